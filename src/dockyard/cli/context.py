@@ -1,0 +1,47 @@
+"""What the environment tells a command: folders, configuration, the time to stamp."""
+
+import os
+from pathlib import Path
+
+from dockyard.content.layout import Layout
+from dockyard.errors import UsageError
+
+
+class EpochInvalidError(UsageError):
+    """SOURCE_DATE_EPOCH is not a whole number of seconds since 1970."""
+
+    reference = "epoch-invalid"
+    hint = "Set it to seconds since 1970, for example: SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)"
+
+
+def data_folder() -> Path:
+    """Where Dockyard keeps its store: `DOCKYARD_HOME`, or `dockyard` in the XDG data folder."""
+    home = os.environ.get("DOCKYARD_HOME")
+    if home:
+        return Path(home).absolute()
+    base = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return Path(base) / "dockyard"
+
+
+def config_file() -> Path:
+    """The user's `config.toml`: `DOCKYARD_CONFIG`, or in the XDG configuration folder."""
+    named = os.environ.get("DOCKYARD_CONFIG")
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    return Path(named) if named else Path(base) / "dockyard" / "config.toml"
+
+
+def store() -> Layout:
+    """The local store, made on first use: an OCI image layout that other tools can read."""
+    return Layout(data_folder() / "store", create=True)
+
+
+def epoch() -> int | None:
+    """`SOURCE_DATE_EPOCH` in seconds, or None where it is not set.
+
+    Raises:
+        EpochInvalidError: it is not a whole number.
+    """
+    text = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if (text and not text.isascii()) or (text and not text.isdigit()):
+        raise EpochInvalidError(f"SOURCE_DATE_EPOCH is {text!r}")
+    return int(text) if text else None

@@ -1,0 +1,95 @@
+"""The door: finds the command, runs it, turns errors into text or JSON and an exit code.
+
+Only the standard library's quickest parts are imported before the command is known; `dockyard --version` must stay
+under 60 ms.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from dockyard import __version__
+from dockyard.cli.table import COMMANDS, Command
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the program with the words of the process and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the command that `words` name and return its exit code (design.md: 0 to 5, and 130 when interrupted)."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview(), end="")
+        return 0
+    if words[0] in ("-V", "--version", "version"):
+        print(f'{{"version":"{__version__}"}}' if "--json" in words else f"dockyard {__version__}")
+        return 0
+    from dockyard.cli import report
+
+    try:
+        code = _invoke(_find(words[0]), words[1:])
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough. Python would complain when it flushes at exit.
+        sys.stderr.close()
+        return 0
+    except Exception as error:  # noqa: BLE001 (the last door: every failure becomes text or JSON and a code)
+        return report.failure(error, json="--json" in words)
+    return code
+
+
+def overview() -> str:
+    """What `dockyard --help` prints: every command by group."""
+    lines = [
+        "Dockyard takes an application from source to a trusted, running container.",
+        "",
+        "Usage: dockyard COMMAND [ARGUMENTS]",
+    ]
+    for group in dict.fromkeys(command.group for command in COMMANDS):
+        lines += ["", f"{group}:"]
+        lines += [f"  {command.word:<9} {command.summary}" for command in COMMANDS if command.group == group]
+    lines += ["", "`dockyard COMMAND --help` says more. Every command takes --json.", ""]
+    return "\n".join(lines)
+
+
+def _find(word: str) -> Command:
+    for command in COMMANDS:
+        if command.word == word:
+            return command
+    import difflib
+
+    from dockyard.errors import UsageError
+
+    near = difflib.get_close_matches(word, [command.word for command in COMMANDS], 1)
+    hint = f"Did you mean `dockyard {near[0]}`?" if near else "`dockyard --help` lists the commands."
+    raise UsageError(f"there is no command {word!r}", hint=hint)
+
+
+def _invoke(command: Command, words: Sequence[str]) -> int:
+    import importlib
+
+    import cyclopts
+
+    from dockyard.errors import UsageError
+
+    module, _, name = command.target.partition(":")
+    app = cyclopts.App(
+        name=f"dockyard {command.word}",
+        help_format="plaintext",
+        version_flags=(),
+        result_action="return_value",
+    )
+    app.default(getattr(importlib.import_module(module), name))
+    try:
+        result = app(list(words), exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as error:
+        raise UsageError(str(error), hint=f"`dockyard {command.word} --help` shows what it takes.") from error
+    return result if isinstance(result, int) else 0
+
+
+if __name__ == "__main__":
+    main()

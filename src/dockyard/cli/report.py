@@ -1,0 +1,64 @@
+"""How results and errors reach people and programs: text on a terminal, lines in a pipe, one document with --json."""
+
+import json as json_module
+import sys
+import traceback
+from typing import Any
+
+from dockyard.errors import DiskFullError, Error
+
+_RED, _DIM, _BOLD, _OFF = "\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
+
+
+def result(document: Any) -> None:
+    """Print `document` as the one JSON document of a command run with --json."""
+    print(json_module.dumps(document, indent=2, ensure_ascii=False, default=str))
+
+
+def failure(error: Exception, *, json: bool) -> int:
+    """Tell of `error` and return its exit code. An error that is not Dockyard's own shows its traceback."""
+    known = _known(error)
+    if known is None:
+        traceback.print_exception(error)
+        known = Error(
+            f"internal error: {error!r}", hint="This is a fault of Dockyard's; report it with the lines above."
+        )
+    if json:
+        result(known.to_json())
+        return known.exit_code
+    red, dim, bold, off = (_RED, _DIM, _BOLD, _OFF) if sys.stderr.isatty() else ("", "", "", "")
+    print(f"{red}{bold}error[{known.reference}]{off}: {known.message}", file=sys.stderr)
+    for key, value in known.context.items():
+        print(f"  {dim}{key}:{off} {value}", file=sys.stderr)
+    if known.hint:
+        print(f"  hint: {known.hint}", file=sys.stderr)
+    return known.exit_code
+
+
+def _known(error: Exception) -> Error | None:
+    if isinstance(error, Error):
+        return error
+    if isinstance(error, OSError) and error.errno == 28:
+        return DiskFullError(f"no space left on the disk: {error.filename or ''}")
+    if isinstance(error, OSError) and error.filename:
+        return Error(f"{error.strerror}: {error.filename}", hint="Check the path and its permissions.")
+    return None
+
+
+def size(count: int) -> str:
+    """`count` bytes for people: 512 B, 1.2 kB, 35 MB."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError
+
+
+def table(headings: list[str], rows: list[list[str]]) -> None:
+    """Print a plain table, aligned by columns; on a terminal the headings are dim."""
+    widths = [max(len(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
+    dim, off = (_DIM, _OFF) if sys.stdout.isatty() else ("", "")
+    for number, row in enumerate([headings, *rows]):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        print(f"{dim}{line}{off}" if number == 0 else line)

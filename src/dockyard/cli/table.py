@@ -1,0 +1,57 @@
+"""The command table: every word of the command line, where it lives and what it is for.
+
+Nothing here is imported until its command runs, so that `dockyard --help` and `--version` stay quick.
+"""
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """One command: its word, the function that runs it (`module:function`), its summary and its group in --help."""
+
+    word: str
+    target: str
+    summary: str
+    group: str
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "ship", "dockyard.cli.ship:ship", "Take the application in this folder from source to running.", "The main job"
+    ),
+    Command(
+        "record",
+        "dockyard.cli.record:record",
+        "Show what a ship did: digests, findings, verdict, rollout.",
+        "The main job",
+    ),
+    Command("lint", "dockyard.cli.lint:lint", "Judge a Dockerfile; say why and give the better line.", "Build"),
+    Command("build", "dockyard.cli.build:build", "Build an image from a Dockerfile.", "Build"),
+    Command("base", "dockyard.cli.base:base", "Make a base image from a distribution's packages.", "Build"),
+    Command("images", "dockyard.cli.images:images", "List the images in the store.", "Images"),
+    Command("inspect", "dockyard.cli.inspect:inspect", "Show an image's manifest and configuration.", "Images"),
+    Command("tag", "dockyard.cli.tag:tag", "Give an image another name.", "Images"),
+    Command("rm", "dockyard.cli.rm:rm", "Remove images and the blobs that only they used.", "Images"),
+    Command("save", "dockyard.cli.save:save", "Write images to an archive.", "Images"),
+    Command("load", "dockyard.cli.load:load", "Read images from an archive.", "Images"),
+    Command("copy", "dockyard.cli.copy:copy", "Copy an image between store, layout, archive and registry.", "Images"),
+    Command("serve", "dockyard.cli.serve:serve", "Run a registry.", "Registry"),
+    Command("pull", "dockyard.cli.pull:pull", "Fetch an image from a registry.", "Registry"),
+    Command("push", "dockyard.cli.push:push", "Send an image to a registry.", "Registry"),
+    Command("tags", "dockyard.cli.tags:tags", "List a repository's tags.", "Registry"),
+    Command("login", "dockyard.cli.login:login", "Keep credentials for a registry.", "Registry"),
+    Command("logout", "dockyard.cli.login:logout", "Forget credentials for a registry.", "Registry"),
+    Command("sbom", "dockyard.cli.sbom:sbom", "List the packages in an image as CycloneDX or SPDX.", "Trust"),
+    Command("scan", "dockyard.cli.scan:scan", "Find the known vulnerabilities of an image.", "Trust"),
+    Command("feed", "dockyard.cli.feed:feed", "Compile advisories into the feed that scan reads.", "Trust"),
+    Command("keygen", "dockyard.cli.keygen:keygen", "Make a key pair for signing.", "Trust"),
+    Command("sign", "dockyard.cli.sign:sign", "Sign an image.", "Trust"),
+    Command("verify", "dockyard.cli.verify:verify", "Check an image's signatures.", "Trust"),
+    Command("policy", "dockyard.cli.policy:policy", "Judge an image by the policy in dockyard.toml.", "Trust"),
+    Command("deploy", "dockyard.cli.deploy:deploy", "Roll an image out on this host.", "Deploy"),
+    Command("status", "dockyard.cli.status:status", "Show what runs and how it fares.", "Deploy"),
+    Command("logs", "dockyard.cli.logs:logs", "Show an application's log lines.", "Deploy"),
+    Command("undo", "dockyard.cli.undo:undo", "Go back to the version that ran before.", "Deploy"),
+    Command("stop", "dockyard.cli.stop:stop", "Stop an application.", "Deploy"),
+    Command("doctor", "dockyard.cli.doctor:doctor", "Say what this machine can do and what is missing.", "Help"),
+)

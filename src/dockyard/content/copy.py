@@ -1,0 +1,38 @@
+"""Copying graphs of content between places."""
+
+import io
+from typing import Protocol
+
+from dockyard.content.store import Reader, Writer, read
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.manifest import parse
+from dockyard.oci.mediatype import traits
+from dockyard.progress import SILENT, Progress
+
+
+class Sink(Reader, Writer, Protocol):
+    """Where a copy goes: it must tell what it already has."""
+
+
+def copy(source: Reader, sink: Sink, root: Descriptor, *, progress: Progress = SILENT) -> None:
+    """Copy `root` and all it refers to, children first.
+
+    A reader of `sink` never sees an object whose children are missing. Copying what is already there is free.
+    Interrupting is safe: run it again.
+
+    Raises:
+        ContentNotFoundError: `source` lacks an object that the graph names.
+        DigestMismatchError: bytes read are not the bytes named; nothing of that object is committed.
+    """
+    if traits(root.media_type).role in ("index", "manifest"):
+        raw = read(source, root)
+        for child in parse(raw, root.media_type).references:
+            copy(source, sink, child, progress=progress)
+        if not sink.exists(root):
+            sink.put(root, io.BytesIO(raw))
+    elif not sink.exists(root):
+        task = progress.start(root.digest.short, total=root.size)
+        with source.open(root) as stream:
+            sink.put(root, stream)
+        task.advance(root.size)
+        task.done()

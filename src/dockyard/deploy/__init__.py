@@ -1,0 +1,1 @@
+"""Rolls a verified image out and watches it settle."""

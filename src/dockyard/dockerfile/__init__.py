@@ -1,0 +1,1 @@
+"""Reads and judges Dockerfiles; never runs them."""

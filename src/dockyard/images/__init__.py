@@ -1,0 +1,1 @@
+"""Verbs over whole images: open, mutate, validate, archive."""

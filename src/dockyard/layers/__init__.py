@@ -1,0 +1,1 @@
+"""Directory trees into tar layers and back: tar, diff, apply, compress, the merged tree."""

@@ -1,0 +1,1 @@
+"""The OCI specifications' nouns, parsed and frozen; no I/O."""

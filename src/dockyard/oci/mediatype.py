@@ -1,0 +1,60 @@
+"""Media types: one table, no switches elsewhere."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["index", "manifest", "config", "layer", "other"]
+Compression = Literal["none", "gzip", "zstd", "sniff"]
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is known of a media type. `sniff`: the type does not say; look at the first bytes."""
+
+    role: Role
+    vendor: Literal["oci", "docker", "other"] = "other"
+    compression: Compression = "none"
+    distributable: bool = True
+
+
+_OCI, _DOCKER = "application/vnd.oci.image", "application/vnd.docker"
+
+OCI_INDEX = f"{_OCI}.index.v1+json"
+OCI_MANIFEST = f"{_OCI}.manifest.v1+json"
+OCI_CONFIG = f"{_OCI}.config.v1+json"
+OCI_LAYER = f"{_OCI}.layer.v1.tar"
+OCI_LAYER_GZIP = f"{_OCI}.layer.v1.tar+gzip"
+OCI_LAYER_ZSTD = f"{_OCI}.layer.v1.tar+zstd"
+OCI_EMPTY = "application/vnd.oci.empty.v1+json"
+DOCKER_MANIFEST = f"{_DOCKER}.distribution.manifest.v2+json"
+DOCKER_MANIFEST_LIST = f"{_DOCKER}.distribution.manifest.list.v2+json"
+DOCKER_CONFIG = f"{_DOCKER}.container.image.v1+json"
+DOCKER_LAYER_GZIP = f"{_DOCKER}.image.rootfs.diff.tar.gzip"
+
+_TABLE: dict[str, Traits] = {
+    OCI_INDEX: Traits("index", "oci"),
+    OCI_MANIFEST: Traits("manifest", "oci"),
+    OCI_CONFIG: Traits("config", "oci"),
+    OCI_LAYER: Traits("layer", "oci"),
+    OCI_LAYER_GZIP: Traits("layer", "oci", "gzip"),
+    OCI_LAYER_ZSTD: Traits("layer", "oci", "zstd"),
+    f"{_OCI}.layer.nondistributable.v1.tar": Traits("layer", "oci", "none", False),
+    f"{_OCI}.layer.nondistributable.v1.tar+gzip": Traits("layer", "oci", "gzip", False),
+    f"{_OCI}.layer.nondistributable.v1.tar+zstd": Traits("layer", "oci", "zstd", False),
+    DOCKER_MANIFEST_LIST: Traits("index", "docker"),
+    DOCKER_MANIFEST: Traits("manifest", "docker"),
+    DOCKER_CONFIG: Traits("config", "docker"),
+    f"{_DOCKER}.image.rootfs.diff.tar": Traits("layer", "docker", "sniff"),
+    DOCKER_LAYER_GZIP: Traits("layer", "docker", "gzip"),
+    f"{_DOCKER}.image.rootfs.diff.tar.zstd": Traits("layer", "docker", "zstd"),
+    f"{_DOCKER}.image.rootfs.foreign.diff.tar.gzip": Traits("layer", "docker", "gzip", False),
+}
+_OTHER = Traits("other", compression="sniff")
+
+MANIFEST_TYPES: tuple[str, ...] = tuple(name for name, known in _TABLE.items() if known.role in ("index", "manifest"))
+"""What a client says it accepts when it asks for a manifest."""
+
+
+def traits(media_type: str) -> Traits:
+    """What the table knows of a media type; unknown types are kept, never refused."""
+    return _TABLE.get(media_type.partition(";")[0].strip(), _OTHER)

@@ -1,0 +1,75 @@
+"""Platforms: operating system, architecture and variant (image-spec, image-index.md)."""
+
+import platform as _host
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dockyard.errors import UsageError
+
+_MACHINES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "i386": "386",
+    "i686": "386",
+    "armv7l": "arm",
+    "ppc64le": "ppc64le",
+}
+
+
+class PlatformInvalidError(UsageError):
+    """A platform is not of the form `os/architecture[/variant]`."""
+
+    reference = "platform-invalid"
+    hint = "Write a platform as os/architecture, for example linux/amd64 or linux/arm64/v8."
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """`os/architecture[/variant]` with Go's names, as images use them."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "Platform":
+        """The platform written as `text`; common names for machines become Go's.
+
+        Raises:
+            PlatformInvalidError: `text` has not two or three parts.
+        """
+        parts = text.strip().lower().split("/")
+        if len(parts) not in (2, 3) or not all(parts):
+            raise PlatformInvalidError(f"not a platform: {text!r}")
+        return cls(parts[0], _MACHINES.get(parts[1], parts[1]), parts[2] if len(parts) == 3 else "")
+
+    @classmethod
+    def host(cls) -> "Platform":
+        """The platform this process runs on, with Linux as the operating system of containers."""
+        machine = _host.machine().lower()
+        return cls("linux", _MACHINES.get(machine, machine))
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Platform":
+        """The platform of an index entry or an image configuration."""
+        return cls(
+            str(document.get("os", "")),
+            str(document.get("architecture", "")),
+            str(document.get("variant", "")),
+        )
+
+    def to_json(self) -> dict[str, str]:
+        """As an index writes it."""
+        out = {"architecture": self.architecture, "os": self.os}
+        if self.variant:
+            out["variant"] = self.variant
+        return out
+
+    def satisfies(self, wanted: "Platform") -> bool:
+        """Whether an image for this platform runs where `wanted` is asked for."""
+        same = (self.os, self.architecture) == (wanted.os, wanted.architecture)
+        return same and (not wanted.variant or not self.variant or self.variant == wanted.variant)
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.os, self.architecture, self.variant)))

@@ -1,0 +1,1 @@
+"""What software a file tree holds and how its versions compare. No network."""

@@ -1,0 +1,1 @@
+"""dockyard.toml into steps into a record."""

@@ -1,0 +1,1 @@
+"""Decides from facts about an image: allow or deny, with reasons."""

@@ -1,0 +1,1 @@
+"""Runs a container from an image: bundle, runc, network, health, logs, restart."""

@@ -1,0 +1,1 @@
+"""Which advisories touch an image, and why."""

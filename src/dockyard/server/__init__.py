@@ -1,0 +1,1 @@
+"""The registry for many users. Today: one process on loopback."""

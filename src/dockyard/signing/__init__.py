@@ -1,0 +1,1 @@
+"""Keys, signatures, statements and attestations: makes them, finds them beside an image, checks them."""

@@ -1,0 +1,26 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder of test vectors: `DOCKYARD_VECTORS`, or the shared data beside the checkout."""
+    folder = Path(os.environ.get("DOCKYARD_VECTORS", ROOT.parent / "shared" / "data" / "vectors"))
+    if not folder.is_dir():
+        pytest.skip(f"no test vectors in {folder}; set DOCKYARD_VECTORS")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The shared folder of real inputs beside the checkout."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no shared data in {folder}")
+    return folder
