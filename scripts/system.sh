@@ -1,0 +1,64 @@
+#!/bin/sh
+# Install missing system packages without asking, saying what and why.
+#   system.sh run   what building and deploying need
+#   system.sh test  the real clients and servers that tests and benchmarks talk to
+#   system.sh venv  Python's own part that makes virtual environments
+set -eu
+
+wanted() {
+    case $1 in
+        venv) echo "python3-venv:makes the virtual environment" ;;
+        run) cat <<'LIST'
+runc:runs containers for RUN steps and deploy
+haproxy:switches traffic between versions
+gpgv:checks the signature of a distribution's package index
+debian-archive-keyring:the keys that package index is signed with
+ca-certificates:lets HTTPS registries be trusted
+LIST
+            ;;
+        test) cat <<'LIST'
+skopeo:reads and writes the same images as we do
+podman:pushes to and pulls from our registry
+docker.io:pushes to and pulls from our registry
+buildah:the builder we measure against
+docker-registry:a peer's registry to pull from and push to
+iptables:docker.io's daemon wants it
+gnupg:signs the small package archives that tests make
+openssl:makes certificates for TLS tests
+LIST
+            ;;
+    esac
+}
+
+if [ ! -r /etc/debian_version ] || ! command -v apt-get >/dev/null; then
+    if [ "$1" = run ]; then
+        echo "This is not Debian or Ubuntu, so no system packages are installed here." >&2
+        echo "Works: everything but RUN in builds, base images from packages, run and deploy." >&2
+        echo "Those need Linux with runc, haproxy, gpgv and debian-archive-keyring." >&2
+    fi
+    exit 0
+fi
+
+missing=""
+reasons=""
+for line in $(wanted "$1" | tr ' ' '_'); do
+    package=${line%%:*}
+    if ! dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed'; then
+        missing="$missing $package"
+        reasons="$reasons  $package: $(echo "${line#*:}" | tr '_' ' ')
+"
+    fi
+done
+[ -n "$missing" ] || exit 0
+
+echo "Installing system packages:"
+printf '%s' "$reasons"
+if [ "$(id -u)" != 0 ]; then
+    echo "That needs root. Run this once, then the same make target again:" >&2
+    echo "  sudo apt-get update && sudo apt-get install -y --no-install-recommends$missing" >&2
+    exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086 (a list of words)
+apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,0 +1,46 @@
+"""The command line: every word leads somewhere, quickly, and speaks JSON."""
+
+import importlib
+import inspect
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dockyard.cli.main import overview, run
+from dockyard.cli.table import COMMANDS, Command
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.word)
+def test_every_command_exists_with_help_and_json(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    module, _, name = command.target.partition(":")
+    function = getattr(importlib.import_module(module), name)
+    assert "json" in inspect.signature(function).parameters
+    assert run([command.word, "--help"]) == 0
+    assert f"dockyard {command.word}" in capsys.readouterr().out
+    assert f"  {command.word}" in overview()
+
+
+def test_an_unknown_command_is_refused_with_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["biuld", "--json"]) == 2
+    document = json.loads(capsys.readouterr().out)
+    assert document["error"]["reference"] == "usage"
+    assert "dockyard build" in document["error"]["hint"]
+
+
+def test_an_unknown_flag_is_a_usage_error_that_points_to_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["images", "--nonsense"]) == 2
+    assert "dockyard images --help" in capsys.readouterr().err
+
+
+def test_the_version_needs_nothing_heavy() -> None:
+    code = (
+        "import sys; from dockyard.cli.main import run; run(['--version']);"
+        "print(sorted({'cyclopts', 'rich', 'msgspec', 'cryptography', 'urllib3', 'json', 'subprocess'} & set(sys.modules)))"
+    )
+    began = time.monotonic()
+    out = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines() == ["dockyard 0.1.0", "[]"]
+    assert time.monotonic() - began < 5  # hangs only; the figure itself lives in bench/

@@ -1,0 +1,39 @@
+"""The shape of the tree: small files with names that say something."""
+
+import subprocess
+
+import pytest
+from conftest import ROOT
+
+MOST_LINES = 500
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
+ROOMS_NAMED_SO = {"src/dockyard/cli/base.py", "src/dockyard/build/base"}  # `dockyard base` is the product's verb
+
+
+def tracked(*patterns: str) -> list[str]:
+    """The files that git tracks or would track."""
+    words = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard", "--", *patterns]
+    listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+    return sorted(name for name in listed if (ROOT / name).is_file())
+
+
+@pytest.mark.parametrize("name", tracked("*.py", "*.sh", "Makefile"))
+def test_no_file_is_longer_than_500_lines(name: str) -> None:
+    assert len((ROOT / name).read_bytes().splitlines()) <= MOST_LINES
+
+
+def test_no_name_is_empty_of_meaning() -> None:
+    offenders = [
+        name
+        for name in tracked("*.py")
+        if EMPTY_NAMES & {part.removesuffix(".py") for part in name.split("/")}
+        and not any(name.startswith(allowed) for allowed in ROOMS_NAMED_SO)
+    ]
+    assert offenders == []
+
+
+def test_every_room_says_in_one_docstring_what_it_is_for() -> None:
+    for name in tracked("src/dockyard/*/__init__.py"):
+        text = (ROOT / name).read_text().strip()
+        assert text.startswith('"""'), name
+        assert "import" not in text.split('"""')[2], f"{name} re-exports"
