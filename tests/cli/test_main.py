@@ -1,0 +1,59 @@
+"""The door: errors, exit codes, interruption."""
+
+import json
+
+import pytest
+
+from dockyard.cli import main, report
+from dockyard.cli.table import Command
+from dockyard.errors import Error, TransientError
+
+
+def test_no_words_print_the_overview(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run([]) == 0
+    assert "dockyard COMMAND" in capsys.readouterr().out
+
+
+def test_the_version_speaks_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["--version", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["version"]
+
+
+def test_an_error_is_text_for_people_and_one_document_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    error = TransientError("the line was cut", context={"url": "http://x"}, hint="again")
+    assert report.failure(error, json=False) == 3
+    text = capsys.readouterr().err
+    assert "error[transient]: the line was cut" in text
+    assert "url: http://x" in text
+    assert "hint: again" in text
+    assert "\x1b" not in text, "colour only on a terminal"
+    assert report.failure(error, json=True) == 3
+    assert json.loads(capsys.readouterr().out)["error"]["reference"] == "transient"
+
+
+def test_a_fault_of_our_own_shows_where_it_happened(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report.failure(ZeroDivisionError("x"), json=False) == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(command: Command, words: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "_invoke", interrupted)
+    assert main.run(["images"]) == 130
+
+
+def test_sizes_are_written_for_people() -> None:
+    assert [report.size(n) for n in (0, 999, 1200, 35_000_000, 250_000_000, 7_900_000_000_000)] == [
+        "0 B",
+        "999 B",
+        "1.2 kB",
+        "35.0 MB",
+        "250 MB",
+        "7900 GB",
+    ]
+
+
+def test_every_error_has_a_default_exit_code() -> None:
+    assert Error("x").exit_code == 2
