@@ -1,0 +1,1 @@
+"""A small shop: one page of goods, a basket total, a health probe, JSON logs."""
