@@ -6,13 +6,16 @@ RUN := $(VENV)/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint bench peers docs lock clean system system-test
+.PHONY: help demo demo-stop test unit lint bench peers docs lock clean system system-test
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.installed system  ## the main job on a real application: build, scan, sign, deploy, refuse, deny
 	$(RUN)/python examples/shop/demo.py
+
+demo-stop: $(VENV)/.installed  ## end what the demo left running
+	$(RUN)/python examples/shop/demo.py --stop
 
 test: $(VENV)/.installed system system-test lint  ## lint and every test, real peers included
 	$(RUN)/pytest tests -n $(JOBS) --dist loadfile -q

@@ -2,9 +2,10 @@
 
 import os
 
+from waitress import serve
+
 from app.jsonlog import log
 from app.web import Shop
-from waitress import serve
 
 
 def main() -> None:

@@ -31,12 +31,16 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
-        self._database.execute("CREATE TABLE goods (number INTEGER PRIMARY KEY, name TEXT NOT NULL, cents INTEGER NOT NULL)")
+        self._database.execute(
+            "CREATE TABLE goods (number INTEGER PRIMARY KEY, name TEXT NOT NULL, cents INTEGER NOT NULL)"
+        )
         self._database.executemany("INSERT INTO goods (name, cents) VALUES (?, ?)", _GOODS)
 
     def all(self) -> list[Item]:
         """Every good, cheapest first."""
-        return [Item(*row) for row in self._database.execute("SELECT number, name, cents FROM goods ORDER BY cents, number")]
+        return [
+            Item(*row) for row in self._database.execute("SELECT number, name, cents FROM goods ORDER BY cents, number")
+        ]
 
     def get(self, number: int) -> Item | None:
         """One good by its number."""

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from app.catalogue import Catalogue
-from app.jsonlog import log
 from jinja2 import Environment, FileSystemLoader
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-_ROUTES = Map([Rule("/", endpoint="page"), Rule("/items/<int:number>", endpoint="item"), Rule("/healthz", endpoint="healthz")])
+from app.catalogue import Catalogue
+from app.jsonlog import log
+
+_ROUTES = Map(
+    [Rule("/", endpoint="page"), Rule("/items/<int:number>", endpoint="item"), Rule("/healthz", endpoint="healthz")]
+)
 
 
 class Shop:
