@@ -1,0 +1,51 @@
+"""Making an image from a configuration and layers that are in a store already."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from dockyard.content.store import Reader
+from dockyard.images.image import Image
+from dockyard.layers.layer import Layer
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.manifest import encode
+from dockyard.oci.mediatype import OCI_CONFIG, OCI_MANIFEST
+
+
+class Place(Reader, Protocol):
+    """A store that takes small new objects."""
+
+    def add(self, media_type: str, data: bytes) -> Descriptor:
+        """Store `data` and return its descriptor."""
+
+
+def assemble(
+    store: Place,
+    *,
+    config: Mapping[str, Any],
+    layers: Sequence[Layer],
+    history: Sequence[Mapping[str, Any]],
+    annotations: Mapping[str, str] | None = None,
+) -> Image:
+    """Write configuration and manifest to `store` and return the image.
+
+    Args:
+        store: where the layers are and the new objects go.
+        config: the configuration but for `rootfs` and `history`, which are filled in.
+        layers: lowest first.
+        history: oldest first; entries without `empty_layer` stand for the layers in order.
+        annotations: of the manifest.
+    """
+    document = {
+        **config,
+        "rootfs": {"type": "layers", "diff_ids": [str(layer.diff_id) for layer in layers]},
+        "history": [dict(item) for item in history],
+    }
+    manifest: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": store.add(OCI_CONFIG, encode(document)).to_json(),
+        "layers": [layer.descriptor.to_json() for layer in layers],
+    }
+    if annotations:
+        manifest["annotations"] = dict(sorted(annotations.items()))
+    return Image(store.add(OCI_MANIFEST, encode(manifest)), store)

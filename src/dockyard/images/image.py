@@ -1,0 +1,89 @@
+"""Images: a descriptor and a place to read from; lazy and immutable. One class, whatever the place."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from dockyard._internal.limits import CONFIG_BYTES
+from dockyard.content.store import Reader, read
+from dockyard.errors import Error
+from dockyard.layers.layer import Layer
+from dockyard.layers.tree import FileTree
+from dockyard.oci.config import ConfigInvalidError, ImageConfig
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.manifest import Index, Manifest, parse
+from dockyard.oci.platform import Platform
+
+
+class PlatformMissingError(Error):
+    """An index has no image for the platform that was asked for."""
+
+    reference = "platform-missing"
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image for one platform.
+
+    Views read what they need when first looked at and raise as `content.store.read` and the views of `oci` do.
+    """
+
+    descriptor: Descriptor
+    source: Reader
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest."""
+        return Manifest(read(self.source, self.descriptor), self.descriptor.media_type)
+
+    @cached_property
+    def config(self) -> ImageConfig:
+        """The configuration."""
+        target = self.manifest.config
+        return ImageConfig(read(self.source, target, limit=CONFIG_BYTES), target.media_type)
+
+    @cached_property
+    def layers(self) -> list[Layer]:
+        """The layers, lowest first.
+
+        Raises:
+            ConfigInvalidError: manifest and configuration disagree about how many there are.
+        """
+        descriptors, diff_ids = self.manifest.layers, self.config.diff_ids
+        if len(descriptors) != len(diff_ids):
+            raise ConfigInvalidError(f"the manifest has {len(descriptors)} layers, the configuration {len(diff_ids)}")
+        return [Layer(d, i, self.source) for d, i in zip(descriptors, diff_ids, strict=True)]
+
+    def tree(self, cache: Path | None = None) -> FileTree:
+        """The merged view of all layers; `cache` keeps each layer's list of members."""
+        return FileTree.of(self.layers, cache=cache)
+
+
+def open_image(source: Reader, descriptor: Descriptor, platform: Platform | None = None) -> Image:
+    """The image that `descriptor` names; of an index, the one for `platform` (this machine's by default).
+
+    Raises:
+        PlatformMissingError: the index has none for it.
+    """
+    found = parse(read(source, descriptor), descriptor.media_type)
+    if isinstance(found, Manifest):
+        return Image(descriptor, source)
+    return Image(choose(found, platform or Platform.host()), source)
+
+
+def choose(index: Index, wanted: Platform) -> Descriptor:
+    """The entry of `index` for `wanted`; an exact variant before any other.
+
+    Raises:
+        PlatformMissingError: there is none.
+    """
+    fitting = [item for item in index.manifests if item.platform is not None and item.platform.satisfies(wanted)]
+    exact = [item for item in fitting if item.platform == wanted]
+    # An index of one entry without a platform, as some tools write for a single image, leaves no choice.
+    lone = [item for item in index.manifests if item.platform is None] if len(index.manifests) == 1 else []
+    for item in exact + fitting + lone:
+        return item
+    offered = ", ".join(sorted({str(item.platform) for item in index.manifests if item.platform})) or "none"
+    raise PlatformMissingError(
+        f"no image for {wanted} in the index", hint=f"It has: {offered}. Choose with --platform."
+    )

@@ -1,0 +1,163 @@
+"""Compression of layers: gzip by igzip and libdeflate, zstd, and the reading of all of them with bounded memory."""
+
+import io
+import zlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+import zstandard
+from isal import isal_zlib
+
+from dockyard.layers.tar import ArchiveInvalidError, ArchiveTruncatedError
+from dockyard.oci.mediatype import OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+Compression = Literal["gzip", "zstd", "none"]
+Level = Literal["fast", "dense"]
+
+MEDIA_TYPES: dict[Compression, str] = {"gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD, "none": OCI_LAYER}
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_CHUNK = 1 << 18
+_ZSTD_WINDOW = 1 << 27  # what the zstd format obliges decoders to support is 8 MB; the tool's --long uses up to this
+
+
+def compressor(compression: Compression, level: Level) -> Callable[[bytes], bytes]:
+    """A function that makes one independent member (gzip) or frame (zstd) of its argument; the same bytes each time."""
+    if compression == "none":
+        return bytes
+    if compression == "zstd":
+        strength = 3 if level == "fast" else 12
+        # A context is not to be shared between threads, and making one is cheap beside a member.
+        return lambda data: zstandard.ZstdCompressor(level=strength).compress(data)
+    if level == "fast":
+        return lambda data: isal_zlib.compress(data, 2, 31)
+    import deflate
+
+    return lambda data: bytes(deflate.gzip_compress(data, 6))
+
+
+def open_uncompressed(stream: BinaryIO, compression: str) -> BinaryIO:
+    """The plain bytes of `stream`, which is closed together with the result.
+
+    Args:
+        stream: compressed bytes; several gzip members or zstd frames in a row are one stream.
+        compression: `none`, `gzip`, `zstd`, or `sniff` to tell by the first bytes.
+
+    Raises (from reading):
+        ArchiveInvalidError: the bytes are not what `compression` says.
+        ArchiveTruncatedError: the stream ends inside a member.
+    """
+    if compression == "sniff":
+        head = stream.read(4)
+        stream = io.BufferedReader(_Chained(head, stream), _CHUNK)
+        compression = "gzip" if head.startswith(_GZIP) else "zstd" if head == _ZSTD else "none"
+    if compression == "none":
+        return stream
+    if compression == "gzip":
+        return io.BufferedReader(_Gzip(stream), _CHUNK)
+    if compression == "zstd":
+        return io.BufferedReader(_Zstd(stream), _CHUNK)
+    raise ArchiveInvalidError(f"the compression {compression!r} is not supported", hint="Supported: none, gzip, zstd.")
+
+
+class _Chained(io.RawIOBase):
+    """A head that was read already, then the rest."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        super().__init__()
+        self._head, self._stream = head, stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer).cast("B")
+        data = self._head[: len(view)] or self._stream.read(len(view))
+        self._head = self._head[len(view) :]
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _Gzip(io.RawIOBase):
+    """Members one after the other; what one step may put out is bounded, so a bomb costs time, not memory."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._member = isal_zlib.decompressobj(31)
+        self._pending = b""
+        self._begun = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer).cast("B")
+        while True:
+            if self._member.eof:
+                self._pending = self._member.unused_data or self._stream.read(_CHUNK)
+                # Zeros after the last member are padding, as gzip itself takes them.
+                if not self._pending.lstrip(b"\0") and not self._rest_is_padding():
+                    return 0
+                self._member, self._begun = isal_zlib.decompressobj(31), False
+            if not self._pending:
+                self._pending = self._stream.read(_CHUNK)
+                if not self._pending:
+                    if self._begun:
+                        raise ArchiveTruncatedError("a gzip stream ends inside a member")
+                    raise ArchiveTruncatedError("a gzip stream is empty")
+            try:
+                data = self._member.decompress(self._pending, len(view))
+            except zlib.error as error:
+                raise ArchiveInvalidError(f"a gzip stream is damaged: {error}") from error
+            self._begun = True
+            self._pending = self._member.unconsumed_tail
+            if data:
+                view[: len(data)] = data
+                return len(data)
+
+    def _rest_is_padding(self) -> bool:
+        """Read on past zeros; True when something else follows, which is then pending."""
+        while True:
+            self._pending = self._stream.read(_CHUNK)
+            if not self._pending:
+                return False
+            self._pending = self._pending.lstrip(b"\0")
+            if self._pending:
+                return True
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _Zstd(io.RawIOBase):
+    """Frames one after the other, with a bounded window."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
+        self._stream = stream
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+        self._plain = decompressor.stream_reader(stream, read_size=_CHUNK, read_across_frames=True)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer).cast("B")
+        try:
+            data = self._plain.read(len(view))
+        except zstandard.ZstdError as error:
+            raise ArchiveInvalidError(f"a zstd stream is damaged: {error}") from error
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()

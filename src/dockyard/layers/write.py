@@ -1,0 +1,136 @@
+"""Writing a layer in one pass: tar, diff ID, compression and digest while the bytes go by.
+
+The tar is cut into segments at file boundaries chosen by the files' names, and each segment becomes an independent
+gzip member (RFC 1952 allows any number in a row). Segments are compressed side by side, yet the blob is the same for
+every number of threads; and one changed file changes one segment.
+"""
+
+import os
+import zlib
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
+
+from dockyard.content.store import Ingest, Reader
+from dockyard.errors import Error
+from dockyard.layers import tar
+from dockyard.layers.compress import MEDIA_TYPES, Compression, Level, compressor
+from dockyard.layers.layer import Layer
+from dockyard.layers.tar import Entry
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.digest import Digest
+
+_LEAST, _MOST = 1 << 19, 1 << 22
+_ONE_IN = 8
+_AHEAD = 8
+
+
+class FileChangedError(Error):
+    """A file was longer or shorter when it was read than when it was looked at: it changed in between."""
+
+    reference = "file-changed"
+    hint = "Run the command again while nothing writes to the files."
+
+
+class Place(Reader, Protocol):
+    """Where a layer is written to and can be read from afterwards."""
+
+    def ingest(self) -> Ingest:
+        """Begin to take in a blob."""
+
+
+class LayerWriter:
+    """Writes one layer; a context manager. Leaving without `commit` leaves nothing behind.
+
+    Args:
+        store: where the blob goes.
+        epoch: members newer than this (seconds since 1970) get it as their time.
+        compression: `gzip`, `zstd` or `none`.
+        level: `fast` for blobs that stay here, `dense` for blobs that travel.
+    """
+
+    def __init__(
+        self, store: Place, *, epoch: int | None = None, compression: Compression = "gzip", level: Level = "fast"
+    ) -> None:
+        self._store = store
+        self._epoch = epoch
+        self._media_type = MEDIA_TYPES[compression]
+        self._compress = compressor(compression, level)
+        self._ingest = store.ingest()
+        self._diff = Digest.of(b"").hasher()
+        self._segment = bytearray()
+        self._pending: deque[Future[bytes]] = deque()
+        self._pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
+        self.size = 0
+
+    def add(self, entry: Entry, content: BinaryIO | bytes | None = None) -> None:
+        """Write a member.
+
+        Args:
+            entry: its header; `size` bytes of content follow for a file.
+            content: the file's bytes; None for anything but a file, or an empty one.
+
+        Raises:
+            FileChangedError: `content` is longer or shorter than `entry.size`.
+            DiskFullError: the store is full.
+        """
+        if self._epoch is not None and entry.mtime > self._epoch:
+            entry = replace(entry, mtime=self._epoch)
+        self._take(tar.header(entry))
+        if entry.kind == "file" and (entry.size or content):
+            self._add_content(entry, content or b"")
+        if len(self._segment) >= _LEAST and zlib.crc32(os.fsencode(entry.path)) % _ONE_IN == 0:
+            self._cut()
+
+    def _add_content(self, entry: Entry, content: BinaryIO | bytes) -> None:
+        if isinstance(content, bytes):
+            if len(content) != entry.size:
+                raise FileChangedError(f"{entry.path} has {len(content)} bytes, not {entry.size}")
+            self._take(content)
+        else:
+            left = entry.size
+            while left:
+                data = content.read(min(left, 1 << 20))
+                if not data:
+                    raise FileChangedError(f"{entry.path} ended {left} bytes early", context={"file": entry.path})
+                left -= len(data)
+                self._take(data)
+            if content.read(1):
+                raise FileChangedError(f"{entry.path} grew beyond {entry.size} bytes", context={"file": entry.path})
+        self._take(tar.padding(entry.size))
+
+    def _take(self, data: bytes) -> None:
+        self._segment += data
+        if len(self._segment) >= _MOST:
+            self._cut()
+
+    def _cut(self) -> None:
+        if not self._segment:
+            return
+        segment = bytes(self._segment)
+        self._segment.clear()
+        self.size += len(segment)
+        self._pending.append(self._pool.submit(self._compress, segment))
+        self._diff.update(segment)
+        while len(self._pending) > _AHEAD or (self._pending and self._pending[0].done()):
+            self._ingest.write(self._pending.popleft().result())
+
+    def commit(self) -> Layer:
+        """End the tar, make the blob visible and return the layer."""
+        self._take(tar.END)
+        self._cut()
+        while self._pending:
+            self._ingest.write(self._pending.popleft().result())
+        digest, size = self._ingest.commit()
+        return Layer(Descriptor(self._media_type, digest, size), Digest("sha256", self._diff.hexdigest()), self._store)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self._ingest.__exit__(kind, error, trace)
