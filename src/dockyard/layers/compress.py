@@ -3,7 +3,7 @@
 import io
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 import zstandard
 from isal import isal_zlib
@@ -20,6 +20,7 @@ Level = Literal["fast", "dense"]
 MEDIA_TYPES: dict[Compression, str] = {"gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD, "none": OCI_LAYER}
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _CHUNK = 1 << 18
+_DAMAGE: tuple[type[Exception], ...] = (zlib.error, cast("type[Exception]", isal_zlib.error))
 _ZSTD_WINDOW = 1 << 27  # what the zstd format obliges decoders to support is 8 MB; the tool's --long uses up to this
 
 
@@ -114,7 +115,7 @@ class _Gzip(io.RawIOBase):
                     raise ArchiveTruncatedError("a gzip stream is empty")
             try:
                 data = self._member.decompress(self._pending, len(view))
-            except zlib.error as error:
+            except _DAMAGE as error:
                 raise ArchiveInvalidError(f"a gzip stream is damaged: {error}") from error
             self._begun = True
             self._pending = self._member.unconsumed_tail

@@ -1,0 +1,220 @@
+"""Unpacking one layer into a folder, without trusting it.
+
+Every step of a path is opened relative to the folder before it and without following symbolic links, so nothing that
+an archive holds can lead outside, whatever else changes the folder meanwhile.
+"""
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from dockyard._internal import atomic
+from dockyard.layers.layer import Layer
+from dockyard.layers.tar import ArchiveEscapeError, ArchiveInvalidError, Entry
+from dockyard.layers.tree import OPAQUE, WHITEOUT
+
+Whiteouts = Literal["overlay", "apply"]
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+OVERLAY_OPAQUE = "trusted.overlay.opaque"
+
+
+def apply(layer: Layer, target: Path, *, whiteouts: Whiteouts) -> None:
+    """Unpack `layer` into the folder `target`.
+
+    Args:
+        layer: its blob is verified to the end before this returns.
+        target: exists; usually empty for `overlay`, holds the layers below for `apply`.
+        whiteouts: `overlay` makes them what overlayfs understands (device 0:0, opaque attribute: needs root);
+            `apply` deletes what they hide.
+
+    Owner, mode, time, extended attributes, hard links and devices are kept as far as the process may set them.
+
+    Raises:
+        ArchiveEscapeError: a member leads outside; what was unpacked before stays inside `target`.
+        ArchiveInvalidError, DigestMismatchError: the layer is damaged.
+        DiskFullError: the disk is full.
+    """
+    with atomic.disk_errors(target):
+        root = os.open(target, _FOLDER)
+        try:
+            _Unpacker(root, whiteouts).run(layer)
+        finally:
+            os.close(root)
+
+
+class _Unpacker:
+    def __init__(self, root: int, whiteouts: Whiteouts) -> None:
+        self._root = root
+        self._whiteouts = whiteouts
+        self._privileged = os.geteuid() == 0
+        # Folders get their times last: what is put into them would change those.
+        self._folder_times: dict[str, int] = {}
+        self._written: set[str] = set()
+        self._parent: tuple[str, int] | None = None
+
+    def run(self, layer: Layer) -> None:
+        try:
+            for entry, content in layer.entries():
+                self._member(entry, content)
+            for path in sorted(self._folder_times, reverse=True):
+                with self._folder(path, make=False) as parent:
+                    os.utime(".", (self._folder_times[path],) * 2, dir_fd=parent)
+        finally:
+            self._forget()
+
+    def _member(self, entry: Entry, content: BinaryIO) -> None:
+        folder, _, name = entry.path.rpartition("/")
+        if not entry.path:
+            if entry.kind == "dir":
+                self._attributes(entry, self._root, ".")
+                self._folder_times[""] = entry.mtime
+            return
+        parent = self._enter(folder)
+        if name == OPAQUE:
+            self._opaque(parent, folder)
+        elif name.startswith(WHITEOUT):
+            self._whiteout(parent, folder, name.removeprefix(WHITEOUT))
+        else:
+            self._make(entry, content, parent, name)
+            self._written.add(entry.path)
+
+    def _make(self, entry: Entry, content: BinaryIO, parent: int, name: str) -> None:
+        present = _stat(parent, name)
+        if present is not None and not (entry.kind == "dir" and stat.S_ISDIR(present.st_mode)):
+            self._forget_below(entry.path)
+            _delete(parent, name)
+            present = None
+        if entry.kind == "dir":
+            if present is None:
+                os.mkdir(name, 0o700, dir_fd=parent)
+            self._folder_times[entry.path] = entry.mtime
+        elif entry.kind == "file":
+            handle = os.open(name, _FILE, 0o600, dir_fd=parent)
+            with os.fdopen(handle, "wb", buffering=0) as out:
+                shutil.copyfileobj(content, out, 1 << 18)
+        elif entry.kind == "symlink":
+            os.symlink(entry.target, name, dir_fd=parent)
+        elif entry.kind == "hardlink":
+            self._link(entry, parent, name)
+            return
+        else:
+            kinds = {"char": stat.S_IFCHR, "block": stat.S_IFBLK, "fifo": stat.S_IFIFO}
+            os.mknod(name, kinds[entry.kind] | 0o600, os.makedev(entry.major, entry.minor), dir_fd=parent)
+        self._attributes(entry, parent, name)
+
+    def _link(self, entry: Entry, parent: int, name: str) -> None:
+        folder, _, target = entry.target.rpartition("/")
+        with self._folder(folder, make=False) as source:
+            try:
+                os.link(target, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
+            except FileNotFoundError as error:
+                raise ArchiveInvalidError(
+                    f"the hard link {entry.path!r} points to nothing: {entry.target!r}"
+                ) from error
+
+    def _attributes(self, entry: Entry, parent: int, name: str) -> None:
+        if self._privileged:
+            os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+        if entry.kind != "symlink":
+            os.chmod(name, entry.mode, dir_fd=parent)
+        for key, value in entry.xattrs.items():
+            if key.startswith(("trusted.overlay.", "user.overlay.")):
+                continue  # a layer must not speak to overlayfs
+            with contextlib.suppress(PermissionError, OSError):
+                os.setxattr(f"/proc/self/fd/{parent}/{name}", key, value, follow_symlinks=False)
+        if entry.kind != "dir":
+            os.utime(name, (entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
+
+    def _opaque(self, parent: int, folder: str) -> None:
+        if self._whiteouts == "overlay":
+            os.setxattr(f"/proc/self/fd/{parent}", OVERLAY_OPAQUE, b"y")
+            return
+        for name in os.listdir(parent):
+            path = f"{folder}/{name}" if folder else name
+            if path not in self._written and not any(each.startswith(path + "/") for each in self._written):
+                self._forget_below(path)
+                _delete(parent, name)
+
+    def _whiteout(self, parent: int, folder: str, name: str) -> None:
+        if name in ("", ".", "..") or "/" in name:
+            raise ArchiveEscapeError(f"a whiteout hides {name!r}")
+        path = f"{folder}/{name}" if folder else name
+        if path in self._written:
+            return
+        self._forget_below(path)
+        _delete(parent, name)
+        if self._whiteouts == "overlay":
+            os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=parent)
+
+    def _enter(self, folder: str) -> int:
+        """An open handle on `folder`, kept for the next member, which is mostly in the same one."""
+        if self._parent is not None and self._parent[0] == folder:
+            return self._parent[1]
+        self._forget()
+        self._parent = (folder, self._open(folder, make=True))
+        return self._parent[1]
+
+    @contextlib.contextmanager
+    def _folder(self, folder: str, *, make: bool) -> Iterator[int]:
+        handle = self._open(folder, make=make)
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
+    def _open(self, folder: str, *, make: bool) -> int:
+        handle = os.dup(self._root)
+        for part in folder.split("/") if folder else ():
+            try:
+                try:
+                    below = os.open(part, _FOLDER, dir_fd=handle)
+                except FileNotFoundError:
+                    if not make:
+                        raise
+                    os.mkdir(part, 0o755, dir_fd=handle)
+                    below = os.open(part, _FOLDER, dir_fd=handle)
+            except FileNotFoundError as error:
+                raise ArchiveInvalidError(f"there is no folder {folder!r} in the layer") from error
+            except OSError as error:
+                # A link or a file where a folder should be: a layer that writes through it is refused.
+                raise ArchiveEscapeError(
+                    f"{folder!r} leads through a link or file", context={"member": folder}
+                ) from error
+            finally:
+                os.close(handle)
+            handle = below
+        return handle
+
+    def _forget(self) -> None:
+        if self._parent is not None:
+            os.close(self._parent[1])
+            self._parent = None
+
+    def _forget_below(self, path: str) -> None:
+        """Before something is deleted: its times and those below it are not to be set any more."""
+        for folder in [each for each in self._folder_times if each == path or each.startswith(path + "/")]:
+            del self._folder_times[folder]
+
+
+def _stat(parent: int, name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _delete(parent: int, name: str) -> None:
+    """Delete a file or a whole folder; no error if it is not there. Never follows links."""
+    found = _stat(parent, name)
+    if found is None:
+        return
+    if stat.S_ISDIR(found.st_mode):
+        shutil.rmtree(name, dir_fd=parent)
+    else:
+        os.unlink(name, dir_fd=parent)

@@ -1,0 +1,106 @@
+"""The upper folder of an overlay mount as a layer: what a RUN step changed."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from dockyard.layers.apply import OVERLAY_OPAQUE
+from dockyard.layers.tar import Entry, Kind
+from dockyard.layers.tree import OPAQUE, WHITEOUT, FileTree
+from dockyard.layers.write import LayerWriter
+
+_KINDS: dict[int, Kind] = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "dir",
+    stat.S_IFLNK: "symlink",
+    stat.S_IFCHR: "char",
+    stat.S_IFBLK: "block",
+    stat.S_IFIFO: "fifo",
+}
+_OVERLAY = ("trusted.overlay.", "user.overlay.")
+
+
+def diff(upper: Path, writer: LayerWriter, *, lower: FileTree | None) -> int:
+    """Write what `upper` holds into `writer`, sorted by path, and return how many members that were.
+
+    Overlay's devices 0:0 become whiteouts and its opaque attribute an opaque whiteout; its other attributes and
+    sockets are left out. With `lower`, folders that were only touched on the way to a change, with the header that
+    they have below, are left out too.
+    """
+    links: dict[tuple[int, int], str] = {}
+    count = 0
+    for path, place, found in _walk(upper, ""):
+        entry = _entry(path, place, found, links)
+        if entry is None:
+            continue
+        opaque = entry.kind == "dir" and OVERLAY_OPAQUE in os.listxattr(place, follow_symlinks=False)
+        if entry.kind == "dir" and not opaque and lower is not None and _untouched(entry, lower):
+            continue
+        if entry.kind == "file":
+            with open(place, "rb", buffering=0) as content:
+                writer.add(entry, content)
+        else:
+            writer.add(entry)
+        count += 1
+        if opaque:
+            writer.add(Entry(f"{path}/{OPAQUE}" if path else OPAQUE, mtime=entry.mtime))
+            count += 1
+    return count
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, str, os.stat_result]]:
+    for item in sorted(os.scandir(folder), key=lambda each: os.fsencode(each.name)):
+        path = f"{prefix}/{item.name}" if prefix else item.name
+        found = item.stat(follow_symlinks=False)
+        yield path, item.path, found
+        if stat.S_ISDIR(found.st_mode):
+            yield from _walk(Path(item.path), path)
+
+
+def _entry(path: str, place: str, found: os.stat_result, links: dict[tuple[int, int], str]) -> Entry | None:
+    kind = _KINDS.get(stat.S_IFMT(found.st_mode))
+    if kind is None:
+        return None  # a socket means nothing in an image
+    mtime = int(found.st_mtime)
+    if kind == "char" and found.st_rdev == 0:
+        folder, _, name = path.rpartition("/")
+        hidden = WHITEOUT + name
+        return Entry(f"{folder}/{hidden}" if folder else hidden, mtime=mtime)
+    attributes = {
+        key: os.getxattr(place, key, follow_symlinks=False)
+        for key in os.listxattr(place, follow_symlinks=False)
+        if not key.startswith(_OVERLAY)
+    }
+    mode = stat.S_IMODE(found.st_mode)
+    if found.st_nlink > 1 and kind != "dir":
+        first = links.setdefault((found.st_dev, found.st_ino), path)
+        if first != path:
+            return Entry(path, "hardlink", mode, found.st_uid, found.st_gid, 0, mtime, first)
+    return Entry(
+        path,
+        kind,
+        mode if kind != "symlink" else 0o777,
+        found.st_uid,
+        found.st_gid,
+        found.st_size if kind == "file" else 0,
+        mtime,
+        os.readlink(place) if kind == "symlink" else "",
+        os.major(found.st_rdev) if kind in ("char", "block") else 0,
+        os.minor(found.st_rdev) if kind in ("char", "block") else 0,
+        attributes,
+    )
+
+
+def _untouched(entry: Entry, lower: FileTree) -> bool:
+    """Whether a folder has below the same header but for its time, which a change inside it moves."""
+    node = lower.get(entry.path, follow=False)
+    if node is None or node.entry.kind != "dir":
+        return False
+    below = node.entry
+    return (below.mode, below.uid, below.gid, dict(below.xattrs)) == (
+        entry.mode,
+        entry.uid,
+        entry.gid,
+        dict(entry.xattrs),
+    )

@@ -1,0 +1,190 @@
+"""The merged view of layers: what a container would see (image-spec, layer.md, whiteouts)."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from dockyard._internal.limits import TooLargeError, read_bounded
+from dockyard.errors import Error
+from dockyard.layers import index
+from dockyard.layers.layer import Layer
+from dockyard.layers.tar import Entry
+
+WHITEOUT = ".wh."
+OPAQUE = ".wh..wh..opq"
+_MOST_LINKS = 40
+_READ_LIMIT = 64 << 20
+
+
+class PathNotFoundError(Error):
+    """An image has no file at the path that was asked for."""
+
+    reference = "path-not-found"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What is at `path`, and which layer (from 0, the lowest) brought it. A hard link shows its target's header."""
+
+    path: str
+    entry: Entry
+    layer: int
+    content: str
+    """The path in that layer under which the bytes are stored."""
+
+
+class FileTree:
+    """The files of an image, without unpacking it. Read-only."""
+
+    def __init__(self, layers: Sequence[Layer], nodes: dict[str, Node]) -> None:
+        self._layers = layers
+        self._nodes = nodes
+        self._sorted: list[str] | None = None
+
+    @classmethod
+    def of(cls, layers: Sequence[Layer], *, cache: Path | None = None) -> Self:
+        """The view of `layers`, lowest first; `cache` keeps each layer's list of members (see `index.entries`)."""
+        nodes: dict[str, Node] = {"": Node("", Entry("", "dir", 0o755), 0, "")}
+        children: dict[str, set[str]] = {}
+        for number, layer in enumerate(layers):
+            _merge(nodes, children, number, index.entries(layer, cache))
+        return cls(layers, nodes)
+
+    def get(self, path: str, *, follow: bool = True) -> Node | None:
+        """What is at `path`, or None. Symbolic links on the way are resolved inside the tree; the last if `follow`."""
+        parts = [part for part in path.split("/") if part not in ("", ".")]
+        at: list[str] = []
+        links = 0
+        while parts:
+            part = parts.pop(0)
+            if part == "..":
+                at = at[:-1]
+                continue
+            node = self._nodes.get("/".join([*at, part]))
+            if node is None:
+                return None
+            if node.entry.kind == "symlink" and (parts or follow):
+                links += 1
+                if links > _MOST_LINKS:
+                    return None
+                if node.entry.target.startswith("/"):
+                    at = []
+                parts = [each for each in node.entry.target.split("/") if each not in ("", ".")] + parts
+            else:
+                at.append(part)
+        return self._nodes.get("/".join(at))
+
+    def list(self, path: str = "") -> list[Node]:
+        """What is directly in the folder `path`, sorted by name; empty if it is no folder."""
+        found = self.get(path)
+        if found is None or found.entry.kind != "dir":
+            return []
+        depth = found.path.count("/") + 1 if found.path else 0
+        return [node for node in self.walk(found.path) if node.path != found.path and node.path.count("/") == depth]
+
+    def walk(self, prefix: str = "") -> Iterator[Node]:
+        """Everything at and below `prefix` (taken literally), sorted by path."""
+        if self._sorted is None:
+            self._sorted = sorted(self._nodes, key=lambda path: path.split("/"))
+        if not prefix:
+            yield from (self._nodes[path] for path in self._sorted)
+            return
+        if prefix in self._nodes:
+            yield self._nodes[prefix]
+        start = bisect_left(self._sorted, prefix.split("/"), key=lambda path: path.split("/"))
+        for path in self._sorted[start:]:
+            if path.startswith(prefix + "/"):
+                yield self._nodes[path]
+            elif path != prefix:
+                return
+
+    def read(self, path: str, limit: int = _READ_LIMIT) -> bytes:
+        """The content of the file at `path`, links followed.
+
+        Raises:
+            PathNotFoundError: there is none, or it is no file.
+            TooLargeError: it is larger than `limit` bytes.
+        """
+        for _, data in self.read_many([path], limit):
+            return data
+        raise PathNotFoundError(f"the image has no file /{path}", context={"path": f"/{path}"})
+
+    def read_many(self, paths: Iterable[str], limit: int = _READ_LIMIT) -> Iterator[tuple[str, bytes]]:
+        """The path and content of those of `paths` that are files, in one pass over each layer that has any.
+
+        Raises:
+            TooLargeError: a file is larger than `limit` bytes.
+        """
+        wanted: dict[int, dict[str, list[str]]] = {}
+        for path in paths:
+            node = self.get(path)
+            if node is not None and node.entry.kind == "file":
+                wanted.setdefault(node.layer, {}).setdefault(node.content, []).append(path)
+        for number in sorted(wanted):
+            yield from self._read_layer(number, wanted[number], limit)
+
+    def _read_layer(self, number: int, wanted: Mapping[str, Sequence[str]], limit: int) -> Iterator[tuple[str, bytes]]:
+        # A path may stand in a layer twice, and the last one counts; so nothing is given out before the end.
+        held: dict[str, bytes] = {}
+        for entry, content in self._layers[number].entries():
+            if entry.path in wanted and entry.kind == "file":
+                if entry.size > limit:
+                    raise TooLargeError(f"/{entry.path} is {entry.size} bytes, more than {limit}")
+                held[entry.path] = read_bounded(content, limit, entry.path)
+        for stored, data in held.items():
+            for path in wanted[stored]:
+                yield path, data
+
+
+def _merge(nodes: dict[str, Node], children: dict[str, set[str]], number: int, entries: Sequence[Entry]) -> None:
+    """Lay one layer's entries over what is there. Whiteouts apply to what lies below, wherever they stand."""
+    for entry in entries:
+        folder, _, name = entry.path.rpartition("/")
+        if name == OPAQUE:
+            for child in list(children.get(folder, ())):
+                _remove(nodes, children, child, below=number)
+        elif name.startswith(WHITEOUT):
+            hidden = name.removeprefix(WHITEOUT)
+            _remove(nodes, children, f"{folder}/{hidden}" if folder else hidden, below=number)
+    for entry in entries:
+        path = entry.path
+        folder, _, name = path.rpartition("/")
+        if name.startswith(WHITEOUT):
+            _parents(nodes, children, folder, number)  # unpacking makes the folder of a whiteout, too
+            continue
+        before = nodes.get(path)
+        if before is not None and before.entry.kind == "dir" and entry.kind != "dir":
+            for child in list(children.get(path, ())):
+                _remove(nodes, children, child, below=number + 1)
+        _parents(nodes, children, folder, number)
+        content = path
+        if entry.kind == "hardlink":
+            linked = nodes.get(entry.target)
+            if linked is None:
+                continue  # a link to nothing cannot be unpacked either
+            entry, content = replace(linked.entry, path=path), linked.content
+            nodes[path] = Node(path, entry, linked.layer, content)
+        else:
+            nodes[path] = Node(path, entry, number, content)
+        if path:
+            children.setdefault(folder, set()).add(path)
+
+
+def _parents(nodes: dict[str, Node], children: dict[str, set[str]], folder: str, number: int) -> None:
+    while folder and (folder not in nodes or nodes[folder].entry.kind not in ("dir", "symlink")):
+        nodes[folder] = Node(folder, Entry(folder, "dir", 0o755), number, folder)
+        above = folder.rpartition("/")[0]
+        children.setdefault(above, set()).add(folder)
+        folder = above
+
+
+def _remove(nodes: dict[str, Node], children: dict[str, set[str]], path: str, *, below: int) -> None:
+    node = nodes.get(path)
+    if node is None or node.layer >= below:
+        return
+    for child in list(children.pop(path, ())):
+        _remove(nodes, children, child, below=below)
+    del nodes[path]
+    children.get(path.rpartition("/")[0], set()).discard(path)

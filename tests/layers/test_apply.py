@@ -1,0 +1,77 @@
+"""Unpacking what strangers made."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from dockyard.content.memory import Memory
+from dockyard.content.store import DigestMismatchError
+from dockyard.layers.apply import apply
+from dockyard.layers.tar import ArchiveEscapeError, ArchiveInvalidError, Entry
+from making.images import layer
+
+DIR = Entry("", "dir", 0o755)
+
+
+def test_mode_time_links_and_attributes_are_kept(tmp_path: Path) -> None:
+    files: dict[str, bytes | Entry] = {
+        "d": Entry("", "dir", 0o2750, mtime=1000),
+        "d/f": Entry("", "file", 0o4711, mtime=2000),
+        "d/hard": Entry("", "hardlink", target="d/f"),
+        "d/sym": Entry("", "symlink", target="f", mtime=3000),
+        "fifo": Entry("", "fifo", 0o600),
+    }
+    apply(layer(Memory(), files), tmp_path, whiteouts="apply")
+    assert stat.S_IMODE((tmp_path / "d").stat().st_mode) == 0o2750
+    assert (tmp_path / "d").stat().st_mtime == 1000
+    assert stat.S_IMODE((tmp_path / "d/f").stat().st_mode) == 0o4711
+    assert (tmp_path / "d/hard").stat().st_ino == (tmp_path / "d/f").stat().st_ino
+    assert os.readlink(tmp_path / "d/sym") == "f"
+    assert (tmp_path / "d/sym").lstat().st_mtime == 3000
+    assert stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
+
+
+def test_a_member_written_through_a_link_is_refused_and_nothing_lands_outside(tmp_path: Path) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    outside.mkdir()
+    root.mkdir()
+    files: dict[str, bytes | Entry] = {"link": Entry("", "symlink", target=str(outside)), "link/evil": b"x"}
+    with pytest.raises(ArchiveEscapeError):
+        apply(layer(Memory(), files), root, whiteouts="apply")
+    assert list(outside.iterdir()) == []
+
+
+def test_a_hard_link_to_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveInvalidError):
+        apply(layer(Memory(), {"x": Entry("", "hardlink", target="nothing")}), tmp_path, whiteouts="apply")
+
+
+def test_a_whiteout_does_not_follow_a_link(tmp_path: Path) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    outside.mkdir()
+    (outside / "precious").write_text("x")
+    root.mkdir()
+    (root / "link").symlink_to(outside)
+    apply(layer(Memory(), {".wh.link": b""}), root, whiteouts="apply")
+    assert not (root / "link").is_symlink()
+    assert (outside / "precious").exists()
+
+
+def test_a_file_replaces_a_folder_and_the_other_way_round(tmp_path: Path) -> None:
+    store = Memory()
+    apply(layer(store, {"a/b": b"1", "c": b"1"}), tmp_path, whiteouts="apply")
+    apply(layer(store, {"a": b"2", "c": DIR, "c/d": b"2"}), tmp_path, whiteouts="apply")
+    assert (tmp_path / "a").read_bytes() == b"2"
+    assert (tmp_path / "c/d").read_bytes() == b"2"
+
+
+def test_a_tampered_layer_is_refused(tmp_path: Path) -> None:
+    store = Memory()
+    made = layer(store, {"a": b"1"}, compression="none")
+    data = bytearray(store.blobs[made.descriptor.digest])
+    data[600] ^= 1
+    store.blobs[made.descriptor.digest] = bytes(data)
+    with pytest.raises(DigestMismatchError):
+        apply(made, tmp_path, whiteouts="apply")
