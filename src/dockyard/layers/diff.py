@@ -37,7 +37,7 @@ def diff(upper: Path, writer: LayerWriter, *, lower: FileTree | None) -> int:
         opaque = entry.kind == "dir" and OVERLAY_OPAQUE in os.listxattr(place, follow_symlinks=False)
         if entry.kind == "dir" and not opaque and lower is not None and _untouched(entry, lower):
             continue
-        if entry.kind == "file":
+        if entry.size:
             with open(place, "rb", buffering=0) as content:
                 writer.add(entry, content)
         else:

@@ -1,0 +1,143 @@
+"""The configuration of a container for an OCI runtime (runtime-spec 1.0, config.md)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dockyard.runtime.user import User
+
+# What Docker gives a container that asks for nothing.
+CAPABILITIES = tuple(
+    f"CAP_{name}"
+    for name in [
+        "AUDIT_WRITE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "MKNOD",
+        "NET_BIND_SERVICE",
+        "NET_RAW",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYS_CHROOT",
+    ]
+)
+_MASKED = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+]
+_READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A file or folder of the host inside the container."""
+
+    source: str
+    target: str
+    readonly: bool = True
+
+
+def spec(
+    *,
+    args: Sequence[str],
+    env: Mapping[str, str],
+    cwd: str,
+    user: User,
+    readonly: bool = False,
+    network: str = "host",
+    mounts: Sequence[Mount] = (),
+    hostname: str = "dockyard",
+    capabilities: Sequence[str] = CAPABILITIES,
+    cgroup: str = "",
+    memory: int | None = None,
+    processes: int | None = None,
+) -> dict[str, Any]:
+    """The document for `config.json`; the root file system is the bundle's folder `rootfs`.
+
+    Args:
+        args: the command; `args[0]` is looked up in the PATH of `env`.
+        env: its whole environment.
+        cwd: absolute; made if the root file system can be written and lacks it.
+        user: as resolved by `user.resolve_user`.
+        readonly: whether the root file system is.
+        network: `host` shares the host's; `none` has only a loopback of its own.
+        mounts: files and folders of the host.
+        hostname: the name inside.
+        capabilities: for root inside; other users have none but those of set-uid programs.
+        cgroup: path below the cgroup root; empty leaves it to the runtime.
+        memory: most bytes of memory.
+        processes: most processes and threads.
+    """
+    namespaces = ["pid", "ipc", "uts", "mount", *(["network"] if network == "none" else [])]
+    resources: dict[str, Any] = {"devices": [{"allow": False, "access": "rwm"}]}
+    if memory is not None:
+        resources["memory"] = {"limit": memory}
+    if processes is not None:
+        resources["pids"] = {"limit": processes}
+    held = list(capabilities)
+    linux: dict[str, Any] = {
+        "namespaces": [{"type": kind} for kind in namespaces],
+        "resources": resources,
+        "maskedPaths": _MASKED,
+        "readonlyPaths": _READONLY,
+    }
+    if cgroup:
+        linux["cgroupsPath"] = cgroup
+    effective = held if user.uid == 0 else []
+    return {
+        "ociVersion": "1.0.2",
+        "process": {
+            "terminal": False,
+            "user": {"uid": user.uid, "gid": user.gid, "additionalGids": list(user.groups)},
+            "args": list(args),
+            "env": [f"{key}={value}" for key, value in env.items()],
+            "cwd": cwd or "/",
+            "capabilities": {"bounding": held, "effective": effective, "permitted": effective},
+            "noNewPrivileges": False,
+        },
+        "root": {"path": "rootfs", "readonly": readonly},
+        "hostname": hostname,
+        "mounts": [*_system_mounts(), *(_bind(mount) for mount in mounts)],
+        "linux": linux,
+    }
+
+
+def _system_mounts() -> list[dict[str, Any]]:
+    nodev = ["nosuid", "noexec", "nodev"]
+    return [
+        {"destination": "/proc", "type": "proc", "source": "proc", "options": nodev},
+        {
+            "destination": "/dev",
+            "type": "tmpfs",
+            "source": "tmpfs",
+            "options": ["nosuid", "strictatime", "mode=755", "size=65536k"],
+        },
+        {
+            "destination": "/dev/pts",
+            "type": "devpts",
+            "source": "devpts",
+            "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+        },
+        {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": [*nodev, "mode=1777", "size=65536k"]},  # noqa: S108
+        {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": nodev},
+        {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [*nodev, "ro"]},
+    ]
+
+
+def _bind(mount: Mount) -> dict[str, Any]:
+    options = ["rbind", "rprivate", "ro" if mount.readonly else "rw"]
+    return {"destination": mount.target, "type": "bind", "source": mount.source, "options": options}

@@ -1,0 +1,186 @@
+"""Containers under runc: in the foreground for a step of a build, in the background for a service."""
+
+import contextlib
+import ctypes
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dockyard._internal import process
+from dockyard.errors import Error
+from dockyard.runtime.rootfs import Overlay, need_root
+
+_PR_SET_PDEATHSIG = 1
+# Mounts the overlay in this process's own mount namespace, then becomes runc, whose container inherits the view.
+_IN_NAMESPACE = 'mount -t overlay overlay -o "$1" "$2" && shift 2 && exec "$@"'
+
+
+class ContainerError(Error):
+    """The container runtime could not make or start a container."""
+
+    reference = "container"
+    hint = "`dockyard doctor` says what this machine can run."
+
+
+class ContainerTimeoutError(ContainerError):
+    """A container ran longer than it was allowed to and was killed."""
+
+    reference = "container-timeout"
+
+
+def run(
+    spec: Mapping[str, Any],
+    *,
+    overlay: Overlay,
+    folder: Path,
+    name: str,
+    output: Callable[[bytes], None],
+    timeout: float | None = None,
+) -> int:
+    """Run a container to its end and return its exit code.
+
+    Args:
+        spec: from `bundle.spec`.
+        overlay: the root file system; afterwards `overlay.upper` holds what was changed.
+        folder: for the bundle and runc's state; made, and removed afterwards.
+        name: unique on this machine.
+        output: called with each piece of what it prints, standard output and error together.
+        timeout: seconds until it is killed.
+
+    The container is gone when this returns or raises, also on Ctrl-C; what a killed process leaves is removed by
+    `sweep`.
+
+    Raises:
+        ContainerError: it could not be started.
+        ContainerTimeoutError: it took longer than `timeout`.
+        RootNeededError: this process is not root.
+    """
+    words = _prepare(spec, overlay, folder)
+    command = [*words, "run", "--no-new-keyring", name]
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=folder,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 (no lock is held across it: it only makes one system call)
+    )
+    try:
+        _pump(child, output, None if timeout is None else time.monotonic() + timeout)
+        return child.wait()
+    finally:
+        _remove(name, folder)
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
+
+
+def create(spec: Mapping[str, Any], *, overlay: Overlay, folder: Path, name: str, output: int) -> int:
+    """Make and start a container in the background and return its process's number.
+
+    `output` is a file handle that becomes its standard output and error. The container outlives this process; use
+    `kill`, `alive` and `remove` with the same folder and name.
+
+    Raises:
+        ContainerError: it could not be started, with runc's own words.
+    """
+    words = _prepare(spec, overlay, folder)
+    pid_file = folder / "pid"
+    log = folder / "runc.log"
+    command = [*words, "--log", str(log), "run", "--detach", "--no-new-keyring", "--pid-file", str(pid_file), name]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder)
+    if done.returncode != 0:
+        said = _runc_log(log)
+        _remove(name, folder)
+        raise ContainerError(f"the container could not be started: {said}", context={"container": name})
+    return int(pid_file.read_text())
+
+
+def alive(pid: int, folder: Path) -> bool:
+    """Whether the container's process still runs; a number that another process got since does not count."""
+    return (folder / "state").is_dir() and _started(pid) not in (None, "Z")
+
+
+def kill(name: str, folder: Path, number: signal.Signals) -> None:
+    """Send a signal to the container's process; no error if it is gone."""
+    _runc(folder, "kill", name, str(int(number)))
+
+
+def remove(name: str, folder: Path) -> None:
+    """Kill and remove a container and its folder; no error if it is gone."""
+    _remove(name, folder)
+
+
+def sweep(parent: Path) -> None:
+    """Remove the containers of processes that are gone. `parent` holds the folders given to `run`."""
+    for folder in parent.iterdir() if parent.is_dir() else ():
+        owner = folder / "owner"
+        with contextlib.suppress(OSError, ValueError):
+            if not Path(f"/proc/{int(owner.read_text())}").exists():
+                for state in (folder / "state").iterdir():
+                    _runc(folder, "delete", "--force", state.name)
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepare(spec: Mapping[str, Any], overlay: Overlay, folder: Path) -> list[str]:
+    need_root()
+    runc, unshare, _ = process.find("runc"), process.find("unshare"), process.find("mount")
+    (folder / "rootfs").mkdir(parents=True, exist_ok=True)
+    (folder / "state").mkdir(exist_ok=True)
+    (folder / "owner").write_text(str(os.getpid()))
+    (folder / "config.json").write_text(json.dumps(spec))
+    for path in (overlay.upper, overlay.work):
+        if path is not None:
+            path.mkdir(parents=True, exist_ok=True)
+    namespace = [unshare, "--mount", "--propagation", "private", "sh", "-c", _IN_NAMESPACE, "sh"]
+    return [*namespace, overlay.options(), str(folder / "rootfs"), runc, "--root", str(folder / "state")]
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _pump(child: "subprocess.Popen[bytes]", output: Callable[[bytes], None], deadline: float | None) -> None:
+    assert child.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not selector.select(left):
+                raise ContainerTimeoutError("the container took too long and was killed")
+            data = os.read(child.stdout.fileno(), 1 << 16)
+            if not data:
+                return
+            output(data)
+
+
+def _runc(folder: Path, *words: str) -> None:
+    subprocess.run([process.find("runc"), "--root", str(folder / "state"), *words], capture_output=True, timeout=60)
+
+
+def _remove(name: str, folder: Path) -> None:
+    if (folder / "state" / name).exists():
+        _runc(folder, "delete", "--force", name)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runc_log(path: Path) -> str:
+    lines: Iterator[str] = iter(path.read_text(errors="replace").splitlines() if path.exists() else ())
+    return " ".join(line for line in lines)[-500:] or "runc gave no reason"
+
+
+def _started(pid: int) -> str | None:
+    """The state letter of the process, or None."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return None

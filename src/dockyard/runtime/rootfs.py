@@ -1,0 +1,118 @@
+"""Root file systems from layers: each layer unpacked once, stacked by overlayfs.
+
+The overlay is mounted in a mount namespace of its own, made for the container and gone with it: nothing is ever
+mounted where the rest of the machine sees it, so nothing can leak, not even on kill -9.
+"""
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockyard._internal.lock import locked
+from dockyard.errors import Error
+from dockyard.layers.apply import apply
+from dockyard.layers.layer import Layer
+from dockyard.progress import SILENT, Progress
+
+_OPTIONS_BYTES = 4095
+_STALE_SECONDS = 24 * 3600
+
+
+class TooManyLayersError(Error):
+    """An image has more layers than one overlay mount can name."""
+
+    reference = "too-many-layers"
+    hint = "Merge steps of the Dockerfile, or move the store to a folder with a shorter path (DOCKYARD_HOME)."
+
+
+class RootNeededError(Error):
+    """Running containers needs root for now: unpacking owners and mounting overlayfs are not done without it yet."""
+
+    reference = "root-needed"
+    hint = "Run the command as root: sudo dockyard …"
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """The folders of an overlay mount, lowest first. Without `upper` and `work` it is read-only."""
+
+    lowers: Sequence[Path]
+    upper: Path | None = None
+    work: Path | None = None
+
+    def options(self) -> str:
+        """The options for `mount -t overlay`.
+
+        Raises:
+            TooManyLayersError: they are longer than the kernel takes.
+        """
+        lowers = list(self.lowers)
+        # overlayfs wants at least one folder below, and two where nothing lies above.
+        options = "lowerdir=" + ":".join(_escaped(path) for path in reversed(lowers))
+        if self.upper is not None and self.work is not None:
+            options += f",upperdir={_escaped(self.upper)},workdir={_escaped(self.work)}"
+        if len(os.fsencode(options)) > _OPTIONS_BYTES:
+            raise TooManyLayersError(f"{len(lowers)} layers do not fit into one overlay mount")
+        return options
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
+
+
+def need_root() -> None:
+    """Say clearly that root is needed.
+
+    Raises:
+        RootNeededError: this process is not root.
+    """
+    if os.geteuid() != 0:
+        raise RootNeededError("running containers needs root")
+
+
+def lower_dirs(layers: Sequence[Layer], data: Path, progress: Progress = SILENT) -> list[Path]:
+    """A folder for each of `layers`, unpacked for overlayfs; lowest first.
+
+    Folders are named by diff ID and shared by everything that runs. A layer is unpacked once, beside its place, and
+    renamed there when it is complete; other processes wait for the one that unpacks.
+
+    Raises:
+        RootNeededError: this process is not root.
+        ArchiveInvalidError, DigestMismatchError, DiskFullError: from unpacking; nothing half-done is left in place.
+    """
+    need_root()
+    return [_lower(layer, data / "layers", progress) for layer in layers]
+
+
+def _lower(layer: Layer, folder: Path, progress: Progress) -> Path:
+    # 24 digits keep mount options short and still tell any two layers apart.
+    place = folder / layer.diff_id.hex[:24]
+    if place.is_dir():
+        return place
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / f".{place.name}.lock"):
+        if place.is_dir():
+            return place
+        _sweep(folder)
+        task = progress.start(f"unpack {layer.diff_id.short}", total=layer.descriptor.size)
+        beside = folder / f".{place.name}.{secrets.token_hex(4)}.tmp"
+        beside.mkdir(mode=0o755)
+        try:
+            apply(layer, beside, whiteouts="overlay")
+            beside.rename(place)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+        task.done()
+    return place
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left half-unpacked more than a day ago."""
+    for path in folder.glob(".*.tmp"):
+        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
