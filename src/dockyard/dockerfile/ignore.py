@@ -1,0 +1,238 @@
+"""Ignore files: which paths of a build context do not take part.
+
+Patterns are Go's `filepath.Match` plus `**`, judged like BuildKit's pattern matcher: a pattern matches a path or any
+folder above it, `!` takes paths back in, the last match wins.
+"""
+
+import posixpath
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dockyard.dockerfile.spaces import strip
+from dockyard.errors import UsageError
+
+_CACHED_FOLDERS = 65_536
+
+
+class IgnorePatternError(UsageError):
+    """A pattern of an ignore file (or of COPY --exclude) is not well formed: an open bracket, a backslash at the end, a
+    lone exclamation mark.
+    """
+
+    reference = "ignore-pattern-invalid"
+    hint = "Patterns know * ? [a-z] [^a-z] ** and a backslash before a character that stands for itself."
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One pattern: its cleaned text, whether it takes paths back in, and what it matches."""
+
+    text: str
+    reinclude: bool
+    matcher: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreRules:
+    """The rules of one ignore file, in their order."""
+
+    patterns: tuple[Pattern, ...] = ()
+    # Per folder: which patterns match it or a folder above it. A walk asks for every file of a folder in turn.
+    _folders: dict[str, tuple[bool, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def parse(cls, raw: bytes) -> "IgnoreRules":
+        """The rules in the bytes of a `.dockerignore`.
+
+        Raises:
+            IgnorePatternError: with the line.
+        """
+        patterns: list[Pattern] = []
+        lines = raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").split("\n")
+        for number, line in enumerate(lines, 1):
+            if line.startswith("#") or not (text := strip(line)):
+                continue
+            inverted = text.startswith("!")
+            text = strip(text[inverted:])
+            if text:
+                text = _cleaned(text)
+                text = text[1:] if len(text) > 1 and text.startswith("/") else text
+            try:
+                patterns.append(_pattern("!" * inverted + text))
+            except IgnorePatternError as error:
+                raise IgnorePatternError(f"line {number}: {error.message}", context=error.context) from None
+        return cls(tuple(patterns))
+
+    @classmethod
+    def of(cls, patterns: Sequence[str]) -> "IgnoreRules":
+        """The rules in a list of patterns, as for `COPY --exclude`.
+
+        Raises:
+            IgnorePatternError: one is not well formed.
+        """
+        return cls(tuple(_pattern(text) for text in (strip(each) for each in patterns) if text))
+
+    def ignored(self, path: str) -> bool:
+        """Whether `path` (relative to the context, with slashes) stays out."""
+        folder = posixpath.dirname(path)
+        above = self._matches(folder) if folder not in ("", "/") else ()
+        verdict = False
+        for number, pattern in enumerate(self.patterns):
+            if pattern.reinclude != verdict:
+                continue
+            if (above and above[number]) or pattern.matcher.match(path):
+                verdict = not pattern.reinclude
+        return verdict
+
+    def may_reinclude_below(self, path: str) -> bool:
+        """Whether a walk has to descend into the ignored folder `path` because a `!` pattern could match inside."""
+        parts = path.split("/")
+        return any(pattern.reinclude and _reaches(pattern.text.split("/"), parts) for pattern in self.patterns)
+
+    def _matches(self, folder: str) -> tuple[bool, ...]:
+        found = self._folders.get(folder)
+        if found is None:
+            missing = [folder]
+            above: tuple[bool, ...] = (False,) * len(self.patterns)
+            # Down from the nearest folder that is known: a loop, as a path may be thousands of folders deep.
+            while (parent := posixpath.dirname(missing[-1])) not in ("", "/"):
+                if parent in self._folders:
+                    above = self._folders[parent]
+                    break
+                missing.append(parent)
+            if len(self._folders) > _CACHED_FOLDERS:
+                self._folders.clear()
+            for each in reversed(missing):
+                pairs = zip(self.patterns, above, strict=True)
+                above = tuple(matched or bool(pattern.matcher.match(each)) for pattern, matched in pairs)
+                self._folders[each] = above
+            found = above
+        return found
+
+
+def _cleaned(path: str) -> str:
+    cleaned = posixpath.normpath(path)
+    return cleaned[1:] if cleaned.startswith("//") else cleaned
+
+
+def _pattern(text: str) -> Pattern:
+    text = _cleaned(text)
+    inverted = text.startswith("!")
+    text = text[inverted:]
+    if not text:
+        raise IgnorePatternError("a lone ! excludes nothing", context={"pattern": "!"})
+    return Pattern(text, inverted, re.compile(expression(text), re.DOTALL))
+
+
+def _reaches(pattern: list[str], path: list[str]) -> bool:
+    for wanted, part in zip(pattern, path, strict=False):
+        if "**" in wanted:
+            return True
+        if re.compile(expression(wanted), re.DOTALL).match(part) is None:
+            return False
+    return True
+
+
+def expression(pattern: str) -> str:
+    """The regular expression that matches what `pattern` does, from beginning to end of a path.
+
+    Raises:
+        IgnorePatternError: the pattern is not well formed.
+    """
+    out: list[str] = []
+    at = 0
+    opened = False  # an atomic group is open: from a `**/` to the next one
+    while at < len(pattern):
+        char = pattern[at]
+        at += 1
+        if char == "*" and pattern.startswith("*", at):
+            first = at == 1
+            at += 1
+            slash = pattern.startswith("/", at)
+            at += slash
+            if at == len(pattern):
+                out.append(".*")
+                continue
+            if first and not slash and _plain(pattern[at:]):
+                out.append(".*")  # `**name` matches every path that ends so, even inside a name
+                continue
+            # The earliest place where the part up to the next `**` fits is as good as any, so it is never given up:
+            # that keeps hostile patterns from taking exponential time.
+            if "**" in pattern[at:]:
+                out.append(")" * opened + "(?>(?:.*?/)??")
+                opened = True
+            else:
+                out.append(")" * opened + "(?:.*/)?")
+                opened = False
+        elif char == "*":
+            following = re.search(r"[*/]", pattern[at:])
+            if following and following[0] == "*" and not _has_class_or_escape(pattern[at:]):
+                end = at + following.start()
+                piece = "".join("[^/]" if each == "?" else re.escape(each) for each in pattern[at:end])
+                out.append(f"(?>[^/]*?{piece})")
+                at = end
+            else:
+                out.append("[^/]*")
+        elif char == "?":
+            out.append("[^/]")
+        elif char == "[":
+            piece, at = _class(pattern, at)
+            out.append(piece)
+        elif char == "\\":
+            if at == len(pattern):
+                raise _bad(pattern, "ends with a backslash")
+            out.append(re.escape(pattern[at]))
+            at += 1
+        else:
+            out.append(re.escape(char))
+    return "".join(out) + ")" * opened + r"\Z"
+
+
+def _plain(rest: str) -> bool:
+    return not any(char in "*?[]\\" for char in rest)
+
+
+def _has_class_or_escape(rest: str) -> bool:
+    return "[" in rest or "\\" in rest
+
+
+def _class(pattern: str, at: int) -> tuple[str, int]:
+    """The bracket expression whose inside begins at `at`, and where it ends. A `]` has to be escaped, even as first."""
+    negated = pattern.startswith("^", at)
+    at += negated
+    ranges: list[str] = []
+    while not pattern.startswith("]", at) or not ranges:
+        low, at = _member(pattern, at)
+        high = low
+        if pattern.startswith("-", at):
+            high, at = _member(pattern, at + 1)
+        # A range the wrong way round matches nothing.
+        ranges.append(f"{_in_class(low)}-{_in_class(high)}" if low <= high else "")
+        if at >= len(pattern):
+            raise _bad(pattern, "has an open bracket")
+    inside = "".join(ranges)
+    if not inside:
+        return ("." if negated else "(?!)"), at + 1
+    return f"[{'^' * negated}{inside}]", at + 1
+
+
+def _member(pattern: str, at: int) -> tuple[str, int]:
+    if at >= len(pattern):
+        raise _bad(pattern, "has an open bracket")
+    if pattern[at] in "-]":
+        raise _bad(pattern, f"has {pattern[at]!r} in brackets where a backslash has to stand before it")
+    at += pattern[at] == "\\"
+    if at >= len(pattern):
+        raise _bad(pattern, "has an open bracket")
+    return pattern[at], at + 1
+
+
+def _in_class(char: str) -> str:
+    # As a number, so that no pair of characters can mean a set operation.
+    return f"\\U{ord(char):08x}"
+
+
+def _bad(pattern: str, why: str) -> IgnorePatternError:
+    shown = pattern[:120].encode("utf-8", "replace").decode()
+    return IgnorePatternError(f"the pattern {shown!r} {why}", context={"pattern": shown})
