@@ -1,0 +1,417 @@
+"""The eighteen instructions, typed: what the parse tree means.
+
+Values are as written: variables are not replaced and quotes are still there, since both depend on the stage's
+environment (`shell.expand`). Only JSON forms are already plain.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dockyard.dockerfile.duration import nanoseconds
+from dockyard.dockerfile.fault import DockerfileInvalidError, meant
+from dockyard.dockerfile.flags import Flags
+from dockyard.dockerfile.mounts import Mount, parse_mount
+from dockyard.dockerfile.node import KEYWORDS, Heredoc, Node
+from dockyard.dockerfile.parser import parse_heredoc
+
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+_SHORTEST = 1_000_000  # nanoseconds; the engine refuses shorter ones
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """What all instructions have: the node that they were read from, with its lines and its text."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class From(Instruction):
+    """FROM. `name` is in lower case and empty where the stage has none."""
+
+    image: str
+    name: str = ""
+    platform: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Instruction):
+    """A command line: `args` is the JSON array, or one string for the shell where `shell` is set."""
+
+    args: tuple[str, ...]
+    shell: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Command):
+    """RUN. `mount_texts` are the values as written; parse them again with `mounts.parse_mount` to expand them."""
+
+    mounts: tuple[Mount, ...] = ()
+    mount_texts: tuple[str, ...] = ()
+    network: str = "default"
+    security: str = "sandbox"
+    devices: tuple[str, ...] = ()
+    heredocs: tuple[Heredoc, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cmd(Command):
+    """CMD; no arguments at all (`CMD []`) unset the inherited one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrypoint(Command):
+    """ENTRYPOINT; no arguments at all (`ENTRYPOINT []`) unset the inherited one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy(Instruction):
+    """COPY. `heredocs` are sources too: files with their content written in the Dockerfile."""
+
+    sources: tuple[str, ...]
+    destination: str
+    heredocs: tuple[Heredoc, ...] = ()
+    from_: str = ""
+    chown: str = ""
+    chmod: str = ""
+    link: bool = False
+    parents: bool = False
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Instruction):
+    """ADD. `unpack` is None where archives are treated by the default: local ones unpacked, remote ones kept."""
+
+    sources: tuple[str, ...]
+    destination: str
+    heredocs: tuple[Heredoc, ...] = ()
+    chown: str = ""
+    chmod: str = ""
+    link: bool = False
+    exclude: tuple[str, ...] = ()
+    keep_git_dir: bool | None = None
+    checksum: str = ""
+    unpack: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Env(Instruction):
+    """ENV: names with values; `legacy` is the form without an equals sign."""
+
+    pairs: tuple[tuple[str, str], ...]
+    legacy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Label(Instruction):
+    """LABEL: names with values; `legacy` is the form without an equals sign."""
+
+    pairs: tuple[tuple[str, str], ...]
+    legacy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arg(Instruction):
+    """ARG: names with their defaults; None is no default."""
+
+    pairs: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expose(Instruction):
+    """EXPOSE: ports, ranges and protocols as written."""
+
+    ports: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Volume(Instruction):
+    """VOLUME: paths."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class User(Instruction):
+    """USER: name or number, with a group after a colon."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workdir(Instruction):
+    """WORKDIR: a path, relative to the one before."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopsignal(Instruction):
+    """STOPSIGNAL: a name or a number."""
+
+    signal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shell(Instruction):
+    """SHELL: what shell forms run under."""
+
+    args: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Maintainer(Instruction):
+    """MAINTAINER: deprecated in favour of a label."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Onbuild(Instruction):
+    """ONBUILD: an instruction for the builds that use this image as their base; `text` is kept in the image."""
+
+    body: Instruction
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Healthcheck(Instruction):
+    """HEALTHCHECK. `test` is `("NONE",)`, or begins with CMD or CMD-SHELL; times in nanoseconds, 0 for the default."""
+
+    test: tuple[str, ...]
+    interval: int = 0
+    timeout: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+    retries: int = 0
+
+
+def interpret(node: Node) -> Instruction:
+    """The instruction that `node` stands for.
+
+    Raises:
+        DockerfileInvalidError: with line, text and a suggestion: an unknown instruction or flag, too few or too many
+            arguments, or a value that the instruction does not take.
+    """
+    reader = _READERS.get(node.keyword)
+    if reader is None:
+        raise _fail(
+            node,
+            f"there is no instruction {node.spelled!r}",
+            meant(node.spelled.upper(), (each.upper() for each in KEYWORDS)) or "A line begins with an instruction.",
+        )
+    return reader(node, Flags(node))
+
+
+def _fail(node: Node, message: str, hint: str | None = None) -> DockerfileInvalidError:
+    return DockerfileInvalidError(message, line=node.start_line, text=node.text, hint=hint)
+
+
+def _needs(node: Node, count: int, what: str) -> None:
+    if len(node.args) < count:
+        raise _fail(node, f"{node.keyword.upper()} needs {what}", f"Write {_EXAMPLES[node.keyword]}")
+
+
+def _only(node: Node, what: str) -> str:
+    _needs(node, 1, what)
+    if len(node.args) > 1:
+        raise _fail(node, f"{node.keyword.upper()} takes {what}, nothing else", f"Write {_EXAMPLES[node.keyword]}")
+    return node.args[0]
+
+
+def _from(node: Node, flags: Flags) -> From:
+    words = node.args
+    if len(words) == 3 and words[1].lower() != "as":
+        raise _fail(node, f"{words[1]!r} stands where AS has to", f"Write FROM {words[0]} AS {words[2]}")
+    if len(words) not in (1, 3):
+        raise _fail(node, "FROM takes an image, or an image AS a name", f"Write {_EXAMPLES['from']}")
+    name = words[2].lower() if len(words) == 3 else ""
+    if name and not _STAGE_NAME.fullmatch(name):
+        raise _fail(
+            node,
+            f"{words[2]!r} cannot be the name of a stage",
+            "Begin with a letter; then letters, digits, - _ .",
+        )
+    return From(node, words[0], name, flags.one("platform"))
+
+
+def _run(node: Node, flags: Flags) -> Run:
+    _needs(node, 1, "a command")
+    network, security = flags.one("network") or "default", flags.one("security") or "sandbox"
+    for name, value, known in (
+        ("network", network, ("default", "none", "host")),
+        ("security", security, ("sandbox", "insecure")),
+    ):
+        if value not in known:
+            raise _fail(
+                node,
+                f"--{name} takes {' or '.join(known)}, not {value!r}",
+                meant(value, known, prefix=f"--{name}="),
+            )
+    texts = flags.many("mount")
+    mounts = tuple(parse_mount(text, line=node.start_line) for text in texts)
+    return Run(node, node.args, not node.json, mounts, texts, network, security, flags.many("device"), node.heredocs)
+
+
+def _sources(node: Node) -> tuple[tuple[str, ...], str]:
+    """The paths that are copied, without heredocs, and where they go."""
+    _needs(node, 2, "at least one source and a destination")
+    *sources, destination = node.args
+    if not node.json:
+        if parse_heredoc(destination) is not None and node.heredocs:
+            raise _fail(node, "the destination cannot be a heredoc", f"Write {_EXAMPLES[node.keyword]}")
+        if node.heredocs:
+            sources = [word for word in sources if parse_heredoc(word) is None]
+    return tuple(sources), destination
+
+
+def _copy(node: Node, flags: Flags) -> Copy:
+    sources, destination = _sources(node)
+    return Copy(
+        node,
+        sources,
+        destination,
+        node.heredocs,
+        from_=flags.one("from"),
+        chown=flags.one("chown"),
+        chmod=flags.one("chmod"),
+        link=flags.switch("link") or False,
+        parents=flags.switch("parents") or False,
+        exclude=flags.many("exclude"),
+    )
+
+
+def _add(node: Node, flags: Flags) -> Add:
+    sources, destination = _sources(node)
+    return Add(
+        node,
+        sources,
+        destination,
+        node.heredocs,
+        chown=flags.one("chown"),
+        chmod=flags.one("chmod"),
+        link=flags.switch("link") or False,
+        exclude=flags.many("exclude"),
+        keep_git_dir=flags.switch("keep-git-dir"),
+        checksum=flags.one("checksum"),
+        unpack=flags.switch("unpack"),
+    )
+
+
+def _pairs(node: Node) -> tuple[tuple[tuple[str, str], ...], bool]:
+    _needs(node, 3, "a name and a value")
+    pairs = tuple(zip(node.args[0::3], node.args[1::3], strict=False))
+    if any(not name for name, _ in pairs):
+        raise _fail(node, "a name before = is empty", f"Write {_EXAMPLES[node.keyword]}")
+    return pairs, node.args[2] == ""
+
+
+def _arg(node: Node, flags: Flags) -> Arg:
+    _needs(node, 1, "a name")
+    pairs: list[tuple[str, str | None]] = []
+    for word in node.args:
+        name, equals, value = word.partition("=")
+        if not name:
+            raise _fail(node, "the name before = is empty", "Write ARG NAME=value")
+        pairs.append((name, value if equals else None))
+    return Arg(node, tuple(pairs))
+
+
+def _shell(node: Node, flags: Flags) -> Shell:
+    if not node.json or not node.args:
+        raise _fail(node, "SHELL needs a JSON array", f"Write {_EXAMPLES['shell']}")
+    return Shell(node, node.args)
+
+
+def _onbuild(node: Node, flags: Flags) -> Onbuild:
+    if node.body is None:
+        raise _fail(node, "ONBUILD needs an instruction", f"Write {_EXAMPLES['onbuild']}")
+    if node.body.keyword in ("onbuild", "from", "maintainer"):
+        raise _fail(node, f"ONBUILD cannot hold {node.body.keyword.upper()}", f"Write {_EXAMPLES['onbuild']}")
+    return Onbuild(node, interpret(node.body), node.body.text)
+
+
+def _healthcheck(node: Node, flags: Flags) -> Healthcheck:
+    _needs(node, 1, "NONE, or CMD and a command")
+    kind = node.args[0].upper()
+    if kind == "NONE":
+        if len(node.args) > 1 or node.flags:
+            raise _fail(node, "HEALTHCHECK NONE takes nothing else", "Write HEALTHCHECK NONE")
+        return Healthcheck(node, ("NONE",))
+    if kind != "CMD":
+        raise _fail(node, f"HEALTHCHECK takes NONE or CMD, not {node.args[0]!r}", f"Write {_EXAMPLES['healthcheck']}")
+    if len(node.args) == 1:
+        raise _fail(node, "HEALTHCHECK CMD needs a command", f"Write {_EXAMPLES['healthcheck']}")
+
+    def duration(name: str) -> int:
+        text = flags.one(name)
+        try:
+            value = nanoseconds(text) if text else 0
+        except ValueError as error:
+            raise _fail(node, f"--{name}: {error}", f"Write --{name}=30s") from error
+        if value < 0 or 0 < value < _SHORTEST:
+            raise _fail(node, f"--{name}={text} is shorter than 1ms", f"Write --{name}=30s")
+        return value
+
+    retries = flags.one("retries")
+    if retries and not re.fullmatch("[0-9]{1,9}", retries):
+        raise _fail(node, f"--retries is a number, not {retries!r}", "Write --retries=3")
+    return Healthcheck(
+        node,
+        ("CMD" if node.json else "CMD-SHELL", *node.args[1:]),
+        interval=duration("interval"),
+        timeout=duration("timeout"),
+        start_period=duration("start-period"),
+        start_interval=duration("start-interval"),
+        retries=int(retries or 0),
+    )
+
+
+def _several(node: Node, what: str) -> tuple[str, ...]:
+    _needs(node, 1, what)
+    if any(not arg for arg in node.args):
+        raise _fail(node, f"{node.keyword.upper()} has an empty argument", f"Write {_EXAMPLES[node.keyword]}")
+    return node.args
+
+
+_EXAMPLES = {
+    "from": "FROM image:tag AS name",
+    "run": "RUN command",
+    "copy": "COPY source … destination",
+    "add": "ADD source … destination",
+    "env": "ENV NAME=value",
+    "label": "LABEL name=value",
+    "arg": "ARG NAME or ARG NAME=value",
+    "expose": "EXPOSE 8080",
+    "volume": 'VOLUME ["/data"]',
+    "user": "USER name or USER 1000:1000",
+    "workdir": "WORKDIR /app",
+    "stopsignal": "STOPSIGNAL SIGTERM",
+    "shell": 'SHELL ["/bin/sh", "-c"]',
+    "maintainer": "MAINTAINER name",
+    "onbuild": "ONBUILD RUN command",
+    "healthcheck": "HEALTHCHECK CMD command",
+}
+
+_READERS: dict[str, Callable[[Node, Flags], Instruction]] = {
+    "from": _from,
+    "run": _run,
+    "cmd": lambda node, flags: Cmd(node, node.args, not node.json),
+    "entrypoint": lambda node, flags: Entrypoint(node, node.args, not node.json),
+    "copy": _copy,
+    "add": _add,
+    "env": lambda node, flags: Env(node, *_pairs(node)),
+    "label": lambda node, flags: Label(node, *_pairs(node)),
+    "arg": _arg,
+    "expose": lambda node, flags: Expose(node, _several(node, "a port")),
+    "volume": lambda node, flags: Volume(node, _several(node, "a path")),
+    "user": lambda node, flags: User(node, _only(node, "a user")),
+    "workdir": lambda node, flags: Workdir(node, _only(node, "a path")),
+    "stopsignal": lambda node, flags: Stopsignal(node, _only(node, "a signal")),
+    "shell": _shell,
+    "maintainer": lambda node, flags: Maintainer(node, _only(node, "a name")),
+    "onbuild": _onbuild,
+    "healthcheck": _healthcheck,
+}

@@ -1,0 +1,1 @@
+"""Judging Dockerfiles: one file a rule family, one class a rule."""

@@ -1,0 +1,200 @@
+"""Rules about COPY and ADD."""
+
+import re
+from collections.abc import Iterator
+
+from dockyard.dockerfile.fault import nearest
+from dockyard.dockerfile.instructions import Add, Copy, Instruction, Run, Workdir
+from dockyard.dockerfile.lint.finding import Remark, Severity
+from dockyard.dockerfile.lint.subject import Subject, remark
+from dockyard.dockerfile.stages import Stage, find_stage
+
+_REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@|.*\.git(?:#|$)")
+_ARCHIVE = re.compile(r".*\.(?:tar|tgz|tbz2?|txz|tzst|tar\.\w+|gz|bz2|xz|zst|Z)$")
+
+
+class AddForCopy:
+    """ADD does more than it says: it unpacks archives and fetches URLs.
+
+    Where a file shall only be copied, COPY cannot surprise anybody, for example when a file one day happens to be an
+    archive.
+
+    Wrong:
+
+        ADD app.py /app/
+
+    Right:
+
+        COPY app.py /app/
+    """
+
+    code = "add-for-copy"
+    aliases = ("DL3020",)
+    severity: Severity = "warning"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find ADDs of nothing but ordinary files."""
+        for _, add in subject.every(Add):
+            special = add.unpack is not None or add.checksum or add.keep_git_dir is not None
+            if special or any("$" in each or _REMOTE.match(each) or _ARCHIVE.match(each) for each in add.sources):
+                continue
+            better = re.sub(r"(?i)^(\s*)add\b", r"\1COPY", subject.source(add.node), count=1)
+            yield remark(add, "ADD where COPY serves", better)
+
+
+class AddChecksum:
+    """A file fetched from the network is whatever the server sends that day.
+
+    With `--checksum` the build stops when it is something else, and the file need not be fetched again to know.
+
+    Wrong:
+
+        ADD https://example.org/tool.tar.gz /opt/
+
+    Right:
+
+        ADD --checksum=sha256:… https://example.org/tool.tar.gz /opt/
+    """
+
+    code = "add-checksum"
+    aliases = ()
+    severity: Severity = "warning"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find ADDs of URLs without a checksum."""
+        for _, add in subject.every(Add):
+            urls = [each for each in add.sources if re.match(r"https?://", each) and not re.search(r"\.git(#|$)", each)]
+            if urls and not add.checksum:
+                better = re.sub(r"(?i)^(\s*add)\b", r"\1 --checksum=sha256:<digest>", subject.source(add.node), count=1)
+                yield remark(add, f"nothing says what {urls[0]} has to contain", better)
+
+
+class UnknownStage:
+    """`--from` names a stage that is not there, comes later, or is this very stage.
+
+    The builder then takes the word for an image and fetches it from a registry, where anybody may have put it, or
+    fails. Name a stage above, or write an image with its registry or tag.
+
+    Wrong:
+
+        FROM golang:1.23 AS build
+        FROM scratch
+        COPY --from=biuld /app /app
+
+    Right:
+
+        FROM golang:1.23 AS build
+        FROM scratch
+        COPY --from=build /app /app
+    """
+
+    code = "unknown-stage"
+    aliases = ("DL3022", "DL3023")
+    severity: Severity = "error"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Check every --from of COPY and of RUN's mounts."""
+        for stage in subject.stages:
+            for each in stage.instructions:
+                for name in self._names(each):
+                    found = self._wrong(subject, stage, each, name)
+                    if found is not None:
+                        yield found
+
+    def _names(self, instruction: Instruction) -> list[str]:
+        if isinstance(instruction, Copy):
+            return [instruction.from_] if instruction.from_ else []
+        if isinstance(instruction, Run):
+            return [mount.from_ for mount in instruction.mounts if mount.from_]
+        return []
+
+    def _wrong(self, subject: Subject, stage: Stage, instruction: Instruction, name: str) -> Remark | None:
+        if find_stage(subject.stages, name, before=stage.number) is not None or name == "scratch":
+            return None
+        source = subject.source(instruction.node)
+        other = find_stage(subject.stages, name)
+        if other is not None:
+            where = "is this very stage" if other is stage else f"begins only at line {other.head.node.start_line}"
+            return remark(instruction, f"the stage {name} {where}")
+        if name.isdigit():
+            return remark(instruction, f"there is no stage {name} above this line; there are {stage.number}")
+        if re.search(r"[/:@.$]", name):
+            return None  # an image
+        known = [each.name for each in subject.stages[: stage.number] if each.name]
+        near = nearest(name.lower(), known)
+        if near:
+            better = re.sub(rf"(from=[\"']?){re.escape(name)}\b", rf"\g<1>{near}", source)
+            return remark(instruction, f"there is no stage {name}; did you mean {near}?", better)
+        return remark(
+            instruction, f"there is no stage {name}, so it is fetched as the image {name}:latest", severity="warning"
+        )
+
+
+class CopySeveral:
+    """With several sources the destination has to be a folder, and a folder's name ends with a slash.
+
+    Wrong:
+
+        COPY a.txt b.txt /data
+
+    Right:
+
+        COPY a.txt b.txt /data/
+    """
+
+    code = "copy-several"
+    aliases = ("DL3021",)
+    severity: Severity = "error"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find several sources with a destination that is no folder."""
+        for stage in subject.stages:
+            for each in stage.instructions:
+                if not isinstance(each, Copy | Add) or len(each.sources) + len(each.heredocs) < 2:
+                    continue
+                end = each.destination.strip("\"'")
+                if not end.endswith(("/", "\\", ".", "..")) and "$" not in end:
+                    better = (
+                        subject.source(each.node).rstrip() + "/" if not each.heredocs and not each.node.json else ""
+                    )
+                    yield remark(each, f"{end} has to end with a slash", better)
+
+
+class CopyRelative:
+    """A relative destination lands wherever the base image's WORKDIR happens to be.
+
+    Wrong:
+
+        FROM debian:12.8
+        COPY app.py ./
+
+    Right:
+
+        FROM debian:12.8
+        WORKDIR /app
+        COPY app.py ./
+    """
+
+    code = "copy-relative"
+    aliases = ("DL3045",)
+    severity: Severity = "warning"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find relative destinations in stages that have set no WORKDIR."""
+        for stage in subject.stages:
+            above = [each for parent in subject.lineage(stage)[1:] for each in parent.instructions]
+            known = any(isinstance(each, Workdir) for each in above)
+            for each in stage.instructions:
+                known = known or isinstance(each, Workdir)
+                if known or not isinstance(each, Copy | Add):
+                    continue
+                if not re.match(r"[\"']?(/|\$|\\|[a-zA-Z]:)", each.destination):
+                    yield remark(
+                        each,
+                        f"{each.destination} is relative, and no WORKDIR was set",
+                        f"WORKDIR /app\n{subject.source(each.node)}",
+                    )
+                    break
+
+
+RULES = (AddForCopy, AddChecksum, UnknownStage, CopySeveral, CopyRelative)

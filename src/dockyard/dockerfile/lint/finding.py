@@ -1,0 +1,55 @@
+"""What a rule found: where, what, why, and the better line."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a rule says about some lines (from 1). `better` is the rewritten text, empty where no text can be given.
+
+    `severity` replaces the rule's own where this case is worse or less bad than others.
+    """
+
+    line: int
+    end_line: int
+    message: str
+    better: str = ""
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LintFinding:
+    """One finding. `source` is the text of its lines; `aliases` are the rule's names in Hadolint and BuildKit."""
+
+    rule: str
+    severity: Severity
+    line: int
+    end_line: int
+    message: str
+    why: str
+    better: str
+    source: str
+    aliases: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as `--json` prints it."""
+        return {
+            "rule": self.rule,
+            "aliases": list(self.aliases),
+            "severity": self.severity,
+            "line": self.line,
+            "end_line": self.end_line,
+            "message": self.message,
+            "why": self.why,
+            "better": self.better,
+            "source": self.source,
+        }
+
+
+def at_least(severity: Severity, threshold: Severity) -> bool:
+    """Whether `severity` is as bad as `threshold` or worse."""
+    return SEVERITIES.index(severity) >= SEVERITIES.index(threshold)

@@ -1,0 +1,64 @@
+"""Running the rules over a Dockerfile."""
+
+from collections.abc import Iterable, Iterator
+
+from dockyard.dockerfile.lint import silence
+from dockyard.dockerfile.lint.finding import LintFinding, Remark
+from dockyard.dockerfile.lint.rules import Rule, every, named, why
+from dockyard.dockerfile.lint.subject import Subject
+from dockyard.dockerfile.node import Dockerfile
+from dockyard.dockerfile.stages import stages
+
+
+def lint(dockerfile: Dockerfile, *, only: Iterable[str] = (), without: Iterable[str] = ()) -> list[LintFinding]:
+    """What the rules find in `dockerfile`, by line; comments that silence rules are followed.
+
+    Args:
+        dockerfile: the parsed file.
+        only: names of the rules to run; all where there are none.
+        without: names of rules to leave out.
+
+    Raises:
+        DockerfileInvalidError: an instruction cannot be understood.
+        RuleUnknownError: `only` or `without` names no rule.
+    """
+    wanted, unwanted = named(only), named(without)
+    arguments, found = stages(dockerfile)
+    subject = Subject(dockerfile, arguments, tuple(found))
+    silenced = silence.everywhere(dockerfile)
+    findings: list[LintFinding] = []
+    for rule in every():
+        if (wanted and rule.code not in wanted) or rule.code in unwanted or _is_silent(rule, silenced):
+            continue
+        findings += _findings(rule, subject)
+    return sorted(findings, key=lambda each: (each.line, each.rule))
+
+
+def _findings(rule: Rule, subject: Subject) -> Iterator[LintFinding]:
+    for found in rule.judge(subject):
+        if not _is_silent(rule, silence.on_line(subject.dockerfile, found.line)):
+            yield _finding(rule, found, subject)
+
+
+def _is_silent(rule: Rule, names: set[str]) -> bool:
+    return bool(names & {"all", rule.code, *(alias.lower() for alias in rule.aliases)})
+
+
+def _finding(rule: Rule, found: Remark, subject: Subject) -> LintFinding:
+    source = "\n".join(subject.dockerfile.lines[found.line - 1 : found.end_line])
+    return LintFinding(
+        rule=rule.code,
+        severity=found.severity or rule.severity,
+        line=found.line,
+        end_line=found.end_line,
+        message=_clean(found.message),
+        why=why(rule),
+        better=_clean(found.better),
+        source=_clean(source),
+        aliases=rule.aliases,
+    )
+
+
+def _clean(text: str) -> str:
+    # Bytes that are not UTF-8 live as surrogates, which no terminal or JSON document can carry.
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,132 @@
+"""Rules about the order of instructions: what a changed line costs."""
+
+import re
+from collections.abc import Iterator
+
+from dockyard.dockerfile.instructions import Add, Copy, Instruction, Run, Workdir
+from dockyard.dockerfile.lint.finding import Remark, Severity
+from dockyard.dockerfile.lint.needs import needs
+from dockyard.dockerfile.lint.script import script, short
+from dockyard.dockerfile.lint.subject import Subject, remark
+from dockyard.dockerfile.stages import Stage
+
+_MANIFESTS = re.compile(
+    r"""requirements.*\.(txt|in)|constraints.*\.txt|pyproject\.toml|poetry\.lock|uv\.lock|pdm\.lock|pipfile(\.lock)?
+    |setup\.(py|cfg)|package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|pnpm-workspace\.yaml|bun\.lockb?
+    |\.npmrc|\.yarnrc.*|go\.(mod|sum|work)|cargo\.(toml|lock)|gemfile(\.lock)?|.*\.gemspec|composer\.(json|lock)
+    |pom\.xml|.*\.gradle(\.kts)?|gradle\.properties|gradlew|gradle|mvnw|\.mvn|mix\.(exs|lock)|.*\.(cs|fs)proj|.*\.sln
+    |nuget\.config|packages\.lock\.json|deno\.(json|lock)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def _changing(instruction: Instruction) -> list[str]:
+    """The sources of a COPY or ADD that change with the application's code."""
+    if not isinstance(instruction, Copy | Add) or (isinstance(instruction, Copy) and instruction.from_):
+        return []
+    remote = re.compile(r"https?://|git@|.*\.git(#|$)")
+    return [
+        source
+        for source in instruction.sources
+        if not remote.match(source) and not _MANIFESTS.fullmatch(source.rstrip("/").rsplit("/", 1)[-1])
+    ]
+
+
+class CopyBeforeRun:
+    """A COPY of the source code above a RUN that does not need it throws that RUN's cache away with every change.
+
+    A changed line reruns everything below it. Installing packages takes minutes and depends on a list of names, not on
+    the code; so copy the list first, install, and copy the code last. The finding counts and names the RUN lines that
+    every source change repeats.
+
+    Wrong:
+
+        COPY . .
+        RUN pip install -r requirements.txt
+
+    Right:
+
+        COPY requirements.txt ./
+        RUN pip install -r requirements.txt
+        COPY . .
+    """
+
+    code = "copy-before-run"
+    aliases = ()
+    severity: Severity = "warning"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find the first COPY of code in each stage that has stable RUNs below."""
+        for stage in subject.stages:
+            found = self._stage(subject, stage)
+            if found is not None:
+                yield found
+
+    def _stage(self, subject: Subject, stage: Stage) -> Remark | None:
+        for number, instruction in enumerate(stage.instructions):
+            sources = _changing(instruction)
+            if not sources:
+                continue
+            runs = [each for each in stage.instructions[number + 1 :] if isinstance(each, Run)]
+            stable = [(run, wanted) for run in runs if (wanted := needs(run)) is not None]
+            if not stable:
+                continue
+            named = ", ".join(
+                f"line {run.node.start_line} `{short(script(run) or ' '.join(run.args), 40)}`" for run, _ in stable[:5]
+            )
+            more = f" and {len(stable) - 5} more" if len(stable) > 5 else ""
+            count = f"{len(runs)} RUN line{'s' if len(runs) != 1 else ''}"
+            message = (
+                f"every change to {' '.join(sources[:3])} reruns the {count} below; "
+                f"{len(stable)} of them {'do' if len(stable) != 1 else 'does'} not need it: {named}{more}"
+            )
+            return remark(instruction, message, self._better(subject, instruction, stable))
+        return None
+
+    def _better(self, subject: Subject, copied: Instruction, stable: list[tuple[Run, str]]) -> str:
+        lines: list[str] = []
+        for run, wanted in stable:
+            if wanted:
+                # A file that a RUN names by its absolute path is not one of the context's names.
+                names = " ".join(name.rsplit("/", 1)[-1] for name in wanted.split())
+                lines.append(f"COPY {names} ./")
+            lines.append(subject.source(run.node))
+        return "\n".join([*dict.fromkeys(lines), subject.source(copied.node)])
+
+
+class RelativeWorkdir:
+    """A relative WORKDIR depends on what the base image happens to have set.
+
+    With another base the application lands in another folder. Begin with an absolute path.
+
+    Wrong:
+
+        FROM debian:12.8
+        WORKDIR app
+
+    Right:
+
+        FROM debian:12.8
+        WORKDIR /app
+    """
+
+    code = "relative-workdir"
+    aliases = ("DL3000", "WorkdirRelativePath")
+    severity: Severity = "warning"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find relative WORKDIRs before any absolute one."""
+        for stage in subject.stages:
+            above = [each for parent in subject.lineage(stage)[1:] for each in parent.instructions]
+            absolute = any(_is_absolute(each) for each in above)
+            for each in stage.instructions:
+                if isinstance(each, Workdir) and not absolute and not _is_absolute(each):
+                    yield remark(each, f"{each.path} is relative to the base's folder", f"WORKDIR /{each.path}")
+                absolute = absolute or _is_absolute(each)
+
+
+def _is_absolute(instruction: Instruction) -> bool:
+    return isinstance(instruction, Workdir) and bool(re.match(r"[\"']?(/|\$|\\|[a-zA-Z]:)", instruction.path))
+
+
+RULES = (CopyBeforeRun, RelativeWorkdir)

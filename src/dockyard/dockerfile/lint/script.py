@@ -1,0 +1,67 @@
+"""The commands inside a RUN, as far as they can be told apart without being a shell."""
+
+import shlex
+
+from dockyard.dockerfile.instructions import Run
+
+_PREFIXES = ("sudo", "env", "exec", "time", "nice", "then", "do", "else", "if", "while", "!", "{")
+_LONGEST = 200_000
+
+
+def script(run: Run) -> str:
+    """The text that the shell gets; empty for the exec form."""
+    if not run.shell:
+        return ""
+    text = run.args[0]
+    if run.heredocs:
+        first = text.strip()
+        bodies = "\n".join(heredoc.body for heredoc in run.heredocs)
+        return bodies if first.startswith("<<") and len(first.split()) == 1 else f"{text}\n{bodies}"
+    return text
+
+
+def commands(run: Run) -> list[list[str]]:
+    """The words of each simple command; variables assigned before it and words like `sudo` are dropped."""
+    if not run.shell:
+        return [list(run.args)]
+    lexer = shlex.shlex(script(run)[:_LONGEST].replace("\n", " ; "), posix=True, punctuation_chars=True)
+    lexer.commenters = ""
+    lexer.whitespace_split = True
+    found: list[list[str]] = [[]]
+    try:
+        for word in lexer:
+            if word and not word.strip("();|&"):
+                found.append([])
+            else:
+                found[-1].append(word)
+    except ValueError:
+        pass  # an open quote: what came before it still counts
+    return [words for words in map(_bare, found) if words]
+
+
+def _bare(words: list[str]) -> list[str]:
+    at = 0
+    while at < len(words) and (words[at] in _PREFIXES or _assignment(words[at])):
+        at += 1
+    return words[at:]
+
+
+def _assignment(word: str) -> bool:
+    name, equals, _ = word.partition("=")
+    return bool(equals) and name.isidentifier()
+
+
+def operands(words: list[str]) -> list[str]:
+    """The words after the program that are no flags: `apt-get -y install curl` gives install, curl."""
+    return [word for word in words[1:] if not word.startswith("-")]
+
+
+def verb(words: list[str]) -> str:
+    """The first operand: what the program is asked to do."""
+    return next(iter(operands(words)), "")
+
+
+def short(text: str, most: int = 60) -> str:
+    """`text` on one line, cut where it gets long."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -1,0 +1,95 @@
+"""Rules about secrets."""
+
+import re
+from collections.abc import Iterator
+
+from dockyard.dockerfile.instructions import Arg, Copy, Env, Run
+from dockyard.dockerfile.lint.finding import Remark, Severity
+from dockyard.dockerfile.lint.script import script
+from dockyard.dockerfile.lint.subject import Subject, remark
+
+_SECRET = re.compile(
+    r"(?:^|_)(?:api_?key|auth|credentials?|key|pass(?:word|wd|phrase)?|pword|pwd|secret|token)(?:_|$)", re.IGNORECASE
+)
+_HARMLESS = re.compile(
+    r"(?:^|_)(?:public|file|path|version|url|id|name|type|algorithm|length|ttl)(?:_|$)", re.IGNORECASE
+)
+# Shapes that only real credentials have.
+_KNOWN = re.compile(
+    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}|\bglpat-[A-Za-z0-9_-]{20}|\bxox[abprs]-[A-Za-z0-9-]{10,}"
+    r"|\bsk_live_[A-Za-z0-9]{16,}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
+
+
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET.search(name)) and not _HARMLESS.search(name) and name.upper() not in ("PWD", "OLDPWD")
+
+
+class SecretInEnv:
+    """ENV and ARG are written into the image's configuration and history, where everyone who can pull it reads them.
+
+    Deleting the variable in a later line does not help: the earlier layer stays. Mount secrets for the RUN that needs
+    them, and hand the container its own when it starts.
+
+    Wrong:
+
+        ARG NPM_TOKEN
+        RUN npm ci
+
+    Right:
+
+        RUN --mount=type=secret,id=npm_token,env=NPM_TOKEN npm ci
+    """
+
+    code = "secret-in-env"
+    aliases = ("DL3064", "SecretsUsedInArgOrEnv")
+    severity: Severity = "error"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find variables that are named like secrets, and values that look like ones."""
+        found: list[Arg | Env] = [*subject.arguments]
+        found += [each for stage in subject.stages for each in stage.instructions if isinstance(each, Arg | Env)]
+        for instruction in found:
+            word = "ARG" if isinstance(instruction, Arg) else "ENV"
+            for name, value in instruction.pairs:
+                if _KNOWN.search(value or ""):
+                    yield remark(instruction, f"the value of {name} looks like a real credential; revoke it")
+                elif _is_secret(name):
+                    yield remark(
+                        instruction,
+                        f"{word} {name} ends up readable in the image",
+                        f"RUN --mount=type=secret,id={name.lower()},env={name} …",
+                    )
+
+
+class SecretInRun:
+    """A secret that stands in a command stays in the image's history.
+
+    Wrong:
+
+        RUN curl -H "Authorization: Bearer ghp_…" https://api.example.org/
+
+    Right:
+
+        RUN --mount=type=secret,id=token,env=TOKEN curl -H "Authorization: Bearer $TOKEN" https://api.example.org/
+    """
+
+    code = "secret-in-run"
+    aliases = ()
+    severity: Severity = "error"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find commands and heredocs with something that has the shape of a credential."""
+        for _, run in subject.every(Run):
+            if _KNOWN.search(script(run) or " ".join(run.args)):
+                yield remark(run, "the command holds what looks like a real credential; revoke it")
+        for _, copy in subject.every(Copy):
+            if any(_KNOWN.search(heredoc.content) for heredoc in copy.heredocs):
+                yield remark(copy, "the file written here holds what looks like a real credential; revoke it")
+            for source in copy.sources:
+                name = source.rstrip("/").rsplit("/", 1)[-1]
+                if not copy.from_ and name in (".env", "id_rsa", "id_ed25519", ".netrc", ".npmrc", ".pypirc", ".git"):
+                    yield remark(copy, f"{source} usually holds secrets, and stays in the layer", severity="warning")
+
+
+RULES = (SecretInEnv, SecretInRun)
