@@ -1,10 +1,14 @@
 """What the environment tells a command: folders, configuration, the time to stamp."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from dockyard.content.layout import Layout
 from dockyard.errors import UsageError
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.reference import Reference
+from dockyard.progress import Progress
 
 
 class EpochInvalidError(UsageError):
@@ -45,3 +49,33 @@ def epoch() -> int | None:
     if (text and not text.isascii()) or (text and not text.isdigit()):
         raise EpochInvalidError(f"SOURCE_DATE_EPOCH is {text!r}")
     return int(text) if text else None
+
+
+def pairs(items: list[str] | None, flag: str) -> dict[str, str]:
+    """`NAME=value` texts as a mapping; a bare NAME takes its value from the environment, if it has one there.
+
+    Raises:
+        UsageError: a text has no name.
+    """
+    found: dict[str, str] = {}
+    for item in items or ():
+        name, equals, value = item.partition("=")
+        if not name:
+            raise UsageError(f"{flag} {item!r} has no name", hint=f"Write {flag} NAME=value.")
+        if equals:
+            found[name] = value
+        elif name in os.environ:
+            found[name] = os.environ[name]
+    return found
+
+
+def puller(progress: Progress) -> Callable[[Reference], Descriptor]:
+    """A function that pulls an image into the store; the network is not touched before it is called."""
+
+    def pull(reference: Reference) -> Descriptor:
+        from dockyard.cli.registry_access import client
+        from dockyard.registry.pull import pull as pull_image
+
+        return pull_image(reference, store(), client=client(), progress=progress)
+
+    return pull

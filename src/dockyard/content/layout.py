@@ -165,11 +165,14 @@ class Layout:
             ingest.commit(target)
 
     def add(self, media_type: str, data: bytes) -> Descriptor:
-        """Store small `data` and return its descriptor."""
+        """Store small `data` and return its descriptor; writes nothing if it is there."""
+        target = Descriptor.of(media_type, data)
+        if self.exists(target):
+            return target
         with self.ingest() as ingest:
             ingest.write(data)
-            digest, size = ingest.commit()
-        return Descriptor(media_type, digest, size)
+            ingest.commit(target)
+        return target
 
     def delete(self, digest: Digest) -> None:
         """Remove the blob; no error if it is not there."""

@@ -1,0 +1,79 @@
+"""Where FROM and --from find images: the store first, then a registry."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dockyard._internal.limits import MANIFEST_BYTES
+from dockyard.content.layout import Layout, TagNotFoundError
+from dockyard.content.store import read
+from dockyard.errors import UsageError
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.digest import Digest
+from dockyard.oci.mediatype import OCI_INDEX, OCI_MANIFEST
+from dockyard.oci.reference import Reference
+
+Pull = Callable[[Reference], Descriptor]
+
+
+class BaseMissingError(UsageError):
+    """An image that the Dockerfile builds on is not in the store, and nothing was given to fetch it with."""
+
+    reference = "base-missing"
+    hint = "Fetch it with `dockyard pull`, or make one with `dockyard base`."
+
+
+@dataclass(frozen=True)
+class Bases:
+    """Finds images.
+
+    Args:
+        store: looked in first.
+        pull: fetches into the store and returns what was fetched; None where there is no network.
+        always: ask `pull` even for what the store has, as `--pull` does.
+    """
+
+    store: Layout
+    pull: Pull | None = None
+    always: bool = False
+
+    def resolve(self, reference: Reference) -> Descriptor:
+        """The descriptor of the image, whose content is then in the store.
+
+        Raises:
+            BaseMissingError: it is not in the store and there is no `pull`.
+        """
+        found = None if self.always and self.pull is not None and reference.digest is None else self._held(reference)
+        if found is not None:
+            return found
+        if self.pull is None:
+            raise BaseMissingError(f"the base image {reference.familiar} is not here", context={"image": reference})
+        return self.pull(reference)
+
+    def _held(self, reference: Reference) -> Descriptor | None:
+        if reference.digest is not None:
+            return held(self.store, reference.digest)
+        try:
+            return self.store.resolve(str(reference))
+        except TagNotFoundError:
+            return None
+
+
+def held(store: Layout, digest: Digest) -> Descriptor | None:
+    """The descriptor of the manifest or index `digest`, if the store has it."""
+    path = store.blob_path(digest)
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return None
+    if size > MANIFEST_BYTES:
+        return None
+    raw = read(store, Descriptor(OCI_MANIFEST, digest, size))
+    try:
+        document = json.loads(raw)
+    except ValueError:
+        return None
+    if not isinstance(document, dict):
+        return None
+    default = OCI_INDEX if "manifests" in document else OCI_MANIFEST
+    return Descriptor(str(document.get("mediaType") or default), digest, size)

@@ -1,0 +1,84 @@
+"""What steps made, by the key of their inputs. One small file a step; blobs stay in the store.
+
+A record counts only while its layer is in the store, so removing images never breaks a build.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dockyard._internal import atomic
+from dockyard.content.layout import Layout
+from dockyard.layers.layer import Layer
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.digest import Digest
+
+
+def key(*parts: Any) -> str:
+    """A key over JSON-like `parts`; the same parts give the same key on every machine."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+class _Record(msgspec.Struct, omit_defaults=True):
+    created: str
+    content: str = ""
+    media_type: str = ""
+    digest: str = ""
+    size: int = 0
+    diff_id: str = ""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a step made: when (RFC 3339), its layer if it has one, and for copies the key of what was copied."""
+
+    created: str
+    layer: Layer | None = None
+    content: str = ""
+
+
+class StepCache:
+    """The records in `folder`. Several processes may use one folder."""
+
+    def __init__(self, folder: Path, store: Layout) -> None:
+        self._folder = folder
+        self._store = store
+
+    def get(self, step: str) -> Made | None:
+        """What the step of that key made, if it is known and its layer still there."""
+        try:
+            record = msgspec.json.decode(self._path(step).read_bytes(), type=_Record)
+        except (OSError, msgspec.MsgspecError):
+            return None
+        if not record.digest:
+            return Made(record.created, None, record.content)
+        descriptor = Descriptor(record.media_type, Digest.parse(record.digest), record.size)
+        if not self._store.exists(descriptor):
+            return None
+        return Made(record.created, Layer(descriptor, Digest.parse(record.diff_id), self._store), record.content)
+
+    def put(self, step: str, made: Made) -> None:
+        """Keep what the step of that key made."""
+        record = _Record(made.created, made.content)
+        if made.layer is not None:
+            descriptor = made.layer.descriptor
+            record.media_type, record.digest, record.size = (
+                descriptor.media_type,
+                str(descriptor.digest),
+                descriptor.size,
+            )
+            record.diff_id = str(made.layer.diff_id)
+        path = self._path(step)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(path, msgspec.json.encode(record), durable=False)
+
+    def lock(self, step: str) -> Path:
+        """The lock file for running the step of that key."""
+        return self._folder / "locks" / step[:3]
+
+    def _path(self, step: str) -> Path:
+        return self._folder / "steps" / step[:2] / step

@@ -1,0 +1,157 @@
+"""Instructions that change only the configuration: ENV, LABEL, CMD, EXPOSE and so on."""
+
+import json
+import posixpath
+import re
+import signal
+from collections.abc import Callable
+
+from dockyard.build.fault import place
+from dockyard.build.state import State
+from dockyard.dockerfile import instructions as ins
+from dockyard.dockerfile.node import Node
+from dockyard.errors import UsageError
+
+Expand = Callable[[str], str]
+Words = Callable[[str], list[str]]
+
+_PORT = re.compile(r"(?:(?P<first>\d{1,5})(?:-(?P<last>\d{1,5}))?)(?:/(?P<protocol>[A-Za-z]+))?")
+_SIGNALS = {number.name.removeprefix("SIG") for number in signal.Signals} | {"CLD", "STKFLT", "RTMIN", "RTMAX"}
+
+
+class ValueInvalidError(UsageError):
+    """An instruction has a value, after its variables are replaced, that it does not take."""
+
+    reference = "value-invalid"
+
+
+def apply(state: State, instruction: ins.Instruction, expand: Expand, words: Words) -> str | None:
+    """Carry `instruction` out on `state` and return how history names it; None if it is of another kind."""
+    handler = _HANDLERS.get(type(instruction))
+    return None if handler is None else str(handler(state, instruction, expand, words))
+
+
+def command(state: State, instruction: ins.Command) -> list[str]:
+    """The command line with the shell before it where the shell form was used."""
+    return [*state.shell, *instruction.args] if instruction.shell else list(instruction.args)
+
+
+def _env(state: State, instruction: ins.Env, expand: Expand, words: Words) -> str:
+    # One instruction sees the old environment throughout.
+    pairs = [(expand(name), expand(value)) for name, value in instruction.pairs]
+    for name, value in pairs:
+        state.set_env(name, value)
+    return "ENV " + " ".join(f"{name}={value}" for name, value in pairs)
+
+
+def _label(state: State, instruction: ins.Label, expand: Expand, words: Words) -> str:
+    pairs = [(expand(name), expand(value)) for name, value in instruction.pairs]
+    state.config["Labels"] = {**(state.config.get("Labels") or {}), **dict(pairs)}
+    return "LABEL " + " ".join(f"{name}={value}" for name, value in pairs)
+
+
+def _cmd(state: State, instruction: ins.Cmd, expand: Expand, words: Words) -> str:
+    args = command(state, instruction)
+    state.config["Cmd"] = args
+    state.command_set = True
+    _escaped(state, instruction)
+    return f"CMD {json.dumps(args, separators=(',', ' '), ensure_ascii=False)}".replace('","', '" "')
+
+
+def _entrypoint(state: State, instruction: ins.Entrypoint, expand: Expand, words: Words) -> str:
+    args = command(state, instruction)
+    state.config["Entrypoint"] = args
+    if not state.command_set:
+        # The inherited command belonged to the inherited entrypoint.
+        state.config.pop("Cmd", None)
+    return f"ENTRYPOINT {json.dumps(args, separators=(',', ' '), ensure_ascii=False)}".replace('","', '" "')
+
+
+def _escaped(state: State, instruction: ins.Command) -> None:
+    if instruction.shell:
+        state.config["ArgsEscaped"] = True
+
+
+def _expose(state: State, instruction: ins.Expose, expand: Expand, words: Words) -> str:
+    found: list[str] = []
+    for text in (word for port in instruction.ports for word in words(port)):
+        match = _PORT.fullmatch(text)
+        first, last = (int(match["first"]), int(match["last"] or match["first"])) if match else (1, 0)
+        if match is None or not 0 <= first <= last <= 65535:
+            raise ValueInvalidError(
+                f"not a port: {text!r}", context=place(instruction.node), hint="Write EXPOSE 8080 or 9000-9002/udp."
+            )
+        found += [f"{number}/{(match['protocol'] or 'tcp').lower()}" for number in range(first, last + 1)]
+    state.config["ExposedPorts"] = {**(state.config.get("ExposedPorts") or {}), **{port: {} for port in sorted(found)}}
+    return f"EXPOSE [{' '.join(sorted(found))}]"
+
+
+def _volume(state: State, instruction: ins.Volume, expand: Expand, words: Words) -> str:
+    paths = [expand(path) for path in instruction.paths]
+    state.config["Volumes"] = {**(state.config.get("Volumes") or {}), **{path: {} for path in paths}}
+    return f"VOLUME [{' '.join(paths)}]"
+
+
+def _user(state: State, instruction: ins.User, expand: Expand, words: Words) -> str:
+    state.config["User"] = expand(instruction.user)
+    return f"USER {state.config['User']}"
+
+
+def _stopsignal(state: State, instruction: ins.Stopsignal, expand: Expand, words: Words) -> str:
+    text = expand(instruction.signal)
+    name = text.upper().removeprefix("SIG")
+    known = (name.isdigit() and 0 < int(name) < 65) or re.sub(r"^(RTMIN|RTMAX)[+-]\d+$", r"\1", name) in _SIGNALS
+    if not known:
+        raise ValueInvalidError(f"not a signal: {text!r}", context=place(instruction.node), hint="Write SIGTERM or 15.")
+    state.config["StopSignal"] = text
+    return f"STOPSIGNAL {text}"
+
+
+def _shell(state: State, instruction: ins.Shell, expand: Expand, words: Words) -> str:
+    state.config["Shell"] = list(instruction.args)
+    return f"SHELL [{' '.join(instruction.args)}]"
+
+
+def _healthcheck(state: State, instruction: ins.Healthcheck, expand: Expand, words: Words) -> str:
+    times = {
+        "Interval": instruction.interval,
+        "Timeout": instruction.timeout,
+        "StartPeriod": instruction.start_period,
+        "StartInterval": instruction.start_interval,
+        "Retries": instruction.retries,
+    }
+    given = {key: value for key, value in times.items() if value}
+    state.config["Healthcheck"] = {"Test": list(instruction.test), **given}
+    return f"HEALTHCHECK {instruction.node.text.split(None, 1)[-1]}"
+
+
+def _onbuild(state: State, instruction: ins.Onbuild, expand: Expand, words: Words) -> str:
+    state.config["OnBuild"] = [*(state.config.get("OnBuild") or []), instruction.text]
+    return f"ONBUILD {instruction.text}"
+
+
+def _maintainer(state: State, instruction: ins.Maintainer, expand: Expand, words: Words) -> str:
+    return f"MAINTAINER {instruction.name}"
+
+
+_HANDLERS: dict[type[ins.Instruction], Callable[..., str]] = {
+    ins.Env: _env,
+    ins.Label: _label,
+    ins.Cmd: _cmd,
+    ins.Entrypoint: _entrypoint,
+    ins.Expose: _expose,
+    ins.Volume: _volume,
+    ins.User: _user,
+    ins.Stopsignal: _stopsignal,
+    ins.Shell: _shell,
+    ins.Healthcheck: _healthcheck,
+    ins.Onbuild: _onbuild,
+    ins.Maintainer: _maintainer,
+}
+
+
+def joined(workdir: str, path: str, node: Node) -> str:
+    """The absolute path that `path` means in `workdir`."""
+    if not path:
+        raise ValueInvalidError("an empty path", context=place(node), hint="Was a variable not set?")
+    return posixpath.normpath(posixpath.join("/", workdir, path)).replace("//", "/")

@@ -1,0 +1,163 @@
+"""RUN: a command on an overlay of the layers so far; what it changed becomes a layer."""
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dockyard.build.fault import RunFailedError, place
+from dockyard.build.state import State
+from dockyard.content.layout import Layout
+from dockyard.dockerfile.instructions import Run
+from dockyard.layers.diff import diff
+from dockyard.layers.layer import Layer
+from dockyard.layers.write import LayerWriter
+from dockyard.progress import Progress
+from dockyard.runtime import container
+from dockyard.runtime.bundle import Mount, spec
+from dockyard.runtime.rootfs import Overlay, lower_dirs
+from dockyard.runtime.user import resolve_user
+
+_TAIL = 20
+_HOST_FILES = ("/etc/resolv.conf", "/etc/hosts")
+_MADE_BY_RUNTIME = ("proc", "sys", "dev", "etc/resolv.conf", "etc/hosts", "etc")
+
+
+def execute(
+    instruction: Run,
+    args: Sequence[str],
+    env: Mapping[str, str],
+    state: State,
+    *,
+    store: Layout,
+    data: Path,
+    epoch: int | None,
+    files: Mapping[str, bytes],
+    progress: Progress,
+) -> Layer:
+    """Run `args` in a container on `state`'s layers and return the layer of what it changed.
+
+    Args:
+        instruction: for its network and for errors.
+        args: the command line, shell included.
+        env: the whole environment.
+        state: layers, user and working folder.
+        store: gets the layer.
+        data: holds the unpacked layers and the folder to work in.
+        epoch: the latest time that members may have.
+        files: further files for the command to see, by absolute path; they do not enter the layer.
+        progress: gets the output line by line.
+
+    Raises:
+        RunFailedError: with the exit code and the last lines.
+    """
+    runs = data / "run"
+    container.sweep(runs)
+    name = f"build-{os.getpid()}-{secrets.token_hex(4)}"
+    work = data / "work" / name
+    tail: deque[str] = deque(maxlen=_TAIL)
+    try:
+        overlay = Overlay(_lowers(state, data, work, progress), work / "upper", work / "work")
+        mounts = [Mount(each, each) for each in _HOST_FILES if Path(each).exists()] + _files(files, work)
+        user = resolve_user(str(state.config.get("User") or ""), _read(state, "etc/passwd"), _read(state, "etc/group"))
+        network = "none" if instruction.network == "none" else "host"
+        environment = {"HOME": user.home, **env}
+        document = spec(args=args, env=environment, cwd=state.workdir, user=user, network=network, mounts=mounts)
+        lines = _Lines(progress, tail)
+        code = container.run(document, overlay=overlay, folder=runs / name, name=name, output=lines.take)
+        lines.end()
+        if code != 0:
+            raise RunFailedError(
+                f"the command ended with status {code}",
+                context={**place(instruction.node), "output": "\n    ".join(["", *tail])},
+            )
+        assert overlay.upper is not None
+        _tidy(overlay.upper, state, [*_HOST_FILES, *files])
+        with LayerWriter(store, epoch=epoch) as writer:
+            diff(overlay.upper, writer, lower=state.tree)
+            layer = writer.commit()
+        if epoch is None:
+            _keep(overlay.upper, layer, data)
+        return layer
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _lowers(state: State, data: Path, work: Path, progress: Progress) -> list[Path]:
+    lowers = lower_dirs(state.layers, data, progress)
+    if not lowers:
+        empty = work / "empty"
+        empty.mkdir(parents=True, exist_ok=True)
+        lowers = [empty]
+    return lowers
+
+
+def _read(state: State, path: str) -> bytes:
+    node = state.tree.get(path)
+    return state.tree.read(path, limit=1 << 20) if node is not None and node.entry.kind == "file" else b""
+
+
+def _files(files: Mapping[str, bytes], work: Path) -> list[Mount]:
+    mounts = []
+    for number, (path, content) in enumerate(files.items()):
+        place_ = work / "files" / str(number)
+        place_.parent.mkdir(parents=True, exist_ok=True)
+        place_.write_bytes(content)
+        place_.chmod(0o755)
+        mounts.append(Mount(str(place_), path))
+    return mounts
+
+
+def _tidy(upper: Path, state: State, files: Sequence[str]) -> None:
+    """Remove the empty files and folders that the runtime made only to mount something on them."""
+    paths = {*_MADE_BY_RUNTIME}
+    for each in files:
+        path = each.lstrip("/")
+        while path:
+            paths.add(path)
+            path = path.rpartition("/")[0]
+    for path in sorted(paths, key=lambda each: -each.count("/")):
+        if state.tree.get(path, follow=False) is not None:
+            continue
+        here = upper / path
+        with contextlib.suppress(OSError):
+            if here.is_dir() and not here.is_symlink():
+                here.rmdir()
+            elif here.is_file() and here.stat().st_size == 0:
+                here.unlink()
+
+
+def _keep(upper: Path, layer: Layer, data: Path) -> None:
+    """Keep the upper folder as the unpacked layer, so that the next step need not unpack what was just packed."""
+    kept = data / "layers" / layer.diff_id.hex[:24]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    upper.chmod(0o755)
+    with contextlib.suppress(OSError):
+        upper.rename(kept)
+
+
+class _Lines:
+    """Cuts output into lines for the progress and keeps the last ones for the error."""
+
+    def __init__(self, progress: Progress, tail: deque[str]) -> None:
+        self._progress, self._tail, self._rest = progress, tail, b""
+
+    def take(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._say(line)
+        if len(self._rest) > 1 << 16:
+            self.end()
+
+    def end(self) -> None:
+        if self._rest:
+            self._say(self._rest)
+        self._rest = b""
+
+    def _say(self, line: bytes) -> None:
+        text = line.decode(errors="replace").rstrip("\r")
+        self._tail.append(text)
+        self._progress.log(text)

@@ -1,0 +1,48 @@
+"""File modes as `--chmod` takes them: octal, or symbolic as in POSIX chmod."""
+
+import re
+
+from dockyard.build.fault import place
+from dockyard.dockerfile.node import Node
+from dockyard.errors import UsageError
+
+_CLAUSE = re.compile(r"([ugoa]*)((?:[-+=][rwxXst]*)+)")
+_WHO = {"u": 0o4700, "g": 0o2070, "o": 0o1007}
+_BITS = {"r": 0o444, "w": 0o222, "x": 0o111, "s": 0o6000, "t": 0o1000}
+
+
+class ModeInvalidError(UsageError):
+    """The value of --chmod is neither an octal mode up to 7777 nor a symbolic one."""
+
+    reference = "mode-invalid"
+    hint = "Write it like 0755, or like u=rwX,go=rX."
+
+
+def changed(mode: int, text: str, *, folder: bool, node: Node) -> int:
+    """The mode that `text` makes of `mode`. A symbolic X is x for folders and for what has any x already.
+
+    Raises:
+        ModeInvalidError: `text` is no mode.
+    """
+    if re.fullmatch("[0-7]{1,5}", text) and int(text, 8) <= 0o7777:
+        return int(text, 8)
+    for clause in text.split(","):
+        match = _CLAUSE.fullmatch(clause)
+        if match is None:
+            raise ModeInvalidError(f"not a mode: {text!r}", context=place(node))
+        who = sum(_WHO[each] for each in set(match[1].replace("a", "ugo") or "ugo"))
+        for operator, letters in re.findall(r"([-+=])([rwxXst]*)", match[2]):
+            bits = 0
+            for letter in letters:
+                if letter == "X":
+                    bits |= _BITS["x"] if folder or mode & 0o111 else 0
+                else:
+                    bits |= _BITS[letter]
+            bits &= who
+            if operator == "+":
+                mode |= bits
+            elif operator == "-":
+                mode &= ~bits
+            else:
+                mode = mode & ~(who & 0o777) | bits
+    return mode

@@ -1,0 +1,118 @@
+"""A stage under way: its layers, configuration, history, and the variables that its instructions see."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dockyard.build.cache import Made
+from dockyard.images.image import Image
+from dockyard.layers.layer import Layer
+from dockyard.layers.tree import FileTree
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+COMMENT = "buildkit.dockerfile.v0"  # tools tell by this word that entries follow BuildKit's form
+DEFAULT_SHELL = ("/bin/sh", "-c")
+
+
+def rfc3339(seconds: float) -> str:
+    """A time as image configurations write it, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+@dataclass
+class State:
+    """What has been built of a stage. `key` covers everything that went in so far."""
+
+    key: str
+    platform: dict[str, str]
+    config: dict[str, Any] = field(default_factory=dict)
+    layers: list[Layer] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    scope: dict[str, str] = field(default_factory=dict)
+    build_args: dict[str, str] = field(default_factory=dict)
+    command_set: bool = False
+    triggers: Sequence[str] = ()
+    index: Path | None = None
+    _tree: FileTree | None = None
+
+    @classmethod
+    def scratch(cls, platform: dict[str, str], index: Path | None) -> "State":
+        """An empty stage."""
+        return cls("scratch", platform, {"Env": [f"PATH={PATH}"]}, scope={"PATH": PATH}, index=index)
+
+    @classmethod
+    def on(cls, image: Image, index: Path | None) -> "State":
+        """A stage on a base image; its ONBUILD instructions become `triggers` and are not inherited further."""
+        config = image.config.execution
+        triggers = [str(item) for item in config.pop("OnBuild", None) or []]
+        if "PATH" not in image.config.environment:
+            config["Env"] = [*(config.get("Env") or []), f"PATH={PATH}"]
+        scope = {name: value for name, _, value in (str(item).partition("=") for item in config["Env"])}
+        platform = {
+            key: str(value)
+            for key, value in image.config.document.items()
+            if key in ("architecture", "os", "variant", "os.version") and value
+        }
+        key = f"image {image.manifest.config.digest} {[str(each.digest) for each in image.manifest.layers]}"
+        return cls(
+            key, platform, config, list(image.layers), image.config.history, scope, triggers=triggers, index=index
+        )
+
+    def branch(self) -> "State":
+        """A new stage on this one. Variables of ARG are inherited, as BuildKit has it."""
+        config = json.loads(json.dumps(self.config))
+        triggers = [str(item) for item in config.pop("OnBuild", None) or []]
+        return State(
+            self.key,
+            dict(self.platform),
+            config,
+            list(self.layers),
+            list(self.history),
+            dict(self.scope),
+            dict(self.build_args),
+            triggers=triggers,
+            index=self.index,
+        )
+
+    @property
+    def tree(self) -> FileTree:
+        """The merged view of the layers so far."""
+        if self._tree is None:
+            self._tree = FileTree.of(self.layers, cache=self.index)
+        return self._tree
+
+    @property
+    def workdir(self) -> str:
+        """The working folder, absolute."""
+        return str(self.config.get("WorkingDir") or "/")
+
+    @property
+    def shell(self) -> Sequence[str]:
+        """What shell forms run under."""
+        return list(self.config.get("Shell") or DEFAULT_SHELL)
+
+    def add(self, made: Made, created_by: str) -> None:
+        """Add a step to layers and history."""
+        entry: dict[str, Any] = {"created": made.created, "created_by": created_by, "comment": COMMENT}
+        if made.layer is None:
+            entry["empty_layer"] = True
+        else:
+            self.layers.append(made.layer)
+            self._tree = None
+        self.history.append(entry)
+
+    def set_env(self, name: str, value: str) -> None:
+        """Set a variable of the image."""
+        self.scope[name] = value
+        self.build_args.pop(name, None)
+        items: list[str] = list(self.config.get("Env") or [])
+        for number, item in enumerate(items):
+            if item.partition("=")[0] == name:
+                items[number] = f"{name}={value}"
+                break
+        else:
+            items.append(f"{name}={value}")
+        self.config["Env"] = items
