@@ -22,17 +22,21 @@ class DockerfileInvalidError(UsageError):
         if line:
             context["line"] = line
         if text:
-            # A surrogate stands for a byte that is not UTF-8; no terminal or JSON document could carry it.
             shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-            context["text"] = shown.encode("utf-8", "replace").decode()
+            context["text"] = _clean(shown)
         super().__init__(
-            (f"line {line}: {message}" if line else message).encode("utf-8", "replace").decode(),
+            _clean(f"line {line}: {message}" if line else message),
             context=context,
-            hint=hint,
+            hint=None if hint is None else _clean(hint),
         )
         self.line = line
         self.text = text
-        self.bare_message = message
+        self.bare_message = _clean(message)
+
+
+def _clean(text: str) -> str:
+    # A surrogate stands for a byte that is not UTF-8; no terminal or JSON document could carry it.
+    return text.encode("utf-8", "replace").decode()
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

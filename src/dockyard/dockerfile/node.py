@@ -67,7 +67,7 @@ class Node:
 
     def dump(self) -> str:
         """This node in the notation of BuildKit's parse dumps."""
-        parts = [self.keyword]
+        parts = [self.keyword.encode("utf-8", "replace").decode()]
         if self.flags:
             parts.append("[" + " ".join(quoted(flag) for flag in self.flags) + "]")
         if self.body is not None:

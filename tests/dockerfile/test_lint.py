@@ -1,0 +1,273 @@
+"""The lint rules: what each finds, what it leaves alone, and how to silence it."""
+
+import inspect
+import runpy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import ROOT
+from dockyard.dockerfile.lint.finding import LintFinding
+from dockyard.dockerfile.lint.lint import lint
+from dockyard.dockerfile.lint.rules import Rule, RuleUnknownError, every, named
+from dockyard.dockerfile.lint.sarif import sarif
+from dockyard.dockerfile.parser import parse
+from dockyard.errors import Error
+
+CASES = [
+    # rule, wrong, line, part of the message, right
+    ("pin-base", "FROM python", 1, "neither tag nor digest", "FROM python:3.12.7"),
+    ("pin-base", "ARG I=python\nFROM $I", 2, "neither tag nor digest", "ARG I=python@sha256:00\nFROM $I"),
+    ("no-latest", "FROM node:latest", 1, "moves with every release", "FROM node:22.11.0"),
+    ("exact-tag", "FROM debian:bookworm", 1, "can move", "FROM debian:bookworm-20241111"),
+    ("platform-constant", "FROM --platform=linux/arm64 a", 1, "fixed", "FROM --platform=$BUILDPLATFORM a"),
+    ("redundant-platform", "FROM --platform=$TARGETPLATFORM a", 1, "anyway", "FROM a"),
+    ("undefined-argument", "ARG VERSION=1\nFROM a:$VERSON", 2, "did you mean VERSION", "ARG V=1\nFROM a:$V"),
+    ("empty-default", "ARG V\nFROM a:$V", 2, "'a:'", "ARG V=1\nFROM a:$V"),
+    (
+        "copy-before-run",
+        "FROM a\nCOPY . .\nRUN apk add curl",
+        2,
+        "reruns the 1 RUN line",
+        "FROM a\nRUN apk add c\nCOPY . .",
+    ),
+    ("relative-workdir", "FROM a\nWORKDIR b", 2, "relative", "FROM a\nWORKDIR /b\nWORKDIR c"),
+    (
+        "package-cache",
+        "FROM a\nRUN apt-get update",
+        2,
+        "/var/lib/apt",
+        "FROM a\nRUN apt-get update && rm -r /var/lib/apt/lists/*",
+    ),
+    ("package-cache", "FROM a\nRUN apk add x", 2, "apk", "FROM a\nRUN apk add --no-cache x"),
+    (
+        "package-cache",
+        "FROM a\nRUN pip install x",
+        2,
+        "pip",
+        "FROM a\nRUN --mount=type=cache,target=/root/.cache pip install x",
+    ),
+    ("package-cache", "FROM a\nRUN dnf install -y x", 2, "dnf", "FROM a\nRUN dnf install -y x && dnf clean all"),
+    (
+        "no-install-recommends",
+        "FROM a\nRUN apt-get install -y x",
+        2,
+        "recommended",
+        "FROM a\nRUN apt-get install -y --no-install-recommends x",
+    ),
+    ("assume-yes", "FROM a\nRUN apt-get install x", 2, "question", "FROM a\nRUN apt-get install -qy x"),
+    ("apt-in-scripts", "FROM a\nRUN apt install -y x", 2, "scripts", "FROM a\nRUN apt-get install -y x"),
+    (
+        "update-alone",
+        "FROM a\nRUN apt-get update",
+        2,
+        "cached apart",
+        "FROM a\nRUN apt-get update && apt-get install x",
+    ),
+    ("pin-packages", "FROM a\nRUN pip install x y==1", 2, "for x", "FROM a\nRUN pip install x==1 -r r.txt"),
+    ("merge-runs", "FROM a\nRUN make\nRUN make install", 2, "lines 2, 3", "FROM a\nRUN apk add x\nRUN make"),
+    ("change-folder", "FROM a\nRUN cd /b && make", 2, "cd /b", "FROM a\nRUN make && cd /b"),
+    ("no-sudo", "FROM a\nRUN sudo make", 2, "sudo", "FROM a\nRUN echo sudo"),
+    ("pipefail", "FROM a\nRUN a | b", 2, "unseen", 'FROM a\nSHELL ["bash", "-o", "pipefail", "-c"]\nRUN a | b || c'),
+    ("shell-form", "FROM a\nENTRYPOINT b c", 2, "shell form", 'FROM a\nENTRYPOINT ["b", "c"]'),
+    ("only-last-counts", "FROM a\nCMD a\nCMD b", 2, "line 3", "FROM a\nCMD b"),
+    ("legacy-pair", "FROM a\nENV b c d", 2, "without =", "FROM a\nENV b=c"),
+    ("maintainer", "FROM a\nMAINTAINER b", 2, "deprecated", "FROM a\nLABEL b=c"),
+    ("keyword-casing", "FROM a\nrun b\nRUN c", 2, "run", "from a as b\nrun c"),
+    ("empty-continuation", "FROM a\nRUN b \\\n\n c", 3, "empty line", "FROM a\nRUN b \\\n c"),
+    ("expose-form", "FROM a\nEXPOSE 80/TCP", 2, "lower case", "FROM a\nEXPOSE 80/tcp 9000-9002/udp"),
+    ("expose-form", "FROM a\nEXPOSE 70000", 2, "no port", "FROM a\nEXPOSE $PORT"),
+    ("duplicate-stage", "FROM a AS x\nFROM b AS x", 2, "line 1", "FROM a AS x\nFROM b AS y"),
+    ("reserved-stage", "FROM a AS scratch", 1, "scratch", "FROM a AS tools"),
+    ("stage-casing", "FROM a AS Build", 1, "capitals", "FROM a AS build"),
+    (
+        "undefined-variable",
+        "FROM a\nENV APP_HOME=/x\nWORKDIR $APP_HOM",
+        3,
+        "APP_HOME",
+        "FROM a\nENV A=/x\nWORKDIR $A$OTHER",
+    ),
+    ("env-self-reference", "FROM a\nENV b=1 c=$b", 2, "only sets", "FROM a\nENV b=1\nENV b=$b:2 c=$b"),
+    ("root-user", "FROM a\nUSER root", 2, "runs as root", "FROM a\nUSER root\nUSER 1000"),
+    ("root-user", "FROM a", 1, "no USER", "FROM a AS b\nUSER 1\nFROM b"),
+    ("numeric-user", "FROM a\nUSER app", 2, "a name", "FROM a\nUSER 1000"),
+    ("healthcheck", "FROM a\nCMD b", 1, "no HEALTHCHECK", "FROM a\nHEALTHCHECK NONE\nCMD b"),
+    ("secret-in-env", "FROM a\nARG NPM_TOKEN", 2, "NPM_TOKEN", "FROM a\nARG TOKEN_FILE\nENV KEYBOARD=us PUBLIC_KEY=x"),
+    ("secret-in-env", "FROM a\nENV X=AKIAABCDEFGHIJKLMNOP", 2, "revoke", "FROM a\nENV X=AKIA"),
+    ("secret-in-run", "FROM a\nRUN echo ghp_" + "a" * 36, 2, "revoke", "FROM a\nRUN echo ghp_"),
+    ("add-for-copy", "FROM a\nADD b /c", 2, "COPY serves", "FROM a\nADD b.tar.gz /c\nADD https://x/y /z"),
+    ("add-checksum", "FROM a\nADD https://x/y /z", 2, "https://x/y", "FROM a\nADD --checksum=sha256:00 https://x/y /z"),
+    (
+        "unknown-stage",
+        "FROM a AS build\nFROM b\nCOPY --from=biuld x y",
+        3,
+        "mean build",
+        "FROM a AS b\nFROM c\nCOPY --from=B x y",
+    ),
+    ("unknown-stage", "FROM a\nCOPY --from=3 x y", 2, "no stage 3", "FROM a\nFROM b\nCOPY --from=0 x y"),
+    (
+        "unknown-stage",
+        "FROM a AS b\nRUN --mount=from=b,target=/x c",
+        2,
+        "very stage",
+        "FROM a\nCOPY --from=alpine:3 x y",
+    ),
+    ("copy-several", "FROM a\nCOPY b c /d", 2, "slash", "FROM a\nCOPY b c /d/"),
+    ("copy-relative", "FROM a\nCOPY b c", 2, "no WORKDIR", "FROM a\nWORKDIR /x\nCOPY b c"),
+]
+
+
+def found(text: str, rule: str) -> list[LintFinding]:
+    return lint(parse(text), only=[rule])
+
+
+@pytest.mark.parametrize(("rule", "wrong", "line", "message", "right"), CASES, ids=[f"{c[0]}-{c[2]}" for c in CASES])
+def test_a_rule_finds_what_is_wrong_and_nothing_else(
+    rule: str, wrong: str, line: int, message: str, right: str
+) -> None:
+    findings = found(wrong, rule)
+    assert [each.line for each in findings] == [line]
+    assert message in findings[0].message
+    assert findings[0].why
+    assert findings[0].source == "\n".join(wrong.split("\n")[line - 1 : findings[0].end_line])
+    assert found(right, rule) == []
+
+
+def test_every_rule_has_a_case() -> None:
+    assert {rule.code for rule in every()} == {case[0] for case in CASES}
+
+
+@pytest.mark.parametrize("rule", every(), ids=lambda rule: rule.code)
+def test_the_documented_examples_are_true(rule: Rule) -> None:
+    """What a rule's documentation calls wrong it finds, and what it calls right it does not."""
+    text = inspect.cleandoc(type(rule).__doc__ or "")
+    wrong, right = text.split("Wrong:\n")[1].split("Right:\n")
+    for example, expected in ((wrong, True), (right, False)):
+        body = inspect.cleandoc(example).replace("ghp_…", "ghp_" + "a" * 36)
+        if not body.startswith(("FROM", "ARG VER")):
+            body = f"FROM debian:12.8\n{body}"
+        assert bool(found(body, rule.code)) is expected, body
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "better"),
+    [
+        ("FROM python", "pin-base", "FROM python:<version>@sha256:<digest>"),
+        (
+            "FROM --platform=$BUILDPLATFORM r:5000/a/b AS c",
+            "pin-base",
+            "FROM --platform=$BUILDPLATFORM r:5000/a/b:<version>@sha256:<digest> AS c",
+        ),
+        ("FROM a\nENTRYPOINT ./b --p 8", "shell-form", 'ENTRYPOINT ["./b", "--p", "8"]'),
+        ("FROM a\nCMD b $C", "shell-form", 'CMD ["/bin/sh", "-c", "exec b $C"]'),
+        (
+            "FROM a\nRUN apt-get install -y b",
+            "no-install-recommends",
+            "RUN apt-get install --no-install-recommends -y b",
+        ),
+        ("FROM a\nRUN b\nRUN c", "merge-runs", "RUN b && \\\n    c"),
+        (
+            "FROM a\nCOPY . .\nRUN pip install -r req.txt",
+            "copy-before-run",
+            "COPY req.txt ./\nRUN pip install -r req.txt\nCOPY . .",
+        ),
+        ("FROM a AS build\nFROM b\nCOPY --from=biuld x y", "unknown-stage", "COPY --from=build x y"),
+        ("FROM a\nadd b c", "add-for-copy", "COPY b c"),
+        ("FROM a\nRUN cd /b && c", "change-folder", "WORKDIR /b\nRUN c"),
+    ],
+)
+def test_the_better_line_is_given(text: str, rule: str, better: str) -> None:
+    assert found(text, rule)[0].better == better
+
+
+def test_the_cost_of_an_early_copy_counts_and_names_the_runs_below() -> None:
+    text = "FROM a\nCOPY . /app\nRUN apt-get update && apt-get install -y gcc\nRUN pip install -r requirements.txt\nRUN make\n"
+    message = found(text, "copy-before-run")[0].message
+    assert "every change to . reruns the 3 RUN lines below; 2 of them do not need it" in message
+    assert "line 3 `apt-get update && apt-get install" in message
+    assert "line 4 `pip install -r requirements.txt`" in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# dockyard ignore=pin-base\nFROM python",
+        "# dockyard: ignore=pin-base, root-user\nFROM python",
+        "# hadolint ignore=DL3006,DL3007\nFROM python",
+        "# hadolint global ignore=DL3006\n\nFROM x:1\nFROM python",
+        "# why this is fine\n# dockyard ignore=all\nFROM python",
+        "# check=skip=all\nFROM python",
+    ],
+)
+def test_comments_silence_a_rule(text: str) -> None:
+    assert found(text, "pin-base") == []
+
+
+def test_a_check_comment_silences_only_the_instruction_below() -> None:
+    text = "# check=skip=DuplicateStageName\nFROM a\n# check=skip=JSONArgsRecommended\nENTRYPOINT x\n\nCMD b\n"
+    assert [each.line for each in found(text, "shell-form")] == [6]
+
+
+def test_a_silenced_line_does_not_silence_the_next() -> None:
+    assert [each.line for each in found("# dockyard ignore=pin-base\nFROM a\nFROM b", "pin-base")] == [3]
+
+
+def test_rules_are_chosen_by_any_of_their_names() -> None:
+    assert named(["dl3006", "JSONArgsRecommended"]) == {"pin-base", "shell-form"}
+    assert "pin-base" not in {each.rule for each in lint(parse("FROM a"), without=["DL3006"])}
+    with pytest.raises(RuleUnknownError) as caught:
+        named(["pin-bass"])
+    assert "pin-base" in caught.value.hint
+
+
+def test_a_good_file_has_no_findings() -> None:
+    text = """
+FROM golang:1.23.3@sha256:00 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/root/go go mod download
+COPY . .
+RUN --mount=type=cache,target=/root/go go build -o /server
+
+FROM scratch
+COPY --from=build /server /server
+USER 10001:10001
+EXPOSE 8080
+HEALTHCHECK --interval=10s CMD ["/server", "--check"]
+ENTRYPOINT ["/server"]
+"""
+    assert lint(parse(text)) == []
+
+
+def test_sarif_points_at_rule_file_and_line() -> None:
+    document = sarif([("a/Dockerfile", each) for each in found("FROM python", "pin-base")], version="1")
+    run = document["runs"][0]
+    result = run["results"][0]
+    assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "pin-base"
+    place = result["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("a/Dockerfile", 1)
+
+
+def test_the_lint_page_is_what_the_rules_say() -> None:
+    written = runpy.run_path(str(ROOT / "scripts" / "lint_page.py"))["page"]()
+    assert (ROOT / "docs" / "lint.md").read_text() == written, "run `make docs`"
+
+
+LINES = st.lists(
+    st.sampled_from(sorted({line for case in CASES for line in f"{case[1]}\n{case[4]}".split("\n")})), max_size=12
+)
+
+
+@given(
+    LINES.map(lambda lines: "\n".join(["FROM a", *lines]).encode())
+    | st.binary(max_size=60).map(lambda b: b"FROM a\nRUN " + b)
+)
+def test_no_file_makes_a_rule_fail(raw: bytes) -> None:
+    try:
+        findings = lint(parse(raw))
+    except Error:
+        return
+    for each in findings:
+        f"{each.message}{each.better}{each.source}".encode()
+        assert 1 <= each.line <= each.end_line
