@@ -49,8 +49,17 @@ def test_json_and_sarif_are_documents(folder: Path, capsys: pytest.CaptureFixtur
 
 def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(BAD.encode())))
-    assert run(["lint", "-"]) == 1
+    assert run(["lint", "-f", "-"]) == 1
     assert "<stdin>:2: error[secret-in-env]" in capsys.readouterr().out
+
+
+def test_the_ignore_file_is_known(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "Dockerfile").write_text("FROM alpine:3.20.3\nCOPY dist /srv/\n")
+    (folder / ".dockerignore").write_text("dist\n")
+    assert run(["lint", str(folder), "--rule", "CopyIgnoredFile", "--fail-on", "info"]) == 1
+    (folder / "Dockerfile.dockerignore").write_text("other\n")
+    assert run(["lint", str(folder), "--rule", "CopyIgnoredFile", "--fail-on", "info"]) == 0
+    assert "keeps dist out of the context" in capsys.readouterr().out
 
 
 def test_a_missing_dockerfile_is_an_error_that_names_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,12 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import ROOT
+from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.lint.finding import LintFinding
 from dockyard.dockerfile.lint.lint import lint
 from dockyard.dockerfile.lint.rules import Rule, RuleUnknownError, every, named
 from dockyard.dockerfile.lint.sarif import sarif
 from dockyard.dockerfile.parser import parse
 from dockyard.errors import Error
+
+IGNORED = IgnoreRules.parse(b"dist\n")
 
 CASES = [
     # rule, wrong, line, part of the message, right
@@ -113,13 +116,14 @@ CASES = [
         "very stage",
         "FROM a\nCOPY --from=alpine:3 x y",
     ),
+    ("copy-ignored", "FROM a\nCOPY ./dist/x /y/", 2, "ignore file", "FROM a\nCOPY --from=b dist /c\nCOPY d /e"),
     ("copy-several", "FROM a\nCOPY b c /d", 2, "slash", "FROM a\nCOPY b c /d/"),
     ("copy-relative", "FROM a\nCOPY b c", 2, "no WORKDIR", "FROM a\nWORKDIR /x\nCOPY b c"),
 ]
 
 
 def found(text: str, rule: str) -> list[LintFinding]:
-    return lint(parse(text), only=[rule])
+    return lint(parse(text), only=[rule], ignored=IGNORED)
 
 
 @pytest.mark.parametrize(("rule", "wrong", "line", "message", "right"), CASES, ids=[f"{c[0]}-{c[2]}" for c in CASES])
@@ -182,7 +186,8 @@ def test_the_better_line_is_given(text: str, rule: str, better: str) -> None:
 
 
 def test_the_cost_of_an_early_copy_counts_and_names_the_runs_below() -> None:
-    text = "FROM a\nCOPY . /app\nRUN apt-get update && apt-get install -y gcc\nRUN pip install -r requirements.txt\nRUN make\n"
+    runs = "RUN apt-get update && apt-get install -y gcc\nRUN pip install -r requirements.txt\nRUN make\n"
+    text = f"FROM a\nCOPY . /app\n{runs}"
     message = found(text, "copy-before-run")[0].message
     assert "every change to . reruns the 3 RUN lines below; 2 of them do not need it" in message
     assert "line 3 `apt-get update && apt-get install" in message

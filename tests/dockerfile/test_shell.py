@@ -55,7 +55,8 @@ def test_the_backtick_escapes_where_it_is_the_escape_character() -> None:
 
 def test_used_and_missing_variables_are_told() -> None:
     result = process("$A ${B:-$C}", ENV)
-    assert (result.used, result.missing) == ({"A"}, {"B", "C"})
+    assert result.used == {"A"}
+    assert result.missing == {"B", "C"}
 
 
 def test_heredoc_bodies_keep_their_quotes() -> None:

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from dockyard import __version__
 from dockyard.cli import report
 from dockyard.dockerfile.fault import DockerfileInvalidError
+from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.lint.finding import LintFinding, Severity
 from dockyard.errors import UsageError
 
@@ -28,7 +29,7 @@ def lint(
     path: str = ".",
     /,
     *,
-    file: Annotated[str, Parameter(name=["--file", "-f"])] = "",
+    file: Annotated[str, Parameter(name=["--file", "-f"], allow_leading_hyphen=True)] = "",
     format: Literal["text", "json", "sarif"] = "text",
     fail_on: Severity = "error",
     severity: Severity = "info",
@@ -43,8 +44,8 @@ def lint(
     (Hadolint's and BuildKit's comments count too). docs/lint.md describes every rule.
 
     Args:
-        path: the Dockerfile, or the folder that holds it; - reads standard input.
-        file: the Dockerfile, when path is a folder; relative to the current folder as with build.
+        path: the Dockerfile, or the folder that holds it.
+        file: the Dockerfile, relative to the current folder; - reads standard input.
         format: text, json, or sarif for code hosts.
         fail_on: the least severity that makes the exit code 1: info, warning or error.
         severity: the least severity that is shown.
@@ -59,7 +60,7 @@ def lint(
 
     name, raw = read(path, file)
     try:
-        findings = judge(parse(raw), only=_split(rule), without=_split(ignore))
+        findings = judge(parse(raw), only=_split(rule), without=_split(ignore), ignored=_ignore_rules(path, file))
     except DockerfileInvalidError as error:
         raise in_file(error, name, raw) from error
     failed = any(at_least(each.severity, fail_on) for each in findings)
@@ -82,7 +83,7 @@ def read(path: str, file: str = "") -> tuple[str, bytes]:
     """
     from dockyard._internal.limits import DOCKERFILE_BYTES, read_bounded
 
-    if path == "-" or file == "-":
+    if file == "-":
         return "<stdin>", read_bounded(sys.stdin.buffer, DOCKERFILE_BYTES, "the Dockerfile")
     where = Path(file) if file else Path(path)
     if not file and where.is_dir():
@@ -95,6 +96,20 @@ def read(path: str, file: str = "") -> tuple[str, bytes]:
         raise DockerfileMissingError(
             f"cannot read {where}: {error.strerror or error}", context={"file": where}
         ) from error
+
+
+def _ignore_rules(path: str, file: str) -> IgnoreRules | None:
+    """The rules of the ignore file that a build would follow, or None where there is none."""
+    from dockyard._internal.limits import DOCKERFILE_BYTES, read_bounded
+
+    where = Path(path)
+    folder = where if where.is_dir() else where.parent
+    dockerfile = Path(file) if file else where / "Dockerfile" if where.is_dir() else where
+    for candidate in (dockerfile.with_name(f"{dockerfile.name}.dockerignore"), folder / ".dockerignore"):
+        if candidate.is_file():
+            with candidate.open("rb") as stream:
+                return IgnoreRules.parse(read_bounded(stream, DOCKERFILE_BYTES, str(candidate)))
+    return None
 
 
 def in_file(error: DockerfileInvalidError, name: str, raw: bytes) -> DockerfileInvalidError:

@@ -1,5 +1,6 @@
 """Rules about COPY and ADD."""
 
+import posixpath
 import re
 from collections.abc import Iterator
 
@@ -197,4 +198,39 @@ class CopyRelative:
                     break
 
 
-RULES = (AddForCopy, AddChecksum, UnknownStage, CopySeveral, CopyRelative)
+class CopyIgnored:
+    """The ignore file keeps this source out of the context, so the build will not find it.
+
+    Take it back in with a line that begins with `!`, or do not copy it. The rule speaks only where the ignore file is
+    known.
+
+    Wrong:
+
+        COPY dist /srv
+
+    Right:
+
+        COPY src /srv
+    """
+
+    code = "copy-ignored"
+    aliases = ("CopyIgnoredFile",)
+    severity: Severity = "warning"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find sources that the ignore file matches."""
+        if subject.ignored is None:
+            return
+        for stage in subject.stages:
+            for each in stage.instructions:
+                if not isinstance(each, Copy | Add) or (isinstance(each, Copy) and each.from_):
+                    continue
+                for source in each.sources:
+                    path = posixpath.normpath(source.strip("\"'").lstrip("/"))
+                    if re.search(r"[$*?\[\\]", path) or _REMOTE.match(source) or path in (".", ".."):
+                        continue
+                    if subject.ignored.ignored(path) and not subject.ignored.may_reinclude_below(path):
+                        yield remark(each, f"the ignore file keeps {source} out of the context")
+
+
+RULES = (CopyIgnored, AddForCopy, AddChecksum, UnknownStage, CopySeveral, CopyRelative)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.lint import silence
 from dockyard.dockerfile.lint.finding import LintFinding, Remark
 from dockyard.dockerfile.lint.rules import Rule, every, named, why
@@ -10,13 +11,20 @@ from dockyard.dockerfile.node import Dockerfile
 from dockyard.dockerfile.stages import stages
 
 
-def lint(dockerfile: Dockerfile, *, only: Iterable[str] = (), without: Iterable[str] = ()) -> list[LintFinding]:
+def lint(
+    dockerfile: Dockerfile,
+    *,
+    only: Iterable[str] = (),
+    without: Iterable[str] = (),
+    ignored: IgnoreRules | None = None,
+) -> list[LintFinding]:
     """What the rules find in `dockerfile`, by line; comments that silence rules are followed.
 
     Args:
         dockerfile: the parsed file.
         only: names of the rules to run; all where there are none.
         without: names of rules to leave out.
+        ignored: the rules of the context's ignore file, where it is known.
 
     Raises:
         DockerfileInvalidError: an instruction cannot be understood.
@@ -24,7 +32,7 @@ def lint(dockerfile: Dockerfile, *, only: Iterable[str] = (), without: Iterable[
     """
     wanted, unwanted = named(only), named(without)
     arguments, found = stages(dockerfile)
-    subject = Subject(dockerfile, arguments, tuple(found))
+    subject = Subject(dockerfile, arguments, tuple(found), ignored)
     silenced = silence.everywhere(dockerfile)
     findings: list[LintFinding] = []
     for rule in every():

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.instructions import Arg, Instruction
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.node import Dockerfile, Node
@@ -14,11 +15,12 @@ T = TypeVar("T", bound=Instruction)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A Dockerfile as rules see it. `text` is what was read, by lines."""
+    """A Dockerfile as rules see it. `ignored` are the rules of the context's ignore file, where it is known."""
 
     dockerfile: Dockerfile
     arguments: tuple[Arg, ...]
     stages: tuple[Stage, ...]
+    ignored: IgnoreRules | None = None
 
     def every(self, kind: type[T]) -> Iterator[tuple[Stage, T]]:
         """Every instruction of a kind with its stage, in the file's order."""
