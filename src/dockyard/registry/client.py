@@ -1,0 +1,79 @@
+"""Which host serves a reference: mirrors first, in order; each with its credential and its TLS settings."""
+
+import threading
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from dockyard.content.store import ContentNotFoundError
+from dockyard.errors import TransientError
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.reference import DEFAULT_REGISTRY, Reference
+from dockyard.registry.credentials import Credential
+from dockyard.registry.repository import Repository
+from dockyard.registry.settings import RegistrySettings, Settings, is_local
+from dockyard.registry.transport import RegistryDeniedError, Transport
+
+_HUB = "registry-1.docker.io"
+
+
+class Client:
+    """Opens repositories. May be used from several threads.
+
+    Args:
+        settings: mirrors, insecure registries, authorities.
+        credential: gives the credential for a registry, if there is one.
+    """
+
+    def __init__(self, settings: Settings, credential: Callable[[str], Credential | None]) -> None:
+        self._settings = settings
+        self._credential = credential
+        self._lock = threading.Lock()
+        self._transports: dict[str, Transport] = {}
+
+    def repository(self, reference: Reference) -> Repository:
+        """The repository at its own registry: what pushes, signatures and tags go to."""
+        return Repository(self._transport(self._base(reference.registry), reference.registry), reference.repository)
+
+    def readers(self, reference: Reference) -> list[Repository]:
+        """Where to read from, in order of preference: the registry's mirrors, then the registry itself."""
+        settings = self._settings.registries.get(reference.registry, RegistrySettings())
+        mirrors = []
+        for url in settings.mirrors:
+            whole = url if "://" in url else f"https://{url}"
+            parts = urlsplit(whole)
+            name = f"{parts.path.strip('/')}/{reference.repository}".lstrip("/")
+            mirrors.append(Repository(self._transport(f"{parts.scheme}://{parts.netloc}", parts.netloc), name))
+        return [*mirrors, self.repository(reference)]
+
+    def find(self, reference: Reference) -> tuple[Repository, Descriptor]:
+        """The first place that has the image, and what the reference points to there.
+
+        A mirror that cannot be reached, has a fault or lacks the image is passed over.
+
+        Raises:
+            ContentNotFoundError: no place has it.
+            TransientError, RegistryDeniedError: of the last place.
+        """
+        wanted = reference.digest or reference.tag
+        *mirrors, origin = self.readers(reference)
+        for mirror in mirrors:
+            try:
+                return mirror, mirror.resolve(wanted)
+            except (ContentNotFoundError, TransientError, RegistryDeniedError):
+                continue
+        return origin, origin.resolve(wanted)
+
+    def _base(self, registry: str) -> str:
+        settings = self._settings.registries.get(registry, RegistrySettings())
+        if registry == DEFAULT_REGISTRY:
+            return f"https://{_HUB}"
+        return f"{'http' if settings.insecure or (is_local(registry) and not settings.ca) else 'https'}://{registry}"
+
+    def _transport(self, base: str, registry: str) -> Transport:
+        with self._lock:
+            if base not in self._transports:
+                settings = self._settings.registries.get(registry, RegistrySettings())
+                self._transports[base] = Transport(
+                    base, self._credential(registry), verify=not settings.insecure, ca=settings.ca
+                )
+            return self._transports[base]

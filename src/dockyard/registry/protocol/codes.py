@@ -1,0 +1,42 @@
+"""Error codes on the wire (distribution-spec, error codes), one table for client and server."""
+
+import json
+from typing import NamedTuple
+
+
+class Code(NamedTuple):
+    """A code, the HTTP status it goes with, and its meaning."""
+
+    name: str
+    status: int
+    meaning: str
+
+
+BLOB_UNKNOWN = Code("BLOB_UNKNOWN", 404, "blob unknown to registry")
+BLOB_UPLOAD_INVALID = Code("BLOB_UPLOAD_INVALID", 400, "blob upload invalid")
+BLOB_UPLOAD_UNKNOWN = Code("BLOB_UPLOAD_UNKNOWN", 404, "blob upload unknown to registry")
+DIGEST_INVALID = Code("DIGEST_INVALID", 400, "provided digest did not match uploaded content")
+MANIFEST_BLOB_UNKNOWN = Code("MANIFEST_BLOB_UNKNOWN", 404, "manifest references a manifest or blob unknown to registry")
+MANIFEST_INVALID = Code("MANIFEST_INVALID", 400, "manifest invalid")
+MANIFEST_UNKNOWN = Code("MANIFEST_UNKNOWN", 404, "manifest unknown to registry")
+NAME_INVALID = Code("NAME_INVALID", 400, "invalid repository name")
+NAME_UNKNOWN = Code("NAME_UNKNOWN", 404, "repository name not known to registry")
+SIZE_INVALID = Code("SIZE_INVALID", 413, "provided length is not acceptable")
+RANGE_INVALID = Code("BLOB_UPLOAD_INVALID", 416, "the range does not follow what was received")
+RANGE_NOT_SATISFIABLE = Code("SIZE_INVALID", 416, "the range lies outside the blob")
+UNSUPPORTED = Code("UNSUPPORTED", 405, "the operation is unsupported")
+
+
+def body(code: Code, detail: str = "") -> bytes:
+    """The JSON document for one error."""
+    item = {"code": code.name, "message": code.meaning, **({"detail": detail} if detail else {})}
+    return json.dumps({"errors": [item]}).encode()
+
+
+def messages(raw: bytes) -> str:
+    """What an error document says, for people; empty if it is none."""
+    try:
+        items = json.loads(raw)["errors"]
+        return "; ".join(f"{item.get('code')}: {item.get('message')}" for item in items[:5])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""

@@ -1,0 +1,141 @@
+"""Pulling: an image from a registry into the store, layers side by side, broken ones resumed."""
+
+import hashlib
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO
+
+from dockyard._internal import atomic
+from dockyard._internal.lock import locked
+from dockyard._internal.retry import retry
+from dockyard.content.layout import Layout
+from dockyard.content.store import DigestMismatchError, read
+from dockyard.oci.choose import choose
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.manifest import Index, parse
+from dockyard.oci.platform import Platform
+from dockyard.oci.reference import Reference
+from dockyard.progress import SILENT, Progress, Task
+from dockyard.registry.client import Client
+from dockyard.registry.repository import Repository
+from dockyard.registry.transport import RegistryUnreachableError
+
+_AT_ONCE = 4
+_CHUNK = 1 << 20
+
+
+def pull(
+    reference: Reference,
+    store: Layout,
+    *,
+    client: Client,
+    platform: Platform | None = None,
+    every_platform: bool = False,
+    progress: Progress = SILENT,
+) -> Descriptor:
+    """Fetch an image into `store` and tag it with the reference.
+
+    Args:
+        reference: the image.
+        store: gets what it lacks; blobs that are there are not fetched.
+        client: finds the registry or a mirror.
+        platform: of an index, fetch the image for this one (this machine's by default).
+        every_platform: fetch all images of an index.
+        progress: gets a task a layer.
+
+    Returns the descriptor of what the tag now points to: of an index, the one image's unless `every_platform`.
+
+    Interrupting is safe: what was fetched of a layer is kept and the rest fetched next time.
+
+    Raises:
+        ContentNotFoundError: no registry or mirror has it.
+        PlatformMissingError: the index has no image for the platform.
+        DigestMismatchError: the registry sends something else than it names; nothing of it is kept.
+        TransientError, RegistryDeniedError: from the registry.
+    """
+    repository, root = client.find(reference)
+    raw = read(repository, root)
+    found = parse(raw, root.media_type)
+    if isinstance(found, Index) and not every_platform:
+        root = choose(found, platform or Platform.host())
+        raw = read(repository, root)
+    _graph(root, raw, repository, store, progress)
+    store.tag(str(reference), Descriptor(root.media_type, root.digest, root.size, {}, root.platform))
+    return root
+
+
+def _graph(root: Descriptor, raw: bytes, repository: Repository, store: Layout, progress: Progress) -> None:
+    found = parse(raw, root.media_type)
+    if isinstance(found, Index):
+        for child in found.manifests:
+            _graph(child, read(repository, child), repository, store, progress)
+    else:
+        wanted = {child.digest: child for child in found.references if not store.exists(child)}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            jobs = [pool.submit(fetch, child, repository, store, progress) for child in wanted.values()]
+            try:
+                for job in jobs:
+                    job.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    store.put(root, io.BytesIO(raw))
+
+
+def fetch(target: Descriptor, repository: Repository, store: Layout, progress: Progress = SILENT) -> None:
+    """Fetch one blob into `store`; after a cut line, also of an earlier process, only what is missing."""
+    partial = store.path / "ingest" / f"{target.digest.hex}.partial"
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    with locked(partial.with_suffix(".lock")), atomic.disk_errors(store.path):
+        if store.exists(target):
+            return
+        task = progress.start(target.digest.short, total=target.size)
+        with open(partial, "ab+") as out:
+            retry(lambda: _more(target, repository, out, task))
+            out.flush()
+            os.fsync(out.fileno())
+            if _hash(out, target) != target.digest.hex:
+                partial.unlink()
+                raise DigestMismatchError(
+                    f"the registry sent something else than {target.digest}", context={"digest": target.digest}
+                )
+        place = store.blob_path(target.digest)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        partial.replace(place)
+        partial.with_suffix(".lock").unlink(missing_ok=True)
+        task.done()
+
+
+def _more(target: Descriptor, repository: Repository, out: BinaryIO, task: Task) -> None:
+    have = out.seek(0, os.SEEK_END)
+    if have > target.size:
+        out.truncate(0)
+        have = 0
+    if have == target.size:
+        return
+    stream = repository.stream(target, have)
+    try:
+        if stream.offset != have:
+            out.truncate(0)
+            have = 0
+        while chunk := stream.read(_CHUNK):
+            have += len(chunk)
+            if have > target.size:
+                out.truncate(0)
+                raise DigestMismatchError(f"the registry sent more than the {target.size} bytes of {target.digest}")
+            out.write(chunk)
+            task.advance(len(chunk))
+    finally:
+        out.flush()
+        stream.close()
+    if have < target.size:
+        raise RegistryUnreachableError(f"the line was cut after {have} of {target.size} bytes of {target.digest}")
+
+
+def _hash(out: BinaryIO, target: Descriptor) -> str:
+    out.seek(0)
+    hasher = hashlib.new(target.digest.algorithm)
+    while chunk := out.read(_CHUNK):
+        hasher.update(chunk)
+    return hasher.hexdigest()

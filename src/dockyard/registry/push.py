@@ -1,0 +1,85 @@
+"""Pushing: an image from the store to a registry; what the registry has is not sent."""
+
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from dockyard.content.store import Reader, read
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.manifest import Index, parse
+from dockyard.oci.reference import Reference
+from dockyard.progress import SILENT, Progress
+from dockyard.registry.client import Client
+from dockyard.registry.repository import Repository
+
+_AT_ONCE = 4
+
+
+def push(
+    reference: Reference,
+    store: Reader,
+    descriptor: Descriptor,
+    *,
+    client: Client,
+    mount_from: Sequence[str] = (),
+    progress: Progress = SILENT,
+) -> Descriptor:
+    """Send `descriptor` and all it refers to, children first, then tag it as `reference` says.
+
+    Args:
+        reference: where to; its tag, or without one the digest.
+        store: has everything that `descriptor` refers to.
+        descriptor: a manifest or an index.
+        client: reaches the registry.
+        mount_from: repositories of the same registry that may have the layers already.
+        progress: gets a task a layer.
+
+    A reader of the registry never sees a tag whose content is missing. Interrupting is safe: run it again.
+
+    Raises:
+        ContentNotFoundError, DigestMismatchError: the store lacks or has damaged something; the tag does not change.
+        TransientError, RegistryDeniedError, RegistryRefusedError: from the registry.
+    """
+    repository = client.repository(reference)
+    raw = read(store, descriptor)
+    _children(raw, descriptor, store, repository, mount_from, progress)
+    return repository.put_manifest(reference.tag or descriptor.digest, raw, descriptor.media_type)
+
+
+def _children(
+    raw: bytes,
+    descriptor: Descriptor,
+    store: Reader,
+    repository: Repository,
+    mount_from: Sequence[str],
+    progress: Progress,
+) -> None:
+    found = parse(raw, descriptor.media_type)
+    if isinstance(found, Index):
+        for child in found.manifests:
+            below = read(store, child)
+            _children(below, child, store, repository, mount_from, progress)
+            if not repository.exists(child):
+                repository.put(child, io.BytesIO(below))
+        return
+    blobs = {child.digest: child for child in found.references}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        jobs = [pool.submit(_blob, child, store, repository, mount_from, progress) for child in blobs.values()]
+        for job in jobs:
+            job.result()
+
+
+def _blob(
+    target: Descriptor, store: Reader, repository: Repository, mount_from: Sequence[str], progress: Progress
+) -> None:
+    task = progress.start(target.digest.short, total=target.size)
+    if repository.exists(target):
+        task.done("already there")
+        return
+    for source in mount_from:
+        if repository.mount(target, source):
+            task.done(f"mounted from {source}")
+            return
+    with store.open(target) as stream:
+        repository.put(target, stream)
+    task.done()

@@ -1,0 +1,242 @@
+"""One repository of a registry, seen through its protocol: a content store with tags and referrers."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+from urllib.parse import urlsplit
+
+import urllib3
+
+from dockyard._internal.limits import MANIFEST_BYTES, read_bounded
+from dockyard.content.store import ContentNotFoundError, DigestMismatchError
+from dockyard.content.verified import verified
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.digest import Digest
+from dockyard.oci.manifest import Index, encode
+from dockyard.oci.mediatype import MANIFEST_TYPES, OCI_INDEX, traits
+from dockyard.registry.protocol import request
+from dockyard.registry.transport import RegistryRefusedError, RegistryUnreachableError, Transport
+
+_CHUNK = 1 << 20
+_ACCEPT = ", ".join(MANIFEST_TYPES)
+
+
+class Repository:
+    """The repository `name` at the host that `transport` speaks to. `open`, `exists`, `put` are a store's roles."""
+
+    def __init__(self, transport: Transport, name: str) -> None:
+        self.name = name
+        self._transport = transport
+        self._pull = f"repository:{name}:pull"
+        self._push = f"repository:{name}:pull,push"
+
+    def manifest(self, reference: str | Digest) -> tuple[bytes, str]:
+        """The bytes and media type of a manifest or index by tag or digest.
+
+        Raises:
+            ContentNotFoundError: there is none.
+            DigestMismatchError: the bytes are not those that the digest names.
+        """
+        path = request.manifest_path(self.name, reference)
+        response = self._transport.request("GET", path, scope=self._pull, headers={"Accept": _ACCEPT})
+        try:
+            if response.status == 404:
+                raise ContentNotFoundError(
+                    f"{self._transport.base} has no {self.name}:{reference}",
+                    context={"image": f"{self.name}:{reference}"},
+                    hint="`dockyard tags REPOSITORY` lists what there is.",
+                )
+            raw = read_bounded(response, MANIFEST_BYTES, "a manifest")
+        except urllib3.exceptions.HTTPError as error:
+            raise RegistryUnreachableError(f"the line was cut: {error}") from error
+        finally:
+            response.release_conn()
+        if isinstance(reference, Digest) and Digest.of(raw, reference.algorithm) != reference:
+            raise DigestMismatchError(
+                f"the registry sent something else than {reference}", context={"digest": reference}
+            )
+        media_type = str(response.headers.get("Content-Type", "")).partition(";")[0].strip()
+        if traits(media_type).role not in ("manifest", "index"):
+            media_type = str(json.loads(raw).get("mediaType") or media_type) if raw.startswith(b"{") else media_type
+        return raw, media_type
+
+    def resolve(self, reference: str | Digest) -> Descriptor:
+        """What a tag or digest points to.
+
+        Raises:
+            ContentNotFoundError: there is none.
+        """
+        raw, media_type = self.manifest(reference)
+        return Descriptor.of(media_type, raw)
+
+    def open(self, target: Descriptor) -> BinaryIO:
+        """A verified stream of a blob or manifest (see `content.store.Reader`)."""
+        if traits(target.media_type).role in ("manifest", "index"):
+            raw, _ = self.manifest(target.digest)
+            return verified(io.BytesIO(raw), target)
+        return verified(cast("BinaryIO", self.stream(target, 0)), target)
+
+    def stream(self, target: Descriptor, offset: int) -> "Stream":
+        """The blob's bytes from `offset` on, not verified; from the beginning if the registry knows no ranges.
+
+        Raises:
+            ContentNotFoundError: the registry has no such blob.
+        """
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        path = request.blob_path(self.name, target.digest)
+        response = self._transport.request("GET", path, scope=self._pull, headers=headers, expected=(200, 206))
+        if response.status == 404:
+            response.release_conn()
+            raise ContentNotFoundError(f"the registry has no blob {target.digest}", context={"digest": target.digest})
+        return Stream(response, offset if response.status == 206 else 0)
+
+    def exists(self, target: Descriptor) -> bool:
+        """Whether the registry has the blob or manifest in this repository."""
+        if traits(target.media_type).role in ("manifest", "index"):
+            path, headers = request.manifest_path(self.name, target.digest), {"Accept": _ACCEPT}
+        else:
+            path, headers = request.blob_path(self.name, target.digest), {}
+        response = self._transport.request("HEAD", path, scope=self._push, headers=headers)
+        response.release_conn()
+        return response.status == 200
+
+    def put(self, target: Descriptor, content: BinaryIO) -> None:
+        """Send a blob, or a manifest by its digest (see `content.store.Writer`)."""
+        if traits(target.media_type).role in ("manifest", "index"):
+            self.put_manifest(target.digest, content.read(), target.media_type)
+            return
+        started = self._transport.request(
+            "POST", request.uploads_path(self.name), scope=self._push, headers={"Content-Length": "0"}, expected=(202,)
+        )
+        started.release_conn()
+        location = started.headers.get("Location", "")
+        if started.status != 202 or not location:
+            raise RegistryRefusedError(f"the registry has no repository {self.name}, or takes no uploads")
+        ended = self._transport.request(
+            "PUT",
+            request.with_digest(location, target.digest),
+            scope=self._push,
+            headers={"Content-Length": str(target.size), "Content-Type": "application/octet-stream"},
+            body=_pieces(content),
+            expected=(201,),
+        )
+        ended.release_conn()
+        if ended.status != 201:
+            raise RegistryRefusedError(f"the registry lost the upload of {target.digest}")
+
+    def mount(self, target: Descriptor, source: str) -> bool:
+        """Take a blob over from the repository `source` of the same registry; False if the registry does not."""
+        path = request.uploads_path(self.name, mount=target.digest, source=source)
+        response = self._transport.request(
+            "POST", path, scope=self._push, headers={"Content-Length": "0"}, expected=(201, 202)
+        )
+        response.release_conn()
+        return response.status == 201
+
+    def put_manifest(self, reference: str | Digest, raw: bytes, media_type: str) -> Descriptor:
+        """Send a manifest or index under a tag or digest; for old registries, keep its subject's list of referrers."""
+        path = request.manifest_path(self.name, reference)
+        response = self._transport.request(
+            "PUT", path, scope=self._push, headers={"Content-Type": media_type}, body=raw, expected=(201,)
+        )
+        response.release_conn()
+        if response.status != 201:
+            raise RegistryRefusedError(f"the registry has no repository {self.name}")
+        target = Descriptor.of(media_type, raw)
+        subject = json.loads(raw).get("subject")
+        if subject is not None and "OCI-Subject" not in response.headers:
+            self._keep_referrer(Descriptor.from_json(subject), target, json.loads(raw))
+        return target
+
+    def tags(self) -> list[str]:
+        """Every tag, in the registry's order.
+
+        Raises:
+            ContentNotFoundError: there is no such repository.
+        """
+        found: list[str] = []
+        path = request.tags_path(self.name)
+        while path:
+            response = self._transport.request("GET", path, scope=self._pull)
+            raw = read_bounded(response, MANIFEST_BYTES, "a list of tags")
+            response.release_conn()
+            if response.status == 404:
+                raise ContentNotFoundError(f"{self._transport.base} has no repository {self.name}")
+            found += [str(tag) for tag in json.loads(raw).get("tags") or []]
+            path = _next(response.headers.get("Link", ""))
+        return found
+
+    def referrers(self, digest: Digest, artifact_type: str = "") -> list[Descriptor]:
+        """The manifests that have `digest` as subject, of one artifact type or all."""
+        found: list[Descriptor] = []
+        path = request.referrers_path(self.name, digest, artifact_type)
+        while path:
+            response = self._transport.request("GET", path, scope=self._pull)
+            raw = read_bounded(response, MANIFEST_BYTES, "a list of referrers")
+            response.release_conn()
+            if response.status == 404:
+                found = self._fallback(digest)
+                break
+            found += Index(raw).manifests
+            path = _next(response.headers.get("Link", ""))
+        return [item for item in found if not artifact_type or item.artifact_type == artifact_type]
+
+    def _fallback(self, digest: Digest) -> list[Descriptor]:
+        try:
+            raw, media_type = self.manifest(request.referrers_tag(digest))
+        except ContentNotFoundError:
+            return []
+        return list(Index(raw, media_type).manifests)
+
+    def _keep_referrer(self, subject: Descriptor, target: Descriptor, document: dict[str, object]) -> None:
+        kept = [item for item in self._fallback(subject.digest) if item.digest != target.digest]
+        config = document.get("config")
+        default = config.get("mediaType") if isinstance(config, dict) else ""
+        annotations = document.get("annotations")
+        entry = Descriptor(
+            target.media_type,
+            target.digest,
+            target.size,
+            annotations if isinstance(annotations, dict) else {},
+            None,
+            str(document.get("artifactType") or default or ""),
+        )
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [item.to_json() for item in [*kept, entry]]}
+        self.put_manifest(request.referrers_tag(subject.digest), encode(index), OCI_INDEX)
+
+
+class Stream:
+    """A blob on its way; `offset` is where its first byte lies."""
+
+    def __init__(self, response: "urllib3.response.BaseHTTPResponse", offset: int) -> None:
+        self._response, self.offset = response, offset
+
+    def read(self, size: int = -1) -> bytes:
+        """More bytes.
+
+        Raises:
+            RegistryUnreachableError: the line was cut.
+        """
+        try:
+            return self._response.read(_CHUNK if size < 0 else size, decode_content=False)
+        except urllib3.exceptions.HTTPError as error:
+            raise RegistryUnreachableError(f"the line was cut: {error}") from error
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._response.close()
+        self._response.release_conn()
+
+
+def _pieces(content: BinaryIO) -> Iterator[bytes]:
+    while chunk := content.read(_CHUNK):
+        yield chunk
+
+
+def _next(link: str) -> str:
+    if 'rel="next"' not in link and "rel=next" not in link:
+        return ""
+    target = link.partition("<")[2].partition(">")[0]
+    parts = urlsplit(target)
+    return parts.path + (f"?{parts.query}" if parts.query else "")

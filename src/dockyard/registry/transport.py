@@ -1,0 +1,236 @@
+"""HTTP to one registry host: pooled, retried, with tokens fetched when the host asks for them."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import urllib3
+
+from dockyard._internal import redact
+from dockyard._internal.limits import read_bounded
+from dockyard._internal.retry import retry
+from dockyard.errors import Error, TransientError
+from dockyard.registry.credentials import Credential
+from dockyard.registry.protocol import challenge, codes
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+_TIMEOUT = urllib3.Timeout(connect=10, read=60)
+_REDIRECTS = {301, 302, 303, 307, 308}
+_BODY = 4 << 20
+_LONGEST_WAIT = 30.0
+
+
+class RegistryUnreachableError(TransientError):
+    """A registry cannot be reached: its name is not known, it does not answer, or the line is cut."""
+
+    reference = "registry-unreachable"
+    hint = (
+        "Check the name and the network. Mirrors for slow or blocked lines are set in config.toml (docs/registries.md)."
+    )
+
+
+class RegistryFaultError(TransientError):
+    """A registry answered with a fault of its own (HTTP 5xx) or asks for patience (429), also after several tries."""
+
+    reference = "registry-fault"
+    hint = "Wait a little and run the same command again; what was transferred is not sent twice."
+
+
+class RegistryDeniedError(Error):
+    """A registry refuses: the credentials are missing or wrong, or they do not allow this (HTTP 401 or 403)."""
+
+    reference = "registry-denied"
+    hint = "Log in with an account that may do this: dockyard login REGISTRY"
+
+
+class RegistryRefusedError(Error):
+    """A registry refused a request for a reason that it names, such as a tag that must not change."""
+
+    reference = "registry-refused"
+
+
+class Transport:
+    """Requests to `base`, such as `https://registry.example`. May be used from several threads.
+
+    Args:
+        base: scheme, host and port.
+        credential: for the host, if there is one.
+        verify: False leaves TLS certificates unchecked.
+        ca: a file of further authorities.
+    """
+
+    def __init__(self, base: str, credential: Credential | None, *, verify: bool = True, ca: str = "") -> None:
+        self.base = base
+        self._credential = credential
+        options: dict[str, Any] = {} if verify else {"cert_reqs": "CERT_NONE"}
+        if ca:
+            options["ca_certs"] = ca
+        self._pool = urllib3.PoolManager(num_pools=8, maxsize=8, retries=False, timeout=_TIMEOUT, **options)
+        self._lock = threading.Lock()
+        self._tokens: dict[str, tuple[str, float]] = {}
+        self._basic = False
+        self._challenge: challenge.Challenge | None = None
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Iterable[bytes] | None = None,
+        expected: Iterable[int] = (200,),
+        tries: int = 4,
+    ) -> "BaseHTTPResponse":
+        """Send a request and return its answer, whose body is not yet read.
+
+        Args:
+            method: the HTTP method.
+            path: below `base`, or a whole URL that the registry gave.
+            scope: what a token must allow, such as `repository:name:pull`.
+            headers: further headers.
+            body: bytes, or pieces of them; pieces are sent once and never retried.
+            expected: statuses to return; others become errors, but 404, which is returned too.
+            tries: how often faults are tried again.
+
+        Raises:
+            RegistryUnreachableError, RegistryFaultError: after `tries`.
+            RegistryDeniedError, RegistryRefusedError: the registry says no.
+        """
+        url = urljoin(self.base + "/", path)
+        once = body is not None and not isinstance(body, bytes)
+
+        def attempt() -> "BaseHTTPResponse":
+            return self._once(method, url, scope, dict(headers or {}), body, set(expected) | {404})
+
+        return attempt() if once else retry(attempt, tries=tries)
+
+    def _once(
+        self, method: str, url: str, scope: str, headers: dict[str, str], body: Any, expected: set[int]
+    ) -> "BaseHTTPResponse":
+        authorised = False
+        for _ in range(8):
+            sent = dict(headers)
+            if urlsplit(url).netloc == urlsplit(self.base).netloc:
+                sent.update(self._authorization(scope))
+            try:
+                response = self._pool.request(
+                    method, url, headers=sent, body=body, preload_content=False, redirect=False
+                )
+            except urllib3.exceptions.HTTPError as error:
+                raise RegistryUnreachableError(
+                    f"cannot reach {redact.url(url)}: {_reason(error)}", context={"url": redact.url(url)}
+                ) from error
+            if response.status == 401 and not authorised:
+                authorised = True
+                self._read(response)
+                self._authorise(response.headers.get("WWW-Authenticate", ""), scope)
+                continue
+            if response.status in _REDIRECTS and response.headers.get("Location") and response.status not in expected:
+                self._read(response)
+                # Another host gets no authorization: `sent` is made anew for each hop.
+                url = urljoin(url, response.headers["Location"])
+                continue
+            return self._checked(method, url, response, expected)
+        raise RegistryRefusedError(f"{redact.url(url)} redirects without end", context={"url": redact.url(url)})
+
+    def _checked(self, method: str, url: str, response: "BaseHTTPResponse", expected: set[int]) -> "BaseHTTPResponse":
+        if response.status in expected:
+            return response
+        raw = self._read(response)
+        said = codes.messages(raw) or f"HTTP status {response.status}"
+        context = {"request": f"{method} {redact.url(url)}", "status": response.status}
+        if response.status in (401, 403):
+            raise RegistryDeniedError(f"the registry refuses: {said}", context=context)
+        if response.status == 429 or response.status >= 500:
+            time.sleep(_patience(response.headers.get("Retry-After")))
+            raise RegistryFaultError(f"the registry has a fault: {said}", context=context)
+        raise RegistryRefusedError(f"the registry refuses: {said}", context=context)
+
+    @staticmethod
+    def _read(response: "BaseHTTPResponse") -> bytes:
+        try:
+            return read_bounded(response, _BODY, "an answer")
+        except (urllib3.exceptions.HTTPError, Error):
+            return b""
+        finally:
+            response.release_conn()
+
+    def _authorization(self, scope: str) -> dict[str, str]:
+        if self._basic and self._credential is not None:
+            pair = f"{self._credential.user}:{self._credential.secret}".encode()
+            return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+        with self._lock:
+            token, expires = self._tokens.get(scope, ("", 0.0))
+        return {"Authorization": f"Bearer {token}"} if token and time.monotonic() < expires else {}
+
+    def _authorise(self, header: str, scope: str) -> None:
+        asked = challenge.parse(header)
+        if asked.scheme == "basic":
+            if self._credential is None:
+                raise RegistryDeniedError(f"{self.base} asks for a login", context={"registry": self.base})
+            self._basic = True
+        elif asked.scheme == "bearer" and "realm" in asked.parameters:
+            token, seconds = self._token(asked.parameters, scope)
+            with self._lock:
+                self._tokens[scope] = (token, time.monotonic() + seconds)
+        else:
+            raise RegistryDeniedError(f"{self.base} asks for a login of an unknown kind: {header[:80]!r}")
+
+    def _token(self, asked: Mapping[str, str], scope: str) -> tuple[str, float]:
+        realm = asked["realm"]
+        if urlsplit(realm).scheme not in ("http", "https"):
+            raise RegistryDeniedError(f"the registry names a strange place for tokens: {realm[:80]!r}")
+        words = {"service": asked.get("service", ""), "scope": scope or asked.get("scope", ""), "client_id": "dockyard"}
+        words = {key: value for key, value in words.items() if value}
+        credential, headers = self._credential, {}
+        try:
+            if credential is not None and not credential.user:
+                form = {**words, "grant_type": "refresh_token", "refresh_token": credential.secret}
+                headers["Content-Type"] = "application/x-www-form-urlencoded"
+                body = urlencode(form).encode()
+                response = self._pool.request("POST", realm, body=body, headers=headers, preload_content=False)
+            else:
+                if credential is not None:
+                    words["account"] = credential.user
+                    pair = f"{credential.user}:{credential.secret}".encode()
+                    headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+                where = realm + ("&" if "?" in realm else "?") + urlencode(words)
+                response = self._pool.request("GET", where, headers=headers, preload_content=False)
+        except urllib3.exceptions.HTTPError as error:
+            raise RegistryUnreachableError(f"cannot reach {redact.url(realm)} for a token: {_reason(error)}") from error
+        raw = self._read(response)
+        if response.status != 200:
+            raise RegistryDeniedError(
+                f"no token for {scope or 'this'}: {codes.messages(raw) or response.status}", context={"realm": realm}
+            )
+        try:
+            document = json.loads(raw)
+            token = str(document.get("token") or document["access_token"])
+            seconds = float(document.get("expires_in") or 60)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RegistryRefusedError("the registry's answer to the request for a token is malformed") from error
+        # A little less than it says, so that a token does not end on its way.
+        return token, max(5.0, seconds * 0.9)
+
+
+def _patience(header: str | None) -> float:
+    if not header:
+        return 0.0
+    try:
+        seconds = float(header) if header.isdigit() else parsedate_to_datetime(header).timestamp() - time.time()
+    except (ValueError, TypeError):
+        return 0.0
+    return min(max(0.0, seconds), _LONGEST_WAIT)
+
+
+def _reason(error: Exception) -> str:
+    cause = error.args[-1] if error.args else error
+    return str(getattr(cause, "reason", None) or cause).split(": ", 1)[-1][:300]
