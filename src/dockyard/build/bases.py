@@ -1,16 +1,12 @@
 """Where FROM and --from find images: the store first, then a registry."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dockyard._internal.limits import MANIFEST_BYTES
+from dockyard.content.held import held
 from dockyard.content.layout import Layout, TagNotFoundError
-from dockyard.content.store import read
 from dockyard.errors import UsageError
 from dockyard.oci.descriptor import Descriptor
-from dockyard.oci.digest import Digest
-from dockyard.oci.mediatype import OCI_INDEX, OCI_MANIFEST
 from dockyard.oci.reference import Reference
 
 Pull = Callable[[Reference], Descriptor]
@@ -57,23 +53,3 @@ class Bases:
             return self.store.resolve(str(reference))
         except TagNotFoundError:
             return None
-
-
-def held(store: Layout, digest: Digest) -> Descriptor | None:
-    """The descriptor of the manifest or index `digest`, if the store has it."""
-    path = store.blob_path(digest)
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError:
-        return None
-    if size > MANIFEST_BYTES:
-        return None
-    raw = read(store, Descriptor(OCI_MANIFEST, digest, size))
-    try:
-        document = json.loads(raw)
-    except ValueError:
-        return None
-    if not isinstance(document, dict):
-        return None
-    default = OCI_INDEX if "manifests" in document else OCI_MANIFEST
-    return Descriptor(str(document.get("mediaType") or default), digest, size)

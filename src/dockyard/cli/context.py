@@ -79,3 +79,21 @@ def puller(progress: Progress) -> Callable[[Reference], Descriptor]:
         return pull_image(reference, store(), client=client(), progress=progress)
 
     return pull
+
+
+def resolve(reference: Reference) -> Descriptor:
+    """What the store has under a name or digest.
+
+    Raises:
+        TagNotFoundError: nothing.
+    """
+    from dockyard.content.held import held
+    from dockyard.content.layout import TagNotFoundError
+
+    place = store()
+    if reference.digest is None:
+        return place.resolve(str(reference))
+    found = held(place, reference.digest)
+    if found is None:
+        raise TagNotFoundError(f"no image {reference.familiar} in {place.path}", context={"name": reference})
+    return found

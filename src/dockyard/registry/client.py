@@ -77,3 +77,12 @@ class Client:
                     base, self._credential(registry), verify=not settings.insecure, ca=settings.ca
                 )
             return self._transports[base]
+
+    def check(self, reference: Reference) -> None:
+        """Ask the registry whether it takes the credential.
+
+        Raises:
+            RegistryDeniedError: it does not.
+        """
+        transport = self._transport(self._base(reference.registry), reference.registry)
+        transport.request("GET", "/v2/", scope="").release_conn()

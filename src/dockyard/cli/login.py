@@ -1,0 +1,61 @@
+"""`dockyard login` and `logout`: credentials, kept where Docker keeps them."""
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from dockyard.cli import report
+from dockyard.errors import UsageError
+
+
+def login(
+    registry: str = "docker.io",
+    /,
+    *,
+    username: Annotated[str, Parameter(name=["--username", "-u"])] = "",
+    password_stdin: Annotated[bool, Parameter(negative="")] = False,
+    json: bool = False,
+) -> None:
+    """Keep credentials for a registry, after trying them.
+
+    Args:
+        registry: its host, with port if it has one.
+        username: asked for on a terminal if left out.
+        password_stdin: read the password from standard input.
+        json: print one JSON document.
+    """
+    import getpass
+
+    from dockyard.cli.registry_access import credentials, settings
+    from dockyard.oci.reference import Reference
+    from dockyard.registry.client import Client
+    from dockyard.registry.credentials import Credential
+
+    if not username and not sys.stdin.isatty():
+        raise UsageError("no user name", hint="Give it with --username, and the password with --password-stdin.")
+    user = username or input("Username: ")
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else getpass.getpass()
+    credential = Credential(user, password)
+    Client(settings(), lambda _: credential).check(Reference(registry, "x"))
+    credentials().put(registry, credential)
+    if json:
+        report.result({"registry": registry, "username": user})
+    else:
+        print(f"logged in to {registry} as {user}")
+
+
+def logout(registry: str = "docker.io", /, *, json: bool = False) -> None:
+    """Forget credentials for a registry.
+
+    Args:
+        registry: its host, with port if it has one.
+        json: print one JSON document.
+    """
+    from dockyard.cli.registry_access import credentials
+
+    had = credentials().remove(registry)
+    if json:
+        report.result({"registry": registry, "removed": had})
+    else:
+        print(f"logged out of {registry}" if had else f"there were no credentials for {registry}")

@@ -1,0 +1,46 @@
+"""`dockyard pull`: an image from a registry into the store."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from dockyard.cli import bars, context, report
+
+
+def pull(
+    name: str,
+    /,
+    *,
+    platform: str = "",
+    all_platforms: bool = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
+    json: bool = False,
+) -> None:
+    """Fetch an image from a registry, or from the mirror that config.toml names for it.
+
+    Args:
+        name: the image, such as alpine:3.16 or registry.example/team/app@sha256:….
+        platform: os/architecture; this machine's by default.
+        all_platforms: fetch every image of an index.
+        quiet: show no progress.
+        json: print one JSON document.
+    """
+    from dockyard.cli.registry_access import client
+    from dockyard.oci.platform import Platform
+    from dockyard.oci.reference import Reference
+    from dockyard.registry.pull import pull as pull_image
+
+    reference = Reference.parse(name)
+    with bars.shown(quiet=quiet or json) as progress:
+        found = pull_image(
+            reference,
+            context.store(),
+            client=client(),
+            platform=Platform.parse(platform) if platform else None,
+            every_platform=all_platforms,
+            progress=progress,
+        )
+    if json:
+        report.result({"image": str(reference), "digest": str(found.digest)})
+    else:
+        print(f"{reference.familiar} {found.digest}")
