@@ -85,4 +85,4 @@ class Client:
             RegistryDeniedError: it does not.
         """
         transport = self._transport(self._base(reference.registry), reference.registry)
-        transport.request("GET", "/v2/", scope="").release_conn()
+        transport.request("GET", "/v2/", scope="").drain_conn()

@@ -51,7 +51,7 @@ class Repository:
         except urllib3.exceptions.HTTPError as error:
             raise RegistryUnreachableError(f"the line was cut: {error}") from error
         finally:
-            response.release_conn()
+            response.drain_conn()
         if isinstance(reference, Digest) and Digest.of(raw, reference.algorithm) != reference:
             raise DigestMismatchError(
                 f"the registry sent something else than {reference}", context={"digest": reference}
@@ -87,7 +87,7 @@ class Repository:
         path = request.blob_path(self.name, target.digest)
         response = self._transport.request("GET", path, scope=self._pull, headers=headers, expected=(200, 206))
         if response.status == 404:
-            response.release_conn()
+            response.drain_conn()
             raise ContentNotFoundError(f"the registry has no blob {target.digest}", context={"digest": target.digest})
         return Stream(response, offset if response.status == 206 else 0)
 
@@ -98,7 +98,7 @@ class Repository:
         else:
             path, headers = request.blob_path(self.name, target.digest), {}
         response = self._transport.request("HEAD", path, scope=self._push, headers=headers)
-        response.release_conn()
+        response.drain_conn()
         return response.status == 200
 
     def put(self, target: Descriptor, content: BinaryIO) -> None:
@@ -109,7 +109,7 @@ class Repository:
         started = self._transport.request(
             "POST", request.uploads_path(self.name), scope=self._push, headers={"Content-Length": "0"}, expected=(202,)
         )
-        started.release_conn()
+        started.drain_conn()
         location = started.headers.get("Location", "")
         if started.status != 202 or not location:
             raise RegistryRefusedError(f"the registry has no repository {self.name}, or takes no uploads")
@@ -121,7 +121,7 @@ class Repository:
             body=_pieces(content),
             expected=(201,),
         )
-        ended.release_conn()
+        ended.drain_conn()
         if ended.status != 201:
             raise RegistryRefusedError(f"the registry lost the upload of {target.digest}")
 
@@ -131,7 +131,7 @@ class Repository:
         response = self._transport.request(
             "POST", path, scope=self._push, headers={"Content-Length": "0"}, expected=(201, 202)
         )
-        response.release_conn()
+        response.drain_conn()
         return response.status == 201
 
     def put_manifest(self, reference: str | Digest, raw: bytes, media_type: str) -> Descriptor:
@@ -140,7 +140,7 @@ class Repository:
         response = self._transport.request(
             "PUT", path, scope=self._push, headers={"Content-Type": media_type}, body=raw, expected=(201,)
         )
-        response.release_conn()
+        response.drain_conn()
         if response.status != 201:
             raise RegistryRefusedError(f"the registry has no repository {self.name}")
         target = Descriptor.of(media_type, raw)
@@ -160,7 +160,7 @@ class Repository:
         while path:
             response = self._transport.request("GET", path, scope=self._pull)
             raw = read_bounded(response, MANIFEST_BYTES, "a list of tags")
-            response.release_conn()
+            response.drain_conn()
             if response.status == 404:
                 raise ContentNotFoundError(f"{self._transport.base} has no repository {self.name}")
             found += [str(tag) for tag in json.loads(raw).get("tags") or []]
@@ -174,7 +174,7 @@ class Repository:
         while path:
             response = self._transport.request("GET", path, scope=self._pull)
             raw = read_bounded(response, MANIFEST_BYTES, "a list of referrers")
-            response.release_conn()
+            response.drain_conn()
             if response.status == 404:
                 found = self._fallback(digest)
                 break

@@ -161,7 +161,7 @@ class Transport:
         except (urllib3.exceptions.HTTPError, Error):
             return b""
         finally:
-            response.release_conn()
+            response.drain_conn()
 
     def _authorization(self, scope: str) -> dict[str, str]:
         if self._basic and self._credential is not None:
