@@ -138,6 +138,20 @@ def test_a_rule_finds_what_is_wrong_and_nothing_else(
     assert found(right, rule) == []
 
 
+def test_layers_that_never_reach_the_image_cost_it_nothing() -> None:
+    text = "FROM a AS b\nRUN apk add c\nRUN apk add d\nFROM e\nCOPY --from=b /c /c\n"
+    assert found(text, "package-cache") == found(text, "merge-runs") == []
+
+
+def test_a_run_that_installs_from_the_context_needs_it() -> None:
+    text = "FROM a\nCOPY wheels wheels\nRUN pip install --root-user-action=ignore --find-links=wheels -r req.txt\n"
+    assert found(text, "copy-before-run") == []
+
+
+def test_flags_with_values_do_not_hide_the_install() -> None:
+    assert found("FROM a\nRUN apt-get -o A=b -t sid install -y c", "no-install-recommends")
+
+
 def test_every_rule_has_a_case() -> None:
     assert {rule.code for rule in every()} == {case[0] for case in CASES}
 

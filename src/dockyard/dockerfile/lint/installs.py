@@ -47,7 +47,10 @@ class PackageCache:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find RUNs that leave a package manager's cache behind."""
+        shipped = subject.shipped()
         for stage, run in subject.every(Run):
+            if stage not in shipped:
+                continue  # only what COPY takes from there reaches the image
             used = commands(run)
             text = script(run) or " ".join(run.args)
             source = subject.source(run.node)
@@ -83,6 +86,7 @@ class PackageCache:
         if (
             pip
             and "--no-cache-dir" not in text
+            and "--no-index" not in text
             and "PIP_NO_CACHE_DIR" not in env
             and not mounted("/root/.cache", "/.cache")
         ):

@@ -1,9 +1,7 @@
 """Which files of the build context a RUN needs, as far as its commands tell."""
 
-import re
-
 from dockyard.dockerfile.instructions import Run
-from dockyard.dockerfile.lint.script import commands, operands, verb
+from dockyard.dockerfile.lint.script import commands, operands, values, verb
 
 # What installs the application's own dependencies, and the files that it needs for that.
 _DEPENDENCIES = {
@@ -51,7 +49,9 @@ def needs(run: Run) -> str | None:
         ):
             stable = True
         elif (program, action) in _DEPENDENCIES and not _installs_context(program, words):
-            files = re.findall(r"(?:-r|--requirement[= ])\s*(\S+)", " ".join(words))
+            if any("://" not in place for place in values(words, "--find-links", "-f")):
+                return None  # packages that lie in the context
+            files = values(words, "-r", "--requirement")
             wanted += files or _DEPENDENCIES[program, action].split()
         elif program in ("rm", "set", "echo", "mkdir", "true", "export", "cd") or program in ("curl", "wget"):
             stable = stable or program in ("curl", "wget")

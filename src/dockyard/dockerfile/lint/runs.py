@@ -15,8 +15,8 @@ class MergeRuns:
     r"""Consecutive RUNs of one kind make a layer each, though they always change together.
 
     What one of them deletes stays in the layer of the one before, and every layer costs time to make, push and pull.
-    RUNs that differ in how often they change are better left apart: this rule speaks only of neighbours without
-    anything between them.
+    RUNs that differ in how often they change are better left apart: this rule speaks only of neighbours that need
+    the same files, in stages whose layers reach the image.
 
     Wrong:
 
@@ -35,7 +35,7 @@ class MergeRuns:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find groups of plain RUNs one below the other."""
-        for stage in subject.stages:
+        for stage in subject.shipped():
             for group in self._groups(stage):
                 first, last = group[0], group[-1]
                 lines = ", ".join(str(run.node.start_line) for run in group)

@@ -1,11 +1,33 @@
 """The commands inside a RUN, as far as they can be told apart without being a shell."""
 
+import itertools
 import shlex
 
 from dockyard.dockerfile.instructions import Run
 
 _PREFIXES = ("sudo", "env", "exec", "time", "nice", "then", "do", "else", "if", "while", "!", "{")
 _LONGEST = 200_000
+# Flags of package managers whose value is the next word.
+_WITH_VALUE = frozenset(
+    [
+        "-o",
+        "-t",
+        "-c",
+        "-X",
+        "--repository",
+        "--virtual",
+        "--target-release",
+        "-r",
+        "--requirement",
+        "--constraint",
+        "-i",
+        "--index-url",
+        "--extra-index-url",
+        "--find-links",
+        "--target",
+        "--prefix",
+    ]
+)
 
 
 def script(run: Run) -> str:
@@ -52,8 +74,16 @@ def _assignment(word: str) -> bool:
 
 
 def operands(words: list[str]) -> list[str]:
-    """The words after the program that are no flags: `apt-get -y install curl` gives install, curl."""
-    return [word for word in words[1:] if not word.startswith("-")]
+    """The words after the program that are no flags: `apt-get -o A=b -y install curl` gives install, curl."""
+    return [
+        word for before, word in itertools.pairwise(words) if not word.startswith("-") and before not in _WITH_VALUE
+    ]
+
+
+def values(words: list[str], *flags: str) -> list[str]:
+    """The values of any of `flags`, written after a space or an equals sign."""
+    found = [word for before, word in itertools.pairwise(words) if before in flags]
+    return found + [word.partition("=")[2] for word in words if "=" in word and word.partition("=")[0] in flags]
 
 
 def verb(words: list[str]) -> str:

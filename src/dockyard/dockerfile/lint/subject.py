@@ -29,6 +29,10 @@ class Subject:
                 if isinstance(instruction, kind):
                     yield stage, instruction
 
+    def shipped(self) -> list[Stage]:
+        """The stages whose layers the final image consists of, in the file's order."""
+        return self.lineage(self.stages[-1])[::-1]
+
     def source(self, node: Node) -> str:
         """The lines of `node` as they stand in the file."""
         return "\n".join(self.dockerfile.lines[node.start_line - 1 : node.end_line])
