@@ -1,0 +1,1 @@
+"""Base images straight from a distribution's signed package archive."""

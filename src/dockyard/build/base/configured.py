@@ -1,0 +1,86 @@
+"""A full system: unpacked packages configured by their own scripts, in a container."""
+
+import os
+import secrets
+import shutil
+from collections import deque
+from pathlib import Path
+
+from dockyard.content.layout import Layout
+from dockyard.errors import Error
+from dockyard.layers.diff import diff
+from dockyard.layers.layer import Layer
+from dockyard.layers.tree import FileTree
+from dockyard.layers.write import LayerWriter
+from dockyard.progress import Progress
+from dockyard.runtime import container
+from dockyard.runtime.bundle import spec
+from dockyard.runtime.rootfs import Overlay, lower_dirs
+from dockyard.runtime.user import User
+
+_SCRIPT = """
+set -e
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+[ -e /usr/bin/awk ] || ln -s mawk /usr/bin/awk
+printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+touch /etc/shadow /etc/fstab
+dpkg --force-depends --configure base-passwd
+rm -f /usr/bin/awk
+dpkg --force-depends --configure base-files mawk
+dpkg --configure -a
+rm -f /usr/sbin/policy-rc.d /etc/fstab
+printf '%s' "$SOURCES" > /etc/apt/sources.list
+rm -rf /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/log/* /tmp/* /var/tmp/* /run/*
+rm -f /etc/machine-id /var/lib/dbus/machine-id /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/.pwd.lock
+rm -f /var/lib/dpkg/lock /var/lib/dpkg/lock-frontend /var/lib/dpkg/triggers/Lock /var/cache/apt/*.bin
+rm -rf /etc/ssl/certs/java
+"""
+
+
+class ConfigureFailedError(Error):
+    """A package's own script failed while a full base image was configured; the last lines say which."""
+
+    reference = "configure-failed"
+    hint = "Leave the package out, or report it with these lines."
+
+
+def configure(unpacked: Layer, store: Layout, data: Path, *, mtime: int, sources: str, progress: Progress) -> Layer:
+    """Run the packages' scripts on `unpacked` and return the layer of what they changed.
+
+    Logs, caches, locks and machine identities are removed, so that the same packages give the same layer.
+
+    Raises:
+        ConfigureFailedError: with the last lines.
+    """
+    task = progress.start("configure", total=None)
+    name = f"base-{os.getpid()}-{secrets.token_hex(4)}"
+    work = data / "work" / name
+    tail: deque[bytes] = deque(maxlen=30)
+    environment = {
+        "DEBIAN_FRONTEND": "noninteractive",
+        "DEBCONF_NONINTERACTIVE_SEEN": "true",
+        "HOME": "/root",
+        "LC_ALL": "C.UTF-8",
+        "SOURCES": sources,
+        "SOURCE_DATE_EPOCH": str(mtime),
+    }
+    try:
+        overlay = Overlay(lower_dirs([unpacked], data, progress), work / "upper", work / "work")
+        document = spec(
+            args=["/bin/sh", "-c", _SCRIPT], env=environment, cwd="/", user=User(0, 0, (), "/root"), network="none"
+        )
+        runs = data / "run"
+        container.sweep(runs)
+        code = container.run(document, overlay=overlay, folder=runs / name, name=name, output=tail.append)
+        if code != 0:
+            shown = b"".join(tail)[-3000:].decode(errors="replace")
+            raise ConfigureFailedError(f"configuring ended with status {code}", context={"output": "\n" + shown})
+        assert overlay.upper is not None
+        with LayerWriter(store, epoch=mtime) as writer:
+            diff(overlay.upper, writer, lower=FileTree.of([unpacked]))
+            layer = writer.commit()
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    task.done()
+    return layer
