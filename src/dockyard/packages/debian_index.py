@@ -12,6 +12,7 @@ _RELATION = re.compile(
     r"\s*(?P<name>[a-z0-9][a-z0-9+.-]*)(?::(?P<arch>[a-z0-9-]+))?\s*"
     r"(?:\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[^)\s]+)\s*\))?\s*(?:\[[^]]*\])?\s*(?:<[^>]*>)?\s*"
 )
+_PRIORITIES = {"required": 0, "important": 1, "standard": 2, "optional": 3}
 
 
 class IndexInvalidError(Error):
@@ -148,7 +149,7 @@ class PackageIndex:
         return max(found, key=lambda each: debian.key(each.version), default=None)
 
     def providers(self, relation: Relation) -> list[Candidate]:
-        """Packages that provide the name, by their own names; a constraint needs a provided version."""
+        """Packages that provide the name, the most important first; a constraint needs a provided version."""
         found: dict[str, Candidate] = {}
         for candidate in self._candidates(self._providers.get(relation.name, ())):
             for provided in candidate.provides():
@@ -157,7 +158,7 @@ class PackageIndex:
                     known = found.get(candidate.name)
                     if known is None or debian.compare(candidate.version, known.version) > 0:
                         found[candidate.name] = candidate
-        return [found[name] for name in sorted(found)]
+        return sorted(found.values(), key=lambda each: (_PRIORITIES.get(each.fields.get("Priority", ""), 9), each.name))
 
     def essential(self) -> list[Candidate]:
         """The packages that every full system has."""

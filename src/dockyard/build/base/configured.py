@@ -56,7 +56,7 @@ def configure(unpacked: Layer, store: Layout, data: Path, *, mtime: int, sources
     task = progress.start("configure", total=None)
     name = f"base-{os.getpid()}-{secrets.token_hex(4)}"
     work = data / "work" / name
-    tail: deque[bytes] = deque(maxlen=30)
+    tail: deque[bytes] = deque(maxlen=60)
     environment = {
         "DEBIAN_FRONTEND": "noninteractive",
         "DEBCONF_NONINTERACTIVE_SEEN": "true",
@@ -74,7 +74,7 @@ def configure(unpacked: Layer, store: Layout, data: Path, *, mtime: int, sources
         container.sweep(runs)
         code = container.run(document, overlay=overlay, folder=runs / name, name=name, output=tail.append)
         if code != 0:
-            shown = b"".join(tail)[-3000:].decode(errors="replace")
+            shown = b"".join(tail)[-6000:].decode(errors="replace")
             raise ConfigureFailedError(f"configuring ended with status {code}", context={"output": "\n" + shown})
         assert overlay.upper is not None
         with LayerWriter(store, epoch=mtime) as writer:

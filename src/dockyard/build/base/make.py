@@ -28,7 +28,7 @@ from dockyard.packages.resolve import resolve
 from dockyard.progress import SILENT, Progress
 from dockyard.runtime.rootfs import need_root
 
-FORMAT = 1
+FORMAT = 3
 SUITES = ("bullseye", "bookworm", "trixie")
 ALWAYS = ("base-files", "netbase", "tzdata")
 UNFOLLOWED = frozenset(
@@ -176,7 +176,11 @@ def _made(
     index = archive.index(releases)
     task.done()
     if order.full:
-        chosen = resolve(index, ["apt", "ca-certificates", "debian-archive-keyring", *wanted], start=index.essential())
+        chosen = resolve(
+            index,
+            ["apt", "ca-certificates", "debian-archive-keyring", "usr-is-merged", *wanted],
+            start=index.essential(),
+        )
     else:
         chosen = resolve(index, [*ALWAYS, *wanted], unfollowed=UNFOLLOWED)
     files = archive.packages(chosen, progress)

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dockyard.layers.tar import Entry
 from dockyard.packages.debian_index import Candidate
 
-PASSWD = (  # noqa: S105 (a file of user names)
+USERS = (
     "root:x:0:0:root:/root:/sbin/nologin\n"
     "nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n"
     "nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n"
 )
-GROUP = "root:x:0:\ntty:x:5:\nstaff:x:50:\nnobody:x:65534:\nnonroot:x:65532:\n"
+GROUPS = "root:x:0:\ntty:x:5:\nstaff:x:50:\nnobody:x:65534:\nnonroot:x:65532:\n"
 MERGED = {
     "bin": "usr/bin",
     "sbin": "usr/sbin",
@@ -21,6 +21,8 @@ MERGED = {
 }
 _CERTIFICATES = "usr/share/ca-certificates/"
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
+DEFAULT_BUNDLE = "usr/lib/ssl/cert.pem"
+"""Where OpenSSL looks for one file of authorities; its folder of single ones needs names made by a script."""
 
 
 def merged(path: str) -> str:
@@ -52,7 +54,7 @@ def skeleton(mtime: int, *, full: bool) -> Iterator[tuple[Entry, bytes]]:
     yield Entry("root", "dir", 0o700, mtime=mtime), b""
     yield Entry("home", "dir", 0o755, mtime=mtime), b""
     yield Entry("home/nonroot", "dir", 0o700, 65532, 65532, mtime=mtime), b""
-    for path, text in (("etc/passwd", PASSWD), ("etc/group", GROUP)):
+    for path, text in (("etc/passwd", USERS), ("etc/group", GROUPS)):
         yield Entry(path, size=len(text), mtime=mtime), text.encode()
 
 
@@ -73,7 +75,7 @@ def status(candidate: Candidate, control: Mapping[str, bytes], state: str, paths
     kept = [line for line in lines if not line.startswith(dropped)]
     kept.insert(1, f"Status: install ok {state}")
     conffiles = control.get("conffiles", b"").decode().split("\n") if state != "installed" else []
-    held = [line for line in conffiles if line.startswith("/") and merged(line[1:]) in paths]
+    held = [line for line in conffiles if line[1:] in paths]
     if held:
         at = next((n for n, line in enumerate(kept) if line.startswith("Description:")), len(kept))
         kept[at:at] = ["Conffiles:", *(f" {line} newconffile" for line in held)]

@@ -5,7 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from dockyard._internal.limits import read_bounded
-from dockyard.build.base.system import BUNDLE, certificate_bundle, is_certificate, merged, skeleton, status
+from dockyard.build.base.system import (
+    BUNDLE,
+    DEFAULT_BUNDLE,
+    certificate_bundle,
+    is_certificate,
+    merged,
+    skeleton,
+    status,
+)
 from dockyard.content.layout import Layout
 from dockyard.layers.layer import Layer
 from dockyard.layers.tar import Entry
@@ -79,6 +87,8 @@ def unpack(
             tree.text("var/lib/dpkg/available", b"")
         elif certificates:
             tree.text(BUNDLE, certificate_bundle(certificates))
+            tree.parents(DEFAULT_BUNDLE)
+            writer.add(Entry(DEFAULT_BUNDLE, "symlink", 0o777, mtime=mtime, target=f"/{BUNDLE}"))
         layer = writer.commit()
     task.done(f"{len(files)} packages")
     return layer
@@ -90,7 +100,8 @@ def _data(deb: Deb, tree: _Tree, writer: LayerWriter, certificates: dict[str, by
         path = merged(entry.path)
         if not path:
             continue
-        paths.append(path)
+        # The package's own name for it: its scripts ask dpkg who owns /lib64, not /usr/lib64.
+        paths.append(entry.path)
         if path in tree.seen and entry.kind == "dir":
             continue
         tree.parents(path)
