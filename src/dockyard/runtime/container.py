@@ -184,3 +184,13 @@ def _started(pid: int) -> str | None:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return None
+
+
+def execute(name: str, folder: Path, words: list[str], timeout: float) -> tuple[int, str]:
+    """Run a command inside a running container; its exit code (124 when it took too long) and output."""
+    command = [process.find("runc"), "--root", str(folder / "state"), "exec", name, *words]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        return 124, f"no answer within {timeout:.0f} s"
+    return done.returncode, done.stdout.decode(errors="replace")

@@ -1,0 +1,51 @@
+"""`dockyard doctor`: what this machine can do."""
+
+import os
+import platform
+from pathlib import Path
+
+from dockyard.cli import context, report
+
+
+def doctor(*, json: bool = False) -> None:
+    """Say what this machine can do and what is missing.
+
+    Args:
+        json: print one JSON document.
+    """
+    from dockyard._internal.process import ProgramMissingError, find
+
+    checks: list[tuple[str, bool, str, str]] = []
+
+    def check(what: str, good: bool, needed: str, advice: str) -> None:
+        checks.append((what, good, needed, "" if good else advice))
+
+    def program(name: str, needed: str) -> None:
+        try:
+            check(name, bool(find(name)), needed, "")
+        except ProgramMissingError as error:
+            check(name, False, needed, error.hint)
+
+    check("Linux", platform.system() == "Linux", "RUN, base --full, deploy", "Use a Linux machine for these.")
+    check("root", os.geteuid() == 0, "RUN, base --full, deploy", "Run them with sudo; all else works without.")
+    systems = Path("/proc/filesystems")
+    overlay = systems.exists() and "overlay" in systems.read_text()
+    check("overlayfs", overlay, "RUN, base --full, deploy", "Load it: modprobe overlay")
+    program("runc", "RUN, base --full, deploy")
+    program("unshare", "RUN, base --full, deploy")
+    program("haproxy", "deploy")
+    program("gpgv", "base")
+    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    check("Debian's keyring", keyring.exists(), "base", "Install it: apt-get install debian-archive-keyring")
+    folder = context.data_folder()
+    if json:
+        report.result(
+            {
+                "data": str(folder),
+                "checks": [{"check": c, "works": g, "needed_for": n, "advice": a} for c, g, n, a in checks],
+            }
+        )
+        return
+    print(f"data folder: {folder}")
+    rows = [[what, "yes" if good else "NO", needed, advice] for what, good, needed, advice in checks]
+    report.table(["CHECK", "WORKS", "NEEDED FOR", "ADVICE"], rows)
