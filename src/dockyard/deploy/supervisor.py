@@ -281,7 +281,11 @@ class Supervisor:
         number = getattr(signal, revision.stop_signal if revision else "SIGTERM", signal.SIGTERM)
         with contextlib.suppress(OSError, ValueError):
             pid = int((folder / "pid").read_text())
-            container.kill(name, folder, number)
+            if container.heeds(pid, number):
+                container.kill(name, folder, number)
+            else:
+                # The first process of a container does not get signals that it has no handler for: nothing to wait for.
+                container.kill(name, folder, signal.SIGKILL)
             deadline = time.monotonic() + (revision.stop if revision else 5)
             while container.alive(pid, folder) and time.monotonic() < deadline:
                 time.sleep(0.05)

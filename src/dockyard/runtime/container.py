@@ -110,6 +110,16 @@ def alive(pid: int, folder: Path) -> bool:
     return (folder / "state").is_dir() and _started(pid) not in (None, "Z")
 
 
+def heeds(pid: int, number: signal.Signals) -> bool:
+    """Whether the process has a handler for the signal; without one the first process of a container ignores it."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return bool(caught >> (int(number) - 1) & 1)
+
+
 def kill(name: str, folder: Path, number: signal.Signals) -> None:
     """Send a signal to the container's process; no error if it is gone."""
     _runc(folder, "kill", name, str(int(number)))

@@ -9,11 +9,12 @@ from typing import Any
 
 from dockyard._internal import atomic
 from dockyard._internal.lock import locked
-from dockyard.build.base.archive import Archive, Release, Suite
+from dockyard.build.base.archive import fetch, index_path, read_index
 from dockyard.build.base.configured import configure
 from dockyard.build.base.unpacked import unpack
 from dockyard.build.cache import key
 from dockyard.build.state import PATH, rfc3339
+from dockyard.content.distribution import Distribution, Release, Suite
 from dockyard.content.held import held
 from dockyard.content.layout import Layout
 from dockyard.errors import UsageError
@@ -127,12 +128,12 @@ def make(
     """
     began = time.monotonic()
     architecture = Platform.host().architecture
-    archive = Archive(data / "cache" / "debian", order.keyring, architecture)
+    archive = Distribution(data / "cache" / "debian", order.keyring)
     task = progress.start("release files", total=None)
     releases = [archive.release(suite) for suite in order.suites()]
     task.done("signatures checked")
     wanted = sorted({name.strip() for name in order.include if name.strip()})
-    known = data / "cache" / "base" / key(FORMAT, [each.sha256 for each in releases], wanted, order.full, architecture)
+    known = data / "cache" / "base" / key(FORMAT, _hashes(releases, architecture), wanted, order.full, architecture)
     with locked(known.with_suffix(".lock")):
         found = _known(known, store)
         if found is None:
@@ -163,7 +164,7 @@ def _known(path: Path, store: Layout) -> tuple[Descriptor, Sequence[str]] | None
 
 def _made(
     order: Order,
-    archive: Archive,
+    archive: Distribution,
     releases: Sequence[Release],
     wanted: list[str],
     store: Layout,
@@ -173,7 +174,7 @@ def _made(
     if order.full:
         need_root()
     task = progress.start("package indexes", total=None)
-    index = archive.index(releases)
+    index = read_index(archive, releases, Platform.host().architecture)
     task.done()
     if order.full:
         chosen = resolve(
@@ -183,7 +184,7 @@ def _made(
         )
     else:
         chosen = resolve(index, [*ALWAYS, *wanted], unfollowed=UNFOLLOWED)
-    files = archive.packages(chosen, progress)
+    files = fetch(archive, chosen, progress)
     # The newest file of any package stands for the time of the whole: it comes from the packages themselves.
     mtime = max(entry.mtime for path in files for entry, _ in Deb(path).data())
     layers = [unpack(chosen, files, store, mtime=mtime, full=order.full, progress=progress)]
@@ -206,3 +207,7 @@ def _made(
 
 def _shown(candidate: Candidate) -> str:
     return f"{candidate.name} {candidate.version}"
+
+
+def _hashes(releases: Sequence[Release], architecture: str) -> list[tuple[str, int] | None]:
+    return [release.files.get(index_path(release, architecture)) for release in releases]
