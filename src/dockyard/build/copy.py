@@ -93,7 +93,7 @@ def from_context(
     _texts(order, out)
     for source in found:
         is_folder = stat.S_ISDIR(source.status.st_mode)
-        if order.unpack and not is_folder:
+        if order.unpack and stat.S_ISREG(source.status.st_mode):
             members = archive_members(source.place)
             if members is not None:
                 _unpack(members, out, destination.folder(order.target))

@@ -56,6 +56,7 @@ def execute(
     """
     runs = data / "run"
     container.sweep(runs)
+    _sweep(data / "work")
     name = f"build-{os.getpid()}-{secrets.token_hex(4)}"
     work = data / "work" / name
     tail: deque[str] = deque(maxlen=_TAIL)
@@ -84,6 +85,13 @@ def execute(
         return layer
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the work folders of builds that were killed: their process is gone."""
+    for folder in parent.glob("build-*-*") if parent.is_dir() else ():
+        if not Path("/proc", folder.name.split("-")[1]).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lowers(state: State, data: Path, work: Path, progress: Progress) -> list[Path]:

@@ -137,6 +137,7 @@ class Stage:
         self.state.key = key(self.state.key, created_by, self.tools.epoch)
         made = self._known(self.state.key)
         if made is None:
+            self._cached = False
             made = Made(self._now())
             self.tools.cache.put(self.state.key, made)
         self.state.add(made, created_by)
