@@ -1,0 +1,44 @@
+"""Passwords of key files: from the environment, as cosign has it, or asked for on a terminal."""
+
+import os
+import sys
+from pathlib import Path
+
+from dockyard.errors import UsageError
+
+_BYTES = 64 << 10
+
+
+class PasswordMissingError(UsageError):
+    """A key file needs a password, and there is no terminal to ask for it on."""
+
+    reference = "password-missing"
+    hint = "Set COSIGN_PASSWORD; an empty one is written COSIGN_PASSWORD= before the command."
+
+
+def password(*, confirm: bool = False) -> bytes:
+    """The password: `COSIGN_PASSWORD`, or what is typed on the terminal."""
+    given = os.environ.get("COSIGN_PASSWORD")
+    if given is not None:
+        return given.encode()
+    if not sys.stdin.isatty():
+        raise PasswordMissingError("no password for the private key")
+    import getpass
+
+    typed = getpass.getpass("Password for the private key: ")
+    if confirm and getpass.getpass("Again: ") != typed:
+        raise UsageError("the two passwords differ", hint="Run the command again.")
+    return typed.encode()
+
+
+def key_file(path: Path) -> bytes:
+    """The bytes of a key file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(_BYTES)
+    except OSError as error:
+        raise UsageError(f"cannot read the key {path}: {error.strerror}", hint="Make one: dockyard keygen") from error
