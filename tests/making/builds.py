@@ -1,0 +1,69 @@
+"""A place to build in: a context, a store and a data folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dockyard.build.bases import Bases
+from dockyard.build.build import BuildResult, build
+from dockyard.content.layout import Layout
+from dockyard.oci.reference import Reference
+
+
+class Kept:
+    """Progress that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def start(self, label: str, *, total: int | None = None, unit: str = "bytes") -> "Kept":
+        return self
+
+    def advance(self, amount: int) -> None:
+        pass
+
+    def done(self, note: str = "") -> None:
+        pass
+
+    def log(self, line: str) -> None:
+        self.lines.append(line)
+
+
+class Yard:
+    """Builds Dockerfiles given as text."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.context, self.data = path, path / "context", path / "data"
+        self.context.mkdir(parents=True)
+        self.store = Layout(path / "data" / "store", create=True)
+        self.progress = Kept()
+
+    def write(self, files: Mapping[str, bytes | str]) -> None:
+        """Write `files` to the context."""
+        for name, content in files.items():
+            place = self.context / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def build(self, dockerfile: str, *, tag: str = "test:1", **options: Any) -> BuildResult:
+        """Build `dockerfile` without any network."""
+        (self.context / "Dockerfile").write_text(dockerfile)
+        return build(
+            self.context,
+            store=self.store,
+            data=self.data,
+            bases=Bases(self.store),
+            tags=[Reference.parse(tag)],
+            progress=self.progress,
+            **options,
+        )
+
+    def blobs(self) -> dict[str, int]:
+        """The blobs of the store and when each was written."""
+        return {path.name: path.stat().st_mtime_ns for path in (self.store.path / "blobs" / "sha256").iterdir()}
+
+
+def members(result: BuildResult) -> dict[str, tuple[str, int, int, int]]:
+    """What the last layer of an image holds: kind, mode, user, group by path."""
+    entries = [entry for entry, _ in result.image.layers[-1].entries()]
+    return {entry.path: (entry.kind, entry.mode, entry.uid, entry.gid) for entry in entries}
