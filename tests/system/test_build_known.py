@@ -11,8 +11,11 @@ from making.apk import KEY_NAME, repository
 from making.builds import Yard
 from making.images import image, layer
 
+from dockyard.build.base.make import Order, make
 from dockyard.content.layout import Layout
+from dockyard.errors import TransientError
 from dockyard.layers.layer import Layer
+from dockyard.oci.reference import Reference
 
 Make = Callable[[Layout, str], Layer]
 NGINX = b"#!/bin/sh\necho nginx version: nginx/1.22.1\n"
@@ -89,3 +92,39 @@ def test_a_changed_file_reruns_only_what_comes_after(yard: Yard) -> None:
     assert [step.cached for step in yard.build(ORDERS["copy first"]).steps] == [False, False]
     yard.write({"app/main.py": "print(3)\n"})
     assert [step.cached for step in yard.build(ORDERS["copy first"]).steps] == [False, False]
+
+
+GO = """\
+FROM golang:1.19 AS build
+WORKDIR /src
+COPY . .
+RUN CGO_ENABLED=0 go build -o /out/hello .
+FROM alpine:3.16
+COPY --from=build /out/hello /usr/local/bin/hello
+RUN hello > /said
+CMD ["hello"]
+"""
+MAIN = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("hello from go") }\n'
+
+
+@pytest.mark.timeout(600)
+def test_go_in_one_stage_and_its_program_in_the_next(yard: Yard) -> None:
+    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    if not keyring.exists():
+        pytest.skip("debian-archive-keyring is not installed")
+    order = Order.of("debian:bookworm", include=["golang-go"], full=True, keyring=keyring)
+    try:
+        make(order, yard.store, yard.data, tags=[Reference.parse("golang:1.19")])
+    except TransientError as error:
+        pytest.skip(f"the Debian archive cannot be reached: {error}")
+    yard.write({"main.go": MAIN, "go.mod": "module hello\n\ngo 1.19\n"})
+    built = yard.build(GO)
+    tree = built.image.tree()
+    assert tree.read("said") == b"hello from go\n"
+    assert tree.get("src") is None
+    assert tree.get("usr/lib/go-1.19") is None
+    blobs = yard.blobs()
+    again = yard.build(GO)
+    assert again.image.descriptor == built.image.descriptor
+    assert all(step.cached for step in again.steps)
+    assert yard.blobs() == blobs

@@ -49,6 +49,8 @@ def _is_header(block: bytes) -> bool:
             return True
     except tar.ArchiveTruncatedError:
         return True  # the header is sound; only its content is not in this block
+    except tar.ArchiveEscapeError:
+        return True  # an archive all the same: reading it refuses it, where copying it would hide that
     except ArchiveInvalidError:
         return False
     return False

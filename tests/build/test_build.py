@@ -1,0 +1,160 @@
+"""Builds without RUN: configuration, history, stages, what is refused. No root needed."""
+
+from pathlib import Path
+
+import pytest
+from making.builds import Yard
+from making.images import image, layer
+
+from dockyard.build.bases import BaseMissingError
+from dockyard.build.build import read_dockerfile
+from dockyard.build.fault import ContextUnreadableError, NotSupportedYetError
+from dockyard.build.state import PATH
+from dockyard.dockerfile.fault import DockerfileInvalidError
+from dockyard.errors import Error
+
+ALL = """\
+FROM scratch
+ARG VERSION=1
+ENV A=1 B=$VERSION
+ENV A=2 C=$A
+LABEL org.example.version=$VERSION
+EXPOSE 9001-9002/udp 80
+VOLUME ["/data"]
+USER 1000:1000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --retries=2 CMD curl -f http://localhost
+ENTRYPOINT ["/app", "serve"]
+CMD ["--port", "80"]
+ONBUILD LABEL child=yes
+"""
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Yard:
+    return Yard(tmp_path)
+
+
+def test_configuration_comes_out_as_buildkit_writes_it(yard: Yard) -> None:
+    built = yard.build(ALL, build_args={"VERSION": "7"}, labels={"more": "1"})
+    config = built.image.config.execution
+    assert config["Env"] == [f"PATH={PATH}", "A=2", "B=7", "C=1"]
+    assert config["Labels"] == {"org.example.version": "7", "more": "1"}
+    assert sorted(config["ExposedPorts"]) == ["80/tcp", "9001/udp", "9002/udp"]
+    assert config["Volumes"] == {"/data": {}}
+    assert config["User"] == "1000:1000"
+    assert config["StopSignal"] == "SIGTERM"
+    assert config["Healthcheck"]["Test"] == ["CMD-SHELL", "curl -f http://localhost"]
+    assert config["Healthcheck"]["Interval"] == 5_000_000_000
+    assert config["Entrypoint"] == ["/app", "serve"]
+    assert config["Cmd"] == ["--port", "80"]
+    assert config["OnBuild"] == ["LABEL child=yes"]
+    assert all(
+        item["empty_layer"] and item["comment"] == "buildkit.dockerfile.v0" for item in built.image.config.history
+    )
+
+
+def test_history_names_steps_and_marks_layers(yard: Yard) -> None:
+    yard.write({"f": "x"})
+    history = yard.build('FROM scratch\nCOPY f /f\nWORKDIR /w\nCMD ["/f"]\n').image.config.history
+    assert [item["created_by"] for item in history] == ["COPY f /f # buildkit", "WORKDIR /w", 'CMD ["/f"]']
+    assert [item.get("empty_layer", False) for item in history] == [False, False, True]
+
+
+def test_triggers_run_in_the_next_image_only(yard: Yard) -> None:
+    yard.write({"f": "x"})
+    yard.build("FROM scratch\nONBUILD COPY f /g\n", tag="parent:1")
+    child = yard.build("FROM parent:1\n", tag="child:1")
+    assert child.image.tree().read("g") == b"x"
+    assert "OnBuild" not in child.image.config.execution
+    assert len(yard.build("FROM child:1\n").image.layers) == 1
+
+
+def test_an_entrypoint_drops_the_inherited_command(yard: Yard) -> None:
+    yard.build('FROM scratch\nCMD ["old"]\n', tag="parent:1")
+    assert "Cmd" not in yard.build('FROM parent:1\nENTRYPOINT ["/x"]\n').image.config.execution
+    kept = yard.build('FROM parent:1\nCMD ["new"]\nENTRYPOINT ["/x"]\n').image.config.execution
+    assert kept["Cmd"] == ["new"]
+
+
+def test_building_again_writes_no_blob(yard: Yard) -> None:
+    yard.write({"tree/a": "1", "tree/b/c": "2"})
+    text = "FROM scratch\nCOPY tree /t\nWORKDIR /w\nENV A=1\n"
+    first = yard.build(text)
+    blobs = yard.blobs()
+    second = yard.build(text)
+    assert not any(step.cached for step in first.steps)
+    assert all(step.cached for step in second.steps)
+    assert second.image.descriptor == first.image.descriptor
+    assert yard.blobs() == blobs
+
+
+def test_no_cache_carries_every_step_out(yard: Yard) -> None:
+    yard.write({"a": "1"})
+    yard.build("FROM scratch\nCOPY a /a\n")
+    assert not any(step.cached for step in yard.build("FROM scratch\nCOPY a /a\n", use_cache=False).steps)
+
+
+def test_a_layer_gone_from_the_store_is_made_again(yard: Yard) -> None:
+    yard.write({"a": "1"})
+    first = yard.build("FROM scratch\nCOPY a /a\n")
+    yard.store.blob_path(first.image.layers[0].descriptor.digest).unlink()
+    assert yard.build("FROM scratch\nCOPY a /a\n").image.tree().read("a") == b"1"
+
+
+def test_the_base_comes_from_the_store_and_is_reported(yard: Yard) -> None:
+    base = image(yard.store, layer(yard.store, {"etc/x": b"1"}))
+    yard.store.tag("docker.io/library/base:1", base.descriptor)
+    built = yard.build("ARG TAG=1\nFROM base:$TAG\nLABEL a=b\n")
+    assert [(each.reference, each.digest, each.pinned) for each in built.bases] == [
+        ("docker.io/library/base:1", base.descriptor.digest, False)
+    ]
+    assert built.image.layers[0].descriptor == base.layers[0].descriptor
+    with pytest.raises(BaseMissingError):
+        yard.build("FROM absent:1\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("ADD https://example.com/x /x", "URL"),
+        ("ADD git@github.com:a/b.git /x", "URL"),
+        ("COPY --parents a /x/", "--parents"),
+        ("COPY --exclude=*.o a /x/", "--exclude"),
+        ("ADD --checksum=sha256:aa a /x", "--checksum"),
+        ("ADD --keep-git-dir=true a /x", "--keep-git-dir"),
+        ("RUN --mount=type=cache,target=/c true", "--mount=type=cache"),
+        ("RUN --security=insecure true", "--security"),
+    ],
+)
+def test_what_is_not_supported_yet_is_named_with_its_line(yard: Yard, line: str, named: str) -> None:
+    yard.write({"a": "1"})
+    with pytest.raises(NotSupportedYetError) as refused:
+        yard.build(f"FROM scratch\n{line}\n")
+    assert named in refused.value.message
+    assert refused.value.context["line"] == "2"
+
+
+def test_a_dockerfile_that_is_absent_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ContextUnreadableError, match="Dockerfile"):
+        read_dockerfile(tmp_path / "nowhere", None)
+
+
+def test_an_unknown_instruction_gets_a_suggestion(yard: Yard) -> None:
+    with pytest.raises(DockerfileInvalidError) as refused:
+        yard.build("FROM scratch\nCOYP a /a\n")
+    assert "COPY" in f"{refused.value.message} {refused.value.hint}"
+    assert refused.value.context["line"] == "2"
+
+
+@pytest.mark.parametrize("text", ["FROM scratch\nCOPY --from=biuld /a /a\n", "FROM scratch AS build\nFROM build\n"])
+def test_an_unknown_stage_is_refused(yard: Yard, text: str) -> None:
+    with pytest.raises(Error):
+        yard.build(text, target="" if "biuld" in text else "biuld")
+
+
+def test_the_platform_of_another_machine_is_refused(yard: Yard) -> None:
+    base = image(yard.store, layer(yard.store, {"x": b""}))
+    yard.store.tag("docker.io/library/base:1", base.descriptor)
+    with pytest.raises(NotSupportedYetError, match="s390x"):
+        yard.build("FROM --platform=linux/s390x base:1\n")

@@ -1,0 +1,165 @@
+"""COPY and ADD: where things go, whose they are, what is refused. No root needed."""
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+from making.builds import Yard, members
+from making.images import image, layer
+
+from dockyard.build.fault import ContextEscapeError, SourceMissingError
+from dockyard.build.owner import OwnerUnknownError
+from dockyard.layers.tar import ArchiveEscapeError, Entry
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Yard:
+    yard = Yard(tmp_path)
+    yard.write({"app/a.py": "a", "app/sub/b.py": "b", "one.txt": "1", "two.txt": "2"})
+    (yard.context / "app" / "a.py").chmod(0o640)
+    base = image(
+        yard.store,
+        layer(
+            yard.store,
+            {
+                "etc/passwd": b"root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n",
+                "etc/group": b"root:x:0:\napp:x:1001:\nstaff:x:50:\n",
+                "real": Entry("", "dir", 0o755),
+                "link": Entry("", "symlink", 0o777, target="/real"),
+            },
+        ),
+    )
+    yard.store.tag("docker.io/library/base:1", base.descriptor)
+    return yard
+
+
+def copied(yard: Yard, line: str, base: str = "base:1") -> dict[str, tuple[str, int, int, int]]:
+    return members(yard.build(f"FROM {base}\n{line}\n"))
+
+
+def test_a_folder_gives_its_content(yard: Yard) -> None:
+    found = copied(yard, "COPY app /srv/x")
+    assert found["srv"] == ("dir", 0o755, 0, 0)
+    assert found["srv/x/a.py"] == ("file", 0o640, 0, 0)
+    assert found["srv/x/sub/b.py"][0] == "file"
+
+
+def test_a_slash_makes_the_destination_a_folder(yard: Yard) -> None:
+    assert "dst/one.txt" in copied(yard, "COPY one.txt /dst/")
+    assert "dst" in copied(yard, "COPY one.txt /dst")
+    assert "real/one.txt" in copied(yard, "COPY one.txt /real")
+
+
+def test_links_in_the_image_are_followed(yard: Yard) -> None:
+    assert "real/one.txt" in copied(yard, "COPY one.txt /link/")
+    assert "real/deep/one.txt" in copied(yard, "COPY one.txt /link/deep/")
+
+
+def test_wildcards_and_several_sources(yard: Yard) -> None:
+    assert {"d/one.txt", "d/two.txt"} <= set(copied(yard, "COPY *.txt /d/"))
+    assert {"d/one.txt", "d/a.py"} <= set(copied(yard, "COPY one.txt app/a.py /d/"))
+    with pytest.raises(SourceMissingError, match="folder"):
+        copied(yard, "COPY *.txt /d")
+    with pytest.raises(SourceMissingError, match="folder"):
+        copied(yard, "COPY one.txt two.txt /d")
+
+
+def test_owner_by_name_by_number_and_unknown(yard: Yard) -> None:
+    assert copied(yard, "COPY --chown=app one.txt /x/")["x/one.txt"][2:] == (1000, 1001)
+    assert copied(yard, "COPY --chown=app:staff one.txt /x/")["x/one.txt"][2:] == (1000, 50)
+    assert copied(yard, "COPY --chown=7:8 one.txt /x/")["x/one.txt"][2:] == (7, 8)
+    with pytest.raises(OwnerUnknownError, match="ghost"):
+        copied(yard, "COPY --chown=ghost one.txt /x/")
+
+
+def test_mode_by_number_and_symbols(yard: Yard) -> None:
+    assert copied(yard, "COPY --chmod=0501 one.txt /x/")["x/one.txt"][1] == 0o501
+    assert copied(yard, "COPY --chmod=u=rwX,go=rX app /y")["y/a.py"][1] == 0o644
+
+
+def test_a_changed_mode_that_chmod_overrides_hits_the_cache(yard: Yard) -> None:
+    text = "FROM base:1\nCOPY --chmod=0644 one.txt /x/\n"
+    first = yard.build(text)
+    (yard.context / "one.txt").chmod(0o600)
+    again = yard.build(text)
+    assert again.steps[-1].cached
+    assert again.image.layers[-1].descriptor == first.image.layers[-1].descriptor
+
+
+def test_from_a_stage_keeps_owners(yard: Yard) -> None:
+    text = "FROM base:1 AS b\nCOPY --chown=5:6 app /made/\nFROM base:1\nCOPY --from=b /made /got\n"
+    assert members(yard.build(text))["got/a.py"] == ("file", 0o640, 5, 6)
+    with pytest.raises(SourceMissingError, match="nothere"):
+        yard.build("FROM base:1 AS b\nFROM base:1\nCOPY --from=b /nothere /x\n")
+
+
+def test_a_missing_source_gets_the_nearest_name(yard: Yard) -> None:
+    with pytest.raises(SourceMissingError) as refused:
+        copied(yard, "COPY oen.txt /x")
+    assert "one.txt" in refused.value.hint
+    assert refused.value.context["line"] == "2"
+
+
+@pytest.mark.parametrize("source", ["../secret", "../../secret", "app/../../secret"])
+def test_dots_do_not_lead_out_of_the_context(yard: Yard, source: str) -> None:
+    (yard.path / "secret").write_text("secret")
+    with pytest.raises((ContextEscapeError, SourceMissingError)):
+        copied(yard, f"COPY {source} /x")
+
+
+@pytest.mark.parametrize("target", ["../secret", "/etc/hostname", "app/../../secret"])
+def test_a_link_does_not_lead_out_of_the_context(yard: Yard, target: str) -> None:
+    (yard.path / "secret").write_text("secret")
+    os.symlink(target, yard.context / "out")
+    with pytest.raises(ContextEscapeError, match="link"):
+        copied(yard, "COPY out /x")
+
+
+def test_links_inside_a_copied_folder_stay_links(yard: Yard) -> None:
+    os.symlink("/etc/hostname", yard.context / "app" / "l")
+    assert copied(yard, "COPY app /y")["y/l"][0] == "symlink"
+
+
+def test_ignored_files_stay_out_and_are_explained(yard: Yard) -> None:
+    yard.write({".dockerignore": "app/*\n!app/sub\n*.txt\n"})
+    found = copied(yard, "COPY app /y")
+    assert "y/sub/b.py" in found
+    assert "y/a.py" not in found
+    with pytest.raises(SourceMissingError, match="left out"):
+        copied(yard, "COPY one.txt /y")
+    yard.write({"Dockerfile.dockerignore": "# nothing\n"})
+    assert "y" in copied(yard, "COPY one.txt /y")
+
+
+def test_add_unpacks_an_archive_and_copy_does_not(yard: Yard) -> None:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w:gz") as archive:
+        member = tarfile.TarInfo("in/side")
+        member.size, member.uid, member.mode = 2, 42, 0o600
+        archive.addfile(member, io.BytesIO(b"ok"))
+    yard.write({"a.tgz": raw.getvalue()})
+    assert copied(yard, "ADD a.tgz /d/")["d/in/side"] == ("file", 0o600, 42, 0)
+    assert "d/a.tgz" in copied(yard, "COPY a.tgz /d/")
+    assert copied(yard, "ADD one.txt /d/")["d/one.txt"][2:] == (0, 0)
+
+
+def test_an_archive_that_climbs_out_is_refused(yard: Yard) -> None:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("../../evil"))
+    yard.write({"evil.tar": raw.getvalue()})
+    with pytest.raises(ArchiveEscapeError):
+        copied(yard, "ADD evil.tar /d/")
+
+
+def test_a_heredoc_becomes_a_file(yard: Yard) -> None:
+    built = yard.build("FROM base:1\nENV A=1\nCOPY <<x <<'y' /d/\nv $A\nx\nv $A\ny\n")
+    assert built.image.tree().read("d/x") == b"v 1\n"
+    assert built.image.tree().read("d/y") == b"v $A\n"
+
+
+def test_a_pipe_in_the_context_is_not_waited_for(yard: Yard) -> None:
+    os.mkfifo(yard.context / "pipe")
+    assert copied(yard, "ADD pipe /d/")["d/pipe"][0] == "fifo"
