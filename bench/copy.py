@@ -76,8 +76,12 @@ def main() -> None:
             theirs["push"].append(timed([*buildah, "push", "-q", "bench:1", f"oci:{place}/pushed{number}:1"]))
         size = _layer(place / "data0" / "dockyard" / "store")
         pushed = _layer(place / "pushed0")
-        median = {f"{who} {what}": statistics.median(times)
-                  for who, kinds in (("dockyard", ours), ("buildah", theirs)) for what, times in kinds.items()}  # fmt: skip
+        runs = {
+            f"{who} {what}": times
+            for who, kinds in (("dockyard", ours), ("buildah", theirs))
+            for what, times in kinds.items()
+        }
+        median = {name: statistics.median(times) for name, times in runs.items()}
     report(
         "copy",
         {

@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import pytest
-from making.builds import Yard
-from making.images import image, layer
 
 from dockyard.build.bases import BaseMissingError
 from dockyard.build.build import read_dockerfile
@@ -12,6 +10,8 @@ from dockyard.build.fault import ContextUnreadableError, NotSupportedYetError
 from dockyard.build.state import PATH
 from dockyard.dockerfile.fault import DockerfileInvalidError
 from dockyard.errors import Error
+from making.builds import Yard
+from making.images import image, layer
 
 ALL = """\
 FROM scratch

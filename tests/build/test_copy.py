@@ -6,12 +6,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from making.builds import Yard, members
-from making.images import image, layer
 
 from dockyard.build.fault import ContextEscapeError, SourceMissingError
 from dockyard.build.owner import OwnerUnknownError
 from dockyard.layers.tar import ArchiveEscapeError, Entry
+from making.builds import Yard, members
+from making.images import image, layer
 
 
 @pytest.fixture

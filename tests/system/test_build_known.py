@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from making.apk import KEY_NAME, repository
-from making.builds import Yard
-from making.images import image, layer
 
 from dockyard.build.base.make import Order, make
 from dockyard.content.layout import Layout
 from dockyard.errors import TransientError
 from dockyard.layers.layer import Layer
 from dockyard.oci.reference import Reference
+from making.apk import KEY_NAME, repository
+from making.builds import Yard
+from making.images import image, layer
 
 Make = Callable[[Layout, str], Layer]
 NGINX = b"#!/bin/sh\necho nginx version: nginx/1.22.1\n"

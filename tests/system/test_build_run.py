@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from making.builds import Yard
-from making.images import image
 
 from dockyard.build.fault import RunFailedError
 from dockyard.content.layout import Layout
 from dockyard.content.store import DigestMismatchError
 from dockyard.layers.layer import Layer
 from dockyard.layers.tar import ArchiveInvalidError
+from making.builds import Yard
+from making.images import image
 
 Make = Callable[[Layout, str], Layer]
 
@@ -121,7 +121,8 @@ class Loud(Kept):
     def log(self, line): print(line, flush=True)
 data = Path(sys.argv[2])
 store = Layout(data / "store")
-build(Path(sys.argv[1]), store=store, data=data, bases=Bases(store), progress=Loud(), tags=[Reference.parse("killed:1")])
+tags = [Reference.parse("killed:1")]
+build(Path(sys.argv[1]), store=store, data=data, bases=Bases(store), progress=Loud(), tags=tags)
 """
 
 
