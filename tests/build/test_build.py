@@ -1,5 +1,6 @@
 """Builds without RUN: configuration, history, stages, what is refused. No root needed."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,19 @@ def test_building_again_writes_no_blob(yard: Yard) -> None:
     assert all(step.cached for step in second.steps)
     assert second.image.descriptor == first.image.descriptor
     assert yard.blobs() == blobs
+
+
+def test_files_that_were_only_touched_write_no_blob(yard: Yard) -> None:
+    yard.write({"tree/a": "1"})
+    text = "FROM scratch\nCOPY tree /t\nWORKDIR /w\n"
+    first = yard.build(text)
+    blobs = yard.blobs()
+    os.utime(yard.context / "tree" / "a", (1, 1))
+    second = yard.build(text)
+    assert all(step.cached for step in second.steps)
+    assert second.image.descriptor == first.image.descriptor
+    assert yard.blobs() == blobs
+    assert list((yard.store.path / "ingest").iterdir()) == []
 
 
 def test_no_cache_carries_every_step_out(yard: Yard) -> None:

@@ -87,8 +87,8 @@ class _Hashed:
 
 def from_context(
     order: Order, found: Sequence[Found], context: Context, destination: Destination, writer: LayerWriter
-) -> tuple[Layer, str]:
-    """Write what `found` in the context into a layer; returns it and the key of its content."""
+) -> str:
+    """Write what `found` in the context into a layer, not yet committed; returns the key of its content."""
     out = _Out(writer, order, destination)
     _texts(order, out)
     for source in found:
@@ -107,13 +107,13 @@ def from_context(
                 _file(out, below, f"{root}/{path}" if root else path)
         else:
             _file(out, source, _target(order, destination, os.path.basename(source.path)))
-    return writer.commit(), out.key()
+    return out.key()
 
 
 def from_tree(
     order: Order, tree: FileTree, layers: Sequence[Layer], destination: Destination, writer: LayerWriter
-) -> tuple[Layer, str]:
-    """Write what `order` names in another image's `tree` into a layer; returns it and the key of its content.
+) -> str:
+    """Write what `order` names in another image's `tree` into a layer, not yet committed; returns its content's key.
 
     Folders and links come first, sorted; then files in the order in which they lie in their layers, so that each
     layer is read once, front to back. Owners are kept unless the order names one.
@@ -136,7 +136,7 @@ def from_tree(
                     out.add(replace(target, size=entry.size), content)
                 else:
                     out.add(replace(target, kind="hardlink", size=0, target=targets[0].path if targets else ""))
-    return writer.commit(), out.key()
+    return out.key()
 
 
 def _selected(order: Order, tree: FileTree, destination: Destination) -> Iterator[tuple[TreeNode, str]]:

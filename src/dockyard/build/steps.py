@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dockyard._internal.lock import locked
-from dockyard.build import configure, execute
+from dockyard.build import configure
 from dockyard.build.cache import Made, StepCache, key
 from dockyard.build.context import Context, Found
 from dockyard.build.copy import Order, from_context, from_tree
@@ -182,6 +182,8 @@ class Stage:
         self.state.add(made, f"RUN {shown} # buildkit")
 
     def _execute(self, instruction: ins.Run, args: list[str], files: Mapping[str, bytes]) -> Layer:
+        from dockyard.build import execute  # loaded only when something runs: a cached build is faster without
+
         tools = self.tools
         proxies = {name: value for name, value in tools.build_args.items() if name.upper() in PROXIES}
         self.consumed.update(proxies)
@@ -246,14 +248,6 @@ class Stage:
             made = self._known(quick)
             if made is None:
                 made = self._copied(order, found, source, linked)
-                step = key(before, "copied", made.content)
-                earlier = self._known(step)
-                # The same content under new times: what was made before serves, and so do the steps after it.
-                if earlier is not None and self.tools.epoch is None:
-                    made = Made(earlier.created, earlier.layer, made.content)
-                else:
-                    self._cached = False
-                    self.tools.cache.put(step, made)
                 if settled:
                     self.tools.cache.put(quick, made)
         state.key = key(before, "copied", made.content)
@@ -265,10 +259,19 @@ class Stage:
         destination = Destination(tree, uid, gid, order.mtime)
         with LayerWriter(self.tools.store, epoch=self.tools.epoch) as writer:
             if source is None:
-                layer, content = from_context(order, found, self.tools.context, destination, writer)
+                content = from_context(order, found, self.tools.context, destination, writer)
             else:
-                layer, content = from_tree(order, source.tree, source.layers, destination, writer)
-        return Made(self._now(), layer, content)
+                content = from_tree(order, source.tree, source.layers, destination, writer)
+            step = key(self.state.key, "copied", content)
+            earlier = self._known(step)
+            # The same content under new times: what was made before serves, and so do the steps after it. Nothing is
+            # committed then, so no blob is written.
+            if earlier is not None and self.tools.epoch is None:
+                return Made(earlier.created, earlier.layer, content)
+            self._cached = False
+            made = Made(self._now(), writer.commit(), content)
+        self.tools.cache.put(step, made)
+        return made
 
     def _refuse_unsupported(self, instruction: ins.Copy | ins.Add) -> None:
         node = instruction.node
