@@ -1,14 +1,12 @@
 """What the environment tells a command: folders, configuration, the time to stamp."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from dockyard.content.layout import Layout
 from dockyard.errors import UsageError
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.reference import Reference
-from dockyard.progress import Progress
 
 
 class EpochInvalidError(UsageError):
@@ -67,18 +65,6 @@ def pairs(items: list[str] | None, flag: str) -> dict[str, str]:
         elif name in os.environ:
             found[name] = os.environ[name]
     return found
-
-
-def puller(progress: Progress) -> Callable[[Reference], Descriptor]:
-    """A function that pulls an image into the store; the network is not touched before it is called."""
-
-    def pull(reference: Reference) -> Descriptor:
-        from dockyard.cli.registry_access import client
-        from dockyard.registry.pull import pull as pull_image
-
-        return pull_image(reference, store(), client=client(), progress=progress)
-
-    return pull
 
 
 def resolve(reference: Reference) -> Descriptor:
