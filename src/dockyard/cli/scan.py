@@ -1,0 +1,99 @@
+"""`dockyard scan`: the known vulnerabilities of an image."""
+
+import json as json_module
+import sys
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from dockyard.cli import context, report
+from dockyard.errors import UsageError
+
+
+def scan(
+    image: str,
+    /,
+    *,
+    severity: str = "",
+    ignore_unfixed: bool = False,
+    format: Literal["table", "json", "sarif"] = "table",
+    output: Path | None = None,
+    exit_code: int = 0,
+    feed: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Find the known vulnerabilities of an image.
+
+    Args:
+        image: the image in the store.
+        severity: show only these, separated by commas: CRITICAL,HIGH,MEDIUM,LOW,NEGLIGIBLE,UNKNOWN.
+        ignore_unfixed: leave out what has no fix.
+        format: table, json or sarif.
+        output: write to this file instead.
+        exit_code: exit with this code when anything is shown.
+        feed: the feed's file; feed.sqlite in the data folder by default.
+        json: the same as --format json.
+    """
+    from dockyard.images.image import open_image
+    from dockyard.oci.reference import Reference
+    from dockyard.packages.inventory import inventory
+    from dockyard.scan.advisory import ORDER
+    from dockyard.scan.feed import STALE_SECONDS, Feed
+    from dockyard.scan.match import match
+    from dockyard.scan.sarif import document as sarif
+
+    wanted = {word.strip().upper() for word in severity.split(",") if word.strip()}
+    unknown = wanted - set(ORDER)
+    if unknown:
+        raise UsageError(f"not a severity: {', '.join(sorted(unknown))}", hint=f"Severities: {', '.join(ORDER[::-1])}.")
+    reference = Reference.parse(image)
+    with Feed(feed or context.data_folder() / "feed.sqlite") as known:
+        found = open_image(context.store(), context.resolve(reference))
+        held = inventory(found.layers, cache=context.data_folder() / "index")
+        findings = match(held, known)
+        age = known.age(time.time())
+        about = known.about
+    shown = [
+        each
+        for each in findings
+        if (not wanted or each.severity in wanted) and (not ignore_unfixed or each.status == "fixed")
+    ]
+    if age > STALE_SECONDS:
+        print(f"warning: the feed is {_days(age)} old; dockyard feed update makes a new one", file=sys.stderr)
+    document: dict[str, Any] = {
+        "image": str(reference),
+        "digest": str(found.descriptor.digest),
+        "distribution": held.distribution.key if held.distribution.id else "",
+        "packages": len(held.packages),
+        "feed": {"snapshot": about["snapshot"], "age_seconds": round(age)},
+        "findings": [each.to_json() for each in shown],
+    }
+    if json or format == "json":
+        _write(json_module.dumps(document, indent=2), output)
+    elif format == "sarif":
+        _write(json_module.dumps(sarif(shown, image=str(reference), snapshot=about["snapshot"]), indent=2), output)
+    else:
+        rows = [
+            [f.severity, f.id, f.package, f.version, f.fixed_version or f.status, f.range, f.source, f.layer[7:19]]
+            for f in shown
+        ]
+        if rows:
+            report.table(["SEVERITY", "ID", "PACKAGE", "VERSION", "FIXED IN", "RANGE", "SOURCE", "LAYER"], rows)
+        print(
+            f"{len(shown)} of {len(findings)} findings shown; {len(held.packages)} packages"
+            f" of {document['distribution'] or 'no distribution'}; feed {about['snapshot'][7:19]}, {_days(age)} old"
+        )
+    return exit_code if shown else 0
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        print(text)
+    else:
+        output.write_text(text + "\n")
+
+
+def _days(seconds: float) -> str:
+    if seconds < 3600:
+        return f"{max(0, seconds) / 60:.0f} minutes"
+    return f"{seconds / 3600:.0f} hours" if seconds < 2 * 86400 else f"{seconds / 86400:.0f} days"
