@@ -1,6 +1,5 @@
 """`dockyard build`: a Dockerfile and a context into an image in the store."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +7,7 @@ from cyclopts import Parameter
 
 from dockyard.cli import bars, context, report
 from dockyard.errors import UsageError
-from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.reference import Reference
-from dockyard.progress import Progress
 
 
 def build(
@@ -48,6 +45,7 @@ def build(
     from dockyard._internal import atomic
     from dockyard.build.bases import Bases
     from dockyard.build.build import build as build_image
+    from dockyard.cli.fetch import puller
     from dockyard.oci.platform import Platform
 
     if folder == "-" or "://" in folder:
@@ -64,7 +62,7 @@ def build(
             dockerfile=file,
             store=store,
             data=context.data_folder(),
-            bases=Bases(store, _puller(progress), always=pull),
+            bases=Bases(store, puller(progress), always=pull),
             build_args=context.pairs(build_arg, "--build-arg"),
             target=target,
             tags=names,
@@ -88,15 +86,3 @@ def build(
         print(f"steps   {len(result.steps)}, {cached} of them cached, {result.seconds:.1f} s")
         for name in names:
             print(f"tagged  {name.familiar}")
-
-
-def _puller(progress: Progress) -> Callable[[Reference], Descriptor]:
-    """A function that pulls an image into the store; the network is not touched before it is called."""
-
-    def pull(reference: Reference) -> Descriptor:
-        from dockyard.cli.registry_access import client
-        from dockyard.registry.pull import pull as pull_image
-
-        return pull_image(reference, context.store(), client=client(), progress=progress)
-
-    return pull

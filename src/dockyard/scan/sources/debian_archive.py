@@ -68,8 +68,8 @@ def _newest(text: str, sources: Collection[str], mirror: str) -> dict[str, list[
                 known.clear()
             if order >= 0:
                 known.append(candidate)
-    for name in built:
-        built[name].sort(key=lambda each: (int(each.fields["Size"]), each.name))
+    for known in built.values():
+        known.sort(key=lambda each: (int(each.fields["Size"]), each.name))
     return built
 
 

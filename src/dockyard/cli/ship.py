@@ -1,0 +1,91 @@
+"""`dockyard ship`: the main job."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from dockyard.cli import bars, context, report
+
+
+def ship(
+    folder: Path = Path(),
+    /,
+    *,
+    tag: str = "",
+    build_arg: Annotated[list[str] | None, Parameter(name="--build-arg")] = None,
+    json: bool = False,
+) -> None:
+    """Take the application in this folder from source to a running, verified container, as dockyard.toml says.
+
+    Lint, build, SBOM and scan, policy, push, sign and attest, deploy. What is done already is not done again, so an
+    interrupted ship is simply run again. Every ship leaves a record: `dockyard record`.
+
+    Args:
+        folder: where dockyard.toml lies.
+        tag: the image's tag; the folder's Git revision by default.
+        build_arg: NAME=value for an ARG, over what dockyard.toml says.
+        json: print the record as one JSON document.
+    """
+    from dockyard.build.bases import Bases
+    from dockyard.cli.fetch import puller
+    from dockyard.cli.passwords import key_file, password
+    from dockyard.cli.registry_access import client
+    from dockyard.pipeline import record as records
+    from dockyard.pipeline import settings as files
+    from dockyard.pipeline.revision import revision
+    from dockyard.pipeline.ship import Means
+    from dockyard.pipeline.ship import ship as run
+    from dockyard.signing.keys import PrivateKey, load_private, load_public, public_of
+
+    settings = files.load(folder)
+    store = context.store()
+
+    def private_key() -> PrivateKey:
+        return load_private(key_file(folder / settings.sign.key), password())
+
+    public = [load_public(key_file(folder / name)) for name in settings.policy.keys]
+    if not public and settings.sign.key:
+        public = [public_of(private_key())]
+    with bars.shown(quiet=json) as progress:
+        means = Means(
+            store=store,
+            data=context.data_folder(),
+            client=client(),
+            bases=Bases(store, puller(progress)),
+            private_key=private_key if settings.sign.key else None,
+            public_keys=public,
+            progress=progress,
+            epoch=context.epoch(),
+        )
+        document = run(folder, settings, tag or revision(folder), means, context.pairs(build_arg, "--build-arg"))
+    if json:
+        report.result(document)
+        return
+    for step in document["steps"]:
+        mark = "=" if step["status"] == "already done" else "✓"
+        print(f"{mark} {step['step']:<8} {step['seconds']:6.2f} s  {_said(step)}")
+    print(f"{document['reference']} {document['digest']}")
+    if document.get("rollout"):
+        print(f"serves on http://127.0.0.1:{document['rollout']['port']}/")
+    print(f"record {records.numbers(context.data_folder() / 'records')[-1]}")
+
+
+def _said(step: dict[str, object]) -> str:
+    findings = step.get("findings")
+    if step["step"] == "build":
+        return f"{step['steps']} steps, {step['cached_steps']} cached, {report.size(int(str(step['size'])))}"
+    if step["step"] == "scan":
+        shown = (
+            "no feed"
+            if step.get("feed") == "missing"
+            else f"{len(findings)} findings"
+            if isinstance(findings, list)
+            else ""
+        )
+        return f"{step['packages']} packages, {shown}"
+    if step["step"] == "lint":
+        return f"{len(findings) if isinstance(findings, list) else 0} remarks"
+    if step["step"] in ("policy", "verdict"):
+        return f"allowed by {len(step['rules']) if isinstance(step['rules'], list) else 0} rules"
+    return "already done" if step["status"] == "already done" else ""

@@ -1,0 +1,72 @@
+"""`dockyard.toml`: what ship does, in one file."""
+
+from pathlib import Path
+
+import msgspec
+
+from dockyard._internal.settings import decode
+from dockyard.deploy.settings import DeploySettings, HealthSettings
+from dockyard.errors import UsageError
+from dockyard.policy.settings import Policy, TagForm
+
+FILE = "dockyard.toml"
+
+
+class SettingsMissingError(UsageError):
+    """There is no dockyard.toml in this folder, so it is not known what to ship."""
+
+    reference = "settings-missing"
+    hint = "Write one: docs/dockyard-toml.md shows every key, examples/shop/dockyard.toml a whole file."
+
+
+class ImageSettings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
+    """The repository to push to, with its registry, and which forms of tags it takes."""
+
+    name: str
+    tags: list[TagForm] = msgspec.field(default_factory=lambda: ["semver", "git"])
+
+
+class BuildSettings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
+    """What is built; `{tag}` in a value of `args` stands for the tag."""
+
+    context: str = "."
+    dockerfile: str = ""
+    platforms: list[str] = []
+    target: str = ""
+    args: dict[str, str] = {}
+
+
+class SignSettings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
+    """The private key that signs; relative to the file."""
+
+    key: str = ""
+
+
+class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
+    """The whole file. Without `[deploy]` nothing is deployed."""
+
+    image: ImageSettings
+    build: BuildSettings = BuildSettings()
+    sign: SignSettings = SignSettings()
+    policy: Policy = Policy()
+    deploy: DeploySettings | None = None
+    health: HealthSettings = HealthSettings()
+
+
+def load(folder: Path) -> Settings:
+    """The settings in `folder`.
+
+    Raises:
+        SettingsMissingError: there is no file.
+        SettingsInvalidError: naming the place and the nearest known key.
+    """
+    path = folder / FILE
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise SettingsMissingError(f"there is no {FILE} in {folder.absolute()}", context={"file": path}) from error
+    settings = decode(raw, Settings, what=str(path))
+    if not settings.policy.tags:
+        policy = msgspec.structs.replace(settings.policy, tags=settings.image.tags)
+        settings = msgspec.structs.replace(settings, policy=policy)
+    return settings

@@ -1,0 +1,272 @@
+"""`dockyard ship`: lint, build, SBOM and scan, policy, push, sign and attest, deploy; each step once."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dockyard.build.bases import Bases
+from dockyard.build.build import BuildResult, build, read_dockerfile
+from dockyard.content.layout import Layout
+from dockyard.content.store import ContentNotFoundError
+from dockyard.deploy import rollout
+from dockyard.deploy.rollout import Rollout
+from dockyard.dockerfile.lint.lint import lint
+from dockyard.errors import Error, InconclusiveError, PolicyError, RolledBackError
+from dockyard.images.image import Image
+from dockyard.oci.reference import Reference
+from dockyard.packages import cyclonedx
+from dockyard.packages.inventory import Inventory, inventory
+from dockyard.pipeline.record import Record
+from dockyard.pipeline.settings import Settings
+from dockyard.policy.facts import Base, Facts
+from dockyard.policy.facts import Finding as KnownFinding
+from dockyard.policy.gather import gather
+from dockyard.policy.judge import judge
+from dockyard.policy.verdict import Verdict
+from dockyard.progress import Progress
+from dockyard.registry.client import Client
+from dockyard.registry.push import push
+from dockyard.scan.feed import STALE_SECONDS, Feed, FeedMissingError
+from dockyard.scan.match import Finding, match
+from dockyard.signing import statement
+from dockyard.signing.attest import attest
+from dockyard.signing.keys import PrivateKey, PublicKey, public_of
+from dockyard.signing.place import RegistryPlace
+from dockyard.signing.sign import sign
+from dockyard.signing.verify import SignatureMissingError, examine
+
+
+class LintFailedError(PolicyError):
+    """The Dockerfile has faults that lint counts as errors; nothing was built."""
+
+    reference = "lint-failed"
+    hint = "`dockyard lint` shows each with its reason and the better line."
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a ship works with. `private_key` is asked for only when something has to be signed."""
+
+    store: Layout
+    data: Path
+    client: Client
+    bases: Bases
+    private_key: Callable[[], PrivateKey] | None
+    public_keys: Sequence[PublicKey]
+    progress: Progress
+    epoch: int | None = None
+    clock: Callable[[], float] = time.time
+
+
+def ship(folder: Path, settings: Settings, tag: str, means: Means, build_args: Mapping[str, str]) -> dict[str, Any]:
+    """Take the application in `folder` from source to running, and return the record.
+
+    Every step looks first whether it is done already: a cached build, a pushed digest, a signature of the same key, a
+    version that serves. So an interrupted ship is simply run again.
+
+    Raises:
+        LintFailedError, ImageDeniedError, UndecidedError: nothing went further than the step that says no.
+        RolledBackError: the new version did not become healthy; the old one serves.
+        Error: whatever a step raises. The record is written in every case.
+    """
+    reference = Reference.parse(settings.image.name, default_tag="").with_tag(tag)
+    record = Record(
+        means.data / "records", {"reference": str(reference), "folder": str(folder.absolute())}, clock=means.clock
+    )
+    try:
+        document = _Ship(folder, settings, reference, means, build_args, record).run()
+    except KeyboardInterrupt:
+        record.finish("interrupted")
+        raise
+    except Error as error:
+        kinds: tuple[tuple[type[Error], str], ...] = (
+            (PolicyError, "denied"),
+            (InconclusiveError, "undecided"),
+            (RolledBackError, "rolled back"),
+        )
+        status = next((name for kind, name in kinds if isinstance(error, kind)), "failed")
+        record.finish(status, reason=error.message)
+        raise
+    return document
+
+
+@dataclass
+class _Ship:
+    folder: Path
+    settings: Settings
+    reference: Reference
+    means: Means
+    build_args: Mapping[str, str]
+    record: Record
+
+    def run(self) -> dict[str, Any]:
+        self._lint()
+        built = self._build()
+        image = built.image
+        held, findings, snapshot = self._scan(image)
+        bases = [Base(each.reference.partition("@")[0], each.pinned) for each in built.bases]
+        self._judge("policy", self._facts(image, findings, snapshot, bases, attached=False), later=("signed", "sbom"))
+        self._push(image)
+        self._sign(image, held)
+        self._judge("verdict", self._facts(image, findings, snapshot, bases, attached=True))
+        rolled_out = self._deploy(image)
+        self.record.finish("done", digest=str(image.descriptor.digest), rollout=rolled_out)
+        return self.record.document
+
+    def _lint(self) -> None:
+        with self.record.step("lint") as step:
+            _, parsed = read_dockerfile(self._context(), self._dockerfile())
+            found = lint(parsed)
+            step.detail["findings"] = [
+                {"rule": each.rule, "line": each.line, "severity": each.severity, "message": each.message}
+                for each in found
+            ]
+            worst = [each for each in found if each.severity == "error"]
+            if worst:
+                shown = "".join(f"\n    line {each.line}: {each.rule}: {each.message}" for each in worst)
+                raise LintFailedError(f"lint found {len(worst)} errors in the Dockerfile", context={"errors": shown})
+
+    def _build(self) -> BuildResult:
+        with self.record.step("build") as step:
+            given = {
+                name: value.replace("{tag}", self.reference.tag) for name, value in self.settings.build.args.items()
+            }
+            built = build(
+                self._context(),
+                dockerfile=self._dockerfile(),
+                store=self.means.store,
+                data=self.means.data,
+                bases=self.means.bases,
+                build_args={**given, **self.build_args},
+                target=self.settings.build.target,
+                tags=[self.reference],
+                epoch=self.means.epoch,
+                progress=self.means.progress,
+            )
+            document = built.to_json()
+            steps = document.pop("steps")
+            step.detail.update(document, steps=len(steps), cached_steps=sum(each["cached"] for each in steps))
+            step.detail["layers"] = [
+                {"digest": str(layer.descriptor.digest), "size": layer.descriptor.size} for layer in built.image.layers
+            ]
+            step.skipped = all(each["cached"] for each in steps)
+            return built
+
+    def _scan(self, image: Image) -> tuple[Inventory, list[Finding] | None, str]:
+        with self.record.step("scan") as step:
+            held = inventory(image.layers, cache=self.means.data / "index")
+            step.detail["packages"] = len(held.packages)
+            try:
+                with Feed(self.means.data / "feed.sqlite") as feed:
+                    findings = match(held, feed)
+                    snapshot, age = str(feed.about["snapshot"]), feed.age(self.means.clock())
+            except FeedMissingError as error:
+                step.detail["feed"] = "missing"
+                self.means.progress.log(f"warning: {error.message}; {error.hint}")
+                return held, None, ""
+            if age > STALE_SECONDS:
+                self.means.progress.log(f"warning: the feed is {age / 86400:.1f} days old")
+            step.detail.update(feed=snapshot, feed_age_seconds=round(age))
+            step.detail["findings"] = [
+                {"id": f.id, "severity": f.severity, "package": f"{f.package} {f.version}", "fixed_in": f.fixed_version}
+                for f in findings
+            ]
+            return held, findings, snapshot
+
+    def _facts(
+        self, image: Image, findings: list[Finding] | None, snapshot: str, bases: Sequence[Base], *, attached: bool
+    ) -> Facts:
+        known = None
+        if findings is not None:
+            known = [
+                KnownFinding(f.id, f"{f.package} {f.version}", f.severity, f.fixed_version, f.aliases) for f in findings
+            ]
+        place = RegistryPlace(self.means.client.repository(self.reference)) if attached else None
+        keys = self.means.public_keys
+        return gather(image, self.reference, findings=known, feed=snapshot, bases=bases, keys=keys, place=place)
+
+    def _judge(self, name: str, facts: Facts, later: Sequence[str] = ()) -> Verdict:
+        with self.record.step(name) as step:
+            verdict = judge(facts, self.settings.policy, later=later)
+            document = verdict.to_json()
+            step.detail.update(allowed=verdict.allowed, reasons=document["reasons"], rules=document["rules"])
+            verdict.demand()
+            return verdict
+
+    def _push(self, image: Image) -> None:
+        with self.record.step("push") as step:
+            repository = self.means.client.repository(self.reference)
+            try:
+                there = repository.resolve(self.reference.tag).digest == image.descriptor.digest
+            except ContentNotFoundError:
+                there = False
+            if there:
+                step.already_done()
+            else:
+                push(
+                    self.reference,
+                    self.means.store,
+                    image.descriptor,
+                    client=self.means.client,
+                    progress=self.means.progress,
+                )
+            step.detail.update(registry=self.reference.registry, digest=str(image.descriptor.digest))
+
+    def _sign(self, image: Image, held: Inventory) -> None:
+        if self.means.private_key is None:
+            return
+        with self.record.step("sign") as step:
+            place = RegistryPlace(self.means.client.repository(self.reference))
+            target = image.descriptor
+            done = self._attached(image, place)
+            wanted = {statement.SIGNATURE, statement.CYCLONEDX} - done
+            if not wanted:
+                step.already_done()
+                return
+            key = self.means.private_key()
+            if statement.SIGNATURE in wanted:
+                made = sign(target, key, place=place, name=self.reference.name)
+                step.detail["signature"] = str(made.digest)
+            if statement.CYCLONEDX in wanted:
+                created = str(image.config.document.get("created") or "1970-01-01T00:00:00Z")
+                sbom = cyclonedx.document(held, name=self.reference.name, digest=str(target.digest), created=created)
+                made = attest(target, statement.CYCLONEDX, sbom, key, place=place)
+                step.detail["sbom"] = str(made.digest)
+            step.detail["key_id"] = public_of(key).id
+
+    def _attached(self, image: Image, place: RegistryPlace) -> set[str]:
+        if not self.means.public_keys:
+            return set()
+        try:
+            verified, _ = examine(image.descriptor, list(self.means.public_keys), place=place)
+        except SignatureMissingError:
+            return set()
+        return {each.predicate_type for each in verified}
+
+    def _deploy(self, image: Image) -> dict[str, Any] | None:
+        settings = self.settings.deploy
+        if settings is None:
+            return None
+        with self.record.step("deploy") as step:
+            name = settings.name or self.reference.repository.rpartition("/")[2]
+            done: Rollout = rollout.deploy(
+                image,
+                str(self.reference),
+                name=name,
+                settings=settings,
+                health=self.settings.health,
+                data=self.means.data,
+                progress=self.means.progress,
+            )
+            step.detail.update(done.to_json())
+            step.skipped = done.already
+            return done.to_json()
+
+    def _context(self) -> Path:
+        return self.folder / self.settings.build.context
+
+    def _dockerfile(self) -> Path | None:
+        named = self.settings.build.dockerfile
+        return self.folder / named if named else None
