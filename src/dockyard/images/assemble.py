@@ -40,11 +40,18 @@ def assemble(
         "rootfs": {"type": "layers", "diff_ids": [str(layer.diff_id) for layer in layers]},
         "history": [dict(item) for item in history],
     }
+    return assemble_as_it_is(store, encode(document), [layer.descriptor for layer in layers], annotations)
+
+
+def assemble_as_it_is(
+    store: Place, config: bytes, layers: Sequence[Descriptor], annotations: Mapping[str, str] | None = None
+) -> Image:
+    """Like `assemble`, with a configuration whose bytes must stay as they are, such as an archive's."""
     manifest: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "config": store.add(OCI_CONFIG, encode(document)).to_json(),
-        "layers": [layer.descriptor.to_json() for layer in layers],
+        "config": store.add(OCI_CONFIG, config).to_json(),
+        "layers": [layer.to_json() for layer in layers],
     }
     if annotations:
         manifest["annotations"] = dict(sorted(annotations.items()))

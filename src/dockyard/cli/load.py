@@ -1,0 +1,30 @@
+"""`dockyard load`: images from an archive."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from dockyard.cli import context, report
+
+
+def load(*, input: Annotated[Path | None, Parameter(name=["--input", "-i"])] = None, json: bool = False) -> None:
+    """Read images from an archive that `docker save`, `dockyard save` or skopeo wrote.
+
+    Args:
+        input: the file; standard input by default.
+        json: print one JSON document.
+    """
+    from dockyard.images.archive import load as load_archive
+
+    if input is None:
+        found = load_archive(sys.stdin.buffer, context.store())
+    else:
+        with open(input, "rb") as stream:
+            found = load_archive(stream, context.store())
+    if json:
+        report.result([{"name": name, "digest": str(each.digest)} for name, each in found.items()])
+    else:
+        for name, each in found.items():
+            print(f"{name} {each.digest}")
