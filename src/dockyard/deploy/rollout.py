@@ -276,9 +276,10 @@ def _up(folder: Path) -> bool:
 def _ensure_supervisor(folder: Path) -> None:
     if _up(folder):
         return
-    with open(folder / "supervisor.log", "ab") as log:
-        words = [sys.executable, "-m", "dockyard.deploy.supervisor", str(folder)]
-        subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True)
+    # The shell ends at once, so the supervisor is nobody's child and leaves no zombie in a long-lived caller.
+    detach = 'cd / && "$@" </dev/null >>"$0" 2>&1 &'
+    words = [sys.executable, "-m", "dockyard.deploy.supervisor", str(folder.absolute())]
+    subprocess.run(["/bin/sh", "-c", detach, str(folder.absolute() / "supervisor.log"), *words], start_new_session=True)
     deadline = time.monotonic() + 15
     while not _up(folder) and time.monotonic() < deadline:
         time.sleep(0.02)

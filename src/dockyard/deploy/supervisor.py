@@ -134,6 +134,8 @@ class Supervisor:
         os.mkfifo(pipe, 0o600)
         # Opened for both: the container holds a reader, too, so it is never ended by a pipe without one.
         handle = os.open(pipe, os.O_RDWR)
+        # Our own end is open before anything writes: what a process says before it falls at once is not lost.
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         mounts = [Mount(each, each) for each in _HOST_FILES if Path(each).exists()]
         document = spec(
             args=revision.args,
@@ -146,13 +148,16 @@ class Supervisor:
         try:
             overlay = Overlay(lowers, folder / "upper", folder / "work")
             pid = container.create(document, overlay=overlay, folder=folder, name=name, output=handle)
+        except BaseException:
+            os.close(reader)
+            raise
         finally:
             os.close(handle)
         running = Running(revision, slot, name, pid, port, time.time(), restarts)
-        self._pump(running)
+        self._pump(running, reader)
         return running
 
-    def _pump(self, running: Running) -> None:
+    def _pump(self, running: Running, reader: int = -1) -> None:
         """Turn the container's output into log lines, in a thread that ends when the container's folder goes."""
         folder = self.folder / "containers" / running.container
         log = JsonLog(
@@ -162,9 +167,10 @@ class Supervisor:
 
         def pump() -> None:
             with contextlib.suppress(FileNotFoundError):
-                handle = os.open(folder / "output", os.O_RDONLY | os.O_NONBLOCK)
+                handle = reader if reader >= 0 else os.open(folder / "output", os.O_RDONLY | os.O_NONBLOCK)
                 try:
                     while True:
+                        # A pipe with a writer and nothing in it blocks; one without a writer is at its end.
                         with contextlib.suppress(BlockingIOError):
                             data = os.read(handle, 1 << 16)
                             if data:
