@@ -1,7 +1,8 @@
 """`make demo`: the main job on a real application, with embedded defaults.
 
 Ships version 1 of the shop, then version 2 blue-green under load, then shows a broken version being refused and a
-vulnerable one being denied. Everything it makes lies in `.demo/` (or DEMO_FOLDER); run it again and what is done is not done again.
+vulnerable one being denied. Everything it makes lies in `.demo/` (or DEMO_FOLDER); run it again and what is done is
+not done again.
 `python examples/shop/demo.py --stop` ends what it leaves running.
 """
 
