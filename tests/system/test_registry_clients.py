@@ -87,6 +87,14 @@ def desk(tmp_path: Path, rootfs_layer: Callable[[Layout, str], Layer]) -> Iterat
         assert server.wait(10) == 0
 
 
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a short path: podman refuses long ones, and sockets cannot have one."""
+    folder = Path(tempfile.mkdtemp(prefix="peer"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def test_our_own_client_pushes_pulls_and_lists(desk: Desk) -> None:
     desk.dockyard("push", "web:1", f"{desk.name}:1.0")
     assert desk.dockyard("tags", desk.name).split() == ["1.0"]
@@ -110,9 +118,6 @@ def test_skopeo_pushes_inspects_and_pulls(desk: Desk, program: Find) -> None:
 def test_podman_pulls_and_pushes(desk: Desk, program: Find, root: None, request: pytest.FixtureRequest) -> None:
     podman = program("podman")
     desk.dockyard("push", "web:1", f"{desk.name}:1.0")
-    # podman refuses paths of more than 50 characters here.
-    short = Path(tempfile.mkdtemp(prefix="pod"))
-    request.addfinalizer(lambda: shutil.rmtree(short, ignore_errors=True))
     folders = ["--root", str(short / "root"), "--runroot", str(short / "run"), "--storage-driver", "vfs"]
     desk.run(podman, *folders, "pull", "--tls-verify=false", f"{desk.name}:1.0")
     desk.run(podman, *folders, "tag", f"{desk.name}:1.0", f"{desk.name}:3.0")
@@ -121,16 +126,16 @@ def test_podman_pulls_and_pushes(desk: Desk, program: Find, root: None, request:
     desk.dockyard("pull", f"{desk.name}:3.0")
 
 
-def test_docker_pulls_and_pushes(desk: Desk, program: Find, root: None) -> None:
+def test_docker_pulls_and_pushes(desk: Desk, program: Find, root: None, short: Path) -> None:
     daemon = shutil.which("dockerd", path=os.environ["PATH"] + ":/usr/sbin")
     if daemon is None:
         pytest.skip("dockerd is not installed")
     client = next((each for each in ("/usr/bin/docker", shutil.which("docker")) if each and Path(each).exists()), "")
     if not client:
         pytest.skip("the docker client is not installed")
-    address = f"unix://{desk.path}/d.sock"
-    words = [daemon, "-H", address, "--data-root", str(desk.path / "dd"), "--exec-root", str(desk.path / "dx")]
-    words += ["--pidfile", str(desk.path / "d.pid"), "--iptables=false", "--bridge=none", "--storage-driver=vfs"]
+    address = f"unix://{short}/d.sock"
+    words = [daemon, "-H", address, "--data-root", str(short / "data"), "--exec-root", str(short / "exec")]
+    words += ["--pidfile", str(short / "d.pid"), "--iptables=false", "--bridge=none", "--storage-driver=vfs"]
     with open(desk.path / "d.log", "wb") as log:
         server = subprocess.Popen(words, stdout=log, stderr=log)
     try:

@@ -24,14 +24,14 @@ def read(path: Path) -> Iterator[Advisory]:
         files = sorted(each for each in path.rglob("*") if each.suffix in (".json", ".yaml", ".yml") and each.is_file())
     for file in files:
         document = load(file)
-        if not isinstance(document, dict) or not isinstance(document.get("packages"), list):
+        if not isinstance(document, dict) or "distroversion" not in document or not isinstance(document.get("packages") or [], list):
             raise AdvisoryInvalidError(f"{file} is not a file of Alpine's security database", context={"file": file})
         yield from _advisories(document)
 
 
 def _advisories(document: dict[str, Any]) -> Iterator[Advisory]:
     branch = str(document.get("distroversion") or "").removeprefix("v")
-    for item in document["packages"]:
+    for item in document.get("packages") or []:
         package = item.get("pkg") or {}
         for version, texts in sorted((package.get("secfixes") or {}).items(), key=lambda pair: str(pair[0])):
             if str(version) == "0":
