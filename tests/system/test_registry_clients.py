@@ -115,7 +115,7 @@ def test_skopeo_pushes_inspects_and_pulls(desk: Desk, program: Find) -> None:
     assert json.loads(desk.dockyard("pull", f"{desk.name}:2.0", "--json"))["digest"] == desk.digest
 
 
-def test_podman_pulls_and_pushes(desk: Desk, program: Find, root: None, request: pytest.FixtureRequest) -> None:
+def test_podman_pulls_and_pushes(desk: Desk, program: Find, root: None, short: Path) -> None:
     podman = program("podman")
     desk.dockyard("push", "web:1", f"{desk.name}:1.0")
     folders = ["--root", str(short / "root"), "--runroot", str(short / "run"), "--storage-driver", "vfs"]
