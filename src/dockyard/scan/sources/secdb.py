@@ -24,7 +24,11 @@ def read(path: Path) -> Iterator[Advisory]:
         files = sorted(each for each in path.rglob("*") if each.suffix in (".json", ".yaml", ".yml") and each.is_file())
     for file in files:
         document = load(file)
-        if not isinstance(document, dict) or "distroversion" not in document or not isinstance(document.get("packages") or [], list):
+        if (
+            not isinstance(document, dict)
+            or "distroversion" not in document
+            or not isinstance(document.get("packages") or [], list)
+        ):
             raise AdvisoryInvalidError(f"{file} is not a file of Alpine's security database", context={"file": file})
         yield from _advisories(document)
 
