@@ -75,3 +75,13 @@ def test_a_tampered_layer_is_refused(tmp_path: Path) -> None:
     store.blobs[made.descriptor.digest] = bytes(data)
     with pytest.raises(DigestMismatchError):
         apply(made, tmp_path, whiteouts="apply")
+
+
+def test_a_damaged_compressed_layer_is_named_by_its_digest(tmp_path: Path) -> None:
+    store = Memory()
+    made = layer(store, {"a": bytes(range(256)) * 100})
+    data = bytearray(store.blobs[made.descriptor.digest])
+    data[len(data) // 2] ^= 0xFF
+    store.blobs[made.descriptor.digest] = bytes(data)
+    with pytest.raises(DigestMismatchError, match=made.descriptor.digest.hex):
+        apply(made, tmp_path, whiteouts="apply")

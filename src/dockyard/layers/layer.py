@@ -7,7 +7,7 @@ from typing import BinaryIO
 from dockyard.content.store import Reader
 from dockyard.layers import tar
 from dockyard.layers.compress import open_uncompressed
-from dockyard.layers.tar import Entry
+from dockyard.layers.tar import ArchiveInvalidError, Entry
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
 from dockyard.oci.mediatype import traits
@@ -30,9 +30,20 @@ class Layer:
         return open_uncompressed(self.open(), traits(self.descriptor.media_type).compression)
 
     def entries(self) -> Iterator[tuple[Entry, BinaryIO]]:
-        """Every member with its content (see `tar.read`); the blob is verified when the last has been passed."""
-        with self.open_uncompressed() as stream:
-            yield from tar.read(stream)
-            # The end mark is followed by padding; reading it makes the verified reader reach the blob's end.
-            while stream.read(1 << 20):
-                pass
+        """Every member with its content (see `tar.read`); the blob is verified when the last has been passed.
+
+        Raises:
+            DigestMismatchError: the blob is not the one that its name says, even where that shows first as nonsense.
+            ArchiveInvalidError: the blob is what its name says, but no layer.
+        """
+        try:
+            with self.open_uncompressed() as stream:
+                yield from tar.read(stream)
+                # The end mark is followed by padding; reading it makes the verified reader reach the blob's end.
+                while stream.read(1 << 20):
+                    pass
+        except ArchiveInvalidError:
+            with self.open() as blob:
+                while blob.read(1 << 20):
+                    pass
+            raise
