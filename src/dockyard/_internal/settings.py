@@ -36,7 +36,8 @@ def decode(raw: bytes, kind: type[T], *, what: str) -> T:
             raise SettingsInvalidError(f"{what}: {text.replace('`$.', '`')}", context={"file": what}) from error
         place = (unknown["place"] or "").strip(".")
         table = f"[{place}]" if place else "the top level"
-        near = difflib.get_close_matches(unknown["key"], _keys(kind, place.split(".") if place else []), 1)
+        path = place.replace("[...]", "").split(".") if place else []  # [...] stands for any key or item
+        near = difflib.get_close_matches(unknown["key"], _keys(kind, path), 1)
         hint = f"Did you mean `{near[0]}`?" if near else None
         raise SettingsInvalidError(
             f"{what}: unknown key `{unknown['key']}` in {table}", context={"file": what}, hint=hint
