@@ -41,8 +41,5 @@ def logs(
         )
         print(text, flush=True)
 
-    for line in last_lines(path, tail):
+    for line in follow_log(path, last=tail) if follow else last_lines(path, tail):
         show(line)
-    if follow:
-        for line in follow_log(path):
-            show(line)

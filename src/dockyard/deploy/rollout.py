@@ -1,7 +1,9 @@
 """What commands ask of an application's supervisor: deploy, undo, stop, status."""
 
+import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -182,7 +184,7 @@ def stop(name: str, data: Path) -> None:
 
 def status(data: Path, name: str = "") -> dict[str, tuple[State, bool]]:
     """The state of one application or all, and whether it is supervised; a lost supervisor is started again."""
-    names = [name] if name else sorted(each.name for each in (data / "apps").glob("*"))
+    names = [name] if name else sorted(each.parent.name for each in (data / "apps").glob("*/desired.json"))
     found = {}
     for each in names:
         folder = _known(each, data)
@@ -244,7 +246,10 @@ def _health(given: HealthSettings, check_: dict[str, Any]) -> Health:
 
 
 def _signal(text: str) -> str:
-    return text if text.startswith("SIG") else "SIGTERM" if text.isdigit() else f"SIG{text}"
+    if text.isdigit():
+        with contextlib.suppress(ValueError):
+            return signal.Signals(int(text)).name
+    return text if text.startswith("SIG") else f"SIG{text}"
 
 
 def _numbered(revision: Revision, number: int) -> Revision:

@@ -67,7 +67,12 @@ class Supervisor:
             if wanted is not None and wanted.number > done:
                 self._roll_out(wanted)
             elif self.state.active is not None:
-                self._watch(self.state.active)
+                try:
+                    self._watch(self.state.active)
+                except (Error, OSError) as error:
+                    # A full disk or a taken port may pass; without a supervisor nobody would see that it did.
+                    print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+                    time.sleep(1)
             time.sleep(_PAUSE)
 
     def _roll_out(self, wanted: Revision) -> None:
@@ -82,7 +87,7 @@ class Supervisor:
             self._step("healthy", began)
             self._switch(started)
             self._step("switched", began)
-        except (_FailedError, Error) as error:
+        except (_FailedError, Error, OSError) as error:
             failed, self.state.pending = self.state.pending, None
             lines = self._last_lines(wanted.number)
             if failed is not None:
@@ -170,13 +175,15 @@ class Supervisor:
                 handle = reader if reader >= 0 else os.open(folder / "output", os.O_RDONLY | os.O_NONBLOCK)
                 try:
                     while True:
+                        # Asked before reading: the last words come before the folder goes.
+                        gone = not folder.exists()
                         # A pipe with a writer and nothing in it blocks; one without a writer is at its end.
                         with contextlib.suppress(BlockingIOError):
                             data = os.read(handle, 1 << 16)
                             if data:
                                 log.take(data)
                                 continue
-                        if not folder.exists():
+                        if gone:
                             return
                         time.sleep(0.05)
                 finally:
@@ -251,7 +258,7 @@ class Supervisor:
             self.state.pending = fresh
             self._save("restarting")
             self._until_healthy(fresh)
-        except (_FailedError, Error) as error:
+        except (_FailedError, Error, OSError) as error:
             if self.state.pending is not None:
                 self._remove(self.state.pending)
                 self.state.pending = None
@@ -339,10 +346,14 @@ def _free_port() -> int:
 def main(folder: Path) -> None:
     """Supervise the application in `folder`, unless another process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with try_locked(folder / "supervisor.lock") as mine:
-        if mine:
-            (folder / "supervisor.pid").write_text(str(os.getpid()))
-            Supervisor(folder).run()
+    # Whoever asks whether a supervisor is there holds the lock for a moment.
+    for _ in range(20):
+        with try_locked(folder / "supervisor.lock") as mine:
+            if mine:
+                (folder / "supervisor.pid").write_text(str(os.getpid()))
+                Supervisor(folder).run()
+                return
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":
