@@ -6,6 +6,7 @@ from typing import Any
 
 from dockyard.build.bases import Bases
 from dockyard.build.build import BuildResult, build
+from dockyard.build.options import Options
 from dockyard.content.layout import Layout
 from dockyard.oci.reference import Reference
 
@@ -53,9 +54,8 @@ class Yard:
             store=self.store,
             data=self.data,
             bases=Bases(self.store),
-            tags=[Reference.parse(tag)],
+            options=Options(tags=[Reference.parse(tag)], **options),
             progress=self.progress,
-            **options,
         )
 
     def blobs(self) -> dict[str, int]:

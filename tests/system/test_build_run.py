@@ -115,14 +115,15 @@ from pathlib import Path
 from making.builds import Kept
 from dockyard.build.bases import Bases
 from dockyard.build.build import build
+from dockyard.build.options import Options
 from dockyard.content.layout import Layout
 from dockyard.oci.reference import Reference
 class Loud(Kept):
     def log(self, line): print(line, flush=True)
 data = Path(sys.argv[2])
 store = Layout(data / "store")
-tags = [Reference.parse("killed:1")]
-build(Path(sys.argv[1]), store=store, data=data, bases=Bases(store), progress=Loud(), tags=tags)
+options = Options(tags=[Reference.parse("killed:1")])
+build(Path(sys.argv[1]), store=store, data=data, bases=Bases(store), progress=Loud(), options=options)
 """
 
 

@@ -1,104 +1,71 @@
 """A Dockerfile and a context into an image, once per distinct input."""
 
-import difflib
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
-from dockyard._internal.limits import DOCKERFILE_BYTES
 from dockyard.build.bases import Bases
 from dockyard.build.cache import StepCache
 from dockyard.build.context import Context
-from dockyard.build.fault import ContextUnreadableError, NotSupportedYetError
+from dockyard.build.contexts import ignore_rules, read_dockerfile
+from dockyard.build.options import Options
+from dockyard.build.plan import Base, Plan
 from dockyard.build.state import State
-from dockyard.build.steps import PROXIES, Stage, StepReport, Tools
+from dockyard.build.tools import StepReport, Tools
 from dockyard.content.layout import Layout
-from dockyard.dockerfile import instructions as ins
-from dockyard.dockerfile import shell
 from dockyard.dockerfile import stages as language
-from dockyard.dockerfile.ignore import IgnoreRules
-from dockyard.dockerfile.node import Dockerfile, Node
-from dockyard.dockerfile.parser import parse
+from dockyard.dockerfile.node import Dockerfile
 from dockyard.errors import UsageError
 from dockyard.images.assemble import assemble
-from dockyard.images.image import Image, open_image
-from dockyard.oci.digest import Digest
+from dockyard.images.image import Image
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.manifest import encode
+from dockyard.oci.mediatype import OCI_INDEX
 from dockyard.oci.platform import Platform
-from dockyard.oci.reference import Reference
 from dockyard.progress import SILENT, Progress
 
 
-class BuildArgumentError(UsageError):
-    """A build argument is not of the form NAME=value."""
+class EpochUnknownError(UsageError):
+    """The build argument SOURCE_DATE_EPOCH is not a whole number of seconds since 1970."""
 
-    reference = "build-argument-invalid"
-
-
-@dataclass(frozen=True)
-class Base:
-    """An image that a build took something from: as written, and what that was."""
-
-    written: str
-    reference: str
-    digest: Digest
-    pinned: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """As results and records print it."""
-        return {"image": self.reference, "digest": str(self.digest), "pinned": self.pinned}
+    reference = "build-epoch-invalid"
+    hint = "Give seconds since 1970: --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)"
 
 
 @dataclass(frozen=True)
 class BuildResult:
-    """The image, and how it came to be."""
+    """What was built, and how it came to be.
 
+    Attributes:
+        descriptor: of what was tagged: the image's manifest, or the index over several platforms' images.
+        image: the image, of several the one for this machine or the first.
+        images: every image by its platform.
+    """
+
+    descriptor: Descriptor
     image: Image
+    images: Mapping[str, Image]
     steps: Sequence[StepReport]
     bases: Sequence[Base]
     seconds: float
-    unused: Sequence[str] = ()
+    unused: Sequence[str] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
         """As `--json` prints it."""
         return {
-            "digest": str(self.image.descriptor.digest),
+            "digest": str(self.descriptor.digest),
             "image_id": str(self.image.manifest.config.digest),
             "size": sum(layer.descriptor.size for layer in self.image.layers),
             "seconds": self.seconds,
+            "platforms": sorted(self.images),
             "bases": [each.to_json() for each in self.bases],
             "steps": [each.to_json() for each in self.steps],
             "unused_build_args": list(self.unused),
         }
-
-
-def read_dockerfile(context: Path, dockerfile: Path | None) -> tuple[Path, Dockerfile]:
-    """The Dockerfile of a build and where it lies: `dockerfile`, or the file `Dockerfile` in `context`.
-
-    Raises:
-        ContextUnreadableError: it is not there, cannot be read, or is too large.
-        DockerfileInvalidError: it is not well formed.
-    """
-    path = dockerfile if dockerfile is not None else context / "Dockerfile"
-    try:
-        with open(path, "rb") as stream:
-            raw = stream.read(DOCKERFILE_BYTES + 1)
-    except OSError as error:
-        raise ContextUnreadableError(f"cannot read {path}: {error.strerror}", context={"file": path}) from error
-    if len(raw) > DOCKERFILE_BYTES:
-        raise ContextUnreadableError(f"{path} is larger than {DOCKERFILE_BYTES} bytes", context={"file": path})
-    return path, parse(raw)
-
-
-def ignore_rules(context: Path, dockerfile: Path) -> IgnoreRules:
-    """The rules of `<Dockerfile>.dockerignore` beside the file, which replaces the context's `.dockerignore`."""
-    for path in (dockerfile.with_name(dockerfile.name + ".dockerignore"), context / ".dockerignore"):
-        try:
-            return IgnoreRules.parse(path.read_bytes()[:DOCKERFILE_BYTES])
-        except FileNotFoundError:
-            continue
-    return IgnoreRules()
 
 
 def build(
@@ -108,15 +75,10 @@ def build(
     store: Layout,
     data: Path,
     bases: Bases,
-    build_args: Mapping[str, str] | None = None,
-    target: str = "",
-    tags: Sequence[Reference] = (),
-    labels: Mapping[str, str] | None = None,
-    epoch: int | None = None,
-    use_cache: bool = True,
+    options: Options | None = None,
     progress: Progress = SILENT,
 ) -> BuildResult:
-    """Build the stage `target` (the last by default) and tag the image in `store`.
+    """Build the stage that `options` names (the last by default) and tag the image in `store`.
 
     Args:
         context: the folder that COPY and ADD take from.
@@ -124,175 +86,114 @@ def build(
         store: gets layers and image.
         data: holds the cache, unpacked layers and folders to work in.
         bases: finds the images of FROM and --from.
-        build_args: values for ARG.
-        target: a stage's name or number.
-        tags: names for the image.
-        labels: further labels of the image.
-        epoch: SOURCE_DATE_EPOCH; no time in the image is later.
-        use_cache: look steps up before carrying them out.
+        options: everything else.
         progress: gets a task a step, and the output of RUN.
 
-    Interrupting is safe: run it again, and finished steps are not done again.
+    Interrupting is safe: run it again, and finished steps are not done again. Stages that do not need each other run
+    side by side, and those that nothing needs never.
 
     Raises:
         DockerfileInvalidError, NotSupportedYetError, SourceMissingError, ContextEscapeError, RunFailedError, …: each
             names its line; no tag changes.
     """
     began = time.monotonic()
+    options = options or Options()
     path, parsed = read_dockerfile(context, dockerfile)
+    files = Context(context, ignore_rules(context, path))
+    plans = [
+        _plan(parsed, path, files, platform, store, data, bases, options, progress)
+        for platform in options.platforms or (Platform.host(),)
+    ]
+    images = {str(plan.platform): _assembled(store, plan, options) for plan in plans}
+    host = str(Platform.host())
+    image = images.get(host) or next(iter(images.values()))
+    descriptor = image.descriptor if len(images) == 1 else _index(store, images, options.annotations)
+    for tag in options.tags:
+        store.tag(str(tag), descriptor)
+    unused = sorted(set(options.build_args) - {name for plan in plans for name in plan.consumed} - _KNOWN_ARGS)
+    if unused:
+        progress.log(f"warning: no ARG takes these build arguments: {', '.join(unused)}")
+    steps = [report for plan in plans for report in plan.reports]
+    used = list(dict.fromkeys(base for plan in plans for base in plan.bases_used))
+    return BuildResult(descriptor, image, images, steps, used, round(time.monotonic() - began, 3), unused)
+
+
+# Arguments that steer the build itself, whether or not an ARG takes them.
+_KNOWN_ARGS = frozenset(
+    {"SOURCE_DATE_EPOCH", "BUILDKIT_CACHE_MOUNT_NS", "BUILDKIT_SYNTAX", "BUILDKIT_INLINE_CACHE"}
+    | {name for each in ("http", "https", "ftp", "no", "all") for name in (f"{each}_proxy", f"{each}_proxy".upper())}
+)
+
+
+def _plan(
+    parsed: Dockerfile,
+    path: Path,
+    context: Context,
+    platform: Platform,
+    store: Layout,
+    data: Path,
+    bases: Bases,
+    options: Options,
+    progress: Progress,
+) -> Plan:
     global_args, stages = language.stages(parsed)
-    given = dict(build_args or {})
-    work = _Build(stages, bases, given, Platform.host())
-    values = work.globals(global_args, parsed.escape)
-    work.tools = Tools(
+    given = dict(options.build_args)
+    if options.epoch is not None:
+        given.setdefault("SOURCE_DATE_EPOCH", str(options.epoch))
+    plan = Plan(stages, bases, given, platform, options, f"{context.root}\0{path}")
+    values = plan.globals(global_args, parsed.escape)
+    plan.tools = Tools(
         store,
         data,
         StepCache(data / "cache", store),
-        Context(context, ignore_rules(context, path)),
+        context,
         parsed.escape,
-        epoch,
+        _epoch(options.epoch, given, values),
         given,
         values,
         progress,
-        use_cache,
+        options.uncached,
+        options.secrets,
+        options.agents,
+        options.hosts,
+        options.network,
+        options.insecure,
+        Semaphore(options.parallel),
     )
-    wanted = language.target_stage(stages, target)
-    state = work.finished(wanted)
-    if labels:
-        state.config["Labels"] = {**(state.config.get("Labels") or {}), **labels}
-    image = _assembled(store, state)
-    for tag in tags:
-        store.tag(str(tag), image.descriptor)
-    unused = sorted(set(given) - work.consumed - {name for name in given if name.upper() in PROXIES})
-    if unused:
-        progress.log(f"warning: no ARG takes these build arguments: {', '.join(unused)}")
-    return BuildResult(image, work.reports, work.bases_used, round(time.monotonic() - began, 3), unused)
+    plan.build(language.target_stage(stages, options.target))
+    return plan
 
 
-def _assembled(store: Layout, state: State) -> Image:
+def _epoch(epoch: int | None, given: Mapping[str, str], values: Mapping[str, str]) -> int | None:
+    """The environment's SOURCE_DATE_EPOCH, or the build argument's, or the default of a global ARG of that name."""
+    text = given.get("SOURCE_DATE_EPOCH") or values.get("SOURCE_DATE_EPOCH", "")
+    if epoch is not None or not text:
+        return epoch
+    if not re.fullmatch(r"[0-9]{1,12}", text):
+        raise EpochUnknownError(f"SOURCE_DATE_EPOCH is {text!r}")
+    return int(text)
+
+
+def _assembled(store: Layout, plan: Plan, options: Options) -> Image:
+    state: State = plan.result
+    if options.labels:
+        state.config["Labels"] = {**(state.config.get("Labels") or {}), **options.labels}
     created = max(
         (str(item["created"]) for item in state.history if item.get("created")), default="1970-01-01T00:00:00Z"
     )
-    config = {"created": created, **state.platform, "config": state.config}
-    return assemble(store, config=config, layers=state.layers, history=state.history)
+    author = {"author": state.author} if state.author else {}
+    config = {"created": created, **author, **state.platform, "config": state.config}
+    return assemble(
+        store, config=config, layers=state.layers, history=state.history, annotations=dict(options.annotations)
+    )
 
 
-@dataclass
-class _Build:
-    """The stages, each finished once and only if something needs it."""
-
-    stages: Sequence[language.Stage]
-    bases: Bases
-    given: Mapping[str, str]
-    platform: Platform
-    consumed: set[str] = field(default_factory=set)
-    reports: list[StepReport] = field(default_factory=list)
-    bases_used: list[Base] = field(default_factory=list)
-    _tools: Tools | None = None
-    _done: dict[int, State] = field(default_factory=dict)
-    _images: dict[str, State] = field(default_factory=dict)
-    _at: int = 0
-
-    @property
-    def tools(self) -> Tools:
-        assert self._tools is not None
-        return self._tools
-
-    @tools.setter
-    def tools(self, tools: Tools) -> None:
-        self._tools = tools
-
-    def globals(self, args: Sequence[ins.Arg], escape: str) -> dict[str, str]:
-        """The values of the global arguments, the platform's among them."""
-        values = {
-            f"{side}{name}": value
-            for side in ("TARGET", "BUILD")
-            for name, value in (
-                ("PLATFORM", str(self.platform)),
-                ("OS", self.platform.os),
-                ("ARCH", self.platform.architecture),
-                ("VARIANT", self.platform.variant),
-            )
-        }
-        for arg in args:
-            for name, default in arg.pairs:
-                self.consumed.add(name)
-                if name in self.given:
-                    values[name] = self.given[name]
-                elif default is not None:
-                    values[name] = shell.expand(default, values, escape)
-        return values
-
-    def finished(self, stage: language.Stage) -> State:
-        """The state of `stage` with all its instructions carried out."""
-        if stage.number not in self._done:
-            state = self._base(stage)
-            runner = Stage(state, self.tools, _Before(self, stage.number), stage.title)
-            runner.run(stage.instructions)
-            self.consumed |= runner.consumed
-            self.reports += runner.reports
-            self._done[stage.number] = state
-        return self._done[stage.number]
-
-    def _base(self, stage: language.Stage) -> State:
-        tools = self.tools
-        node = stage.head.node
-        if stage.platform:
-            wanted = shell.expand(stage.platform, tools.global_args, tools.escape)
-            if not self.platform.satisfies(Platform.parse(wanted)):
-                raise NotSupportedYetError(f"FROM --platform={wanted} on {self.platform}", node)
-        name = shell.expand(stage.base, tools.global_args, tools.escape)
-        if name == "scratch":
-            return State.scratch(self.platform.to_json(), tools.data / "index")
-        earlier = language.find_stage(self.stages, name, before=stage.number)
-        if earlier is not None and earlier.name:
-            return self.finished(earlier).branch()
-        return self._opened(name, node, from_=True).branch_with_triggers()
-
-    def _opened(self, name: str, node: Node, *, from_: bool = False) -> "_ImageState":
-        if not name:
-            raise BuildArgumentError(
-                "FROM has no image", context={"line": node.start_line}, hint="Give the ARG a default or a --build-arg."
-            )
-        if name not in self._images or from_:
-            reference = Reference.parse(name)
-            descriptor = self.bases.resolve(reference)
-            image = open_image(self.tools.store, descriptor, self.platform)
-            base = Base(name, str(reference), descriptor.digest, reference.digest is not None)
-            if base not in self.bases_used:
-                self.bases_used.append(base)
-            self._images[name] = State.on(image, self.tools.data / "index")
-        return _ImageState(self._images[name])
-
-    def named(self, name: str, before: int, node: Node) -> State:
-        """What `--from` names: an earlier stage, or an image."""
-        stage = language.find_stage(self.stages, name, before=before)
-        if stage is not None:
-            return self.finished(stage)
-        known = [each.name for each in self.stages[:before] if each.name]
-        if "/" not in name and ":" not in name and difflib.get_close_matches(name, known, 1, 0.8):
-            return self.finished(language.target_stage(self.stages[:before], name))  # raises with the nearest name
-        return self._opened(name, node).state
-
-
-@dataclass(frozen=True)
-class _ImageState:
-    state: State
-
-    def branch_with_triggers(self) -> State:
-        """A stage of its own on the image, whose ONBUILD instructions are still to run."""
-        state = self.state.branch()
-        state.triggers = self.state.triggers
-        return state
-
-
-@dataclass(frozen=True)
-class _Before:
-    """The stages before one, as it sees them."""
-
-    work: _Build
-    number: int
-
-    def source(self, name: str, node: Node) -> State:
-        """The finished stage or image of that name."""
-        return self.work.named(name, self.number, node)
+def _index(store: Layout, images: Mapping[str, Image], annotations: Mapping[str, str]) -> Descriptor:
+    """An index (image-spec, image-index.md) over one image a platform."""
+    manifests = [
+        {**image.descriptor.to_json(), "platform": Platform.parse(name).to_json()} for name, image in images.items()
+    ]
+    document: dict[str, Any] = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}
+    if annotations:
+        document["annotations"] = dict(sorted(annotations.items()))
+    return store.add(OCI_INDEX, encode(document))

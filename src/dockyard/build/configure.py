@@ -1,11 +1,12 @@
 """Instructions that change only the configuration: ENV, LABEL, CMD, EXPOSE and so on."""
 
-import json
+import ipaddress
 import posixpath
 import re
 import signal
 from collections.abc import Callable
 
+from dockyard.build import history
 from dockyard.build.fault import place
 from dockyard.build.state import State
 from dockyard.dockerfile import instructions as ins
@@ -15,7 +16,7 @@ from dockyard.errors import UsageError
 Expand = Callable[[str], str]
 Words = Callable[[str], list[str]]
 
-_PORT = re.compile(r"(?:(?P<first>\d{1,5})(?:-(?P<last>\d{1,5}))?)(?:/(?P<protocol>[A-Za-z]+))?")
+_PORT = re.compile(r"(?P<first>\d{1,5})(?:-(?P<last>\d{1,5}))?(?:/(?P<protocol>(?i:tcp|udp|sctp)?))?", re.ASCII)
 _SIGNALS = {number.name.removeprefix("SIG") for number in signal.Signals} | {"CLD", "STKFLT", "RTMIN", "RTMAX"}
 
 
@@ -26,14 +27,17 @@ class ValueInvalidError(UsageError):
 
 
 def apply(state: State, instruction: ins.Instruction, expand: Expand, words: Words) -> str | None:
-    """Carry `instruction` out on `state` and return how history names it; None if it is of another kind."""
+    """Carry `instruction` out on `state` and return how history names it.
+
+    Empty where history does not name it; None if it is of another kind.
+    """
     handler = _HANDLERS.get(type(instruction))
     return None if handler is None else str(handler(state, instruction, expand, words))
 
 
 def command(state: State, instruction: ins.Command) -> list[str]:
     """The command line with the shell before it where the shell form was used."""
-    return [*state.shell, *instruction.args] if instruction.shell else list(instruction.args)
+    return [*state.shell, " ".join(instruction.args)] if instruction.shell else list(instruction.args)
 
 
 def _env(state: State, instruction: ins.Env, expand: Expand, words: Words) -> str:
@@ -53,9 +57,9 @@ def _label(state: State, instruction: ins.Label, expand: Expand, words: Words) -
 def _cmd(state: State, instruction: ins.Cmd, expand: Expand, words: Words) -> str:
     args = command(state, instruction)
     state.config["Cmd"] = args
+    state.config["ArgsEscaped"] = True
     state.command_set = True
-    _escaped(state, instruction)
-    return f"CMD {json.dumps(args, separators=(',', ' '), ensure_ascii=False)}".replace('","', '" "')
+    return f"CMD {history.quoted(args)}"
 
 
 def _entrypoint(state: State, instruction: ins.Entrypoint, expand: Expand, words: Words) -> str:
@@ -64,26 +68,39 @@ def _entrypoint(state: State, instruction: ins.Entrypoint, expand: Expand, words
     if not state.command_set:
         # The inherited command belonged to the inherited entrypoint.
         state.config.pop("Cmd", None)
-    return f"ENTRYPOINT {json.dumps(args, separators=(',', ' '), ensure_ascii=False)}".replace('","', '" "')
-
-
-def _escaped(state: State, instruction: ins.Command) -> None:
-    if instruction.shell:
-        state.config["ArgsEscaped"] = True
+    return f"ENTRYPOINT {history.quoted(args)}"
 
 
 def _expose(state: State, instruction: ins.Expose, expand: Expand, words: Words) -> str:
-    found: list[str] = []
-    for text in (word for port in instruction.ports for word in words(port)):
-        match = _PORT.fullmatch(text)
-        first, last = (int(match["first"]), int(match["last"] or match["first"])) if match else (1, 0)
-        if match is None or not 0 <= first <= last <= 65535:
-            raise ValueInvalidError(
-                f"not a port: {text!r}", context=place(instruction.node), hint="Write EXPOSE 8080 or 9000-9002/udp."
-            )
-        found += [f"{number}/{(match['protocol'] or 'tcp').lower()}" for number in range(first, last + 1)]
-    state.config["ExposedPorts"] = {**(state.config.get("ExposedPorts") or {}), **{port: {} for port in sorted(found)}}
-    return f"EXPOSE [{' '.join(sorted(found))}]"
+    found = [
+        port
+        for text in (word for each in instruction.ports for word in words(each))
+        for port in _ports(text, instruction)
+    ]
+    state.config["ExposedPorts"] = {**(state.config.get("ExposedPorts") or {}), **{port: {} for port in found}}
+    return f"EXPOSE [{' '.join(found)}]"
+
+
+def _ports(text: str, instruction: ins.Expose) -> list[str]:
+    """The ports of one word. `ip:host:container` is taken, too, and only the last part counts."""
+    *before, last = text.rsplit(":", 2) if text.count(":") > 1 else text.split(":")
+    match = _PORT.fullmatch(last)
+    first, final = (int(match["first"]), int(match["last"] or match["first"])) if match else (1, 0)
+    sound = match is not None and 0 <= first <= final <= 65535
+    if sound and before and before[-1]:
+        host = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", before[-1], re.ASCII)
+        span = int(host[2] or host[1]) - int(host[1]) if host else -1
+        sound = span >= 0 and (span == final - first or final == first)
+    if sound and len(before) == 2 and before[0]:
+        try:
+            ipaddress.ip_address(before[0].strip("[]"))
+        except ValueError:
+            sound = False
+    if match is None or not sound:
+        raise ValueInvalidError(
+            f"not a port: {text!r}", context=place(instruction.node), hint="Write EXPOSE 8080 or 9000-9002/udp."
+        )
+    return [f"{number}/{(match['protocol'] or 'tcp').lower()}" for number in range(first, final + 1)]
 
 
 def _volume(state: State, instruction: ins.Volume, expand: Expand, words: Words) -> str:
@@ -122,15 +139,18 @@ def _healthcheck(state: State, instruction: ins.Healthcheck, expand: Expand, wor
     }
     given = {key: value for key, value in times.items() if value}
     state.config["Healthcheck"] = {"Test": list(instruction.test), **given}
-    return f"HEALTHCHECK {instruction.node.text.split(None, 1)[-1]}"
+    test = " ".join(instruction.test)
+    spans = " ".join(f"{key}:{history.duration(value)}" for key, value in list(times.items())[:4])
+    return f"HEALTHCHECK {{Test:[{test}] {spans} Retries:{instruction.retries}}}"
 
 
 def _onbuild(state: State, instruction: ins.Onbuild, expand: Expand, words: Words) -> str:
     state.config["OnBuild"] = [*(state.config.get("OnBuild") or []), instruction.text]
-    return f"ONBUILD {instruction.text}"
+    return ""
 
 
 def _maintainer(state: State, instruction: ins.Maintainer, expand: Expand, words: Words) -> str:
+    state.author = instruction.name
     return f"MAINTAINER {instruction.name}"
 
 

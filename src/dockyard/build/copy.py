@@ -1,68 +1,214 @@
-"""COPY and ADD: from the context or another image into a layer, in one pass."""
+"""COPY and ADD: from a source into a layer, in one pass. Where things land is as with BuildKit's file operations."""
 
 import hashlib
 import os
-import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from dockyard.build import mode
-from dockyard.build.context import Context, Found
-from dockyard.build.destination import Destination
-from dockyard.build.fault import SourceMissingError, place
+from dockyard.build.destination import Destination, DestinationInvalidError
+from dockyard.build.source import Item, Source
 from dockyard.build.unpack import archive_members
+from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Node
 from dockyard.layers.layer import Layer
-from dockyard.layers.tar import Entry, Kind, header
-from dockyard.layers.tree import FileTree
-from dockyard.layers.tree import Node as TreeNode
+from dockyard.layers.tar import Entry
 from dockyard.layers.write import LayerWriter
 
-_SMALL = 1 << 20
-_KINDS: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "dir", stat.S_IFLNK: "symlink", stat.S_IFIFO: "fifo"}
+Planned = tuple[Entry, Item | BinaryIO | None]
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be copied, resolved: `target` without leading slash; `owner` None keeps what a tree's file has."""
+    """How something is copied.
+
+    Attributes:
+        node: the instruction, for errors.
+        target: absolute, with a slash at its end where it names a folder.
+        owner: of everything that is copied or made; None keeps what the source has.
+        chmod: octal or symbolic, or empty.
+        unpack: whether archives are unpacked.
+        excludes: patterns of what stays out, below the folder that is copied.
+        mtime: of folders that are made on the way.
+    """
 
     node: Node
-    sources: Sequence[str]
     target: str
-    into_folder: bool
     owner: tuple[int, int] | None = None
     chmod: str = ""
     unpack: bool = False
-    texts: Sequence[tuple[str, bytes]] = ()
+    excludes: tuple[str, ...] = ()
     mtime: int = 0
 
 
-class _Out:
-    """The layer being written, and the key of its content: everything but the times."""
+class Copier:
+    """Plans what goes into a layer; `destination` knows the image and what was planned before."""
 
-    def __init__(self, writer: LayerWriter, order: Order, destination: Destination) -> None:
-        self._writer, self._order, self.destination = writer, order, destination
+    def __init__(self, order: Order, destination: Destination) -> None:
+        self._order, self._destination = order, destination
+        self._octal = mode.octal(order.chmod)
+        self._changed: Callable[[int, bool], int] = lambda bits, folder: mode.changed(
+            bits, order.chmod, folder=folder, node=order.node
+        )
+        self._excludes = IgnoreRules.of(order.excludes) if order.excludes else None
+        self._links: dict[Any, str] = {}
+        self._delayed: list[tuple[Item, str]] = []
+        self._includes: IgnoreRules | None = None
+
+    def plan(self, item: Item, source: Source, includes: IgnoreRules | None = None) -> Iterator[Planned]:
+        """Headers in the order in which they are written, each with the item or stream that its content comes from.
+
+        Args:
+            item: what is copied; of a folder its content.
+            source: holds it.
+            includes: patterns below a folder; only what they match is copied.
+
+        Raises:
+            DestinationInvalidError: it cannot go there.
+        """
+        order, destination = self._order, self._destination
+        self._links, self._delayed, self._includes = {}, [], includes
+        if order.unpack and item.kind == "file":
+            members = archive_members(item.handle) if isinstance(item.handle, str) else None
+            if members is not None:
+                yield from self._unpacked(members)
+                return
+        folder = order.target if order.target.endswith("/") else os.path.dirname(order.target)
+        yield from self._folders(destination.resolve(folder))
+        at = destination.resolve(order.target)
+        kind = destination.kind(at)
+        if item.kind != "dir" and kind == "dir":
+            at = f"{at}/{item.name}" if at else item.name
+        yield from self._folders(at if item.kind == "dir" and kind is None else at.rpartition("/")[0])
+        yield from self._copy(item, "", at, source)
+
+    def _folders(self, path: str) -> Iterator[Planned]:
+        order = self._order
+        bits = 0o755 if self._octal is None else self._octal
+        for entry in self._destination.folders(path, bits, order.owner or (0, 0), order.mtime):
+            yield entry, None
+
+    def _copy(self, item: Item, below: str, at: str, source: Source) -> Iterator[Planned]:
+        included = True
+        if below:
+            included = self._includes is None or self._includes.ignored(below)
+            if included and self._excludes is not None and self._excludes.ignored(below):
+                included = False
+        if item.kind == "dir":
+            yield from self._folder(item, below, at, source, included)
+            return
+        if not included:
+            return
+        yield from self._late()
+        if self._destination.kind(at) == "dir":
+            raise DestinationInvalidError(f"/{at} is a folder there, which the file cannot replace")
+        if item.link is not None:
+            first = self._links.setdefault(item.link, at)
+            if first != at:
+                yield replace(self._entry(item, at), kind="hardlink", size=0, target=first), None
+                return
+        yield self._entry(item, at), item
+
+    def _folder(self, item: Item, below: str, at: str, source: Source, included: bool) -> Iterator[Planned]:
+        if included:
+            yield from self._late()
+            yield from self._folder_itself(item, at, whole=bool(below))
+        else:
+            if self._excludes is not None and self._excludes.ignored(below) and not self._excludes.negated:
+                return
+            if self._includes is not None and not self._includes.may_reach(below):
+                return
+            self._delayed.append((item, at))
+        for child in source.children(item):
+            yield from self._copy(
+                child,
+                f"{below}/{child.name}" if below else child.name,
+                f"{at}/{child.name}" if at else child.name,
+                source,
+            )
+        if self._delayed and self._delayed[-1][0] is item:
+            self._delayed.pop()
+
+    def _folder_itself(self, item: Item, at: str, *, whole: bool) -> Iterator[Planned]:
+        """The folder's header, unless it is there already and, for the folder that COPY names, keeps what it has."""
+        found = self._destination.look(at)
+        if found is not None and found.kind != "dir":
+            raise DestinationInvalidError(f"/{at} is there and is no folder")
+        if found is not None and not whole:
+            return
+        entry = self._entry(item, at)
+        if found is None or (found.mode, found.uid, found.gid, found.xattrs) != (
+            entry.mode,
+            entry.uid,
+            entry.gid,
+            entry.xattrs,
+        ):
+            yield entry, None
+
+    def _late(self) -> Iterator[Planned]:
+        """Folders that are made only because something below them is copied."""
+        delayed, self._delayed = self._delayed, []
+        for item, at in delayed:
+            found = self._destination.look(at)
+            if found is None:
+                yield self._entry(item, at), None
+            elif found.kind == "dir" and found.mode != item.mode:
+                entry = replace(found, path=at, mode=item.mode)
+                self._destination.add(entry)
+                yield entry, None
+
+    def _entry(self, item: Item, at: str) -> Entry:
+        owner, kind = self._order.owner, item.kind
+        uid, gid = (item.uid, item.gid) if owner is None else owner
+        bits = item.mode
+        if kind != "symlink":
+            if self._octal is not None:
+                bits = self._octal
+            elif self._order.chmod:
+                bits = self._changed(bits, kind == "dir")
+        entry = Entry(at, kind, bits, uid, gid, item.size, item.mtime, item.target, item.major, item.minor, item.xattrs)
+        self._destination.add(entry)
+        return entry
+
+    def _unpacked(self, members: Iterator[tuple[Entry, BinaryIO]]) -> Iterator[Planned]:
+        order, destination = self._order, self._destination
+        root = destination.resolve(order.target)
+        owner = order.owner or (0, 0)
+        for entry in destination.folders(root, 0o755, owner, order.mtime):
+            yield entry, None
+        for entry, content in members:
+            if not entry.path:
+                continue
+            above, _, name = entry.path.rpartition("/")
+            folder = destination.resolve(f"{root}/{above}")
+            for made in destination.folders(folder, 0o755, (0, 0), order.mtime):
+                yield made, None
+            path = f"{folder}/{name}" if folder else name
+            target = entry.target
+            if entry.kind == "hardlink":
+                target = destination.resolve(f"{root}/{entry.target}")
+            uid, gid = (entry.uid, entry.gid) if order.owner is None else order.owner
+            placed = replace(entry, path=path, target=target, uid=uid, gid=gid)
+            destination.add(placed)
+            yield placed, content if entry.kind == "file" else None
+
+
+class Out:
+    """A layer being written, and the key of its content: everything but the times."""
+
+    def __init__(self, writer: LayerWriter) -> None:
+        self._writer = writer
         self._hash = hashlib.sha256()
 
-    def add(self, entry: Entry, content: bytes | BinaryIO | None = None) -> None:
-        owner, chmod = self._order.owner, self._order.chmod
-        if owner is not None:
-            entry = replace(entry, uid=owner[0], gid=owner[1])
-        if chmod and entry.kind != "symlink":
-            changed = mode.changed(entry.mode, chmod, folder=entry.kind == "dir", node=self._order.node)
-            entry = replace(entry, mode=changed)
-        for parent in self.destination.parents(entry.path):
-            self._write(parent, None)
-        if entry.kind == "dir" and (not entry.path or self.destination.is_folder(entry.path)):
-            made = self.destination.made.get(entry.path)
-            if made is not None or not entry.path:
-                return
-        self.destination.add(entry)
-        self._write(entry, content)
-
-    def _write(self, entry: Entry, content: bytes | BinaryIO | None) -> None:
-        self._hash.update(header(replace(entry, mtime=0)))
+    def add(self, entry: Entry, content: bytes | BinaryIO | None) -> None:
+        """Write one member."""
+        facts = (entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.target, entry.major, entry.minor)
+        self._hash.update(
+            f"{entry.path}\0{facts}{sorted(entry.xattrs.items()) if entry.xattrs else ''}".encode(
+                "utf-8", "surrogateescape"
+            )
+        )
         if isinstance(content, bytes):
             self._hash.update(content)
             self._writer.add(entry, content)
@@ -70,6 +216,7 @@ class _Out:
             self._writer.add(entry, None if content is None else _Hashed(content, self._hash))  # type: ignore[arg-type]
 
     def key(self) -> str:
+        """The key of what was written so far."""
         return self._hash.hexdigest()
 
 
@@ -85,137 +232,50 @@ class _Hashed:
         return data
 
 
-def from_context(
-    order: Order, found: Sequence[Found], context: Context, destination: Destination, writer: LayerWriter
-) -> str:
-    """Write what `found` in the context into a layer, not yet committed; returns the key of its content."""
-    out = _Out(writer, order, destination)
-    _texts(order, out)
-    for source in found:
-        is_folder = stat.S_ISDIR(source.status.st_mode)
-        if order.unpack and stat.S_ISREG(source.status.st_mode):
-            members = archive_members(source.place)
-            if members is not None:
-                _unpack(members, out, destination.folder(order.target))
-                continue
-        if is_folder:
-            root = destination.folder(order.target)
-            out.add(_entry(source, root))
-            skip = len(source.path) + 1 if source.path else 0
-            for below in context.walk(source):
-                path = below.path[skip:]
-                _file(out, below, f"{root}/{path}" if root else path)
+def write(planned: Iterator[Planned], source: Source, out: Out) -> None:
+    """Write what was planned, as it comes."""
+    for entry, content in planned:
+        if not isinstance(content, Item):
+            out.add(entry, content)
+            continue
+        if entry.kind != "file" or not entry.size:
+            out.add(entry, None)
+            continue
+        data = source.content(content)
+        if isinstance(data, bytes):
+            out.add(entry, data)
         else:
-            _file(out, source, _target(order, destination, os.path.basename(source.path)))
-    return out.key()
+            with data:
+                out.add(entry, data)
 
 
-def from_tree(
-    order: Order, tree: FileTree, layers: Sequence[Layer], destination: Destination, writer: LayerWriter
-) -> str:
-    """Write what `order` names in another image's `tree` into a layer, not yet committed; returns its content's key.
+def write_tree(planned: Iterator[Planned], layers: Sequence[Layer], out: Out) -> None:
+    """Write what was planned from a tree over `layers`.
 
-    Folders and links come first, sorted; then files in the order in which they lie in their layers, so that each
-    layer is read once, front to back. Owners are kept unless the order names one.
+    Folders and links come first; then files in the order in which they lie in their layers, so that each layer is read
+    once, front to back; hard links last.
     """
-    out = _Out(writer, order, destination)
-    _texts(order, out)
-    files: dict[tuple[int, str], list[Entry]] = {}
-    for node, path in _selected(order, tree, destination):
-        entry = replace(node.entry, path=path, mtime=node.entry.mtime)
-        if entry.kind == "file":
-            files.setdefault((node.layer, node.content), []).append(entry)
+    files: dict[int, dict[str, dict[str, Entry]]] = {}
+    links: list[Entry] = []
+    for entry, item in planned:
+        if isinstance(item, Item) and entry.kind == "file":
+            node = item.handle
+            files.setdefault(node.layer, {}).setdefault(node.content, {})[entry.path] = entry
+        elif entry.kind == "hardlink":
+            links.append(entry)
         else:
-            out.add(entry)
-    for number in sorted({number for number, _ in files}):
-        wanted = {content: entries for (layer, content), entries in files.items() if layer == number}
-        for entry, content in layers[number].entries():
-            targets = wanted.pop(entry.path, None) if entry.kind == "file" else None
-            for first, target in enumerate(targets or ()):
-                if first == 0:
-                    out.add(replace(target, size=entry.size), content)
-                else:
-                    out.add(replace(target, kind="hardlink", size=0, target=targets[0].path if targets else ""))
-    return out.key()
-
-
-def _selected(order: Order, tree: FileTree, destination: Destination) -> Iterator[tuple[TreeNode, str]]:
-    for pattern in order.sources:
-        nodes = _glob(tree, pattern)
-        if not nodes:
-            raise SourceMissingError(f"{pattern!r} is not in what --from names", context=place(order.node))
-        for node in nodes:
-            if node.entry.kind != "dir":
-                yield node, _target(order, destination, node.path.rpartition("/")[2])
+            out.add(entry, None)
+    for number in sorted(files):
+        wanted = files[number]
+        for found, content in layers[number].entries():
+            entries = list(wanted.pop(found.path, {}).values()) if found.kind == "file" else []
+            if not entries:
                 continue
-            root = destination.folder(order.target)
-            skip = len(node.path) + 1 if node.path else 0
-            for below in tree.walk(node.path):
-                path = below.path[skip:]
-                yield below, "/".join(filter(None, (root, path)))
-
-
-def _glob(tree: FileTree, pattern: str) -> list[TreeNode]:
-    import re
-
-    from dockyard.dockerfile.ignore import expression
-
-    path = os.path.normpath("/" + pattern)[1:]
-    if not re.search(r"[*?\[\\]", path):
-        found = tree.get(path)
-        return [found] if found is not None else []
-    nodes = [found for found in (tree.get(""),) if found is not None]
-    for part in path.split("/"):
-        matcher = re.compile(expression(part), re.DOTALL)
-        nodes = [each for node in nodes for each in tree.list(node.path) if matcher.match(each.path.rpartition("/")[2])]
-    return nodes
-
-
-def _target(order: Order, destination: Destination, name: str) -> str:
-    folder = destination.folder(order.target)
-    if order.into_folder or destination.is_folder(folder):
-        return f"{folder}/{name}" if folder else name
-    above, _, last = order.target.rpartition("/")
-    resolved = destination.folder(above)
-    return f"{resolved}/{last}" if resolved else last
-
-
-def _texts(order: Order, out: _Out) -> None:
-    for name, data in order.texts:
-        out.add(Entry(_target(order, out.destination, name), size=len(data), mtime=order.mtime), data)
-
-
-def _unpack(members: Iterator[tuple[Entry, BinaryIO]], out: _Out, root: str) -> None:
-    for entry, content in members:
-        path = "/".join(filter(None, (root, entry.path)))
-        linked = "/".join(filter(None, (root, entry.target))) if entry.kind == "hardlink" else entry.target
-        out.add(replace(entry, path=path, target=linked), content if entry.kind == "file" else None)
-
-
-def _entry(found: Found, path: str) -> Entry:
-    status = found.status
-    kind = _KINDS.get(stat.S_IFMT(status.st_mode), "file")
-    target = os.readlink(found.place) if kind == "symlink" else ""
-    size = status.st_size if kind == "file" else 0
-    permissions = 0o777 if kind == "symlink" else stat.S_IMODE(status.st_mode)
-    return Entry(path, kind, permissions, 0, 0, size, int(status.st_mtime), target)
-
-
-def _file(out: _Out, found: Found, path: str) -> None:
-    kind = stat.S_IFMT(found.status.st_mode)
-    if kind == stat.S_IFSOCK:
-        return  # a socket means nothing in an image
-    entry = _entry(found, path)
-    if not entry.size:
-        out.add(entry)
-        return
-    # The file was no link when it was listed; if it has become one since, it is not followed.
-    handle = os.open(found.place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    if entry.size < _SMALL:
-        try:
-            out.add(entry, os.read(handle, entry.size + 1))
-        finally:
-            os.close(handle)
-    else:
-        with os.fdopen(handle, "rb", buffering=0) as stream:
-            out.add(entry, stream)
+            if len(entries) == 1:
+                out.add(replace(entries[0], size=found.size), content)
+            else:
+                data = content.read()
+                for entry in entries:
+                    out.add(replace(entry, size=found.size), data)
+    for entry in links:
+        out.add(entry, None)

@@ -1,57 +1,97 @@
-"""Where a COPY goes: the destination resolved in what the image already holds, parents made where they are missing."""
+"""Where a COPY goes: a view of what the image holds with what the copy has made so far laid over it."""
 
-from dataclasses import dataclass, field
+from collections import deque
 
-from dockyard.layers.tar import Entry
+from dockyard.errors import UsageError
+from dockyard.layers.tar import Entry, Kind
 from dockyard.layers.tree import FileTree
 
+_MOST_LINKS = 255
 
-@dataclass
+
+class DestinationInvalidError(UsageError):
+    """A file would have to replace a folder, or a folder something that is none, or links lead in a circle."""
+
+    reference = "destination-invalid"
+    hint = "Choose another destination, or remove what is there in an earlier step."
+
+
 class Destination:
-    """Builds the members of a copy's layer.
+    """The image's tree, and what has been made on it.
 
     Args:
         tree: what the image holds; None for a linked copy, which does not look at it.
-        uid, gid, mtime: of folders that are made on the way.
     """
 
-    tree: FileTree | None
-    uid: int = 0
-    gid: int = 0
-    mtime: int = 0
-    made: dict[str, Entry] = field(default_factory=dict)
+    def __init__(self, tree: FileTree | None) -> None:
+        self.tree = tree
+        self._made: dict[str, Entry] = {}
 
-    def folder(self, path: str) -> str:
-        """`path` with links in the image followed, as far as it exists there."""
-        at: list[str] = []
-        for part in (each for each in path.split("/") if each):
-            at.append(part)
-            if self.tree is None or "/".join(at) in self.made:
-                continue
-            node = self.tree.get("/".join(at))
-            if node is not None:
-                at = node.path.split("/") if node.path else []
-        return "/".join(at)
-
-    def is_folder(self, path: str) -> bool:
-        """Whether `path` is a folder, in the image or among what was made."""
-        made = self.made.get(path)
+    def look(self, path: str) -> Entry | None:
+        """What is at `path`, whose folders must be resolved already; links are not followed."""
+        made = self._made.get(path)
         if made is not None:
-            return made.kind == "dir"
-        node = self.tree.get(path) if self.tree is not None else None
-        return path == "" or (node is not None and node.entry.kind == "dir")
+            return made
+        node = self.tree.get(path, follow=False) if self.tree is not None else None
+        if node is not None:
+            return node.entry
+        return Entry("", "dir", 0o755) if not path else None
 
-    def parents(self, path: str) -> list[Entry]:
-        """Headers for the folders above `path` that are not there yet, highest first."""
+    def kind(self, path: str) -> Kind | None:
+        """What kind of thing is at `path`, or None."""
+        if not path:
+            return "dir"
+        found = self.look(path)
+        return found.kind if found is not None else None
+
+    def resolve(self, path: str) -> str:
+        """`path` with every link followed, the last one too, as far as anything is there.
+
+        Raises:
+            DestinationInvalidError: links lead in a circle.
+        """
+        parts = deque(path.split("/"))
+        at = ""
+        links = 0
+        while parts:
+            part = parts.popleft()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                at = at.rpartition("/")[0]
+                continue
+            here = f"{at}/{part}" if at else part
+            found = self.look(here)
+            if found is None or found.kind != "symlink":
+                at = here
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                raise DestinationInvalidError(f"the links on the way to /{path} lead in a circle")
+            if found.target.startswith("/"):
+                at = ""
+            parts.extendleft(reversed(found.target.split("/")))
+        return at
+
+    def folders(self, path: str, mode: int, owner: tuple[int, int], mtime: int) -> list[Entry]:
+        """Headers for `path`, which is resolved, and the folders above it that are not there yet, highest first.
+
+        Raises:
+            DestinationInvalidError: something on the way is no folder.
+        """
         missing: list[Entry] = []
-        folder = path.rpartition("/")[0]
-        while folder and folder not in self.made and not self.is_folder(folder):
-            missing.append(Entry(folder, "dir", 0o755, self.uid, self.gid, mtime=self.mtime))
-            folder = folder.rpartition("/")[0]
+        while path:
+            found = self.look(path)
+            if found is not None:
+                if found.kind != "dir":
+                    raise DestinationInvalidError(f"/{path} is there and is no folder")
+                break
+            missing.append(Entry(path, "dir", mode, owner[0], owner[1], mtime=mtime))
+            path = path.rpartition("/")[0]
         for entry in missing:
-            self.made[entry.path] = entry
+            self._made[entry.path] = entry
         return missing[::-1]
 
     def add(self, entry: Entry) -> None:
         """Note that `entry` will be there."""
-        self.made[entry.path] = entry
+        self._made[entry.path] = entry

@@ -7,10 +7,11 @@ import shutil
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dockyard.build.fault import RunFailedError, place
+from dockyard.build.stage import Stage
 from dockyard.build.state import State
-from dockyard.content.layout import Layout
 from dockyard.dockerfile.instructions import Run
 from dockyard.layers.diff import diff
 from dockyard.layers.layer import Layer
@@ -21,54 +22,80 @@ from dockyard.runtime.bundle import Mount, spec
 from dockyard.runtime.rootfs import Overlay, lower_dirs
 from dockyard.runtime.user import resolve_user
 
+if TYPE_CHECKING:
+    from dockyard.build.mounting import Wanted
+
 _TAIL = 20
 _HOST_FILES = ("/etc/resolv.conf", "/etc/hosts")
 _MADE_BY_RUNTIME = ("proc", "sys", "dev", "etc/resolv.conf", "etc/hosts", "etc")
 
 
 def execute(
+    stage: Stage,
     instruction: Run,
     args: Sequence[str],
-    env: Mapping[str, str],
-    state: State,
-    *,
-    store: Layout,
-    data: Path,
-    epoch: int | None,
+    environment: Mapping[str, str],
+    network: str,
     files: Mapping[str, bytes],
-    progress: Progress,
+    mounts: "tuple[Wanted, ...]" = (),
 ) -> Layer:
-    """Run `args` in a container on `state`'s layers and return the layer of what it changed.
+    """Run `args` in a container on the stage's layers and return the layer of what it changed.
 
     Args:
-        instruction: for its network and for errors.
+        stage: its state has the layers, user and working folder; its tools the store and the folder to work in.
+        instruction: for its security and for errors.
         args: the command line, shell included.
-        env: the whole environment.
-        state: layers, user and working folder.
-        store: gets the layer.
-        data: holds the unpacked layers and the folder to work in.
-        epoch: the latest time that members may have.
+        environment: the variables of the stage.
+        network: `default`, `host` or `none`.
         files: further files for the command to see, by absolute path; they do not enter the layer.
-        progress: gets the output line by line.
+        mounts: what `--mount` asks for.
 
     Raises:
         RunFailedError: with the exit code and the last lines.
     """
+    tools, state = stage.tools, stage.state
+    data = tools.data
     runs = data / "run"
     container.sweep(runs)
     _sweep(data / "work")
     name = f"build-{os.getpid()}-{secrets.token_hex(4)}"
     work = data / "work" / name
     tail: deque[str] = deque(maxlen=_TAIL)
-    try:
-        overlay = Overlay(_lowers(state, data, work, progress), work / "upper", work / "work")
-        mounts = [Mount(each, each) for each in _HOST_FILES if Path(each).exists()] + _files(files, work)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, work, ignore_errors=True)
+        overlay = Overlay(_lowers(state, data, work, tools.progress), work / "upper", work / "work")
+        binds = [Mount(each, each) for each in _HOST_FILES if Path(each).exists()] + _files(files, work)
+        if tools.hosts:
+            binds = [each for each in binds if each.target != "/etc/hosts"] + [_hosts(tools.hosts, work)]
+        overlays: list[tuple[Overlay, Path]] = []
+        confided: dict[str, str] = {}
+        targets: list[str] = []
+        if mounts:
+            from dockyard.build.mounting import prepared  # loaded only when something is mounted
+
+            ready = stack.enter_context(prepared(stage, mounts, work))
+            binds += ready.mounts
+            overlays, confided, targets = ready.overlays, ready.environment, ready.targets
         user = resolve_user(str(state.config.get("User") or ""), _read(state, "etc/passwd"), _read(state, "etc/group"))
-        network = "none" if instruction.network == "none" else "host"
-        environment = {"HOME": user.home, **env}
-        document = spec(args=args, env=environment, cwd=state.workdir, user=user, network=network, mounts=mounts)
-        lines = _Lines(progress, tail)
-        code = container.run(document, overlay=overlay, folder=runs / name, name=name, output=lines.take)
+        document = spec(
+            args=args,
+            env={"HOME": user.home, **tools.proxies, **environment, **confided},
+            cwd=state.workdir,
+            user=user,
+            network="none" if network == "none" else "host",
+            mounts=binds,
+            privileged=instruction.security == "insecure",
+        )
+        lines = _Lines(tools.progress, tail)
+        code = container.run(
+            document,
+            overlay=overlay,
+            folder=runs / name,
+            name=name,
+            output=lines.take,
+            overlays=overlays,
+            cancelled=tools.cancelled.is_set,
+        )
         lines.end()
         if code != 0:
             raise RunFailedError(
@@ -76,15 +103,23 @@ def execute(
                 context={**place(instruction.node), "output": "\n    ".join(["", *tail])},
             )
         assert overlay.upper is not None
-        _tidy(overlay.upper, state, [*_HOST_FILES, *files])
-        with LayerWriter(store, epoch=epoch) as writer:
+        _tidy(overlay.upper, state, [*_HOST_FILES, *files, *targets])
+        with LayerWriter(tools.store, epoch=tools.epoch) as writer:
             diff(overlay.upper, writer, lower=state.tree)
             layer = writer.commit()
-        if epoch is None:
+        if tools.epoch is None:
             _keep(overlay.upper, layer, data)
         return layer
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+
+
+def _hosts(hosts: Mapping[str, str], work: Path) -> Mount:
+    """The machine's /etc/hosts with further lines."""
+    path = work / "hosts"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = Path("/etc/hosts").read_text() if Path("/etc/hosts").exists() else ""
+    path.write_text(known.rstrip("\n") + "\n" + "".join(f"{address}\t{name}\n" for name, address in hosts.items()))
+    path.chmod(0o644)
+    return Mount(str(path), "/etc/hosts")
 
 
 def _sweep(parent: Path) -> None:

@@ -48,3 +48,10 @@ class RunFailedError(Error):
     reference = "run-failed"
     exit_code = 2
     hint = "Mend the command; the steps before it are cached and not run again."
+
+
+class PlatformRefusedError(UsageError):
+    """A platform is not well formed, or a RUN would need a processor that this machine neither has nor imitates."""
+
+    reference = "platform-refused"
+    hint = "Install qemu-user-static, so that the kernel can run programs of other processors."

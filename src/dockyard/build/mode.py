@@ -18,14 +18,20 @@ class ModeInvalidError(UsageError):
     hint = "Write it like 0755, or like u=rwX,go=rX."
 
 
+def octal(text: str) -> int | None:
+    """The mode that `text` is where it is a number up to 7777 in octal; None for any other text."""
+    return int(text, 8) if re.fullmatch("[0-7]{1,5}", text) and int(text, 8) <= 0o7777 else None
+
+
 def changed(mode: int, text: str, *, folder: bool, node: Node) -> int:
     """The mode that `text` makes of `mode`. A symbolic X is x for folders and for what has any x already.
 
     Raises:
         ModeInvalidError: `text` is no mode.
     """
-    if re.fullmatch("[0-7]{1,5}", text) and int(text, 8) <= 0o7777:
-        return int(text, 8)
+    number = octal(text)
+    if number is not None:
+        return number
     for clause in text.split(","):
         match = _CLAUSE.fullmatch(clause)
         if match is None:

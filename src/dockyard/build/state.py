@@ -32,7 +32,8 @@ class State:
     layers: list[Layer] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     scope: dict[str, str] = field(default_factory=dict)
-    build_args: dict[str, str] = field(default_factory=dict)
+    args: list[str] = field(default_factory=list)
+    author: str = ""
     command_set: bool = False
     triggers: Sequence[str] = ()
     index: Path | None = None
@@ -41,7 +42,8 @@ class State:
     @classmethod
     def scratch(cls, platform: dict[str, str], index: Path | None) -> "State":
         """An empty stage."""
-        return cls("scratch", platform, {"Env": [f"PATH={PATH}"]}, scope={"PATH": PATH}, index=index)
+        config = {"Env": [f"PATH={PATH}"], "WorkingDir": "/"}
+        return cls("scratch", platform, config, scope={"PATH": PATH}, index=index)
 
     @classmethod
     def on(cls, image: Image, index: Path | None) -> "State":
@@ -58,7 +60,15 @@ class State:
         }
         key = f"image {image.manifest.config.digest} {[str(each.digest) for each in image.manifest.layers]}"
         return cls(
-            key, platform, config, list(image.layers), image.config.history, scope, triggers=triggers, index=index
+            key,
+            platform,
+            config,
+            list(image.layers),
+            image.config.history,
+            scope,
+            author=str(image.config.document.get("author") or ""),
+            triggers=triggers,
+            index=index,
         )
 
     def branch(self) -> "State":
@@ -72,7 +82,8 @@ class State:
             list(self.layers),
             list(self.history),
             dict(self.scope),
-            dict(self.build_args),
+            list(self.args),
+            self.author,
             triggers=triggers,
             index=self.index,
         )
@@ -107,7 +118,6 @@ class State:
     def set_env(self, name: str, value: str) -> None:
         """Set a variable of the image."""
         self.scope[name] = value
-        self.build_args.pop(name, None)
         items: list[str] = list(self.config.get("Env") or [])
         for number, item in enumerate(items):
             if item.partition("=")[0] == name:

@@ -1,7 +1,7 @@
 """`dockyard build`: a Dockerfile and a context into an image in the store."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -9,80 +9,138 @@ from dockyard.cli import bars, context, report
 from dockyard.errors import UsageError
 from dockyard.oci.reference import Reference
 
+if TYPE_CHECKING:
+    from dockyard.build.build import BuildResult
+
 
 def build(
     folder: str = ".",
     /,
     *,
-    file: Annotated[Path | None, Parameter(name=["--file", "-f"])] = None,
+    file: Annotated[str, Parameter(name=["--file", "-f"])] = "",
     tag: Annotated[list[str] | None, Parameter(name=["--tag", "-t"])] = None,
-    build_arg: Annotated[list[str] | None, Parameter(name="--build-arg")] = None,
+    build_arg: list[str] | None = None,
     target: str = "",
     label: list[str] | None = None,
-    platform: str = "",
+    annotation: list[str] | None = None,
+    platform: list[str] | None = None,
+    build_context: list[str] | None = None,
+    secret: list[str] | None = None,
+    ssh: list[str] | None = None,
+    add_host: list[str] | None = None,
+    network: str = "default",
+    allow: list[str] | None = None,
+    output: Annotated[list[str] | None, Parameter(name=["--output", "-o"])] = None,
+    push: Annotated[bool, Parameter(negative="")] = False,
     no_cache: Annotated[bool, Parameter(negative="")] = False,
+    no_cache_filter: list[str] | None = None,
     pull: Annotated[bool, Parameter(negative="")] = False,
+    explain: Annotated[bool, Parameter(negative="")] = False,
+    print_: Annotated[str, Parameter(name=["--print", "--call"])] = "",
     iidfile: Path | None = None,
+    metadata_file: Path | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Build an image from a Dockerfile.
 
     Args:
-        folder: the context: the folder that COPY and ADD take from.
-        file: the Dockerfile; `Dockerfile` in the context by default.
+        folder: the context: a folder, a Git repository, or `-` for a tar archive or a Dockerfile from standard input.
+        file: the Dockerfile; `Dockerfile` in the context by default, `-` for standard input.
         tag: a name for the image; may be given several times.
         build_arg: NAME=value for an ARG, or NAME to take it from the environment.
         target: the stage to build; the last by default.
         label: name=value for a label of the image.
-        platform: os/architecture; only this machine's works yet.
+        annotation: name=value for an annotation of the manifest.
+        platform: os/architecture, such as linux/arm64; several give an index.
+        build_context: NAME=SOURCE for FROM and --from: a folder, oci-layout://, docker-image:// or a Git repository.
+        secret: id=NAME,src=FILE or id=NAME,env=VARIABLE for RUN --mount=type=secret.
+        ssh: default, or ID=SOCKET, for RUN --mount=type=ssh.
+        add_host: NAME:ADDRESS for /etc/hosts in RUN.
+        network: default, host or none, of RUN steps that say nothing.
+        allow: security.insecure lets RUN --security=insecure run.
+        output: type=oci|docker|tar|local|registry|store,dest=PATH; a folder alone is type=local, `-` a tar archive.
+        push: send the image to the registry of its names, as --output type=registry does.
         no_cache: carry every step out.
+        no_cache_filter: carry every step of this stage out; may be given several times.
         pull: ask the registry for newer bases.
+        explain: tell for every step that ran which of its inputs differed from the run before.
+        print_: targets or outline: tell what the Dockerfile has to offer, and build nothing.
         iidfile: write the image ID to this file.
+        metadata_file: write digests and names to this file, as JSON.
         quiet: print only the image ID.
         json: print one JSON document.
     """
-    from dockyard._internal import atomic
     from dockyard.build.bases import Bases
     from dockyard.build.build import build as build_image
+    from dockyard.build.secret import agents, secrets
+    from dockyard.cli import build_input, build_output
     from dockyard.cli.fetch import puller
     from dockyard.oci.platform import Platform
 
-    if folder == "-" or "://" in folder:
-        raise UsageError(f"a context from {folder!r} is not supported yet", hint="Give a folder.")
-    if platform and not Platform.host().satisfies(Platform.parse(platform)):
-        raise UsageError(
-            f"building for {platform} on {Platform.host()} is not supported yet", hint="Leave --platform out."
-        )
+    if network not in ("default", "host", "none"):
+        raise UsageError(f"there is no network {network!r}", hint="Give default, host or none.")
+    unknown = sorted(set(allow or ()) - {"security.insecure", "network.host"})
+    if unknown:
+        raise UsageError(f"there is nothing to allow called {unknown[0]!r}", hint="Give security.insecure.")
+    if print_:
+        with build_input.opened(folder, file) as given:
+            build_output.described(print_, given.path, given.dockerfile, target, json=json)
+        return
+    from dockyard.build.options import Options
+
     names = [Reference.parse(name) for name in tag or ()]
+    outputs = build_output.parse([*(output or ()), *(["type=registry"] if push else ())])
+    environment = context.environment()
+    options = Options(
+        build_args=context.pairs(build_arg, "--build-arg"),
+        target=target,
+        tags=names,
+        labels=context.pairs(label, "--label"),
+        annotations=context.pairs(annotation, "--annotation"),
+        platforms=[Platform.parse(each) for text in platform or () for each in text.split(",")],
+        epoch=context.epoch(),
+        uncached=frozenset({*(["*"] if no_cache else ()), *(no_cache_filter or ())}),
+        contexts=build_input.contexts(build_context),
+        secrets=secrets(secret or (), environment),
+        agents=agents(ssh or (), environment),
+        hosts=build_input.hosts(add_host),
+        network=network,
+        insecure="security.insecure" in (allow or ()),
+    )
     store = context.store()
-    with bars.shown(quiet=quiet or json) as progress:
+    with bars.shown(quiet=quiet or json) as progress, build_input.opened(folder, file, progress) as given:
         result = build_image(
-            Path(folder),
-            dockerfile=file,
+            given.path,
+            dockerfile=given.dockerfile,
             store=store,
             data=context.data_folder(),
             bases=Bases(store, puller(progress), always=pull),
-            build_args=context.pairs(build_arg, "--build-arg"),
-            target=target,
-            tags=names,
-            labels=context.pairs(label, "--label"),
-            epoch=context.epoch(),
-            use_cache=not no_cache,
+            options=options,
             progress=progress,
         )
+        written = build_output.write(outputs, result, names, store, progress)
     image_id = str(result.image.manifest.config.digest)
-    if iidfile is not None:
-        atomic.write(iidfile, image_id.encode())
+    build_output.files(result, names, iidfile, metadata_file)
     if json:
-        report.result({**result.to_json(), "tags": [str(name) for name in names]})
+        report.result({**result.to_json(), "tags": [str(name) for name in names], "outputs": written})
     elif quiet:
         print(image_id)
-    else:
-        cached = sum(step.cached for step in result.steps)
-        size = sum(layer.descriptor.size for layer in result.image.layers)
-        print(f"digest  {result.image.descriptor.digest}")
-        print(f"size    {report.size(size)} in {len(result.image.layers)} layers")
-        print(f"steps   {len(result.steps)}, {cached} of them cached, {result.seconds:.1f} s")
-        for name in names:
-            print(f"tagged  {name.familiar}")
+    elif "-" not in written:
+        _tell(result, names, written, explain=explain)
+
+
+def _tell(result: "BuildResult", names: list[Reference], written: list[str], *, explain: bool) -> None:
+    cached = sum(step.cached for step in result.steps)
+    size = sum(layer.descriptor.size for layer in result.image.layers)
+    print(f"digest  {result.descriptor.digest}")
+    print(f"size    {report.size(size)} in {len(result.image.layers)} layers")
+    print(f"steps   {len(result.steps)}, {cached} of them cached, {result.seconds:.1f} s")
+    for name in names:
+        print(f"tagged  {name.familiar}")
+    for place in written:
+        print(f"wrote   {place}")
+    if explain:
+        for step in result.steps:
+            if step.why:
+                print(f"line {step.line}: {step.text[:80]}\n    ran because {step.why} ({step.seconds:.1f} s)")

@@ -49,6 +49,11 @@ def epoch() -> int | None:
     return int(text) if text else None
 
 
+def environment() -> dict[str, str]:
+    """The environment's variables."""
+    return dict(os.environ)
+
+
 def pairs(items: list[str] | None, flag: str) -> dict[str, str]:
     """`NAME=value` texts as a mapping; a bare NAME takes its value from the environment, if it has one there.
 

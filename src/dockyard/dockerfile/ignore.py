@@ -90,6 +90,16 @@ class IgnoreRules:
         parts = path.split("/")
         return any(pattern.reinclude and _reaches(pattern.text.split("/"), parts) for pattern in self.patterns)
 
+    @property
+    def negated(self) -> bool:
+        """Whether any pattern is a `!` pattern."""
+        return any(pattern.reinclude for pattern in self.patterns)
+
+    def may_reach(self, path: str) -> bool:
+        """Whether a pattern could match something below the folder `path`."""
+        parts = path.split("/")
+        return any(not pattern.reinclude and _reaches(pattern.text.split("/"), parts) for pattern in self.patterns)
+
     def _matches(self, folder: str) -> tuple[bool, ...]:
         found = self._folders.get(folder)
         if found is None:

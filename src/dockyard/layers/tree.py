@@ -38,9 +38,10 @@ class Node:
 class FileTree:
     """The files of an image, without unpacking it. Read-only."""
 
-    def __init__(self, layers: Sequence[Layer], nodes: dict[str, Node]) -> None:
+    def __init__(self, layers: Sequence[Layer], nodes: dict[str, Node], children: dict[str, set[str]]) -> None:
         self._layers = layers
         self._nodes = nodes
+        self._children = children
         self._sorted: list[str] | None = None
 
     @classmethod
@@ -50,7 +51,7 @@ class FileTree:
         children: dict[str, set[str]] = {}
         for number, layer in enumerate(layers):
             _merge(nodes, children, number, index.entries(layer, cache))
-        return cls(layers, nodes)
+        return cls(layers, nodes, children)
 
     def get(self, path: str, *, follow: bool = True) -> Node | None:
         """What is at `path`, or None. Symbolic links on the way are resolved inside the tree; the last if `follow`."""
@@ -81,8 +82,7 @@ class FileTree:
         found = self.get(path)
         if found is None or found.entry.kind != "dir":
             return []
-        depth = found.path.count("/") + 1 if found.path else 0
-        return [node for node in self.walk(found.path) if node.path != found.path and node.path.count("/") == depth]
+        return [self._nodes[path] for path in sorted(self._children.get(found.path, ()))]
 
     def walk(self, prefix: str = "") -> Iterator[Node]:
         """Everything at and below `prefix` (taken literally), sorted by path."""

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from dockyard.build.bases import Bases
-from dockyard.build.build import BuildResult, build, read_dockerfile
+from dockyard.build.build import BuildResult, build
+from dockyard.build.contexts import read_dockerfile
+from dockyard.build.options import Options
 from dockyard.content.layout import Layout
 from dockyard.content.store import ContentNotFoundError
 from dockyard.deploy import rollout
@@ -139,10 +141,12 @@ class _Ship:
                 store=self.means.store,
                 data=self.means.data,
                 bases=self.means.bases,
-                build_args={**given, **self.build_args},
-                target=self.settings.build.target,
-                tags=[self.reference],
-                epoch=self.means.epoch,
+                options=Options(
+                    build_args={**given, **self.build_args},
+                    target=self.settings.build.target,
+                    tags=[self.reference],
+                    epoch=self.means.epoch,
+                ),
                 progress=self.means.progress,
             )
             document = built.to_json()

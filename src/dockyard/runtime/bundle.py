@@ -23,6 +23,36 @@ CAPABILITIES = (
     "CAP_SETUID",
     "CAP_SYS_CHROOT",
 )
+_EVERY = (
+    *CAPABILITIES,
+    "CAP_AUDIT_CONTROL",
+    "CAP_AUDIT_READ",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_LEASE",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_MAC_ADMIN",
+    "CAP_MAC_OVERRIDE",
+    "CAP_NET_ADMIN",
+    "CAP_NET_BROADCAST",
+    "CAP_PERFMON",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYSLOG",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_NICE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_WAKE_ALARM",
+)
 _MASKED = [
     "/proc/acpi",
     "/proc/asound",
@@ -41,11 +71,13 @@ _READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-tri
 
 @dataclass(frozen=True)
 class Mount:
-    """A file or folder of the host inside the container."""
+    """A file or folder of the host inside the container, or with another `type` what the kernel makes there."""
 
     source: str
     target: str
     readonly: bool = True
+    type: str = "bind"
+    options: tuple[str, ...] = ()
 
 
 def spec(
@@ -62,6 +94,7 @@ def spec(
     cgroup: str = "",
     memory: int | None = None,
     processes: int | None = None,
+    privileged: bool = False,
 ) -> dict[str, Any]:
     """The document for `config.json`; the root file system is the bundle's folder `rootfs`.
 
@@ -78,19 +111,20 @@ def spec(
         cgroup: path below the cgroup root; empty leaves it to the runtime.
         memory: most bytes of memory.
         processes: most processes and threads.
+        privileged: every capability and device, nothing masked: as good as root on the host.
     """
     namespaces = ["pid", "ipc", "uts", "mount", *(["network"] if network == "none" else [])]
-    resources: dict[str, Any] = {"devices": [{"allow": False, "access": "rwm"}]}
+    resources: dict[str, Any] = {"devices": [{"allow": privileged, "access": "rwm"}]}
     if memory is not None:
         resources["memory"] = {"limit": memory}
     if processes is not None:
         resources["pids"] = {"limit": processes}
-    held = list(capabilities)
+    held = list(_EVERY if privileged else capabilities)
     linux: dict[str, Any] = {
         "namespaces": [{"type": kind} for kind in namespaces],
         "resources": resources,
-        "maskedPaths": _MASKED,
-        "readonlyPaths": _READONLY,
+        "maskedPaths": [] if privileged else _MASKED,
+        "readonlyPaths": [] if privileged else _READONLY,
     }
     if cgroup:
         linux["cgroupsPath"] = cgroup
@@ -108,7 +142,7 @@ def spec(
         },
         "root": {"path": "rootfs", "readonly": readonly},
         "hostname": hostname,
-        "mounts": [*_system_mounts(), *(_bind(mount) for mount in mounts)],
+        "mounts": [*_system_mounts(), *(_mounted(mount) for mount in mounts)],
         "linux": linux,
     }
 
@@ -135,6 +169,7 @@ def _system_mounts() -> list[dict[str, Any]]:
     ]
 
 
-def _bind(mount: Mount) -> dict[str, Any]:
-    options = ["rbind", "rprivate", "ro" if mount.readonly else "rw"]
-    return {"destination": mount.target, "type": "bind", "source": mount.source, "options": options}
+def _mounted(mount: Mount) -> dict[str, Any]:
+    mode = "ro" if mount.readonly else "rw"
+    options = ["rbind", "rprivate", mode] if mount.type == "bind" else [*mount.options, mode]
+    return {"destination": mount.target, "type": mount.type, "source": mount.source, "options": options}

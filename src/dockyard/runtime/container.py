@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,11 @@ from dockyard.errors import Error
 from dockyard.runtime.rootfs import Overlay, need_root
 
 _PR_SET_PDEATHSIG = 1
-# Mounts the overlay in this process's own mount namespace, then becomes runc, whose container inherits the view.
-_IN_NAMESPACE = 'mount -t overlay overlay -o "$1" "$2" && shift 2 && exec "$@"'
+_POLL = 0.2
+# Mounts overlays in this process's own mount namespace, then becomes runc, whose container inherits the view.
+_IN_NAMESPACE = (
+    'while [ "$1" != -- ]; do mount -t overlay overlay -o "$1" "$2" || exit 125; shift 2; done; shift; exec "$@"'
+)
 
 
 class ContainerError(Error):
@@ -35,6 +38,12 @@ class ContainerTimeoutError(ContainerError):
     reference = "container-timeout"
 
 
+class ContainerCancelledError(ContainerError):
+    """A container was killed because what it was started for has failed elsewhere."""
+
+    reference = "container-cancelled"
+
+
 def run(
     spec: Mapping[str, Any],
     *,
@@ -43,6 +52,8 @@ def run(
     name: str,
     output: Callable[[bytes], None],
     timeout: float | None = None,
+    overlays: Sequence[tuple[Overlay, Path]] = (),
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> int:
     """Run a container to its end and return its exit code.
 
@@ -53,6 +64,8 @@ def run(
         name: unique on this machine.
         output: called with each piece of what it prints, standard output and error together.
         timeout: seconds until it is killed.
+        overlays: further ones, each mounted on its folder before the container's own mounts are made.
+        cancelled: asked a few times a second whether to kill it.
 
     The container is gone when this returns or raises, also on Ctrl-C; what a killed process leaves is removed by
     `sweep`.
@@ -60,9 +73,10 @@ def run(
     Raises:
         ContainerError: it could not be started.
         ContainerTimeoutError: it took longer than `timeout`.
+        ContainerCancelledError: `cancelled` said so.
         RootNeededError: this process is not root.
     """
-    words = _prepare(spec, overlay, folder)
+    words = _prepare(spec, overlay, folder, overlays)
     command = [*words, "run", "--no-new-keyring", name]
     child = subprocess.Popen(
         command,
@@ -73,7 +87,7 @@ def run(
         preexec_fn=_die_with_parent,  # noqa: PLW1509 (no lock is held across it: it only makes one system call)
     )
     try:
-        _pump(child, output, None if timeout is None else time.monotonic() + timeout)
+        _pump(child, output, None if timeout is None else time.monotonic() + timeout, cancelled)
         return child.wait()
     finally:
         _remove(name, folder)
@@ -141,7 +155,9 @@ def sweep(parent: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _prepare(spec: Mapping[str, Any], overlay: Overlay, folder: Path) -> list[str]:
+def _prepare(
+    spec: Mapping[str, Any], overlay: Overlay, folder: Path, overlays: Sequence[tuple[Overlay, Path]] = ()
+) -> list[str]:
     need_root()
     runc, unshare, _ = process.find("runc"), process.find("unshare"), process.find("mount")
     (folder / "rootfs").mkdir(parents=True, exist_ok=True)
@@ -152,21 +168,33 @@ def _prepare(spec: Mapping[str, Any], overlay: Overlay, folder: Path) -> list[st
         if path is not None:
             path.mkdir(parents=True, exist_ok=True)
     namespace = [unshare, "--mount", "--propagation", "private", "sh", "-c", _IN_NAMESPACE, "sh"]
-    return [*namespace, overlay.options(), str(folder / "rootfs"), runc, "--root", str(folder / "state")]
+    mounted = [
+        word for each, place in [(overlay, folder / "rootfs"), *overlays] for word in (each.options(), str(place))
+    ]
+    return [*namespace, *mounted, "--", runc, "--root", str(folder / "state")]
 
 
 def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _pump(child: "subprocess.Popen[bytes]", output: Callable[[bytes], None], deadline: float | None) -> None:
+def _pump(
+    child: "subprocess.Popen[bytes]",
+    output: Callable[[bytes], None],
+    deadline: float | None,
+    cancelled: Callable[[], bool],
+) -> None:
     assert child.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)
         while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not selector.select(left):
+            ready = selector.select(_POLL)
+            if deadline is not None and time.monotonic() > deadline:
                 raise ContainerTimeoutError("the container took too long and was killed")
+            if cancelled():
+                raise ContainerCancelledError("the container was killed, as what it was for has failed")
+            if not ready:
+                continue
             data = os.read(child.stdout.fileno(), 1 << 16)
             if not data:
                 return

@@ -1,0 +1,238 @@
+"""The steps COPY and ADD."""
+
+import hashlib
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from dockyard._internal.lock import locked
+from dockyard.build import configure, mode, remote
+from dockyard.build.cache import Made, key
+from dockyard.build.context import Context
+from dockyard.build.copy import Copier, Order, Out, Planned, write, write_tree
+from dockyard.build.destination import Destination
+from dockyard.build.fault import SourceMissingError, place
+from dockyard.build.owner import OwnerUnknownError, owner
+from dockyard.build.source import WILD, Files, Item, Source
+from dockyard.build.stage import Stage
+from dockyard.build.state import State
+from dockyard.build.trees import TreeSource
+from dockyard.dockerfile import instructions as ins
+from dockyard.dockerfile import shell
+from dockyard.dockerfile.ignore import IgnoreRules
+from dockyard.layers.write import FileChangedError, LayerWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+_MOST_FACTS = 50_000
+_REMOTE = ("http://", "https://", "git@", "git://", "ssh://")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one source gives: items of `source`, below a folder those that `includes` match."""
+
+    source: Source
+    items: Sequence[Item]
+    includes: IgnoreRules | None = None
+    unpack: bool = False
+
+
+def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
+    """Carry a COPY or ADD out."""
+    state, tools, node = stage.state, stage.tools, instruction.node
+    order = _order(stage, instruction)
+    linked = instruction.link and not instruction.chmod
+    shown = _shown(stage, instruction)
+    before = state.key
+    from_ = instruction.from_ if isinstance(instruction, ins.Copy) else ""
+    source = stage.sources.source(from_, node) if from_ else tools.context
+    made: Made | None = None
+    for attempt in (0, 1):
+        taken = _taken(stage, instruction, source)
+        stamps, settled = _stamps(source, taken)
+        parts: list[Any] = [
+            order.target,
+            order.owner,
+            order.chmod,
+            order.excludes,
+            linked,
+            stamps,
+            _patterns(stage, instruction),
+        ]
+        quick = key(before, "copy", parts, [each.unpack for each in taken], tools.epoch)
+        try:
+            with locked(tools.cache.lock(quick)):
+                made = stage.known(quick)
+                if made is None:
+                    made = _made(stage, order, taken, source, linked, shown)
+                    if settled:
+                        tools.cache.put(quick, made)
+            break
+        except FileChangedError:
+            if attempt or not isinstance(source, Context):
+                raise
+            tools.progress.log(f"line {node.start_line}: the context changed while it was read; reading it again")
+            source.forget()
+    assert made is not None
+    state.key = key(before, "copied", made.content)
+    state.add(made, shown)
+
+
+def _made(
+    stage: Stage, order: Order, taken: Sequence[Taken], source: State | Context, linked: bool, shown: str
+) -> Made:
+    tools = stage.tools
+    destination = Destination(None if linked else stage.state.tree)
+    copier = Copier(order, destination)
+    plain = Copier(replace(order, unpack=False), destination)
+    with LayerWriter(tools.store, epoch=tools.epoch) as writer:
+        out = Out(writer)
+        for each in taken:
+            for item in each.items:
+                planned: Iterator[Planned] = (copier if each.unpack else plain).plan(item, each.source, each.includes)
+                if isinstance(each.source, TreeSource) and isinstance(source, State):
+                    write_tree(planned, source.layers, out)
+                else:
+                    write(planned, each.source, out)
+        content = out.key()
+        step = key(stage.state.key, "copied", content)
+        earlier = stage.known(step)
+        # The same content under new times: what was made before serves, and so do the steps after it. Nothing is
+        # committed then, so no blob is written.
+        if earlier is not None and tools.epoch is None:
+            return Made(earlier.created, earlier.layer, content)
+        stage.missed(base=stage.state.key, instruction=shown, file=_facts(source, taken))
+        made = Made(stage.now(), writer.commit(), content)
+    tools.cache.put(step, made)
+    return made
+
+
+def _taken(stage: Stage, instruction: ins.Copy | ins.Add, source: State | Context) -> list[Taken]:
+    """What every source of the instruction gives, in their order."""
+    tree: Source = source if isinstance(source, Context) else TreeSource(source.tree)
+    node = instruction.node
+    add = isinstance(instruction, ins.Add)
+    found: list[Taken] = []
+    for pattern in map(stage.expand, instruction.sources):
+        if isinstance(instruction, ins.Add):
+            fetched = remote.fetch(stage, instruction, pattern)
+            if fetched is not None:
+                found.append(Taken(fetched, fetched.find("", node), None, instruction.unpack is True))
+                continue
+        elif pattern.startswith(_REMOTE):
+            raise SourceMissingError(
+                f"COPY does not take a URL ({pattern})", context=place(node), hint="Write ADD instead."
+            )
+        if isinstance(instruction, ins.Copy) and instruction.parents:
+            found.append(_with_parents(tree, pattern, instruction))
+            continue
+        unpack = instruction.unpack is not False if isinstance(instruction, ins.Add) else False
+        items = tree.find(pattern, node)
+        if not items:
+            stage.tools.progress.log(f"warning: line {node.start_line}: nothing matches {pattern!r}")
+        found.append(Taken(tree, items, None, add and unpack))
+    for doc in instruction.heredocs:
+        text = doc.body
+        if doc.expand:
+            text = shell.process(text, stage.state.scope, stage.tools.escape, skip_quotes=True).text
+        data = text.encode("utf-8", "surrogateescape")
+        item = Item(doc.name, doc.name, "file", 0o644, size=len(data), mtime=stage.seconds(), handle=data)
+        found.append(Taken(Files(item), [item]))
+    return found
+
+
+def _with_parents(tree: Source, pattern: str, instruction: ins.Copy) -> Taken:
+    """COPY --parents: the tree below `/./`, or below the root, as far as the pattern matches."""
+    pivot, dot, below = pattern.partition("/./")
+    root, wanted = (pivot, below) if dot else ("/", pattern)
+    wanted = posixpath.normpath("/" + wanted)[1:]
+    if not WILD.search(wanted) and not WILD.search(root):
+        tree.find(posixpath.join(root, wanted), instruction.node)  # it has to be there
+    includes = IgnoreRules.of([wanted]) if wanted else None
+    return Taken(tree, tree.find(root, instruction.node), includes)
+
+
+def _order(stage: Stage, instruction: ins.Copy | ins.Add) -> Order:
+    node, state = instruction.node, stage.state
+    written = stage.expand(instruction.destination)
+    target = configure.joined(state.workdir, written or ".", node)
+    if written in ("", ".") or written.endswith(("/", "/.")):
+        target = target.rstrip("/") + "/"
+    chmod = stage.expand(instruction.chmod) if instruction.chmod else ""
+    if chmod:
+        mode.changed(0o644, chmod, folder=False, node=node)
+    chown = stage.expand(instruction.chown) if instruction.chown else ""
+    owned = None
+    if chown:
+        if instruction.link and not all(part.isdigit() for part in chown.split(":") if part):
+            raise OwnerUnknownError(
+                f"--chown={chown} with --link cannot be looked up, as a linked copy does not see the image",
+                context=place(node),
+                hint="Name user and group by number.",
+            )
+        owned = owner(chown, state.tree, node)
+    excludes = tuple(map(stage.expand, instruction.exclude))
+    return Order(node, target, owned, chmod, True, excludes, stage.seconds())
+
+
+def _patterns(stage: Stage, instruction: ins.Copy | ins.Add) -> list[Any]:
+    parents = isinstance(instruction, ins.Copy) and instruction.parents
+    return [parents, list(map(stage.expand, instruction.sources)), [doc.name for doc in instruction.heredocs]]
+
+
+def _shown(stage: Stage, instruction: ins.Copy | ins.Add) -> str:
+    words = [instruction.node.keyword.upper()]
+    if isinstance(instruction, ins.Copy) and instruction.parents:
+        words.append("--parents")
+    if instruction.chown:
+        words.append(f"--chown={stage.expand(instruction.chown)}")
+    if instruction.chmod:
+        words.append(f"--chmod={stage.expand(instruction.chmod)}")
+    words += map(stage.expand, instruction.sources)
+    words += [f"<<{doc.name}" for doc in instruction.heredocs]
+    return f"{' '.join(words)} {stage.expand(instruction.destination)} # buildkit"
+
+
+def _stamps(source: State | Context, taken: Sequence[Taken]) -> tuple[list[str], bool]:
+    """What tells whether the sources have changed since, and whether it can be relied on."""
+    stamps = []
+    settled = True
+    for each in taken:
+        if isinstance(each.source, Context):
+            stamp, sure = each.source.stamp(each.items)
+            settled = settled and sure
+        elif isinstance(each.source, Files):
+            stamp = key([[item.name, item.size, item.mode, _content(item)] for item in each.items])
+        else:
+            assert isinstance(source, State)
+            stamp = source.key
+        stamps.append(stamp)
+    return stamps, settled
+
+
+def _content(item: Item) -> str:
+    data = item.handle
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).hexdigest()
+    with open(data, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _facts(source: State | Context, taken: Sequence[Taken]) -> dict[str, Any]:
+    """For telling later which file changed: mode, size and time of each, as far as there are not too many."""
+    if isinstance(source, State) and any(isinstance(each.source, TreeSource) for each in taken):
+        return {"of --from": source.key}
+    found: dict[str, Any] = {}
+    for each in taken:
+        stack = list(each.items)
+        while stack and len(found) < _MOST_FACTS:
+            item = stack.pop()
+            if item.kind == "dir":
+                stack += each.source.children(item)
+            else:
+                found[item.path] = [item.mode, item.size, item.mtime]
+    return found

@@ -1,0 +1,179 @@
+"""A file from a URL, kept so that it is fetched again only when it changed."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dockyard._internal import atomic, redact
+from dockyard._internal.lock import locked
+from dockyard._internal.retry import retry
+from dockyard.errors import Error, TransientError, UsageError
+from dockyard.oci.digest import Digest
+from dockyard.progress import Progress
+
+_PIECE = 1 << 20
+
+
+class DownloadError(TransientError):
+    """A URL that ADD names cannot be fetched: its host does not answer, or says that it is not there."""
+
+    reference = "download-failed"
+    hint = "Try the URL with curl -fI; behind a proxy set HTTPS_PROXY."
+
+
+class ChecksumMismatchError(Error):
+    """What a URL or a Git repository gave is not what --checksum says it has to be."""
+
+    reference = "checksum-mismatch"
+    hint = "If the publisher changed it and you trust the change, write the new checksum."
+
+
+class ChecksumInvalidError(UsageError):
+    """The value of --checksum is not of the form sha256:… (for URLs) or a commit (for Git)."""
+
+    reference = "checksum-invalid"
+
+
+class _Kept(msgspec.Struct, omit_defaults=True):
+    sha256: str
+    size: int
+    mtime: int
+    etag: str = ""
+    modified: str = ""
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A file and the time that its server gave it, 0 where it gave none."""
+
+    path: Path
+    size: int
+    mtime: int
+
+
+def download(url: str, folder: Path, checksum: str, headers: Mapping[str, str], progress: Progress) -> Downloaded:
+    """The content of `url`.
+
+    A server that knows ETag or Last-Modified is only asked whether it changed; with a checksum that what is kept
+    fulfils, nobody is asked. What is fetched is bounded by the disk only, and is in place once it is complete.
+
+    Raises:
+        DownloadError: after several tries.
+        ChecksumMismatchError: it is other content than `checksum` says; it is not kept.
+    """
+    wanted = _digest(checksum)
+    name = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
+    with locked(folder / f"{name}.lock"):
+        kept = _load(folder / f"{name}.json")
+        if kept is not None and wanted is not None and _fulfils(folder / kept.sha256, wanted):
+            return Downloaded(folder / kept.sha256, kept.size, kept.mtime)
+        kept = retry(lambda: _fetch(url, folder, kept, headers, progress), tries=3)
+        if wanted is not None and not _fulfils(folder / kept.sha256, wanted):
+            raise ChecksumMismatchError(
+                f"{redact.url(url)} has other content than --checksum says",
+                context={"wanted": checksum, "found": f"sha256:{kept.sha256}"},
+            )
+        atomic.write(folder / f"{name}.json", msgspec.json.encode(kept), durable=False)
+    return Downloaded(folder / kept.sha256, kept.size, kept.mtime)
+
+
+def _digest(checksum: str) -> Digest | None:
+    if not checksum:
+        return None
+    try:
+        return Digest.parse(checksum)
+    except Error as error:
+        raise ChecksumInvalidError(f"--checksum={checksum}: {error.message}", hint="Write sha256:HEX.") from error
+
+
+def _load(path: Path) -> _Kept | None:
+    try:
+        kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    file = path.with_name(kept.sha256)
+    return kept if file.is_file() and file.stat().st_size == kept.size else None
+
+
+def _fulfils(path: Path, wanted: Digest) -> bool:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, wanted.algorithm).hexdigest() == wanted.hex
+
+
+def _fetch(url: str, folder: Path, kept: _Kept | None, headers: Mapping[str, str], progress: Progress) -> _Kept:
+    import urllib3
+
+    asked = {"User-Agent": "dockyard", "Accept-Encoding": "identity", **headers}
+    if kept is not None and kept.etag:
+        asked["If-None-Match"] = kept.etag
+    if kept is not None and kept.modified:
+        asked["If-Modified-Since"] = kept.modified
+    shown = redact.url(url)
+    task = progress.start(f"fetch {shown}")
+    partial = folder / f".{secrets.token_hex(8)}.part"
+    pool = _pool(url)
+    try:
+        response = pool.request("GET", url, headers=asked, preload_content=False, redirect=10)
+        try:
+            if response.status == 304 and kept is not None:
+                task.done("unchanged")
+                return kept
+            if response.status != 200:
+                kind = DownloadError if response.status >= 500 or response.status == 429 else UrlRefusedError
+                raise kind(f"{shown} answers {response.status} {response.reason}", context={"url": shown})
+            digest, size = hashlib.sha256(), 0
+            with open(partial, "wb") as stream:
+                for data in response.stream(_PIECE, decode_content=False):
+                    digest.update(data)
+                    stream.write(data)
+                    size += len(data)
+                    task.advance(len(data))
+            modified = response.headers.get("Last-Modified", "")
+            os.replace(partial, folder / digest.hexdigest())
+            task.done(f"{size} bytes")
+            return _Kept(digest.hexdigest(), size, _seconds(modified), response.headers.get("ETag", ""), modified)
+        finally:
+            response.close()
+    except urllib3.exceptions.HTTPError as error:
+        raise DownloadError(f"cannot fetch {shown}: {error}", context={"url": shown}) from error
+    finally:
+        partial.unlink(missing_ok=True)
+        pool.clear()
+
+
+class UrlRefusedError(UsageError):
+    """A URL that ADD names is not there, or its server does not give it out."""
+
+    reference = "url-refused"
+    hint = "Check the URL; for one that needs a login, give the secret HTTP_AUTH_TOKEN_<host>."
+
+
+def _pool(url: str) -> Any:
+    import urllib.request
+
+    import urllib3
+
+    proxies = urllib.request.getproxies()
+    scheme, _, rest = url.partition("://")
+    host = rest.partition("/")[0]
+    options: dict[str, Any] = {
+        "retries": urllib3.Retry(connect=0, read=0, redirect=10, status=0),
+        "timeout": urllib3.Timeout(10, 60),
+    }
+    if proxies.get(scheme) and not urllib.request.proxy_bypass(host):
+        return urllib3.ProxyManager(proxies[scheme], **options)
+    return urllib3.PoolManager(**options)
+
+
+def _seconds(modified: str) -> int:
+    try:
+        return max(0, int(parsedate_to_datetime(modified).timestamp())) if modified else 0
+    except ValueError:
+        return 0

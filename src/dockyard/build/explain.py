@@ -1,0 +1,81 @@
+"""Why a step was not taken from the cache: its inputs beside those of the run before it in the same place."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dockyard._internal import atomic
+
+_ORDER = ("base", "instruction", "secret", "argument", "file")
+_SHOWN = 60
+
+
+class Inputs:
+    """The inputs of one stage's steps in the run before and in this one.
+
+    Args:
+        folder: where they are kept.
+        place: what tells this stage from others: context, Dockerfile and stage.
+    """
+
+    def __init__(self, folder: Path, *place: str) -> None:
+        self._path = folder / hashlib.sha256("\0".join(place).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        self._before: dict[str, dict[str, Any]] | None = None
+        self._now: dict[str, dict[str, Any]] = {}
+
+    def differ(self, number: int, inputs: dict[str, Any]) -> str:
+        """Note the inputs of the step of that number, and tell the first that differs from the run before.
+
+        A value that is a mapping is compared name by name; others as a whole.
+        """
+        if self._before is None:
+            self._before = self._load()
+        self._now[str(number)] = inputs
+        before = self._before.get(str(number))
+        if before is None:
+            return "it has not run here before"
+        for name, value in inputs.items():
+            told = _difference(name, before.get(name), value)
+            if told:
+                return told
+        return "what it had made was removed, or the cache was not used"
+
+    def save(self) -> None:
+        """Keep the inputs that were noted for the next run."""
+        if self._now:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.write(self._path, msgspec.json.encode({**(self._before or {}), **self._now}), durable=False)
+
+    def _load(self) -> dict[str, dict[str, Any]]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, dict[str, Any]])
+        except (OSError, msgspec.MsgspecError):
+            return {}
+
+
+def _difference(name: str, before: Any, now: Any) -> str:
+    if before == now:
+        return ""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for each in sorted(before.keys() | now.keys()):
+            if each not in now:
+                return f"{name} {each} is gone"
+            if each not in before:
+                return f"{name} {each} is new"
+            if before[each] != now[each]:
+                told = (
+                    f": {_short(before[each])} became {_short(now[each])}" if name in ("argument", "variable") else ""
+                )
+                return f"{name} {each} changed{told}"
+    if name == "base":
+        return "a step before it, or the base, changed"
+    if isinstance(now, str) and isinstance(before, str):
+        return f"the {name} changed: {_short(before)} became {_short(now)}"
+    return f"the {name} changed"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -1,0 +1,285 @@
+"""`RUN --mount`: what is there only while the command runs."""
+
+import contextlib
+import hashlib
+import os
+import posixpath
+import secrets as random
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dockyard._internal.lock import locked, try_locked
+from dockyard.build.agent import forwarded
+from dockyard.build.cache import key
+from dockyard.build.context import Context
+from dockyard.build.copy import Copier, Order, Out, write
+from dockyard.build.destination import Destination
+from dockyard.build.fault import SourceMissingError, place
+from dockyard.build.stage import Stage
+from dockyard.build.state import State
+from dockyard.dockerfile import instructions as ins
+from dockyard.dockerfile.mounts import Mount, parse_mount
+from dockyard.errors import UsageError
+from dockyard.layers.layer import Layer
+from dockyard.layers.write import LayerWriter
+from dockyard.runtime import bundle
+from dockyard.runtime.rootfs import Overlay, lower_dirs
+
+if TYPE_CHECKING:
+    from dockyard.build.tools import Tools
+
+# In memory only, so that no disk ever holds a secret.
+_MEMORY = Path("/dev/shm")  # noqa: S108
+
+
+class SecretMissingError(UsageError):
+    """A RUN needs a secret or an SSH agent that was not given to the build."""
+
+    reference = "secret-missing"
+    hint = "Give it with --secret id=NAME,src=FILE, or --ssh default."
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One mount, resolved: `key` is what the step's result depends on, `target` is absolute.
+
+    For a bind, `layer` has what comes from a folder of this machine, and `state` is the stage or image it comes from.
+    """
+
+    mount: Mount
+    target: str
+    key: str
+    layer: Layer | None = None
+    state: State | None = None
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        """For telling which mount differs."""
+        return f"{self.mount.type} {self.mount.id or self.target}"
+
+
+@dataclass
+class Prepared:
+    """What a container needs for its mounts.
+
+    Attributes:
+        mounts: into the container.
+        overlays: made before them, each with the folder that it is mounted on.
+        environment: variables with secrets, and where agents are.
+        targets: folders and files that the runtime makes to mount on.
+    """
+
+    mounts: list[bundle.Mount]
+    overlays: list[tuple[Overlay, Path]]
+    environment: dict[str, str]
+    targets: list[str]
+
+
+def wanted(stage: Stage, instruction: ins.Run) -> Iterator[Wanted]:
+    """The mounts of a RUN in their order.
+
+    Raises:
+        SourceMissingError: a bind's source is not there.
+        SecretMissingError: a required secret or agent was not given.
+        DockerfileInvalidError: a value is wrong once its variables are replaced.
+    """
+    for text in instruction.mount_texts:
+        mount = parse_mount(text, stage.expand, line=instruction.node.start_line)
+        target = posixpath.normpath(posixpath.join("/", stage.state.workdir, mount.target)) if mount.target else ""
+        if target == "/":
+            raise SourceMissingError("a mount cannot replace /", context=place(instruction.node), hint="Name a folder.")
+        match mount.type:
+            case "bind":
+                yield _bind(stage, instruction, mount, target)
+            case "cache":
+                yield _cache(stage, instruction, mount, target)
+            case "tmpfs":
+                yield Wanted(mount, target, key("tmpfs", target, mount.size))
+            case "secret":
+                name = mount.source or mount.id or posixpath.basename(mount.target)
+                if mount.required and name not in stage.tools.secrets:
+                    raise SecretMissingError(f"the secret {name!r} was not given", context=place(instruction.node))
+                if not target and not mount.env:
+                    target = f"/run/secrets/{posixpath.basename(name)}"
+                facts = [name, target, mount.env, mount.mode, mount.uid, mount.gid]
+                yield Wanted(mount, target, key("secret", facts), source=name)
+            case _:
+                name = mount.id or "default"
+                if mount.required and name not in stage.tools.agents:
+                    raise SecretMissingError(f"the SSH agent {name!r} was not given", context=place(instruction.node))
+                yield Wanted(mount, target, key("ssh", name, target), source=name)
+
+
+def _bind(stage: Stage, instruction: ins.Run, mount: Mount, target: str) -> Wanted:
+    found = stage.sources.source(mount.from_, instruction.node) if mount.from_ else stage.tools.context
+    source = posixpath.normpath("/" + mount.source)
+    if isinstance(found, Context):
+        layer, name = _held(stage.tools, found, source, instruction)
+        return Wanted(mount, target, key("bind", str(layer.diff_id), target, mount.readonly), layer, None, name)
+    node = found.tree.get(source)
+    if node is None:
+        raise SourceMissingError(f"{mount.source!r} is not in {mount.from_}", context=place(instruction.node))
+    return Wanted(mount, target, key("bind", found.key, node.path, target, mount.readonly), None, found, node.path)
+
+
+def _cache(stage: Stage, instruction: ins.Run, mount: Mount, target: str) -> Wanted:
+    name = mount.id or posixpath.normpath(mount.target)
+    space = stage.tools.build_args.get("BUILDKIT_CACHE_MOUNT_NS", "")
+    facts = key("cache", target, name, space, mount.readonly)
+    if not mount.from_ and not mount.source:
+        return Wanted(mount, target, facts, source=f"{space}/{name}")
+    bound = _bind(stage, instruction, mount, target)
+    return Wanted(mount, target, key(facts, bound.key), bound.layer, bound.state, f"{space}/{name}\0{bound.source}")
+
+
+def _held(tools: "Tools", context: Context, source: str, instruction: ins.Run) -> tuple[Layer, str]:
+    """A layer with what `source` in a context names, and the name that a single file has in it.
+
+    It is made like a COPY, so it is kept by its content, belongs to root, and has what the ignore file lets through.
+    """
+    items = context.find(source, instruction.node)
+    stamp, settled = context.stamp(items)
+    step = key("mounted", stamp, tools.epoch)
+    name = items[0].name if items[0].kind != "dir" else ""
+    known = tools.cache.get(step)
+    if known is not None and known.layer is not None:
+        return known.layer, name
+    copier = Copier(Order(instruction.node, "/", (0, 0)), Destination(None))
+    with LayerWriter(tools.store, epoch=tools.epoch) as writer:
+        out = Out(writer)
+        write(copier.plan(items[0], context), context, out)
+        layer = writer.commit()
+    if settled:
+        from dockyard.build.cache import Made
+
+        tools.cache.put(step, Made("", layer))
+    return layer, name
+
+
+@contextlib.contextmanager
+def prepared(stage: Stage, mounts: tuple[Wanted, ...], work: Path) -> Iterator[Prepared]:
+    """Make everything ready; what is in memory only, and the locks of caches, are gone when the block ends."""
+    tools = stage.tools
+    ready = Prepared([], [], {}, [])
+    with contextlib.ExitStack() as stack:
+        memory: Path | None = None
+        for number, each in enumerate(mounts):
+            mount, folder = each.mount, work / "mounts" / str(number)
+            if mount.type == "bind":
+                ready.mounts.append(_bound(tools, each, folder, ready))
+            elif mount.type == "cache":
+                place_ = stack.enter_context(_cached(tools, each, folder))
+                ready.mounts.append(bundle.Mount(str(place_), each.target, mount.readonly))
+            elif mount.type == "tmpfs":
+                options = ("nosuid", "nodev", *([f"size={mount.size}"] if mount.size else []))
+                ready.mounts.append(bundle.Mount("tmpfs", each.target, False, "tmpfs", options))
+            else:
+                memory = memory or stack.enter_context(_in_memory())
+                _confided(tools, each, memory / str(number), number, ready, stack)
+        ready.targets += [each.target for each in ready.mounts]
+        yield ready
+
+
+def _bound(tools: "Tools", each: Wanted, folder: Path, ready: Prepared) -> bundle.Mount:
+    layers = [each.layer] if each.layer is not None else list(each.state.layers if each.state is not None else ())
+    lowers = lower_dirs(layers, tools.data, tools.progress)
+    if not lowers:
+        (folder / "empty").mkdir(parents=True)
+        lowers = [folder / "empty"]
+    if each.mount.readonly and len(lowers) == 1:
+        return bundle.Mount(str(lowers[0] / each.source), each.target, True)
+    merged = folder / "merged"
+    for path in (merged, folder / "upper", folder / "work"):
+        path.mkdir(parents=True)
+    # What is written goes to folders that are thrown away.
+    ready.overlays.append((Overlay(lowers, folder / "upper", folder / "work"), merged))
+    return bundle.Mount(str(merged / each.source), each.target, each.mount.readonly)
+
+
+@contextlib.contextmanager
+def _cached(tools: "Tools", each: Wanted, work: Path) -> Iterator[Path]:
+    """A cache's folder, under the lock that its sharing asks for."""
+    name = hashlib.sha256(each.source.partition("\0")[0].encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    folder = tools.data / "cache" / "mounts" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "id").write_text(each.source.partition("\0")[0].lstrip("/") or "/")
+    with contextlib.ExitStack() as stack:
+        number = 0
+        if each.mount.sharing == "private":
+            while not stack.enter_context(try_locked(folder / f"{number}.lock")):
+                number += 1
+        elif each.mount.sharing == "locked":
+            stack.enter_context(locked(folder / f"{number}.lock"))
+        place_ = folder / str(number)
+        if not place_.is_dir():
+            _begun(tools, each, place_, work)
+        os.utime(folder)
+        yield place_
+
+
+def _begun(tools: "Tools", each: Wanted, place_: Path, work: Path) -> None:
+    """A new cache, with what `from` and `source` name as its first content."""
+    mount = each.mount
+    beside = place_.with_name(f".{place_.name}.{random.token_hex(4)}.tmp")
+    layers = [each.layer] if each.layer is not None else list(each.state.layers if each.state is not None else ())
+    if layers:
+        source = each.source.partition("\0")[2]
+        # Later layers are laid over earlier ones; a cache begins with the files, not with what layers removed.
+        for lower in lower_dirs(layers, tools.data, tools.progress):
+            if (lower / source).is_dir():
+                shutil.copytree(lower / source, beside, symlinks=True, dirs_exist_ok=True, copy_function=shutil.copy2)
+    beside.mkdir(exist_ok=True, parents=True)
+    os.chown(beside, mount.uid or 0, mount.gid or 0)
+    beside.chmod(0o755 if mount.mode is None else mount.mode)
+    with contextlib.suppress(OSError):
+        beside.rename(place_)
+    shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _in_memory() -> Iterator[Path]:
+    """A folder that only root can enter, in memory. What a killed build left there is removed."""
+    for old in _MEMORY.glob("dockyard-*-*"):
+        if not Path("/proc", old.name.split("-")[1]).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    folder = _MEMORY / f"dockyard-{os.getpid()}-{random.token_hex(8)}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _confided(
+    tools: "Tools", each: Wanted, path: Path, number: int, ready: Prepared, stack: contextlib.ExitStack
+) -> None:
+    """A secret's file or variable, or an agent's socket. One that was not given is left out: it was not required."""
+    mount = each.mount
+    if mount.type == "ssh":
+        agent = tools.agents.get(each.source)
+        if agent is None:
+            return
+        target = each.target or f"/run/buildkit/ssh_agent.{number}"
+        stack.enter_context(forwarded(agent.socket, path))
+        _owned(path, mount, 0o600)
+        ready.mounts.append(bundle.Mount(str(path), target, False))
+        ready.environment.setdefault("SSH_AUTH_SOCK", target)
+        return
+    secret = tools.secrets.get(each.source)
+    if secret is None:
+        return
+    if mount.env:
+        ready.environment[mount.env] = secret.value.decode("utf-8", "surrogateescape")
+    if each.target:
+        path.write_bytes(secret.value)
+        _owned(path, mount, 0o400)
+        ready.mounts.append(bundle.Mount(str(path), each.target, True))
+
+
+def _owned(path: Path, mount: Mount, mode: int) -> None:
+    os.chown(path, mount.uid or 0, mount.gid or 0)
+    path.chmod(mode if mount.mode is None else mount.mode)

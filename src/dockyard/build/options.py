@@ -1,0 +1,46 @@
+"""What a build is told beside its context."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dockyard.build.secret import Agent, Secret
+from dockyard.oci.platform import Platform
+from dockyard.oci.reference import Reference
+
+
+@dataclass(frozen=True)
+class Options:
+    """The choices of one build; every one has the default of `docker build`.
+
+    Attributes:
+        build_args: values for ARG.
+        target: the stage to build, by name or number; the last by default.
+        tags: names for the image.
+        labels: further labels of the image.
+        annotations: of the manifest.
+        platforms: what to build for; this machine's by default. Several give an index.
+        epoch: SOURCE_DATE_EPOCH in seconds; no time in the image is later.
+        uncached: stages that are carried out whatever the cache knows, by name or number; `*` is all.
+        contexts: further sources of FROM and --from by name: a folder, `oci-layout://…`, `docker-image://…`, Git.
+        secrets, agents: what RUN --mount may ask for, by id.
+        hosts: further lines of /etc/hosts for RUN, address by name.
+        network: of RUN steps that name none.
+        insecure: whether RUN --security=insecure may run.
+        parallel: how many RUN steps at once.
+    """
+
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
+    tags: Sequence[Reference] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    platforms: Sequence[Platform] = ()
+    epoch: int | None = None
+    uncached: frozenset[str] = frozenset()
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    agents: Mapping[str, Agent] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    network: str = "default"
+    insecure: bool = False
+    parallel: int = 2

@@ -1,0 +1,312 @@
+"""The graph of stages: each finished once and only if something needs it, side by side where they may be."""
+
+import difflib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from dockyard.build import steps
+from dockyard.build.bases import Bases
+from dockyard.build.context import Context
+from dockyard.build.contexts import key_of, opened
+from dockyard.build.copy import Copier, Order, Out, write
+from dockyard.build.destination import Destination
+from dockyard.build.explain import Inputs
+from dockyard.build.fault import PlatformRefusedError, place
+from dockyard.build.options import Options
+from dockyard.build.stage import Stage
+from dockyard.build.state import State
+from dockyard.build.tools import StepReport, Tools
+from dockyard.dockerfile import instructions as ins
+from dockyard.dockerfile import shell
+from dockyard.dockerfile import stages as language
+from dockyard.dockerfile.node import Node
+from dockyard.errors import UsageError
+from dockyard.images.image import Image, open_image
+from dockyard.layers.write import LayerWriter
+from dockyard.oci.digest import Digest
+from dockyard.oci.platform import Platform
+from dockyard.oci.reference import Reference
+
+
+class BuildArgumentError(UsageError):
+    """A build argument is not of the form NAME=value."""
+
+    reference = "build-argument-invalid"
+
+
+@dataclass(frozen=True)
+class Base:
+    """An image that a build took something from: as written, and what that was."""
+
+    written: str
+    reference: str
+    digest: Digest
+    pinned: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """As results and records print it."""
+        return {"image": self.reference, "digest": str(self.digest), "pinned": self.pinned}
+
+
+@dataclass
+class Plan:
+    """One build for one platform.
+
+    Attributes:
+        location: what tells this build's Dockerfile from others on this machine.
+    """
+
+    stages: Sequence[language.Stage]
+    bases: Bases
+    given: Mapping[str, str]
+    platform: Platform
+    options: Options
+    location: str
+    consumed: set[str] = field(default_factory=set)
+    bases_used: list[Base] = field(default_factory=list)
+    _reports: dict[int, list[StepReport]] = field(default_factory=dict)
+    _tools: Tools | None = None
+    _result: State | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _done: dict[int, "Future[State]"] = field(default_factory=dict)
+    _images: dict[str, State] = field(default_factory=dict)
+    _contexts: dict[str, Context | Image] = field(default_factory=dict)
+    _wanted: str = ""
+
+    @property
+    def tools(self) -> Tools:
+        """What the steps work with; set once the global arguments are known."""
+        assert self._tools is not None
+        return self._tools
+
+    @tools.setter
+    def tools(self, tools: Tools) -> None:
+        self._tools = tools
+
+    @property
+    def result(self) -> State:
+        """The target stage, once it is built."""
+        assert self._result is not None
+        return self._result
+
+    @property
+    def reports(self) -> list[StepReport]:
+        """The steps in the order of the Dockerfile."""
+        return [report for number in sorted(self._reports) for report in self._reports[number]]
+
+    def globals(self, args: Sequence[ins.Arg], escape: str) -> dict[str, str]:
+        """The values of the global arguments, the platforms' among them."""
+        host = Platform.host()
+        values = {
+            f"{side}{name}": value
+            for side, platform in (("TARGET", self.platform), ("BUILD", host))
+            for name, value in (
+                ("PLATFORM", str(platform)),
+                ("OS", platform.os),
+                ("OSVERSION", ""),
+                ("ARCH", platform.architecture),
+                ("VARIANT", platform.variant),
+            )
+        }
+        values["TARGETSTAGE"] = self.options.target or self.stages[-1].name or "default"
+        values = {name: self.given.get(name, value) for name, value in values.items()}
+        self.consumed |= values.keys()
+        for arg in args:
+            for name, default in arg.pairs:
+                self.consumed.add(name)
+                if name in self.given:
+                    values[name] = self.given[name]
+                elif default is not None:
+                    values[name] = shell.expand(default, values, escape)
+        return values
+
+    def build(self, stage: language.Stage) -> None:
+        """Finish `stage` and whatever it needs."""
+        self._result = self.finished(stage)
+
+    def finished(self, stage: language.Stage) -> State:
+        """The state of `stage` with all its instructions carried out; waits where another thread is at it."""
+        with self._lock:
+            future = self._done.get(stage.number)
+            mine = future is None
+            if future is None:
+                future = self._done[stage.number] = Future()
+        if mine:
+            try:
+                future.set_result(self._carried_out(stage))
+            except BaseException as error:
+                future.set_exception(error)
+                raise
+        return future.result()
+
+    def _carried_out(self, stage: language.Stage) -> State:
+        others = self._ahead(stage)
+        try:
+            state = self._base(stage)
+            inputs = Inputs(self.tools.data / "cache" / "inputs", self.location, str(self.platform), stage.title)
+            runner = Stage(state, self.tools, _Before(self, stage.number), stage.title, inputs)
+            try:
+                steps.run(runner, stage.instructions)
+            finally:
+                inputs.save()
+        except BaseException:
+            self.tools.cancelled.set()
+            raise
+        finally:
+            for thread in others:
+                thread.join()
+        with self._lock:
+            self.consumed |= runner.consumed
+            self._reports[stage.number] = runner.reports
+        return state
+
+    def _ahead(self, stage: language.Stage) -> list[threading.Thread]:
+        """Begin the stages that this one will ask for, each in a thread; errors come up where they are asked for."""
+        needed = [each for each in self._needed(stage) if each.number not in self._done]
+        threads = [threading.Thread(target=self._quietly, args=(each,)) for each in needed]
+        base = self._earlier(self._base_name(stage), stage.number)
+        if len(threads) == 1 and base is not None and needed[0].number == base.number:
+            return []  # nothing to do beside it
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _quietly(self, stage: language.Stage) -> None:
+        try:
+            self.finished(stage)
+        except BaseException:  # noqa: BLE001 (kept in the stage's future, for whoever asks for it)
+            return
+
+    def _needed(self, stage: language.Stage) -> list[language.Stage]:
+        names = [self._base_name(stage), *_sources(stage.instructions)]
+        found = [self._earlier(name, stage.number) for name in names]
+        return list({each.number: each for each in found if each is not None}.values())
+
+    def _earlier(self, name: str, before: int) -> language.Stage | None:
+        if self._named(name) is not None:
+            return None
+        return language.find_stage(self.stages, name, before=before)
+
+    def _base_name(self, stage: language.Stage) -> str:
+        return shell.expand(stage.base, self.tools.global_args, self.tools.escape)
+
+    def _base(self, stage: language.Stage) -> State:
+        tools, node = self.tools, stage.head.node
+        platform = self.platform
+        if stage.platform:
+            text = shell.expand(stage.platform, tools.global_args, tools.escape)
+            if not text:
+                raise PlatformRefusedError(f"--platform={stage.platform} is empty", context=place(node))
+            platform = Platform.parse(text)
+        name = self._base_name(stage)
+        if not name:
+            raise BuildArgumentError(
+                "FROM has no image", context={"line": node.start_line}, hint="Give the ARG a default or a --build-arg."
+            )
+        named = (self._named(stage.name) if stage.name else None) or self._named(name)
+        if named is not None:
+            return self._on_context(named, node, platform)
+        if name == "scratch":
+            return State.scratch(platform.to_json(), tools.data / "index")
+        earlier = language.find_stage(self.stages, name, before=stage.number)
+        if earlier is not None and earlier.name:
+            return self.finished(earlier).branch()
+        state = self._opened(name, platform)
+        branch = state.branch()
+        branch.triggers = state.triggers
+        return branch
+
+    def _on_context(self, name: str, node: Node, platform: Platform) -> State:
+        found = self._context(name)
+        if isinstance(found, Image):
+            self._note(name, self.options.contexts[name], found)
+            state = State.on(found, self.tools.data / "index")
+            branch = state.branch()
+            branch.triggers = state.triggers
+            return branch
+        # FROM a folder: its files are the root file system.
+        state = State.scratch(platform.to_json(), self.tools.data / "index")
+        with LayerWriter(self.tools.store, epoch=self.tools.epoch) as writer:
+            copier = Copier(Order(node, "/"), Destination(None))
+            write(copier.plan(found.find("/", node)[0], found), found, Out(writer))
+            state.layers.append(writer.commit())
+        state.key = f"folder {state.layers[0].diff_id}"
+        state.history.append({"created_by": f"FROM {name}", "comment": "dockyard"})
+        return state
+
+    def _opened(self, name: str, platform: Platform) -> State:
+        key = f"{platform} {name}"
+        with self._lock:
+            if key not in self._images:
+                reference = Reference.parse(name)
+                descriptor = self.bases.resolve(reference)
+                image = open_image(self.tools.store, descriptor, platform)
+                self._note(name, str(reference), image, pinned=reference.digest is not None, digest=descriptor.digest)
+                self._images[key] = State.on(image, self.tools.data / "index")
+            return self._images[key]
+
+    def _note(
+        self, name: str, written: str, image: Image, *, pinned: bool = False, digest: Digest | None = None
+    ) -> None:
+        base = Base(name, written, digest or image.descriptor.digest, pinned)
+        if base not in self.bases_used:
+            self.bases_used.append(base)
+
+    def _named(self, name: str) -> str | None:
+        """The named context that `name` means, if there is one."""
+        if not self.options.contexts or name.lower() in ("scratch", "context"):
+            return None
+        wanted = key_of(name)
+        return next((each for each in self.options.contexts if each == name or key_of(each) == wanted), None)
+
+    def _context(self, name: str) -> Context | Image:
+        with self._lock:
+            if name not in self._contexts:
+                self._contexts[name] = opened(
+                    name,
+                    self.options.contexts[name],
+                    data=self.tools.data,
+                    bases=self.bases,
+                    platform=self.platform,
+                    progress=self.tools.progress,
+                )
+            return self._contexts[name]
+
+    def named(self, name: str, before: int, node: Node) -> State | Context:
+        """What `--from` names: a named context, an earlier stage, or an image."""
+        context = self._named(name)
+        if context is not None:
+            found = self._context(context)
+            return State.on(found, self.tools.data / "index") if isinstance(found, Image) else found
+        if name == "scratch":
+            return State.scratch(self.platform.to_json(), self.tools.data / "index")
+        stage = language.find_stage(self.stages, name, before=before)
+        if stage is not None:
+            return self.finished(stage)
+        known = [each.name for each in self.stages[:before] if each.name]
+        if "/" not in name and ":" not in name and difflib.get_close_matches(name, known, 1, 0.8):
+            return self.finished(language.target_stage(self.stages[:before], name))  # raises with the nearest name
+        return self._opened(name, self.platform)
+
+
+def _sources(instructions: Sequence[ins.Instruction]) -> Iterator[str]:
+    for instruction in instructions:
+        if isinstance(instruction, ins.Copy) and instruction.from_:
+            yield instruction.from_
+        elif isinstance(instruction, ins.Run):
+            yield from (mount.from_ for mount in instruction.mounts if mount.from_)
+
+
+@dataclass(frozen=True)
+class _Before:
+    """The stages before one, as it sees them."""
+
+    plan: Plan
+    number: int
+
+    def source(self, name: str, node: Node) -> State | Context:
+        """The finished stage, image or named context of that name."""
+        return self.plan.named(name, self.number, node)

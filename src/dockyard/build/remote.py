@@ -1,0 +1,56 @@
+"""ADD of URLs and Git repositories."""
+
+import posixpath
+from urllib.parse import unquote, urlsplit
+
+from dockyard.build import git
+from dockyard.build.context import Context
+from dockyard.build.download import download
+from dockyard.build.fault import place
+from dockyard.build.source import Files, Item, Source
+from dockyard.build.stage import Stage
+from dockyard.dockerfile import instructions as ins
+from dockyard.dockerfile.ignore import IgnoreRules
+from dockyard.errors import UsageError
+
+
+class ChecksumUseError(UsageError):
+    """ADD --checksum was given for something that is neither a URL nor a Git repository, or for several sources."""
+
+    reference = "checksum-use"
+    hint = "Give --checksum=sha256:… with one URL, or a commit with one Git repository."
+
+
+def fetch(stage: Stage, instruction: ins.Add, source: str) -> Source | None:
+    """What `source` of an ADD gives where it is a URL or a Git repository; None where it is a path of the context.
+
+    Raises:
+        ChecksumUseError, ChecksumMismatchError, DownloadError, git.GitError: see there.
+    """
+    tools = stage.tools
+    checksum = stage.expand(instruction.checksum) if instruction.checksum else ""
+    context = place(instruction.node)
+    if checksum and len(instruction.sources) != 1:
+        raise ChecksumUseError("--checksum is for one source", context=context)
+    repository = git.parse(source)
+    if repository is not None:
+        if instruction.keep_git_dir is not None:
+            repository = repository.keeping(instruction.keep_git_dir)
+        if checksum:
+            repository = repository.at(checksum)
+        folder = git.checkout(repository, tools.data / "cache" / "git", tools.progress)
+        return Context(folder, IgnoreRules())
+    if not source.startswith(("http://", "https://")):
+        if checksum:
+            raise ChecksumUseError(f"--checksum is not for {source}, which is in the context", context=context)
+        return None
+    name = posixpath.basename(unquote(urlsplit(source).path)) or "__unnamed__"
+    headers = {}
+    host = urlsplit(source).hostname or ""
+    for secret, form in ((f"HTTP_AUTH_HEADER_{host}", "{}"), (f"HTTP_AUTH_TOKEN_{host}", "Bearer {}")):
+        if secret in tools.secrets:
+            headers["Authorization"] = form.format(tools.secrets[secret].value.decode("utf-8", "replace").strip())
+            break
+    found = download(source, tools.data / "cache" / "http", checksum, headers, tools.progress)
+    item = Item(name, name, "file", 0o600, size=found.size, mtime=found.mtime, handle=str(found.path))
+    return Files(item)

@@ -1,0 +1,107 @@
+"""The step RUN: found in the cache, or carried out by `execute`."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dockyard._internal.lock import locked
+from dockyard.build import configure
+from dockyard.build.cache import Made, key
+from dockyard.build.fault import NotSupportedYetError, PlatformRefusedError, place
+from dockyard.build.stage import Stage
+from dockyard.dockerfile import instructions as ins
+from dockyard.dockerfile.parser import parse_heredoc
+from dockyard.errors import UsageError
+from dockyard.oci.platform import Platform
+
+if TYPE_CHECKING:
+    from dockyard.build.mounting import Wanted
+
+
+class InsecureRefusedError(UsageError):
+    """A RUN asks for --security=insecure, which gives it every power over this machine, and the build was not told to
+    allow that.
+    """
+
+    reference = "insecure-refused"
+    hint = "If you trust the Dockerfile, build with --allow security.insecure."
+
+
+def run(stage: Stage, instruction: ins.Run) -> None:
+    """Carry a RUN out."""
+    node, state, tools = instruction.node, stage.state, stage.tools
+    if instruction.devices:
+        raise NotSupportedYetError("RUN --device", node)
+    if instruction.security == "insecure" and not tools.insecure:
+        raise InsecureRefusedError("RUN --security=insecure is not allowed", context=place(node))
+    _runnable(state.platform.get("architecture", ""), instruction)
+    args, files = _command(stage, instruction)
+    environment = dict(state.scope)
+    mounts: tuple[Wanted, ...] = ()
+    if instruction.mount_texts:
+        from dockyard.build import mounting  # loaded only when something is mounted
+
+        mounts = tuple(mounting.wanted(stage, instruction))
+    network = instruction.network if instruction.network != "default" else tools.network
+    shown = _shown(stage, args)
+    ways = [network, instruction.security, sorted(tools.hosts.items()), [mount.key for mount in mounts]]
+    step = key(state.key, "run", args, environment, ways, tools.epoch, _hashes(files))
+    # Another process may be running the very same step: wait for it, then take what it made.
+    with locked(tools.cache.lock(step)):
+        made = stage.known(step)
+        if made is None:
+            stage.missed(
+                base=state.key,
+                instruction=" ".join(args),
+                argument=environment,
+                file={mount.name: mount.key for mount in mounts},
+            )
+            from dockyard.build import execute  # loaded only when something runs: a cached build is faster without
+
+            stage.consumed.update(tools.proxies)
+            with tools.running:
+                layer = execute.execute(stage, instruction, args, environment, network, files, mounts)
+            made = Made(stage.now(), layer)
+            tools.cache.put(step, made)
+    state.key = step
+    state.add(made, shown)
+
+
+def _runnable(architecture: str, instruction: ins.Run) -> None:
+    """Refuse what this machine's processor cannot run, unless the kernel has an interpreter for it."""
+    if not architecture or architecture == Platform.host().architecture:
+        return
+    name = {"arm64": "aarch64", "amd64": "x86_64", "386": "i386"}.get(architecture, architecture)
+    if not Path(f"/proc/sys/fs/binfmt_misc/qemu-{name}").exists():
+        raise PlatformRefusedError(
+            f"this machine cannot run programs for {architecture}", context=place(instruction.node)
+        )
+
+
+def _shown(stage: Stage, args: list[str]) -> str:
+    words = list(args)
+    if stage.state.args:
+        pairs = [f"{name}={stage.state.scope.get(name, '')}" for name in stage.state.args]
+        words = [f"|{len(pairs)}", *pairs, *words]
+    return f"RUN {' '.join(words)} # buildkit"
+
+
+def _command(stage: Stage, instruction: ins.Run) -> tuple[list[str], dict[str, bytes]]:
+    """The command line of a RUN, and the script file that a heredoc beginning with `#!` becomes."""
+    docs = instruction.heredocs
+    if not docs or not instruction.shell:
+        return configure.command(stage.state, instruction), {}
+    line = instruction.args[0]
+    if parse_heredoc(line.strip()) is not None:
+        body = docs[0].body
+        if body.startswith("#!"):
+            script = f"/dev/pipes/{docs[0].name}"
+            return [*stage.state.shell, script], {script: body.encode("utf-8", "surrogateescape")}
+        return [*stage.state.shell, body], {}
+    whole = line + "".join(f"\n{doc.content}{doc.name}" for doc in docs)
+    return [*stage.state.shell, whole], {}
+
+
+def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}

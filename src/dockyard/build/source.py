@@ -1,0 +1,98 @@
+"""What COPY and ADD take from: items with their metadata, found by pattern, whatever holds them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, BinaryIO, Protocol
+
+from dockyard.dockerfile.node import Node
+from dockyard.layers.tar import Kind
+
+WILD = re.compile(r"[*?\[\\]")
+_PLAIN: Mapping[str, bytes] = {}
+
+
+class Item:
+    """A file, folder or link of a source.
+
+    Attributes:
+        name: the last part of its path, as it was asked for.
+        path: where the source has it, links on the way followed.
+        kind, mode, uid, gid, size, mtime, target, major, minor, xattrs: as in `layers.tar.Entry`.
+        link: what the names of one file have in common; None for a file with one name.
+        handle: what the source reads it by.
+    """
+
+    __slots__ = (
+        "gid",
+        "handle",
+        "kind",
+        "link",
+        "major",
+        "minor",
+        "mode",
+        "mtime",
+        "name",
+        "path",
+        "size",
+        "target",
+        "uid",
+        "xattrs",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        kind: Kind,
+        mode: int,
+        uid: int = 0,
+        gid: int = 0,
+        size: int = 0,
+        mtime: int = 0,
+        target: str = "",
+        major: int = 0,
+        minor: int = 0,
+        xattrs: Mapping[str, bytes] = _PLAIN,
+        link: Any = None,
+        handle: Any = None,
+    ) -> None:
+        self.name, self.path, self.kind, self.mode = name, path, kind, mode
+        self.uid, self.gid, self.size, self.mtime = uid, gid, size, mtime
+        self.target, self.major, self.minor, self.xattrs = target, major, minor, xattrs
+        self.link, self.handle = link, handle
+
+
+class Source(Protocol):
+    """A tree of items."""
+
+    def find(self, pattern: str, node: Node) -> list[Item]:
+        """What `pattern` (Go's `filepath.Match`) names, sorted; nothing where a pattern with wildcards matches nothing.
+
+        Raises:
+            SourceMissingError: a path without wildcards is not there.
+        """
+
+    def children(self, item: Item) -> Iterable[Item]:
+        """What is directly in a folder, sorted by name."""
+
+    def content(self, item: Item) -> bytes | BinaryIO:
+        """A file's content, exactly `size` bytes."""
+
+
+class Files:
+    """A source of single files: heredocs (`handle` has the bytes) and downloads (`handle` is a path)."""
+
+    def __init__(self, *items: Item) -> None:
+        self._items = items
+
+    def find(self, pattern: str, node: Node) -> list[Item]:
+        """All of them: who asks has just made them."""
+        return list(self._items)
+
+    def children(self, item: Item) -> Iterable[Item]:
+        """Nothing: there are only files."""
+        return ()
+
+    def content(self, item: Item) -> bytes | BinaryIO:
+        """The bytes, or the file that `handle` names."""
+        return item.handle if isinstance(item.handle, bytes) else open(item.handle, "rb")

@@ -1,0 +1,56 @@
+"""A stage under way, as its steps see it."""
+
+import time
+from dataclasses import dataclass, field
+
+from dockyard.build.cache import Made
+from dockyard.build.explain import Inputs
+from dockyard.build.state import State, rfc3339
+from dockyard.build.tools import Sources, StepReport, Tools
+from dockyard.dockerfile import shell
+
+
+@dataclass
+class Stage:
+    """One stage: its steps change `state`.
+
+    Attributes:
+        cached: whether the step under way was found in the cache so far.
+        inputs: what tells why it was not.
+    """
+
+    state: State
+    tools: Tools
+    sources: Sources
+    title: str
+    inputs: Inputs
+    reports: list[StepReport] = field(default_factory=list)
+    consumed: set[str] = field(default_factory=set)
+    cached: bool = True
+    why: str = ""
+
+    def expand(self, word: str) -> str:
+        """`word` with the stage's variables."""
+        return shell.expand(word, self.state.scope, self.tools.escape)
+
+    def words(self, word: str) -> list[str]:
+        """The words that `word` becomes."""
+        return shell.words(word, self.state.scope, self.tools.escape)
+
+    def now(self) -> str:
+        """The time that what is made gets."""
+        return rfc3339(time.time() if self.tools.epoch is None else self.tools.epoch)
+
+    def seconds(self) -> int:
+        """The same in seconds since 1970."""
+        return int(time.time()) if self.tools.epoch is None else self.tools.epoch
+
+    def known(self, step: str) -> Made | None:
+        """What the step of that key made, unless the cache is not to be used for this stage."""
+        uncached = self.tools.uncached
+        return None if "*" in uncached or self.title in uncached else self.tools.cache.get(step)
+
+    def missed(self, **inputs: object) -> None:
+        """Note that the step is not in the cache, and which of its inputs differs from the run before."""
+        self.cached = False
+        self.why = self.inputs.differ(len(self.reports), inputs)

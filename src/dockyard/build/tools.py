@@ -1,0 +1,84 @@
+"""What the steps of a build work with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Semaphore
+from typing import Any, Protocol
+
+from dockyard.build.cache import StepCache
+from dockyard.build.context import Context
+from dockyard.build.secret import Agent, Secret
+from dockyard.build.state import State
+from dockyard.content.layout import Layout
+from dockyard.progress import Progress
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The same for the whole build.
+
+    Attributes:
+        secrets, agents: what RUN may mount, by id.
+        hosts: further lines of /etc/hosts, address by name.
+        network: of RUN steps that name none: `default`, `host` or `none`.
+        insecure: whether `RUN --security=insecure` may run.
+        uncached: stages that are carried out whatever the cache knows; `*` is all.
+        running: how many RUN steps at once.
+        cancelled: set once the build has failed, so that what runs beside ends.
+    """
+
+    store: Layout
+    data: Path
+    cache: StepCache
+    context: Context
+    escape: str
+    epoch: int | None
+    build_args: Mapping[str, str]
+    global_args: Mapping[str, str]
+    progress: Progress
+    uncached: frozenset[str] = frozenset()
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    agents: Mapping[str, Agent] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    network: str = "default"
+    insecure: bool = False
+    running: Semaphore = field(default_factory=lambda: Semaphore(2))
+    cancelled: Event = field(default_factory=Event)
+
+    @property
+    def proxies(self) -> dict[str, str]:
+        """The proxies among the build arguments: RUN sees them, the image and the cache do not."""
+        return {name: value for name, value in self.build_args.items() if name.upper() in PROXIES}
+
+
+class Sources(Protocol):
+    """What `--from` may name."""
+
+    def source(self, name: str, node: Any) -> State | Context:
+        """The finished stage, image or named context of that name."""
+
+
+@dataclass
+class StepReport:
+    """One step as the result tells it."""
+
+    line: int
+    text: str
+    cached: bool
+    seconds: float
+    size: int = 0
+    why: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As `--json` prints it; `size` is the layer's blob in bytes, `why` the first input that differed."""
+        found = {
+            "line": self.line,
+            "step": self.text,
+            "cached": self.cached,
+            "seconds": self.seconds,
+            "size": self.size,
+        }
+        return {**found, "why": self.why} if self.why else found

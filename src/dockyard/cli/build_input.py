@@ -1,0 +1,111 @@
+"""What `dockyard build` is given: the context and the Dockerfile, wherever they come from."""
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockyard.errors import UsageError
+from dockyard.progress import SILENT, Progress
+
+_MOST_DOCKERFILE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Given:
+    """The context's folder, and the Dockerfile where it is not the one in it."""
+
+    path: Path
+    dockerfile: Path | None
+
+
+@contextlib.contextmanager
+def opened(folder: str, file: str, progress: Progress = SILENT) -> Iterator[Given]:
+    """The context and the Dockerfile; what came from standard input is gone when the block ends.
+
+    Raises:
+        UsageError: both are to come from standard input.
+        git.GitError, ArchiveInvalidError, …: from fetching or unpacking the context.
+    """
+    from dockyard.build import git
+    from dockyard.cli import context
+
+    if folder == "-" and file == "-":
+        raise UsageError("context and Dockerfile cannot both come from standard input", hint="Give one as a path.")
+    with tempfile.TemporaryDirectory(prefix="dockyard-context-") as place:
+        root = Path(place)
+        path = Path(folder)
+        repository = git.parse(folder)
+        if repository is not None:
+            path = git.checkout(repository, context.data_folder() / "cache" / "git", progress)
+        elif folder == "-":
+            path = root / "context"
+            path.mkdir()
+            _unpacked(path)
+        dockerfile: Path | None = None
+        if file == "-":
+            dockerfile = root / "Dockerfile"
+            dockerfile.write_bytes(sys.stdin.buffer.read(_MOST_DOCKERFILE + 1))
+        elif file:
+            # Beside a context that was fetched, the file is one of its own.
+            dockerfile = path / file if repository is not None or folder == "-" else Path(file)
+        yield Given(path, dockerfile)
+
+
+def _unpacked(folder: Path) -> None:
+    """Standard input as a context: a tar archive, plain or compressed, or else a Dockerfile alone."""
+    import shutil
+
+    from dockyard.build.unpack import archive_members
+
+    beside = folder.with_name("standard-input")
+    with open(beside, "wb") as stream:
+        shutil.copyfileobj(sys.stdin.buffer, stream)
+    members = archive_members(str(beside))
+    if members is None:
+        (folder / "Dockerfile").write_bytes(beside.read_bytes()[: _MOST_DOCKERFILE + 1])
+        return
+    from dockyard.content.layout import Layout
+    from dockyard.layers.apply import apply
+    from dockyard.layers.write import LayerWriter
+
+    # Through a layer, so that unpacking is as careful as it is with images.
+    with LayerWriter(Layout(folder.with_name("store"), create=True), compression="none") as writer:
+        for entry, content in members:
+            writer.add(entry, content if entry.kind == "file" else None)
+        apply(writer.commit(), folder, whiteouts="apply")
+
+
+def contexts(texts: list[str] | None) -> dict[str, str]:
+    """`NAME=SOURCE` texts as a mapping.
+
+    Raises:
+        UsageError: one has no name or no source.
+    """
+    found = {}
+    for text in texts or ():
+        name, equals, source = text.partition("=")
+        if not name or not equals or not source:
+            raise UsageError(f"--build-context {text!r} is not of the form NAME=SOURCE")
+        found[name] = source
+    return found
+
+
+def hosts(texts: list[str] | None) -> dict[str, str]:
+    """`NAME:ADDRESS` or `NAME=ADDRESS` texts as a mapping.
+
+    Raises:
+        UsageError: one has no address, or one that is none.
+    """
+    import ipaddress
+
+    found = {}
+    for text in texts or ():
+        name, _, address = text.partition("=" if "=" in text else ":")
+        try:
+            found[name] = str(ipaddress.ip_address(address.strip("[]")))
+        except ValueError as error:
+            raise UsageError(f"--add-host {text!r} has no address", hint="Write --add-host name:192.0.2.1") from error
+    return found

@@ -1,0 +1,145 @@
+"""Where `dockyard build` puts what it built, beside the store."""
+
+import csv
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dockyard.cli import report
+from dockyard.errors import UsageError
+from dockyard.oci.reference import Reference
+
+if TYPE_CHECKING:
+    from dockyard.build.build import BuildResult
+    from dockyard.content.layout import Layout
+    from dockyard.progress import Progress
+
+_TYPES = ("oci", "docker", "tar", "local", "registry", "store", "image")
+
+
+@dataclass(frozen=True)
+class Output:
+    """One --output: its type, and where to; `-` is standard output."""
+
+    type: str
+    dest: str = ""
+    name: str = ""
+
+
+def parse(texts: list[str]) -> list[Output]:
+    """The outputs that texts like `type=oci,dest=image.tar` name.
+
+    Raises:
+        UsageError: a text is not well formed, or needs a destination.
+    """
+    found = []
+    for text in texts:
+        if "=" not in text:
+            found.append(Output("tar", "-") if text == "-" else Output("local", text))
+            continue
+        parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
+        kind = parts.get("type", "")
+        if kind not in _TYPES:
+            raise UsageError(f"there is no output of type {kind!r}", hint=f"Give one of {', '.join(_TYPES)}.")
+        if parts.get("push") == "true":
+            kind = "registry"
+        dest = parts.get("dest", "-" if kind in ("oci", "docker", "tar") else "")
+        if kind == "local" and dest in ("", "-"):
+            raise UsageError("an output of type local needs a folder", hint="Write type=local,dest=FOLDER.")
+        if dest == "-" and sys.stdout.isatty():
+            raise UsageError("an archive is not for a terminal", hint="Give dest=FILE.")
+        found.append(Output(kind, dest, parts.get("name", "")))
+    return found
+
+
+def write(
+    outputs: list[Output], result: "BuildResult", names: list[Reference], store: "Layout", progress: "Progress"
+) -> list[str]:
+    """Write every output, and tell where each went. Files are in place once they are complete."""
+    return [place for output in outputs if (place := _write(output, result, names, store, progress))]
+
+
+def _write(output: Output, result: "BuildResult", names: list[Reference], store: "Layout", progress: "Progress") -> str:
+    from dockyard.images import archive, rootfs
+
+    named = [Reference.parse(output.name)] if output.name else names
+    images = {str(name): result.image for name in named} or {str(result.image.descriptor.digest): result.image}
+    match output.type:
+        case "oci" | "docker":
+            form: archive.Form = "oci-archive" if output.type == "oci" else "docker-archive"
+            if output.dest == "-":
+                archive.write(images, sys.stdout.buffer, form)
+            else:
+                archive.save(images, Path(output.dest), form)
+        case "tar":
+            if output.dest == "-":
+                rootfs.write(result.image, sys.stdout.buffer)
+            else:
+                rootfs.save(result.image, Path(output.dest))
+        case "local":
+            rootfs.unpack(result.image, Path(output.dest))
+        case "registry":
+            from dockyard.cli.registry_access import client
+            from dockyard.registry.push import push
+
+            if not named:
+                raise UsageError("an image without a name cannot be pushed", hint="Give it one with -t.")
+            for name in named:
+                push(name, store, result.descriptor, client=client(), progress=progress)
+            return ", ".join(str(name) for name in named)
+        case _:
+            return ""
+    return output.dest
+
+
+def files(result: "BuildResult", names: list[Reference], iidfile: Path | None, metadata: Path | None) -> None:
+    """Write the files that other programs read: the image ID, and digests and names as JSON."""
+    import json
+
+    from dockyard._internal import atomic
+
+    image_id = str(result.image.manifest.config.digest)
+    if iidfile is not None:
+        atomic.write(iidfile, image_id.encode())
+    if metadata is not None:
+        document: dict[str, Any] = {
+            "containerimage.config.digest": image_id,
+            "containerimage.descriptor": result.descriptor.to_json(),
+            "containerimage.digest": str(result.descriptor.digest),
+        }
+        if names:
+            document["image.name"] = ",".join(str(name) for name in names)
+        atomic.write(metadata, json.dumps(document, indent=2).encode() + b"\n")
+
+
+def described(what: str, context: Path, dockerfile: Path | None, target: str, *, json: bool) -> None:
+    """Print the stages of a Dockerfile, or the arguments, secrets and agents that a target takes.
+
+    Raises:
+        UsageError: `what` is neither targets nor outline.
+    """
+    from dockyard.build.contexts import read_dockerfile
+    from dockyard.dockerfile import outline
+
+    path, parsed = read_dockerfile(context, dockerfile)
+    if what not in ("targets", "outline"):
+        raise UsageError(f"--print knows targets and outline, not {what!r}", hint="For checks: dockyard lint")
+    if what == "targets":
+        stages = outline.targets(parsed)
+        if json:
+            report.result({"dockerfile": str(path), "targets": stages})
+        else:
+            rows = [[each["name"] or str(each["number"]), each["base"], each["description"]] for each in stages]
+            report.table(["TARGET", "BASE", "DESCRIPTION"], rows)
+        return
+    found = outline.outline(parsed, target)
+    if json:
+        report.result({"dockerfile": str(path), **found})
+        return
+    report.table(
+        ["ARGUMENT", "DEFAULT", "DESCRIPTION"], [[a["name"], a["default"], a["description"]] for a in found["args"]]
+    )
+    for title in ("secrets", "ssh"):
+        for each in found[title]:
+            print(f"{title}: {each['id']}{' (required)' if each['required'] else ''}")

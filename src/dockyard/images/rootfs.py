@@ -1,0 +1,69 @@
+"""An image's merged files, without its layers: as one tar archive, or unpacked into a folder."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from dockyard._internal import atomic
+from dockyard.errors import UsageError
+from dockyard.images.image import Image
+from dockyard.layers import tar
+from dockyard.layers.apply import apply
+from dockyard.layers.tar import Entry
+from dockyard.layers.tree import Node
+
+
+class FolderTakenError(UsageError):
+    """Files are to be unpacked to a path where something other than a folder is."""
+
+    reference = "folder-taken"
+    hint = "Name another folder."
+
+
+def write(image: Image, out: BinaryIO) -> None:
+    """Write the files to a stream as a tar archive: folders and links first, then files, layer by layer."""
+    for entry, content in _members(image):
+        out.write(tar.header(entry))
+        if content is not None:
+            shutil.copyfileobj(content, out, 1 << 20)
+            out.write(tar.padding(entry.size))
+    out.write(tar.END)
+
+
+def save(image: Image, path: Path) -> None:
+    """Like `write`, to a file that is in place once it is complete."""
+    with atomic.replacing(path) as out:
+        write(image, out)
+
+
+def unpack(image: Image, folder: Path) -> None:
+    """Unpack the files into `folder`, over what is there. Owners are kept where this process is root.
+
+    Raises:
+        FolderTakenError: `folder` is there and is no folder.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise FolderTakenError(f"{folder} is no folder", context={"path": folder})
+    folder.mkdir(parents=True, exist_ok=True)
+    for layer in image.layers:
+        apply(layer, folder, whiteouts="apply")
+
+
+def _members(image: Image) -> Iterator[tuple[Entry, BinaryIO | None]]:
+    layers = image.layers
+    files: dict[int, dict[str, list[Node]]] = {}
+    for node in image.tree().walk():
+        if node.entry.kind == "file":
+            files.setdefault(node.layer, {}).setdefault(node.content, []).append(node)
+        elif node.path:
+            yield replace(node.entry, path=node.path), None
+    for number in sorted(files):
+        for found, content in layers[number].entries():
+            nodes = files[number].pop(found.path, []) if found.kind == "file" else []
+            if not nodes:
+                continue
+            yield replace(nodes[0].entry, path=nodes[0].path, size=found.size), content
+            for other in nodes[1:]:
+                yield replace(other.entry, path=other.path, kind="hardlink", size=0, target=nodes[0].path), None
