@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the given peers (default: cosign crane) from bench/peers/go.mod into bench/peers/bin/.
+# Builds the given peers (default: all) into bench/peers/bin/, each from the module that names it as a tool:
+# bench/peers/go.mod, or bench/peers/buildkit/go.mod, whose requirements would contradict the others'.
 # Needs Go 1.24 or newer for the `tool` directive; Debian 12's own Go 1.19 is too old.
 set -eu
 cd "$(dirname "$0")"
@@ -15,12 +16,16 @@ if [ -z "$go" ]; then
     exit 1
 fi
 mkdir -p bin
-[ $# -gt 0 ] || set -- cosign crane
+[ $# -gt 0 ] || set -- cosign crane buildctl buildkitd
 for name in "$@"; do
-    package=$("$go" list -f '{{.ImportPath}}' tool | grep -E "/$name(/v[0-9]+)?\$" | head -n 1)
-    if [ -z "$package" ]; then
-        echo "build.sh: go.mod names no tool called $name" >&2
+    found=""
+    for module in . buildkit; do
+        package=$("$go" -C "$module" list -f '{{.ImportPath}}' tool | grep -E "/$name(/v[0-9]+)?\$" | head -n 1)
+        if [ -n "$package" ]; then found=$module; break; fi
+    done
+    if [ -z "$found" ]; then
+        echo "build.sh: no module here names a tool called $name" >&2
         exit 2
     fi
-    CGO_ENABLED=0 nice "$go" build -trimpath -ldflags="-s -w" -o "bin/$name" "$package"
+    CGO_ENABLED=0 nice "$go" -C "$found" build -trimpath -ldflags="-s -w" -o "$PWD/bin/$name" "$package"
 done

@@ -80,7 +80,9 @@ def test_what_a_command_changes_is_a_layer(box: Box) -> None:
     paths = {entry.path: entry.kind for entry, _ in changed.entries()}
     assert paths["etc/.wh.motd"] == "file"
     assert paths["etc/apk/.wh..wh..opq"] == "file"
-    assert "etc" not in paths
+    etc = below.get("etc")
+    assert etc is not None
+    assert [entry for entry, _ in changed.entries() if entry.path == "etc"] == [etc.entry]
     assert {paths["etc/new"], paths["etc/hard"]} == {"file", "hardlink"}
     merged = FileTree.of([box.layer, changed])
     assert merged.get("etc/motd") is None

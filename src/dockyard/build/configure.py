@@ -56,15 +56,22 @@ def _label(state: State, instruction: ins.Label, expand: Expand, words: Words) -
 
 def _cmd(state: State, instruction: ins.Cmd, expand: Expand, words: Words) -> str:
     args = command(state, instruction)
-    state.config["Cmd"] = args
+    _set(state, "Cmd", args)
     state.config["ArgsEscaped"] = True
     state.command_set = True
     return f"CMD {history.quoted(args)}"
 
 
+def _set(state: State, name: str, args: list[str]) -> None:
+    """Set a list of the configuration; an empty one is left out."""
+    state.config.pop(name, None)
+    if args:
+        state.config[name] = args
+
+
 def _entrypoint(state: State, instruction: ins.Entrypoint, expand: Expand, words: Words) -> str:
     args = command(state, instruction)
-    state.config["Entrypoint"] = args
+    _set(state, "Entrypoint", args)
     if not state.command_set:
         # The inherited command belonged to the inherited entrypoint.
         state.config.pop("Cmd", None)
@@ -72,11 +79,8 @@ def _entrypoint(state: State, instruction: ins.Entrypoint, expand: Expand, words
 
 
 def _expose(state: State, instruction: ins.Expose, expand: Expand, words: Words) -> str:
-    found = [
-        port
-        for text in (word for each in instruction.ports for word in words(each))
-        for port in _ports(text, instruction)
-    ]
+    written = sorted(word for each in instruction.ports for word in words(each))
+    found = [port for text in written for port in _ports(text, instruction)]
     state.config["ExposedPorts"] = {**(state.config.get("ExposedPorts") or {}), **{port: {} for port in found}}
     return f"EXPOSE [{' '.join(found)}]"
 

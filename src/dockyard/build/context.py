@@ -62,6 +62,9 @@ class Context:
         wild = any(map(WILD.search, parts))
         names = self._glob(parts) if wild else ["/".join(parts)]
         found = [self._resolved(name, node) for name in names]
+        for name, item in zip(names, found, strict=True):
+            if wild and item is None and (self.root / name).is_symlink():
+                raise SourceMissingError(f"{name!r} is a link to nothing", context=place(node))
         kept = [each for each in found if each is not None and self._takes_part(each)]
         if not kept and outside:
             raise ContextEscapeError(f"{pattern!r} leads out of the context", context=place(node))

@@ -57,6 +57,13 @@ class Copier:
         self._includes: IgnoreRules | None = None
 
     def plan(self, item: Item, source: Source, includes: IgnoreRules | None = None) -> Iterator[Planned]:
+        """Like `_plan`, with the headers of the image's own folders on the way."""
+        for planned in self._plan(item, source, includes):
+            for entry in self._destination.above(planned[0].path):
+                yield entry, None
+            yield planned
+
+    def _plan(self, item: Item, source: Source, includes: IgnoreRules | None) -> Iterator[Planned]:
         """Headers in the order in which they are written, each with the item or stream that its content comes from.
 
         Args:
@@ -85,7 +92,7 @@ class Copier:
 
     def _folders(self, path: str) -> Iterator[Planned]:
         order = self._order
-        bits = 0o755 if self._octal is None else self._octal
+        bits = 0o755 if self._octal is None else self._octal & 0o777
         for entry in self._destination.folders(path, bits, order.owner or (0, 0), order.mtime):
             yield entry, None
 

@@ -26,6 +26,7 @@ class Destination:
     def __init__(self, tree: FileTree | None) -> None:
         self.tree = tree
         self._made: dict[str, Entry] = {}
+        self._told: set[str] = set()
 
     def look(self, path: str) -> Entry | None:
         """What is at `path`, whose folders must be resolved already; links are not followed."""
@@ -91,6 +92,21 @@ class Destination:
         for entry in missing:
             self._made[entry.path] = entry
         return missing[::-1]
+
+    def above(self, path: str) -> list[Entry]:
+        """Headers of the image's own folders above `path`, highest first, each told once.
+
+        A layer that has them can be unpacked by itself: folders that it only implies would get another owner and mode.
+        """
+        found: list[Entry] = []
+        folder = path.rpartition("/")[0]
+        while folder and folder not in self._told:
+            self._told.add(folder)
+            node = self.tree.get(folder, follow=False) if self.tree is not None and folder not in self._made else None
+            if node is not None and node.entry.kind == "dir":
+                found.append(node.entry)
+            folder = folder.rpartition("/")[0]
+        return found[::-1]
 
     def add(self, entry: Entry) -> None:
         """Note that `entry` will be there."""

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _TAIL = 20
 _HOST_FILES = ("/etc/resolv.conf", "/etc/hosts")
-_MADE_BY_RUNTIME = ("proc", "sys", "dev", "etc/resolv.conf", "etc/hosts", "etc")
 
 
 def execute(
@@ -105,7 +104,7 @@ def execute(
         assert overlay.upper is not None
         _tidy(overlay.upper, state, [*_HOST_FILES, *files, *targets])
         with LayerWriter(tools.store, epoch=tools.epoch) as writer:
-            diff(overlay.upper, writer, lower=state.tree)
+            diff(overlay.upper, writer, lower=state.tree, folders=overlay.lowers)
             layer = writer.commit()
         if tools.epoch is None:
             _keep(overlay.upper, layer, data)
@@ -156,7 +155,7 @@ def _files(files: Mapping[str, bytes], work: Path) -> list[Mount]:
 
 def _tidy(upper: Path, state: State, files: Sequence[str]) -> None:
     """Remove the empty files and folders that the runtime made only to mount something on them."""
-    paths = {*_MADE_BY_RUNTIME}
+    paths: set[str] = set()
     for each in files:
         path = each.lstrip("/")
         while path:

@@ -6,7 +6,7 @@ from dockyard.build.fault import place
 from dockyard.dockerfile.node import Node
 from dockyard.errors import UsageError
 
-_CLAUSE = re.compile(r"([ugoa]*)((?:[-+=][rwxXst]*)+)")
+_CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[ugo]|[rwxXst]*))+)")
 _WHO = {"u": 0o4700, "g": 0o2070, "o": 0o1007}
 _BITS = {"r": 0o444, "w": 0o222, "x": 0o111, "s": 0o6000, "t": 0o1000}
 
@@ -37,10 +37,12 @@ def changed(mode: int, text: str, *, folder: bool, node: Node) -> int:
         if match is None:
             raise ModeInvalidError(f"not a mode: {text!r}", context=place(node))
         who = sum(_WHO[each] for each in set(match[1].replace("a", "ugo") or "ugo"))
-        for operator, letters in re.findall(r"([-+=])([rwxXst]*)", match[2]):
+        for operator, letters in re.findall(r"([-+=])([ugo]|[rwxXst]*)", match[2]):
             bits = 0
             for letter in letters:
-                if letter == "X":
+                if letter in "ugo":
+                    bits |= (mode >> "ogu".index(letter) * 3 & 7) * 0o111  # what that class has, for everyone
+                elif letter == "X":
                     bits |= _BITS["x"] if folder or mode & 0o111 else 0
                 else:
                     bits |= _BITS[letter]

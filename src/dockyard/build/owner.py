@@ -15,14 +15,18 @@ class OwnerUnknownError(UsageError):
 
 
 def owner(text: str, tree: FileTree, node: Node) -> tuple[int, int]:
-    """User and group number of `text`; a user alone gives its group the same number when it is written as a number.
+    """User and group number of `text`.
+
+    A user alone gives its group the same number when it is written as a number; a group alone belongs to root.
 
     Raises:
         OwnerUnknownError: the image does not know a name.
     """
-    user, colon, _ = text.partition(":")
-    if user.isdigit() and not colon:
+    user, _, group_name = text.partition(":")
+    if user.isdigit() and not group_name:
         return int(user), int(user)
+    if not user:
+        text = f"0:{group_name}"
     passwd, group = (_read(tree, path) for path in ("etc/passwd", "etc/group"))
     try:
         found = resolve_user(text, passwd, group)

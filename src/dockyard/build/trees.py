@@ -37,7 +37,13 @@ class TreeSource:
             fixed = False
             matcher = re.compile(expression(part), re.DOTALL)
             nodes = [each for node_ in nodes for each in self._tree.list(node_.path) if matcher.match(_last(each.path))]
-        return [_item(each, _last(each.path)) for each in nodes]
+        items = []
+        for each in nodes:
+            followed = self._tree.get(each.path)
+            if followed is None:
+                raise SourceMissingError(f"{each.path!r} is a link to nothing", context=place(node))
+            items.append(_item(followed, _last(each.path)))
+        return items
 
     def children(self, item: Item) -> Iterable[Item]:
         """What is directly in a folder."""

@@ -57,6 +57,8 @@ class ImageConfig:
         """The digests of the uncompressed layers, lowest first."""
         rootfs = self.document.get("rootfs")
         found = rootfs.get("diff_ids") if isinstance(rootfs, Mapping) else None
+        if found is None and isinstance(rootfs, Mapping) and "diff_ids" in rootfs:
+            return []  # Go's encoder writes an empty list as null
         if not isinstance(found, list):
             raise ConfigInvalidError("an image configuration has no list of diff IDs")
         return [Digest.parse(str(item)) for item in found]

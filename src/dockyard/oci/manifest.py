@@ -37,6 +37,8 @@ def _parse(raw: bytes) -> dict[str, Any]:
 
 def _descriptors(document: Mapping[str, Any], key: str) -> list[Descriptor]:
     found = document.get(key)
+    if found is None and key in document:
+        return []  # Go's encoder writes an empty list as null
     if not isinstance(found, list):
         raise ManifestInvalidError(f"a manifest has no list of {key}")
     return [Descriptor.from_json(item) for item in found]

@@ -133,7 +133,7 @@ def spec(
         "ociVersion": "1.0.2",
         "process": {
             "terminal": False,
-            "user": {"uid": user.uid, "gid": user.gid, "additionalGids": list(user.groups)},
+            "user": {"uid": user.uid, "gid": user.gid, "additionalGids": _groups(user)},
             "args": list(args),
             "env": [f"{key}={value}" for key, value in env.items()],
             "cwd": cwd or "/",
@@ -145,6 +145,11 @@ def spec(
         "mounts": [*_system_mounts(), *(_mounted(mount) for mount in mounts)],
         "linux": linux,
     }
+
+
+def _groups(user: User) -> list[int]:
+    """The further groups with the first one among them, as Docker has it."""
+    return list(dict.fromkeys([user.gid, *user.groups]))
 
 
 def _system_mounts() -> list[dict[str, Any]]:

@@ -1,0 +1,2 @@
+FROM busybox
+COPY --chown=:8 one.txt /f

@@ -1,0 +1,3 @@
+FROM busybox
+COPY one.txt /bin/new/deeper/
+COPY one.txt two.txt /bin/

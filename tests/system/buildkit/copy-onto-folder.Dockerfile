@@ -1,0 +1,3 @@
+FROM busybox
+RUN mkdir -p /x/one.txt
+COPY one.txt /x/

@@ -1,0 +1,5 @@
+FROM busybox AS base
+CMD ["inherited"]
+FROM base
+CMD ["own"]
+ENTRYPOINT ["/e"]

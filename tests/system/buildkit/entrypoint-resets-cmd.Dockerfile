@@ -1,0 +1,4 @@
+FROM busybox AS base
+CMD ["inherited"]
+FROM base
+ENTRYPOINT ["/e"]

@@ -1,0 +1,3 @@
+FROM scratch
+ENV C value with   spaces   
+LABEL l value with   spaces   

@@ -1,0 +1,5 @@
+# escape=`
+FROM scratch
+ENV A=c:\x B=`$A
+COPY one.txt `
+  /x

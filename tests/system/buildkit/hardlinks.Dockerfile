@@ -1,0 +1,3 @@
+FROM scratch
+COPY hard /h
+COPY hard/one hard/two /apart/

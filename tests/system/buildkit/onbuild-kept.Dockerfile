@@ -1,0 +1,3 @@
+FROM scratch
+ONBUILD COPY . /x
+ONBUILD RUN ["a", "b"]

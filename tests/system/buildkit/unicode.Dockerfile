@@ -1,0 +1,4 @@
+FROM busybox
+ENV NAME=Grüße
+RUN echo "☃ $NAME" > /ünï
+LABEL "ключ"="значение"

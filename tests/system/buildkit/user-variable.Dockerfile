@@ -1,0 +1,3 @@
+FROM scratch
+ENV U=5
+USER $U:${G:-6}
