@@ -1,7 +1,6 @@
 """A folder on this machine as a source: the build context, a named context, or a Git checkout."""
 
 import difflib
-import hashlib
 import os
 import re
 import stat
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, SourceMissingError, place
+from dockyard.build.segments import digest_of
 from dockyard.build.source import WILD, Item
 from dockyard.dockerfile.ignore import IgnoreRules, expression
 from dockyard.dockerfile.node import Node
@@ -31,11 +31,15 @@ _KINDS: dict[int, Kind] = {
 }
 _NONE: dict[str, bytes] = {}
 
+# Name, mode, size, times of change of content and of anything in nanoseconds, inode, number of names, device, and the
+# device that a special file stands for. A plain tuple, as there are very many.
+Listed = tuple[str, int, int, int, int, int, int, int, int]
+
 
 class Context:
     """The folder `root` less what its ignore rules leave out. Everything in it belongs to root, whoever owns it here.
 
-    An item's `handle` is its path on this machine, and `link` has the facts that tell whether it was changed.
+    An item's `handle` is its path on this machine. `folders` has the digests of the folders that were stamped last.
 
     Raises:
         ContextUnreadableError: `root` is no folder.
@@ -45,10 +49,11 @@ class Context:
         if not root.is_dir():
             raise ContextUnreadableError(f"the context {root} is not a folder", context={"context": root})
         self.root = root.resolve()
+        self.folders: dict[str, str] = {}
+        self._place = str(self.root).rstrip("/")
         self._rules = rules
-        self._listed: dict[str, list[Item]] = {}
+        self._listed: dict[str, list[Listed]] = {}
         self._count = 0
-        self._facts: dict[str, tuple[int, int, int, int]] = {}
 
     def find(self, pattern: str, node: Node) -> list[Item]:
         """What `pattern` of a COPY or ADD names, sorted; links to it are followed inside the context.
@@ -74,22 +79,54 @@ class Context:
 
     def children(self, item: Item) -> Iterable[Item]:
         """What is directly in a folder and takes part, sorted by name."""
-        known = self._listed.get(item.path)
+        found = []
+        for row in self.listing(item.path, str(item.handle)):
+            path = f"{item.path}/{row[0]}" if item.path else row[0]
+            made = self.item(path, row)
+            if made is not None:
+                found.append(made)
+        return found
+
+    def listing(self, path: str, whole: str) -> list[Listed]:
+        """What is directly in the folder `path`, which is `whole` on this machine, and takes part, sorted by name."""
+        known = self._listed.get(path)
         if known is not None:
             return known
-        found = []
-        for each in sorted(os.scandir(item.handle), key=lambda entry: os.fsencode(entry.name)):
-            path = f"{item.path}/{each.name}" if item.path else each.name
-            ignored = bool(self._rules.patterns) and self._rules.ignored(path)
-            if ignored and not (each.is_dir(follow_symlinks=False) and self._rules.may_reinclude_below(path)):
-                continue
-            made = self._item(each.name, path, each.path, each.stat(follow_symlinks=False))
-            if made is not None and (not ignored or any(True for _ in self.children(made))):
-                found.append(made)
+        found: list[Listed] = []
+        try:
+            with os.scandir(whole) as entries:
+                for each in entries:
+                    status = each.stat(follow_symlinks=False)
+                    found.append(
+                        (
+                            each.name,
+                            status.st_mode,
+                            status.st_size,
+                            status.st_mtime_ns,
+                            status.st_ctime_ns,
+                            status.st_ino,
+                            status.st_nlink,
+                            status.st_dev,
+                            status.st_rdev,
+                        )
+                    )
+        except FileNotFoundError as error:
+            raise FileChangedError(f"{path} is gone", context={"file": whole}) from error
+        except OSError as error:
+            raise ContextUnreadableError(f"cannot read {path}: {error.strerror}", context={"file": whole}) from error
+        found.sort()
+        if self._rules.patterns:
+            found = [row for row in found if self._has_part(f"{path}/{row[0]}" if path else row[0], whole, row)]
         if self._count < _REMEMBERED:
             self._count += len(found)
-            self._listed[item.path] = found
+            self._listed[path] = found
         return found
+
+    def _has_part(self, path: str, whole: str, row: Listed) -> bool:
+        if not self._rules.ignored(path):
+            return True
+        reached = stat.S_ISDIR(row[1]) and self._rules.may_reinclude_below(path)
+        return reached and bool(self.listing(path, f"{whole}/{row[0]}"))
 
     def content(self, item: Item) -> bytes | BinaryIO:
         """A file's content.
@@ -107,7 +144,8 @@ class Context:
                 f"cannot read {item.path}: {error.strerror}", context={"file": item.handle}
             ) from error
         try:
-            self._unchanged(item, os.fstat(handle))
+            if item.facts is not None and item.facts != _facts(os.fstat(handle)):
+                raise FileChangedError(f"{item.path} was changed while it was copied", context={"file": item.path})
             if item.size < _SMALL:
                 return os.read(handle, item.size + 1)
             return os.fdopen(os.dup(handle), "rb", buffering=0)
@@ -120,60 +158,81 @@ class Context:
         A file's content cannot change without its ctime; but a file changed this very moment may change again within
         one tick of the clock, so what was touched in the last moments is not relied on.
         """
-        digest = hashlib.sha256()
+        rows = []
+        self.folders = {}
         newest = 0
-        stack = list(reversed(items))
-        while stack:
-            item = stack.pop()
+        for item in items:
+            rows.append((item.path, item.mode, item.mtime, item.size, item.facts))
             if item.kind == "dir":
-                digest.update(b"%b\0%d %d\n" % (os.fsencode(item.path), item.mode, item.mtime))
-                stack += reversed(list(self.children(item)))
-                continue
-            status = self._facts.get(item.path) or _facts(os.lstat(item.handle))
-            newest = max(newest, status[2])
-            digest.update(b"%b\0%d %d %d %d %d\n" % (os.fsencode(item.path), item.mode, *status))
-        return digest.hexdigest(), time.time_ns() - newest > _TICK
+                newest = max(newest, self._stamp(item.path, str(item.handle)))
+            elif item.facts is not None:
+                newest = max(newest, item.facts[2])
+        return digest_of([rows, sorted(self.folders.items())]), time.time_ns() - newest > _TICK
+
+    def _stamp(self, path: str, whole: str) -> int:
+        """Note the digest of every folder at and below `path`; returns the latest change of a file."""
+        newest = 0
+        stack = [(path, whole)]
+        while stack:
+            path, whole = stack.pop()
+            rows = self.listing(path, whole)
+            told: list[tuple[str | int, ...]] = []
+            for row in rows:
+                if row[1] & 0o170000 == stat.S_IFDIR:
+                    # Its times change with what is in it, which is looked at anyway.
+                    told.append((row[0], row[1], row[3] // 10**9))
+                    stack.append((f"{path}/{row[0]}" if path else row[0], f"{whole}/{row[0]}"))
+                else:
+                    told.append(row)
+                    if row[4] > newest:
+                        newest = row[4]
+            self.folders[path] = digest_of(told)[:16]
+        return newest
+
+    def newest(self, path: str, whole: str) -> str:
+        """The file directly in a folder that was changed last; the folder itself where there is none."""
+        files = [row for row in self.listing(path, whole) if not stat.S_ISDIR(row[1])]
+        if not files:
+            return path or "/"
+        name = max(files, key=lambda row: row[4])[0]
+        return f"{path}/{name}" if path else name
 
     def forget(self) -> None:
         """Look at the folder anew the next time."""
         self._listed.clear()
-        self._facts.clear()
         self._count = 0
 
-    def _item(self, name: str, path: str, whole: str, status: os.stat_result) -> Item | None:
-        kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+    def item(self, path: str, row: Listed) -> Item | None:
+        """The item that a row of a listing stands for; None for a socket, which means nothing in an image."""
+        name, bits, size, mtime, ctime, inode, names, device, special = row
+        kind = _KINDS.get(bits & 0o170000)
         if kind is None:
-            return None  # a socket means nothing in an image
-        if self._count < _REMEMBERED and kind != "dir":
-            self._facts[path] = _facts(status)
+            return None
+        whole = f"{self._place}/{path}" if path else self._place
         try:
-            names = os.listxattr(whole, follow_symlinks=False)
+            attributes = os.listxattr(whole, follow_symlinks=False)
         except OSError:
-            names = []
+            attributes = []
         return Item(
             name,
             path,
             kind,
-            0o777 if kind == "symlink" else stat.S_IMODE(status.st_mode),
-            size=status.st_size if kind == "file" else 0,
-            mtime=int(status.st_mtime),
+            0o777 if kind == "symlink" else bits & 0o7777,
+            size=size if kind == "file" else 0,
+            mtime=mtime // 10**9,
             target=os.readlink(whole) if kind == "symlink" else "",
-            major=os.major(status.st_rdev) if kind in ("char", "block") else 0,
-            minor=os.minor(status.st_rdev) if kind in ("char", "block") else 0,
-            xattrs={key: os.getxattr(whole, key, follow_symlinks=False) for key in names} if names else _NONE,
-            link=(status.st_dev, status.st_ino) if status.st_nlink > 1 and kind != "dir" else None,
+            major=os.major(special) if kind in ("char", "block") else 0,
+            minor=os.minor(special) if kind in ("char", "block") else 0,
+            xattrs={key: os.getxattr(whole, key, follow_symlinks=False) for key in attributes} if attributes else _NONE,
+            link=(device, inode) if names > 1 and kind != "dir" else None,
             handle=whole,
+            facts=(size, mtime, ctime, inode) if kind != "dir" else None,
         )
-
-    def _unchanged(self, item: Item, now: os.stat_result) -> None:
-        before = self._facts.get(item.path)
-        if (before is not None and before != _facts(now)) or now.st_size != item.size:
-            raise FileChangedError(f"{item.path} was changed while it was copied", context={"file": item.path})
 
     def _takes_part(self, item: Item) -> bool:
         if not item.path or not self._rules.patterns or not self._rules.ignored(item.path):
             return True
-        return item.kind == "dir" and any(True for _ in self.children(item))
+        return item.kind == "dir" and bool(self.listing(item.path, str(item.handle)))
 
     def _glob(self, parts: list[str]) -> list[str]:
         names = [""]
@@ -226,7 +285,19 @@ class Context:
                 led, at = name, []
             parts = [each for each in target.split("/") if each not in ("", ".")] + parts
         whole = os.path.join(self.root, *at)
-        return self._item(name.rpartition("/")[2], "/".join(at), whole, os.lstat(whole))
+        status = os.lstat(whole)
+        row = (
+            name.rpartition("/")[2],
+            status.st_mode,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_ino,
+            status.st_nlink,
+            status.st_dev,
+            status.st_rdev,
+        )
+        return self.item("/".join(at), row)
 
     def _missing(self, pattern: str, path: str, node: Node) -> SourceMissingError:
         if (self.root / path).exists():

@@ -46,7 +46,7 @@ class Copier:
     """Plans what goes into a layer; `destination` knows the image and what was planned before."""
 
     def __init__(self, order: Order, destination: Destination) -> None:
-        self._order, self._destination = order, destination
+        self.order, self._destination = order, destination
         self._octal = mode.octal(order.chmod)
         self._changed: Callable[[int, bool], int] = lambda bits, folder: mode.changed(
             bits, order.chmod, folder=folder, node=order.node
@@ -74,7 +74,7 @@ class Copier:
         Raises:
             DestinationInvalidError: it cannot go there.
         """
-        order, destination = self._order, self._destination
+        order, destination = self.order, self._destination
         self._links, self._delayed, self._includes = {}, [], includes
         if order.unpack and item.kind == "file":
             members = archive_members(item.handle) if isinstance(item.handle, str) else None
@@ -90,8 +90,17 @@ class Copier:
         yield from self._folders(at if item.kind == "dir" and kind is None else at.rpartition("/")[0])
         yield from self._copy(item, "", at, source)
 
+    def fresh(self, item: Item) -> str | None:
+        """Where a folder's content goes, if nothing can be in its way there and all of it is copied; else None."""
+        if item.kind != "dir" or self._excludes is not None:
+            return None
+        at = self._destination.resolve(self.order.target)
+        if not self._destination.tree_is_empty(at):
+            return None
+        return at
+
     def _folders(self, path: str) -> Iterator[Planned]:
-        order = self._order
+        order = self.order
         bits = 0o755 if self._octal is None else self._octal & 0o777
         for entry in self._destination.folders(path, bits, order.owner or (0, 0), order.mtime):
             yield entry, None
@@ -113,9 +122,9 @@ class Copier:
         if item.link is not None:
             first = self._links.setdefault(item.link, at)
             if first != at:
-                yield replace(self._entry(item, at), kind="hardlink", size=0, target=first), None
+                yield replace(self.entry(item, at), kind="hardlink", size=0, target=first), None
                 return
-        yield self._entry(item, at), item
+        yield self.entry(item, at), item
 
     def _folder(self, item: Item, below: str, at: str, source: Source, included: bool) -> Iterator[Planned]:
         if included:
@@ -144,7 +153,7 @@ class Copier:
             raise DestinationInvalidError(f"/{at} is there and is no folder")
         if found is not None and not whole:
             return
-        entry = self._entry(item, at)
+        entry = self.entry(item, at)
         if found is None or (found.mode, found.uid, found.gid, found.xattrs) != (
             entry.mode,
             entry.uid,
@@ -159,27 +168,28 @@ class Copier:
         for item, at in delayed:
             found = self._destination.look(at)
             if found is None:
-                yield self._entry(item, at), None
+                yield self.entry(item, at), None
             elif found.kind == "dir" and found.mode != item.mode:
                 entry = replace(found, path=at, mode=item.mode)
                 self._destination.add(entry)
                 yield entry, None
 
-    def _entry(self, item: Item, at: str) -> Entry:
-        owner, kind = self._order.owner, item.kind
+    def entry(self, item: Item, at: str) -> Entry:
+        """The header that `item` gets at the path `at`."""
+        owner, kind = self.order.owner, item.kind
         uid, gid = (item.uid, item.gid) if owner is None else owner
         bits = item.mode
         if kind != "symlink":
             if self._octal is not None:
                 bits = self._octal
-            elif self._order.chmod:
+            elif self.order.chmod:
                 bits = self._changed(bits, kind == "dir")
         entry = Entry(at, kind, bits, uid, gid, item.size, item.mtime, item.target, item.major, item.minor, item.xattrs)
         self._destination.add(entry)
         return entry
 
     def _unpacked(self, members: Iterator[tuple[Entry, BinaryIO]]) -> Iterator[Planned]:
-        order, destination = self._order, self._destination
+        order, destination = self.order, self._destination
         root = destination.resolve(order.target)
         owner = order.owner or (0, 0)
         for entry in destination.folders(root, 0o755, owner, order.mtime):
@@ -210,33 +220,40 @@ class Out:
 
     def add(self, entry: Entry, content: bytes | BinaryIO | None) -> None:
         """Write one member."""
-        facts = (entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.target, entry.major, entry.minor)
-        self._hash.update(
-            f"{entry.path}\0{facts}{sorted(entry.xattrs.items()) if entry.xattrs else ''}".encode(
-                "utf-8", "surrogateescape"
-            )
-        )
+        self._hash.update(facts(entry))
         if isinstance(content, bytes):
             self._hash.update(content)
             self._writer.add(entry, content)
         else:
-            self._writer.add(entry, None if content is None else _Hashed(content, self._hash))  # type: ignore[arg-type]
+            self._writer.add(entry, None if content is None else Hashed(content, self._hash))  # type: ignore[arg-type]
+
+    def note(self, content: str) -> None:
+        """Take in the digest of members that were written beside this."""
+        self._hash.update(content.encode())
 
     def key(self) -> str:
         """The key of what was written so far."""
         return self._hash.hexdigest()
 
 
-class _Hashed:
+class Hashed:
     """A stream whose bytes are hashed on their way."""
 
     def __init__(self, stream: BinaryIO, hasher: "hashlib._Hash") -> None:
         self._stream, self._hasher = stream, hasher
 
     def read(self, size: int = -1) -> bytes:
+        """Bytes of the stream."""
         data = self._stream.read(size)
         self._hasher.update(data)
         return data
+
+
+def facts(entry: Entry) -> bytes:
+    """Everything that a header says but for the time."""
+    told = (entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.target, entry.major, entry.minor)
+    attributes = sorted(entry.xattrs.items()) if entry.xattrs else ""
+    return os.fsencode(f"{entry.path}\0{told}{attributes}")
 
 
 def write(planned: Iterator[Planned], source: Source, out: Out) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from dockyard._internal.lock import locked
 from dockyard.build import configure, mode, remote
+from dockyard.build.bulk import Bulk
 from dockyard.build.cache import Made, key
 from dockyard.build.context import Context
 from dockyard.build.copy import Copier, Order, Out, Planned, write, write_tree
 from dockyard.build.destination import Destination
 from dockyard.build.fault import SourceMissingError, place
 from dockyard.build.owner import OwnerUnknownError, owner
+from dockyard.build.segments import Segments
 from dockyard.build.source import WILD, Files, Item, Source
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_MOST_FACTS = 50_000
 _REMOTE = ("http://", "https://", "git@", "git://", "ssh://")
 
 
@@ -91,8 +92,15 @@ def _made(
     plain = Copier(replace(order, unpack=False), destination)
     with LayerWriter(tools.store, epoch=tools.epoch) as writer:
         out = Out(writer)
+        segments = _segments(stage, source)
+        alone = sum(len(each.items) for each in taken) == 1
         for each in taken:
             for item in each.items:
+                at = copier.fresh(item) if alone and each.includes is None else None
+                if at is not None and isinstance(each.source, Context):
+                    write(copier.plan(item, Files()), each.source, out)
+                    Bulk(each.source, copier, writer, out, segments).write(item, at)
+                    continue
                 planned: Iterator[Planned] = (copier if each.unpack else plain).plan(item, each.source, each.includes)
                 if isinstance(each.source, TreeSource) and isinstance(source, State):
                     write_tree(planned, source.layers, out)
@@ -106,9 +114,20 @@ def _made(
         if earlier is not None and tools.epoch is None:
             return Made(earlier.created, earlier.layer, content)
         stage.missed(base=stage.state.key, instruction=shown, file=_facts(source, taken))
-        made = Made(stage.now(), writer.commit(), content)
+        _name_file(stage, source)
+        layer = writer.commit()
+        made = Made(stage.now(), layer, content)
+        if segments is not None:
+            segments.save(layer.descriptor.digest, writer.members)
     tools.cache.put(step, made)
     return made
+
+
+def _segments(stage: Stage, source: State | Context) -> Segments | None:
+    """What is known of the layer that this step wrote the last time here."""
+    if not isinstance(source, Context) or stage.tools.epoch is not None:
+        return None
+    return Segments(stage.inputs.place(stage.tools.data / "cache" / "segments", len(stage.reports)), stage.tools.store)
 
 
 def _taken(stage: Stage, instruction: ins.Copy | ins.Add, source: State | Context) -> list[Taken]:
@@ -222,17 +241,21 @@ def _content(item: Item) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _name_file(stage: Stage, source: State | Context) -> None:
+    """Where the reason is a folder whose content changed, tell the file in it that changed last."""
+    if isinstance(source, Context) and stage.why.startswith("file "):
+        path = stage.why.removeprefix("file ").removesuffix(" changed")
+        if path in source.folders:
+            stage.why = f"file {source.newest(path, str(source.root / path))} changed"
+
+
 def _facts(source: State | Context, taken: Sequence[Taken]) -> dict[str, Any]:
-    """For telling later which file changed: mode, size and time of each, as far as there are not too many."""
-    if isinstance(source, State) and any(isinstance(each.source, TreeSource) for each in taken):
+    """For telling later what changed: a digest of every folder, and the facts of every file that is named itself."""
+    if isinstance(source, State):
         return {"of --from": source.key}
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = dict(source.folders)
     for each in taken:
-        stack = list(each.items)
-        while stack and len(found) < _MOST_FACTS:
-            item = stack.pop()
-            if item.kind == "dir":
-                stack += each.source.children(item)
-            else:
+        for item in each.items:
+            if item.kind != "dir":
                 found[item.path] = [item.mode, item.size, item.mtime]
     return found

@@ -38,6 +38,14 @@ class Destination:
             return node.entry
         return Entry("", "dir", 0o755) if not path else None
 
+    def tree_is_empty(self, path: str) -> bool:
+        """Whether nothing is at `path`, which is resolved, or an empty folder."""
+        if self.tree is not None and self.tree.list(path):
+            return False
+        if any(each == path or each.startswith(f"{path}/") or not path for each in self._made):
+            return False
+        return self.kind(path) in (None, "dir")
+
     def kind(self, path: str) -> Kind | None:
         """What kind of thing is at `path`, or None."""
         if not path:

@@ -21,7 +21,8 @@ class Inputs:
     """
 
     def __init__(self, folder: Path, *place: str) -> None:
-        self._path = folder / hashlib.sha256("\0".join(place).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        self._name = hashlib.sha256("\0".join(place).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        self._path = folder / self._name
         self._before: dict[str, dict[str, Any]] | None = None
         self._now: dict[str, dict[str, Any]] = {}
 
@@ -41,6 +42,10 @@ class Inputs:
             if told:
                 return told
         return "what it had made was removed, or the cache was not used"
+
+    def place(self, folder: Path, number: int) -> Path:
+        """A file in `folder` for what is kept of the step of that number."""
+        return folder / f"{self._name}-{number}"
 
     def save(self) -> None:
         """Keep the inputs that were noted for the next run."""

@@ -20,9 +20,11 @@ class Item:
         kind, mode, uid, gid, size, mtime, target, major, minor, xattrs: as in `layers.tar.Entry`.
         link: what the names of one file have in common; None for a file with one name.
         handle: what the source reads it by.
+        facts: size, times of change and inode that a file had when it was listed, where it could change.
     """
 
     __slots__ = (
+        "facts",
         "gid",
         "handle",
         "kind",
@@ -55,11 +57,12 @@ class Item:
         xattrs: Mapping[str, bytes] = _PLAIN,
         link: Any = None,
         handle: Any = None,
+        facts: tuple[int, int, int, int] | None = None,
     ) -> None:
         self.name, self.path, self.kind, self.mode = name, path, kind, mode
         self.uid, self.gid, self.size, self.mtime = uid, gid, size, mtime
         self.target, self.major, self.minor, self.xattrs = target, major, minor, xattrs
-        self.link, self.handle = link, handle
+        self.link, self.handle, self.facts = link, handle, facts
 
 
 class Source(Protocol):

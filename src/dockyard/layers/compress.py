@@ -39,6 +39,32 @@ def compressor(compression: Compression, level: Level) -> Callable[[bytes], byte
     return lambda data: bytes(deflate.gzip_compress(data, 6))
 
 
+def expander(compression: Compression) -> Callable[[bytes, int], bytes]:
+    """The reverse of `compressor`: a function of one member or frame and the length of what it holds.
+
+    Raises (from the function):
+        ArchiveInvalidError: it is damaged, or holds more or less.
+    """
+
+    def expand(data: bytes, length: int) -> bytes:
+        plain = open_uncompressed(io.BytesIO(data), compression).read(length + 1)
+        if len(plain) != length:
+            raise ArchiveInvalidError(f"a part of a layer holds {len(plain)} bytes or more, not {length}")
+        return plain
+
+    def expand_gzip(data: bytes, length: int) -> bytes:
+        try:
+            member = isal_zlib.decompressobj(31)
+            plain = bytes(member.decompress(data, length + 1))
+        except _DAMAGE as error:
+            raise ArchiveInvalidError(f"a gzip stream is damaged: {error}") from error
+        if len(plain) != length or not member.eof:
+            raise ArchiveInvalidError(f"a part of a layer holds {len(plain)} bytes or more, not {length}")
+        return plain
+
+    return expand_gzip if compression == "gzip" else expand
+
+
 def open_uncompressed(stream: BinaryIO, compression: str) -> BinaryIO:
     """The plain bytes of `stream`, which is closed together with the result.
 

@@ -1,13 +1,15 @@
 """Writing a layer in one pass: tar, diff ID, compression and digest while the bytes go by.
 
-The tar is cut into segments at file boundaries chosen by the files' names, and each segment becomes an independent
-gzip member (RFC 1952 allows any number in a row). Segments are compressed side by side, yet the blob is the same for
-every number of threads; and one changed file changes one segment.
+The tar is cut into segments at file boundaries chosen by the files' names, and each segment becomes one or more
+independent gzip members (RFC 1952 allows any number in a row). Members are compressed side by side, yet the blob is the
+same for every number of threads; and one changed file changes one segment, so the others can be taken from the blob
+that was written before.
 """
 
 import os
 import zlib
 from collections import deque
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from types import TracebackType
@@ -16,7 +18,7 @@ from typing import BinaryIO, Protocol, Self
 from dockyard.content.store import Ingest, Reader
 from dockyard.errors import Error
 from dockyard.layers import tar
-from dockyard.layers.compress import MEDIA_TYPES, Compression, Level, compressor
+from dockyard.layers.compress import MEDIA_TYPES, Compression, Level, compressor, expander
 from dockyard.layers.layer import Layer
 from dockyard.layers.tar import Entry
 from dockyard.oci.descriptor import Descriptor
@@ -25,6 +27,8 @@ from dockyard.oci.digest import Digest
 _LEAST, _MOST = 1 << 19, 1 << 22
 _ONE_IN = 8
 _AHEAD = 8
+
+Member = tuple[int, int, int]  # offset and size in the blob, and bytes of tar
 
 
 class FileChangedError(Error):
@@ -41,6 +45,16 @@ class Place(Reader, Protocol):
         """Begin to take in a blob."""
 
 
+def ends_segment(length: int, path: str) -> bool:
+    """Whether a segment that has `length` nominal bytes ends after the member at `path`."""
+    return length >= _LEAST and (length >= _MOST or zlib.crc32(os.fsencode(path)) % _ONE_IN == 0)
+
+
+def nominal(size: int) -> int:
+    """The bytes of a member with a content of `size`, extended headers not counted."""
+    return tar.BLOCK + size + -size % tar.BLOCK
+
+
 class LayerWriter:
     """Writes one layer; a context manager. Leaving without `commit` leaves nothing behind.
 
@@ -49,21 +63,36 @@ class LayerWriter:
         epoch: members newer than this (seconds since 1970) get it as their time.
         compression: `gzip`, `zstd` or `none`.
         level: `fast` for blobs that stay here, `dense` for blobs that travel.
+
+    Attributes:
+        size: bytes of tar so far.
+        begun: nominal bytes in the segment under way; 0 where one begins.
+        members: what the blob consists of; whole once it is committed.
     """
 
     def __init__(
         self, store: Place, *, epoch: int | None = None, compression: Compression = "gzip", level: Level = "fast"
     ) -> None:
         self._store = store
-        self._epoch = epoch
+        self.epoch = epoch
         self._media_type = MEDIA_TYPES[compression]
         self._compress = compressor(compression, level)
+        self._expand = expander(compression)
         self._ingest = store.ingest()
         self._diff = Digest.of(b"").hasher()
         self._segment = bytearray()
-        self._pending: deque[Future[bytes]] = deque()
+        self._pending: deque[Future[tuple[bytes, bytes]]] = deque()
         self._pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
+        self._offset = 0
+        self._count = 0
         self.size = 0
+        self.begun = 0
+        self.members: list[Member] = []
+
+    @property
+    def count(self) -> int:
+        """How many members the blob will have so far."""
+        return self._count
 
     def add(self, entry: Entry, content: BinaryIO | bytes | None = None) -> None:
         """Write a member.
@@ -76,13 +105,26 @@ class LayerWriter:
             FileChangedError: `content` is longer or shorter than `entry.size`.
             DiskFullError: the store is full.
         """
-        if self._epoch is not None and entry.mtime > self._epoch:
-            entry = replace(entry, mtime=self._epoch)
+        if self.epoch is not None and entry.mtime > self.epoch:
+            entry = replace(entry, mtime=self.epoch)
         self._take(tar.header(entry))
         if entry.kind == "file" and (entry.size or content):
             self._add_content(entry, content or b"")
-        if len(self._segment) >= _LEAST and zlib.crc32(os.fsencode(entry.path)) % _ONE_IN == 0:
+        self.begun += nominal(entry.size if entry.kind == "file" else 0)
+        if ends_segment(self.begun, entry.path):
             self._cut()
+            self.begun = 0
+
+    def reuse(self, members: Iterable[Member], read: Callable[[int, int], bytes]) -> None:
+        """Take a whole segment from a blob that was written before; `read` gives bytes of it by offset and size.
+
+        Raises:
+            ArchiveInvalidError: a member is damaged (when the layer is committed at the latest).
+        """
+        assert self.begun == 0, "a segment is under way"
+        for offset, size, length in members:
+            compressed = read(offset, size)
+            self._submit(lambda data=compressed, length=length: (data, self._expand(data, length)))  # type: ignore[misc]
 
     def _add_content(self, entry: Entry, content: BinaryIO | bytes) -> None:
         if isinstance(content, bytes):
@@ -109,20 +151,30 @@ class LayerWriter:
     def _cut(self) -> None:
         if not self._segment:
             return
-        segment = bytes(self._segment)
+        plain = bytes(self._segment)
         self._segment.clear()
-        self.size += len(segment)
-        self._pending.append(self._pool.submit(self._compress, segment))
-        self._diff.update(segment)
+        self._submit(lambda: (self._compress(plain), plain))
+
+    def _submit(self, work: Callable[[], tuple[bytes, bytes]]) -> None:
+        self._count += 1
+        self._pending.append(self._pool.submit(work))
         while len(self._pending) > _AHEAD or (self._pending and self._pending[0].done()):
-            self._ingest.write(self._pending.popleft().result())
+            self._write()
+
+    def _write(self) -> None:
+        compressed, plain = self._pending.popleft().result()
+        self._diff.update(plain)
+        self._ingest.write(compressed)
+        self.members.append((self._offset, len(compressed), len(plain)))
+        self._offset += len(compressed)
+        self.size += len(plain)
 
     def commit(self) -> Layer:
         """End the tar, make the blob visible and return the layer."""
         self._take(tar.END)
         self._cut()
         while self._pending:
-            self._ingest.write(self._pending.popleft().result())
+            self._write()
         digest, size = self._ingest.commit()
         return Layer(Descriptor(self._media_type, digest, size), Digest("sha256", self._diff.hexdigest()), self._store)
 
