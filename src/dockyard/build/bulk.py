@@ -93,6 +93,7 @@ class Bulk:
     def _made(self, rows: list[_Row], links: list[str]) -> str:
         """Write the rows; returns the digest of all but their times."""
         digest = hashlib.sha256()
+        told: list[tuple[object, ...]] = []
         for (target, path, listed), link in zip(rows, links, strict=True):
             item = self.context.item(path, listed)
             if item is None:
@@ -103,11 +104,11 @@ class Bulk:
                 entry = Entry(target, "hardlink", entry.mode, entry.uid, entry.gid, 0, entry.mtime, link)
             elif item.size:
                 data = self.context.content(item)
-            digest.update(facts(entry))
+            told.append(facts(entry))
             if data is None or isinstance(data, bytes):
                 digest.update(data or b"")
                 self.writer.add(entry, data)
             else:
                 with data:
                     self.writer.add(entry, Hashed(data, digest))  # type: ignore[arg-type]
-        return digest.hexdigest()
+        return digest_of((told, digest.digest()))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dockyard._internal.limits import DOCKERFILE_BYTES
-from dockyard.build import git
 from dockyard.build.context import Context
 from dockyard.build.fault import ContextUnreadableError
 from dockyard.content.layout import Layout
@@ -76,6 +75,8 @@ def opened(
         NamedContextError: `source` is of no kind that is known, or not there.
         git.GitError, BaseMissingError, …: from fetching it.
     """
+    from dockyard.build import git
+
     if source.startswith("oci-layout://"):
         return _layout(name, source.removeprefix("oci-layout://"), platform, bases.store)
     if source.startswith("docker-image://"):

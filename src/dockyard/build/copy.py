@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from dockyard.build import mode
 from dockyard.build.destination import Destination, DestinationInvalidError
+from dockyard.build.segments import digest_of
 from dockyard.build.source import Item, Source
 from dockyard.build.unpack import archive_members
 from dockyard.dockerfile.ignore import IgnoreRules
@@ -220,7 +221,7 @@ class Out:
 
     def add(self, entry: Entry, content: bytes | BinaryIO | None) -> None:
         """Write one member."""
-        self._hash.update(facts(entry))
+        self._hash.update(digest_of(facts(entry)).encode())
         if isinstance(content, bytes):
             self._hash.update(content)
             self._writer.add(entry, content)
@@ -249,11 +250,11 @@ class Hashed:
         return data
 
 
-def facts(entry: Entry) -> bytes:
+def facts(entry: Entry) -> tuple[object, ...]:
     """Everything that a header says but for the time."""
-    told = (entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.target, entry.major, entry.minor)
-    attributes = sorted(entry.xattrs.items()) if entry.xattrs else ""
-    return os.fsencode(f"{entry.path}\0{told}{attributes}")
+    e = entry
+    attributes = sorted(e.xattrs.items()) if e.xattrs else None
+    return (e.path, e.kind, e.mode, e.uid, e.gid, e.size, e.target, e.major, e.minor, attributes)
 
 
 def write(planned: Iterator[Planned], source: Source, out: Out) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dockyard._internal.lock import locked
-from dockyard.build import configure, mode, remote
+from dockyard.build import configure, mode
 from dockyard.build.bulk import Bulk
 from dockyard.build.cache import Made, key
 from dockyard.build.context import Context
@@ -137,7 +137,9 @@ def _taken(stage: Stage, instruction: ins.Copy | ins.Add, source: State | Contex
     add = isinstance(instruction, ins.Add)
     found: list[Taken] = []
     for pattern in map(stage.expand, instruction.sources):
-        if isinstance(instruction, ins.Add):
+        if isinstance(instruction, ins.Add) and (pattern.startswith(_REMOTE) or "@" in pattern or instruction.checksum):
+            from dockyard.build import remote  # loaded only when something may be fetched
+
             fetched = remote.fetch(stage, instruction, pattern)
             if fetched is not None:
                 found.append(Taken(fetched, fetched.find("", node), None, instruction.unpack is True))

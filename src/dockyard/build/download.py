@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -117,7 +116,7 @@ def _fetch(url: str, folder: Path, kept: _Kept | None, headers: Mapping[str, str
         asked["If-Modified-Since"] = kept.modified
     shown = redact.url(url)
     task = progress.start(f"fetch {shown}")
-    partial = folder / f".{secrets.token_hex(8)}.part"
+    partial = folder / f".{os.urandom(8).hex()}.part"
     pool = _pool(url)
     try:
         response = pool.request("GET", url, headers=asked, preload_content=False, redirect=10)

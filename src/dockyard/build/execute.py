@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import shutil
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -57,7 +56,7 @@ def execute(
     runs = data / "run"
     container.sweep(runs)
     _sweep(data / "work")
-    name = f"build-{os.getpid()}-{secrets.token_hex(4)}"
+    name = f"build-{os.getpid()}-{os.urandom(4).hex()}"
     work = data / "work" / name
     tail: deque[str] = deque(maxlen=_TAIL)
     with contextlib.ExitStack() as stack:

@@ -8,7 +8,6 @@ import msgspec
 
 from dockyard._internal import atomic
 
-_ORDER = ("base", "instruction", "secret", "argument", "file")
 _SHOWN = 60
 
 
@@ -29,7 +28,8 @@ class Inputs:
     def differ(self, number: int, inputs: dict[str, Any]) -> str:
         """Note the inputs of the step of that number, and tell the first that differs from the run before.
 
-        A value that is a mapping is compared name by name; others as a whole.
+        A value that is a mapping is compared name by name; others as a whole. `base`, what the steps before it made,
+        comes last: where it alone differs, the reason is theirs.
         """
         if self._before is None:
             self._before = self._load()
@@ -37,7 +37,7 @@ class Inputs:
         before = self._before.get(str(number))
         if before is None:
             return "it has not run here before"
-        for name, value in inputs.items():
+        for name, value in sorted(inputs.items(), key=lambda item: item[0] == "base"):
             told = _difference(name, before.get(name), value)
             if told:
                 return told

@@ -4,7 +4,6 @@ import hashlib
 import os
 import posixpath
 import re
-import secrets
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
@@ -151,7 +150,7 @@ def checkout(repository: Repository, cache: Path, progress: Progress) -> Path:
     with locked(whole.with_suffix(".lock")):
         if not whole.is_dir():
             task = progress.start(f"git fetch {redact.url(repository.remote)}")
-            beside = cache / f".{secrets.token_hex(8)}.tmp"
+            beside = cache / f".{os.urandom(8).hex()}.tmp"
             try:
                 _fetch(git, repository, commit, beside)
                 beside.rename(whole)

@@ -29,17 +29,14 @@ def opened(folder: str, file: str, progress: Progress = SILENT) -> Iterator[Give
         UsageError: both are to come from standard input.
         git.GitError, ArchiveInvalidError, …: from fetching or unpacking the context.
     """
-    from dockyard.build import git
-    from dockyard.cli import context
-
     if folder == "-" and file == "-":
         raise UsageError("context and Dockerfile cannot both come from standard input", hint="Give one as a path.")
     with tempfile.TemporaryDirectory(prefix="dockyard-context-") as place:
         root = Path(place)
         path = Path(folder)
-        repository = git.parse(folder)
-        if repository is not None:
-            path = git.checkout(repository, context.data_folder() / "cache" / "git", progress)
+        fetched = "://" in folder or ("@" in folder and not path.exists())
+        if fetched:
+            path = _checkout(folder, progress)
         elif folder == "-":
             path = root / "context"
             path.mkdir()
@@ -50,8 +47,20 @@ def opened(folder: str, file: str, progress: Progress = SILENT) -> Iterator[Give
             dockerfile.write_bytes(sys.stdin.buffer.read(_MOST_DOCKERFILE + 1))
         elif file:
             # Beside a context that was fetched, the file is one of its own.
-            dockerfile = path / file if repository is not None or folder == "-" else Path(file)
+            dockerfile = path / file if fetched or folder == "-" else Path(file)
         yield Given(path, dockerfile)
+
+
+def _checkout(address: str, progress: Progress) -> Path:
+    from dockyard.build import git
+    from dockyard.cli import context
+
+    repository = git.parse(address)
+    if repository is None:
+        raise UsageError(
+            f"{address} is no context", hint="Give a folder, or a Git address like https://host/name.git#main"
+        )
+    return git.checkout(repository, context.data_folder() / "cache" / "git", progress)
 
 
 def _unpacked(folder: Path) -> None:

@@ -26,8 +26,12 @@ def run(words: Sequence[str]) -> int:
     if words[0] in ("-V", "--version", "version"):
         print(f'{{"version":"{__version__}"}}' if "--json" in words else f"dockyard {__version__}")
         return 0
+    import gc
+
     from dockyard.cli import report
 
+    # Imports and listings make many objects that stay: looking through them again and again finds nothing.
+    gc.set_threshold(100_000, 20, 100)
     try:
         code = _invoke(_find(words[0]), words[1:])
     except KeyboardInterrupt:

@@ -8,7 +8,6 @@ blobs appear by rename, `index.json` is changed under a file lock and replaced w
 import contextlib
 import json
 import os
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -50,7 +49,7 @@ class FileIngest:
         self._hash = Digest.of(b"", algorithm).hasher()
         self._algorithm = algorithm
         self._size = 0
-        self._path = layout.path / "ingest" / f"{os.getpid()}-{secrets.token_hex(8)}"
+        self._path = layout.path / "ingest" / f"{os.getpid()}-{os.urandom(8).hex()}"
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.disk_errors(layout.path):
             self._file = open(self._path, "xb", buffering=0)

@@ -6,6 +6,7 @@ escape.
 """
 
 import io
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -148,8 +149,10 @@ def _block(
         + prefix.ljust(155, b"\0")
         + bytes(12)
     )
-    # The checksum is the sum of all bytes with its own field as eight spaces.
-    return head + b"%06o\0 " % (sum(head) + 256 + sum(tail)) + tail
+    # The checksum is the sum of all bytes with its own field as eight spaces. One half of Adler-32 is the sum modulo
+    # 65,521, plus one; names are ASCII here, so that the sum of the 512 bytes stays below.
+    total = (zlib.adler32(head + b"        " + tail) & 0xFFFF) - 1
+    return head + b"%06o\0 " % total + tail
 
 
 def _pax(records: list[tuple[str, bytes]], mtime: int) -> bytes:

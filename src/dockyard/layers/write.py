@@ -6,6 +6,7 @@ same for every number of threads; and one changed file changes one segment, so t
 that was written before.
 """
 
+import io
 import os
 import zlib
 from collections import deque
@@ -27,6 +28,7 @@ from dockyard.oci.digest import Digest
 _LEAST, _MOST = 1 << 19, 1 << 22
 _ONE_IN = 8
 _AHEAD = 8
+_ZEROS = bytes(tar.BLOCK)
 
 Member = tuple[int, int, int]  # offset and size in the blob, and bytes of tar
 
@@ -107,9 +109,15 @@ class LayerWriter:
         """
         if self.epoch is not None and entry.mtime > self.epoch:
             entry = replace(entry, mtime=self.epoch)
-        self._take(tar.header(entry))
-        if entry.kind == "file" and (entry.size or content):
-            self._add_content(entry, content or b"")
+        if isinstance(content, bytes) and entry.kind == "file":
+            if len(content) != entry.size:
+                raise FileChangedError(f"{entry.path} has {len(content)} bytes, not {entry.size}")
+            # One piece, as most files are small and every call counts.
+            self._take(tar.header(entry) + content + _ZEROS[: -entry.size % tar.BLOCK])
+        else:
+            self._take(tar.header(entry))
+            if entry.kind == "file" and not isinstance(content, bytes):
+                self._add_content(entry, io.BytesIO() if content is None else content)
         self.begun += nominal(entry.size if entry.kind == "file" else 0)
         if ends_segment(self.begun, entry.path):
             self._cut()
@@ -126,21 +134,16 @@ class LayerWriter:
             compressed = read(offset, size)
             self._submit(lambda data=compressed, length=length: (data, self._expand(data, length)))  # type: ignore[misc]
 
-    def _add_content(self, entry: Entry, content: BinaryIO | bytes) -> None:
-        if isinstance(content, bytes):
-            if len(content) != entry.size:
-                raise FileChangedError(f"{entry.path} has {len(content)} bytes, not {entry.size}")
-            self._take(content)
-        else:
-            left = entry.size
-            while left:
-                data = content.read(min(left, 1 << 20))
-                if not data:
-                    raise FileChangedError(f"{entry.path} ended {left} bytes early", context={"file": entry.path})
-                left -= len(data)
-                self._take(data)
-            if content.read(1):
-                raise FileChangedError(f"{entry.path} grew beyond {entry.size} bytes", context={"file": entry.path})
+    def _add_content(self, entry: Entry, content: BinaryIO) -> None:
+        left = entry.size
+        while left:
+            data = content.read(min(left, 1 << 20))
+            if not data:
+                raise FileChangedError(f"{entry.path} ended {left} bytes early", context={"file": entry.path})
+            left -= len(data)
+            self._take(data)
+        if content.read(1):
+            raise FileChangedError(f"{entry.path} grew beyond {entry.size} bytes", context={"file": entry.path})
         self._take(tar.padding(entry.size))
 
     def _take(self, data: bytes) -> None:

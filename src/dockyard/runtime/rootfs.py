@@ -5,7 +5,6 @@ mounted where the rest of the machine sees it, so nothing can leak, not even on 
 """
 
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Sequence
@@ -99,7 +98,7 @@ def _lower(layer: Layer, folder: Path, progress: Progress) -> Path:
             return place
         _sweep(folder)
         task = progress.start(f"unpack {layer.diff_id.short}", total=layer.descriptor.size)
-        beside = folder / f".{place.name}.{secrets.token_hex(4)}.tmp"
+        beside = folder / f".{place.name}.{os.urandom(4).hex()}.tmp"
         beside.mkdir(mode=0o755)
         try:
             apply(layer, beside, whiteouts="overlay")
