@@ -176,6 +176,16 @@ def test_archives_are_unpacked_where_they_are_told_to_be(yard: Yard) -> None:
     assert members(yard.build("FROM scratch\nADD --chown=3:4 x.tar.gz /d\n"))["d/deep/er/file"][2:] == (3, 4)
 
 
+def test_an_archive_that_begins_with_an_extended_header_is_one(yard: Yard) -> None:
+    with tarfile.open(yard.context / "pax.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("x" * 150)
+        member.mtime = 1.5
+        archive.addfile(member)
+    (yard.context / "short.gz").write_bytes(b"\x1f\x8b\x08nothing more")
+    assert "d/" + "x" * 150 in paths(yard, "ADD pax.tar /d")
+    assert "d/short.gz" in paths(yard, "ADD short.gz /d/")
+
+
 def test_a_context_that_changes_while_it_is_read_is_read_again_or_refused(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

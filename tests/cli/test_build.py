@@ -1,8 +1,10 @@
 """`dockyard build` as a whole process."""
 
+import io
 import json
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,13 @@ def context(tmp_path: Path) -> Path:
     return folder
 
 
-def dockyard(context: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+def dockyard(context: Path, *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
     program = Path(sys.executable).parent / "dockyard"
     env = {"DOCKYARD_HOME": str(context.parent / "home"), "PATH": "/usr/bin:/bin", "SOURCE_DATE_EPOCH": "1700000000"}
-    return subprocess.run([program, "build", *words], capture_output=True, text=True, env=env, cwd=context, timeout=60)
+    command = [str(program), "build", *words]
+    done = subprocess.run(command, capture_output=True, input=stdin, env=env, cwd=context, timeout=60)
+    out, err = done.stdout.decode(), done.stderr.decode()
+    return subprocess.CompletedProcess(command, done.returncode, out, err)
 
 
 def test_json_names_digest_tags_and_steps(context: Path) -> None:
@@ -47,6 +52,72 @@ def test_an_error_is_one_json_document_with_its_line(context: Path) -> None:
     assert (error["reference"], error["context"]["line"]) == ("source-missing", "2")
 
 
-def test_what_the_command_line_cannot_do_yet_is_named(context: Path) -> None:
+def test_what_cannot_be_done_is_named(context: Path) -> None:
+    (context / "Dockerfile").write_text("FROM scratch\nRUN true\n")
     assert "s390x" in dockyard(context, "--platform", "linux/s390x").stderr
-    assert "https://example.com" in dockyard(context, "https://example.com/x.git").stderr
+    for words in (
+        ("https://example.com/x",),
+        ("--network", "bridge"),
+        ("--allow", "everything"),
+        ("--output", "type=floppy"),
+        ("--output", "type=local"),
+        ("--build-context", "name"),
+        ("--add-host", "name"),
+        ("--secret", "id=x,src=/nowhere"),
+        ("--ssh", "x=/nowhere"),
+        ("--print", "everything"),
+    ):
+        done = dockyard(context, *words)
+        assert done.returncode == 2, words
+        assert "hint" in done.stderr, words
+
+
+def test_every_form_of_output_has_the_files(context: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    words = ["-t", "x:1"]
+    for kind in ("oci", "docker", "tar", "local"):
+        words += ["--output", f"type={kind},dest={out / kind}"]
+    done = dockyard(context, *words, "--iidfile", str(out / "id"), "--metadata-file", str(out / "meta"), "--json")
+    document = json.loads(done.stdout)
+    assert (out / "local" / "f").is_file()
+    with tarfile.open(out / "tar") as archive:
+        assert archive.getnames() == ["f"]
+    with tarfile.open(out / "oci") as archive:
+        assert "index.json" in archive.getnames()
+    with tarfile.open(out / "docker") as archive:
+        assert "manifest.json" in archive.getnames()
+    assert (out / "id").read_text() == document["image_id"]
+    assert json.loads((out / "meta").read_text())["containerimage.digest"] == document["digest"]
+
+
+def test_a_dockerfile_and_a_context_come_from_standard_input(context: Path) -> None:
+    alone = dockyard(context, "-", "-q", stdin=b"FROM scratch\nLABEL a=b\n")
+    assert alone.stdout.startswith("sha256:")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as writer:
+        writer.add(context, ".")
+    packed = dockyard(context, "-", "--json", stdin=archive.getvalue())
+    assert json.loads(packed.stdout).get("steps", packed.stdout)[1]["step"] == "COPY f /f"
+    file = dockyard(context, "-f", "-", "-q", stdin=b"FROM scratch\nCOPY f /other\n")
+    assert file.stdout.startswith("sha256:")
+    both = dockyard(context, "-", "-f", "-", stdin=b"")
+    assert (both.returncode, "cannot both" in both.stderr) == (2, True)
+
+
+def test_targets_and_outline_are_told_without_building(context: Path) -> None:
+    text = "# the first\nFROM scratch AS one\nFROM scratch AS two\n# V what to ship\nARG V=1\n"
+    text += "RUN --mount=type=secret,id=token,required --mount=type=ssh true\n"
+    (context / "Dockerfile").write_text(text)
+    targets = json.loads(dockyard(context, "--print", "targets", "--json").stdout)["targets"]
+    assert [(each["name"], each["default"]) for each in targets] == [("one", False), ("two", True)]
+    outline = json.loads(dockyard(context, "--print", "outline", "--json").stdout)
+    assert outline["args"] == [{"name": "V", "default": "1", "description": "what to ship"}]
+    assert outline["secrets"] == [{"id": "token", "required": True}]
+    assert outline["ssh"] == [{"id": "default", "required": False}]
+
+
+def test_explain_names_the_file_that_changed(context: Path) -> None:
+    dockyard(context, "-q")
+    (context / "f").write_text("other")
+    assert "ran because file f changed" in dockyard(context, "--explain").stdout

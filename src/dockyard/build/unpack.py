@@ -1,7 +1,6 @@
 """Archives that ADD unpacks: told by their content, not by their names."""
 
 import bz2
-import io
 import lzma
 from collections.abc import Iterator
 from typing import BinaryIO, cast
@@ -10,19 +9,29 @@ from dockyard.layers import tar
 from dockyard.layers.compress import open_uncompressed
 from dockyard.layers.tar import ArchiveInvalidError, Entry
 
-_HEAD = 512
-
 
 def archive_members(path: str) -> Iterator[tuple[Entry, BinaryIO]] | None:
     """The members of the tar archive at `path`, plain or compressed by gzip, bzip2, xz or zstd; None if it is none."""
     with open(path, "rb") as raw:
         try:
-            head = _opened(raw).read(_HEAD)
-        except (ArchiveInvalidError, OSError, lzma.LZMAError):
+            if len(_opened(raw).read(tar.BLOCK)) < tar.BLOCK:
+                return None
+        except (ArchiveInvalidError, OSError, EOFError, lzma.LZMAError):
             return None  # it only begins like a compressed file
-    if len(head) < _HEAD or not _is_header(head):
-        return None
-    return _members(path)
+    return _members(path) if _begins(path) else None
+
+
+def _begins(path: str) -> bool:
+    """Whether a first member can be told, behind whatever extended headers."""
+    with open(path, "rb") as raw:
+        try:
+            return next(iter(tar.read(_opened(raw))), None) is not None
+        except tar.ArchiveTruncatedError:
+            return True  # a header was sound; reading it says what is missing
+        except tar.ArchiveEscapeError:
+            return True  # an archive all the same: reading it refuses it, where copying it would hide that
+        except (ArchiveInvalidError, OSError, EOFError, lzma.LZMAError):
+            return False
 
 
 def _members(path: str) -> Iterator[tuple[Entry, BinaryIO]]:
@@ -41,16 +50,3 @@ def _opened(raw: BinaryIO) -> BinaryIO:
         return open_uncompressed(raw, "sniff")
     except (OSError, lzma.LZMAError) as error:
         raise ArchiveInvalidError(f"{raw.name} cannot be unpacked: {error}") from error
-
-
-def _is_header(block: bytes) -> bool:
-    try:
-        for _ in tar.read(io.BytesIO(block + tar.END)):
-            return True
-    except tar.ArchiveTruncatedError:
-        return True  # the header is sound; only its content is not in this block
-    except tar.ArchiveEscapeError:
-        return True  # an archive all the same: reading it refuses it, where copying it would hide that
-    except ArchiveInvalidError:
-        return False
-    return False

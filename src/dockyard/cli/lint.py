@@ -29,7 +29,7 @@ def lint(
     path: str = ".",
     /,
     *,
-    file: Annotated[str, Parameter(name=["--file", "-f"], allow_leading_hyphen=True)] = "",
+    file: Annotated[str, Parameter(name=["--file", "-f"])] = "",
     format: Literal["text", "json", "sarif"] = "text",
     fail_on: Severity = "error",
     severity: Severity = "info",
@@ -44,7 +44,7 @@ def lint(
     (Hadolint's and BuildKit's comments count too). docs/lint.md describes every rule.
 
     Args:
-        path: the Dockerfile, or the folder that holds it.
+        path: the Dockerfile, or the folder that holds it; - reads standard input.
         file: the Dockerfile, relative to the current folder; - reads standard input.
         format: text, json, or sarif for code hosts.
         fail_on: the least severity that makes the exit code 1: info, warning or error.
@@ -83,7 +83,7 @@ def read(path: str, file: str = "") -> tuple[str, bytes]:
     """
     from dockyard._internal.limits import DOCKERFILE_BYTES, read_bounded
 
-    if file == "-":
+    if file == "-" or (not file and path == "-"):
         return "<stdin>", read_bounded(sys.stdin.buffer, DOCKERFILE_BYTES, "the Dockerfile")
     where = Path(file) if file else Path(path)
     if not file and where.is_dir():

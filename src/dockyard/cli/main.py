@@ -6,11 +6,14 @@ under 60 ms.
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from dockyard import __version__
 from dockyard.cli.table import COMMANDS, Command
 
 INTERRUPTED = 130
+_DASH = "\N{HYPHEN}"
 
 
 def main() -> None:
@@ -89,10 +92,22 @@ def _invoke(command: Command, words: Sequence[str]) -> int:
     )
     app.default(getattr(importlib.import_module(module), name))
     try:
-        result = app(list(words), exit_on_error=False, print_error=False)
+        # A bare `-` stands for standard input or output; the parser takes it for an option without a name.
+        given = [_DASH if word == "-" else word for word in words]
+        function, bound, _ = app.parse_args(given, exit_on_error=False, print_error=False)
+        arguments = [_restored(value) for value in bound.args]
+        result = function(*arguments, **{name: _restored(value) for name, value in bound.kwargs.items()})
     except cyclopts.CycloptsError as error:
         raise UsageError(str(error), hint=f"`dockyard {command.word} --help` shows what it takes.") from error
     return result if isinstance(result, int) else 0
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(_restored(each) for each in value)
+    if isinstance(value, str | Path) and str(value) == _DASH:
+        return type(value)("-")
+    return value
 
 
 if __name__ == "__main__":
