@@ -45,11 +45,12 @@ def context(folder: Path) -> None:
         "modes/b": b"b",
         "hard/one": b"hard",
         "notreally.tar": b"this is no archive\n" * 40,
-        "empty/.keep": b"",
+        "[weird].txt": b"weird\n",
     }
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
+    (folder / "emptydir").mkdir(mode=0o711)
     os.link(folder / "hard" / "one", folder / "hard" / "two")
     (folder / "links" / "to-file").symlink_to("file")
     (folder / "links" / "to-dir").symlink_to("dir")

@@ -170,7 +170,7 @@ def _with_parents(tree: Source, pattern: str, instruction: ins.Copy) -> Taken:
     """COPY --parents: the tree below `/./`, or below the root, as far as the pattern matches."""
     pivot, dot, below = pattern.partition("/./")
     root, wanted = (pivot, below) if dot else ("/", pattern)
-    wanted = posixpath.normpath("/" + wanted)[1:]
+    wanted = posixpath.normpath("/" + wanted.lstrip("/"))[1:]
     if not WILD.search(wanted) and not WILD.search(root):
         tree.find(posixpath.join(root, wanted), instruction.node)  # it has to be there
     includes = IgnoreRules.of([wanted]) if wanted else None

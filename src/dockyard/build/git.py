@@ -157,7 +157,7 @@ def checkout(repository: Repository, cache: Path, progress: Progress) -> Path:
             finally:
                 shutil.rmtree(beside, ignore_errors=True)
             task.done(commit[:12])
-    folder = whole / posixpath.normpath("/" + repository.subdir)[1:]
+    folder = whole / posixpath.normpath("/" + repository.subdir.lstrip("/"))[1:]
     if not folder.resolve().is_relative_to(whole.resolve()) or not folder.is_dir():
         raise GitError(f"{redact.url(repository.remote)} has no folder {repository.subdir}")
     return folder

@@ -116,7 +116,7 @@ def wanted(stage: Stage, instruction: ins.Run) -> Iterator[Wanted]:
 
 def _bind(stage: Stage, instruction: ins.Run, mount: Mount, target: str) -> Wanted:
     found = stage.sources.source(mount.from_, instruction.node) if mount.from_ else stage.tools.context
-    source = posixpath.normpath("/" + mount.source)
+    source = posixpath.normpath("/" + mount.source.lstrip("/"))
     if isinstance(found, Context):
         layer, name = _held(stage.tools, found, source, instruction)
         return Wanted(mount, target, key("bind", str(layer.diff_id), target, mount.readonly), layer, None, name)

@@ -1,0 +1,2 @@
+FROM scratch
+ADD --chmod=u=rwx,go= one.txt /a

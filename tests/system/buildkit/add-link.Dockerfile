@@ -1,0 +1,3 @@
+FROM busybox
+ADD --link arch.tar /etc/sub
+ADD --link one.txt /etc/

@@ -1,0 +1,2 @@
+FROM scratch
+ADD one.txt arch.tar app /x/

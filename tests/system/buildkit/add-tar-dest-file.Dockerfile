@@ -1,0 +1,3 @@
+FROM busybox
+RUN echo x > /dest
+ADD arch.tar /dest

@@ -1,0 +1,3 @@
+FROM scratch
+ADD --unpack=true arch.tar.gz /a/
+ADD --unpack=true one.txt /b/

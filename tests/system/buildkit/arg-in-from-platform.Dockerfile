@@ -1,0 +1,3 @@
+ARG P=linux/amd64
+FROM --platform=$P busybox
+RUN echo x > /x

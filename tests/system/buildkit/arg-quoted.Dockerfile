@@ -1,0 +1,3 @@
+FROM scratch
+ARG A="quoted value" B='single $X'
+LABEL a=$A b=$B

@@ -1,0 +1,5 @@
+FROM busybox
+RUN echo a \
+# comment one
+  # comment two
+  && echo b > /b

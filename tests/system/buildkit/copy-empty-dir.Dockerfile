@@ -1,0 +1,3 @@
+FROM scratch
+COPY emptydir /e
+COPY emptydir /f/

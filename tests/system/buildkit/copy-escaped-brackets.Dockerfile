@@ -1,0 +1,2 @@
+FROM scratch
+COPY [[]weird].txt /a

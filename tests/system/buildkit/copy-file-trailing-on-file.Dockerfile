@@ -1,0 +1,3 @@
+FROM busybox
+RUN echo x > /file
+COPY one.txt /file/

@@ -1,0 +1,4 @@
+FROM busybox
+WORKDIR /w
+COPY app .
+COPY one.txt ./x/../y

@@ -1,0 +1,4 @@
+FROM busybox
+ENV PATH=$PATH:/extra
+ENV PATH /first:$PATH
+RUN echo $PATH > /p

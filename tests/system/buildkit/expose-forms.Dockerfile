@@ -1,0 +1,4 @@
+FROM scratch
+EXPOSE 80/tcp
+EXPOSE 80/udp 443
+EXPOSE 3000-3002

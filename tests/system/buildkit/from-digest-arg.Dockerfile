@@ -1,0 +1,3 @@
+ARG REG=busybox
+FROM $REG as final
+LABEL x=$REG

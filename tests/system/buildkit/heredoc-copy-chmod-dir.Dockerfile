@@ -1,0 +1,4 @@
+FROM scratch
+COPY --chmod=600 <<EOF /x/
+body
+EOF

@@ -1,0 +1,4 @@
+FROM scratch
+COPY <<EOF /a.json
+{"a": "$A", "b": "\$B", "c": "\\n"}
+EOF

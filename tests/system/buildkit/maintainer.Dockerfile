@@ -1,0 +1,3 @@
+FROM busybox
+MAINTAINER me
+LABEL org.opencontainers.image.authors=me

@@ -1,0 +1,3 @@
+FROM scratch
+ENV D=/a/
+COPY one.txt ${D}

@@ -1,0 +1,4 @@
+FROM scratch
+VOLUME ["/a b", "/c"]
+VOLUME /d
+VOLUME /d /e
