@@ -12,6 +12,7 @@ from dockyard.build.bases import Bases
 from dockyard.build.cache import StepCache
 from dockyard.build.context import Context
 from dockyard.build.contexts import ignore_rules, read_dockerfile
+from dockyard.build.gather import gathered
 from dockyard.build.options import Options
 from dockyard.build.plan import Base, Plan
 from dockyard.build.state import State
@@ -145,7 +146,7 @@ def _plan(
     plan.tools = Tools(
         store,
         data,
-        StepCache(data / "cache", store),
+        StepCache(data / "cache", store, _variant(options)),
         context,
         parsed.escape,
         _epoch(options.epoch, given, values),
@@ -159,9 +160,16 @@ def _plan(
         options.network,
         options.insecure,
         Semaphore(options.parallel),
+        options.compression,
+        options.level,
     )
     plan.build(language.target_stage(stages, options.target))
     return plan
+
+
+def _variant(options: Options) -> str:
+    known = (options.compression, options.level)
+    return "" if known == ("gzip", "fast") else f".{options.compression}-{options.level}"
 
 
 def _epoch(epoch: int | None, given: Mapping[str, str], values: Mapping[str, str]) -> int | None:
@@ -176,6 +184,7 @@ def _epoch(epoch: int | None, given: Mapping[str, str], values: Mapping[str, str
 
 def _assembled(store: Layout, plan: Plan, options: Options) -> Image:
     state: State = plan.result
+    gathered(state, plan.tools, options.layers)
     if options.labels:
         state.config["Labels"] = {**(state.config.get("Labels") or {}), **options.labels}
     created = max(

@@ -42,11 +42,22 @@ class Made:
 
 
 class StepCache:
-    """The records in `folder`. Several processes may use one folder."""
+    """The records in `folder`. Several processes may use one folder.
 
-    def __init__(self, folder: Path, store: Layout) -> None:
+    Args:
+        folder: holds them.
+        store: has the layers.
+        variant: how layers are compressed, where that is not the default; records of other variants are not seen.
+
+    Attributes:
+        used: the keys that were found or put, in their order.
+    """
+
+    def __init__(self, folder: Path, store: Layout, variant: str = "") -> None:
         self._folder = folder
         self._store = store
+        self._variant = variant
+        self.used: dict[str, None] = {}
 
     def get(self, step: str) -> Made | None:
         """What the step of that key made, if it is known and its layer still there."""
@@ -54,6 +65,7 @@ class StepCache:
             record = msgspec.json.decode(self._path(step).read_bytes(), type=_Record)
         except (OSError, msgspec.MsgspecError):
             return None
+        self.used[step] = None
         if not record.digest:
             return Made(record.created, None, record.content)
         descriptor = Descriptor(record.media_type, Digest.parse(record.digest), record.size)
@@ -63,6 +75,7 @@ class StepCache:
 
     def put(self, step: str, made: Made) -> None:
         """Keep what the step of that key made."""
+        self.used[step] = None
         record = _Record(made.created, made.content)
         if made.layer is not None:
             descriptor = made.layer.descriptor
@@ -81,4 +94,4 @@ class StepCache:
         return self._folder / "locks" / step[:3]
 
     def _path(self, step: str) -> Path:
-        return self._folder / "steps" / step[:2] / step
+        return self._folder / "steps" / step[:2] / (step + self._variant)

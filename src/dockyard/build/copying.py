@@ -23,7 +23,7 @@ from dockyard.build.trees import TreeSource
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile import shell
 from dockyard.dockerfile.ignore import IgnoreRules
-from dockyard.layers.write import FileChangedError, LayerWriter
+from dockyard.layers.write import FileChangedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ def _made(
     destination = Destination(None if linked else stage.state.tree)
     copier = Copier(order, destination)
     plain = Copier(replace(order, unpack=False), destination)
-    with LayerWriter(tools.store, epoch=tools.epoch) as writer:
+    with tools.writer() as writer:
         out = Out(writer)
         segments = _segments(stage, source)
         alone = sum(len(each.items) for each in taken) == 1
@@ -125,7 +125,8 @@ def _made(
 
 def _segments(stage: Stage, source: State | Context) -> Segments | None:
     """What is known of the layer that this step wrote the last time here."""
-    if not isinstance(source, Context) or stage.tools.epoch is not None:
+    # Segments of zstd would do as well, but what is known of the last time does not say how it was compressed.
+    if not isinstance(source, Context) or stage.tools.epoch is not None or stage.tools.compression != "gzip":
         return None
     return Segments(stage.inputs.place(stage.tools.data / "cache" / "segments", len(stage.reports)), stage.tools.store)
 

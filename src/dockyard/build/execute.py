@@ -14,7 +14,6 @@ from dockyard.build.state import State
 from dockyard.dockerfile.instructions import Run
 from dockyard.layers.diff import diff
 from dockyard.layers.layer import Layer
-from dockyard.layers.write import LayerWriter
 from dockyard.progress import Progress
 from dockyard.runtime import container
 from dockyard.runtime.bundle import Mount, spec
@@ -102,7 +101,7 @@ def execute(
             )
         assert overlay.upper is not None
         _tidy(overlay.upper, state, [*_HOST_FILES, *files, *targets])
-        with LayerWriter(tools.store, epoch=tools.epoch) as writer:
+        with tools.writer() as writer:
             diff(overlay.upper, writer, lower=state.tree, folders=overlay.lowers)
             layer = writer.commit()
         if tools.epoch is None:

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from dockyard.build.secret import Agent, Secret
+from dockyard.layers.compress import Compression, Level
 from dockyard.oci.platform import Platform
 from dockyard.oci.reference import Reference
+
+Layers = Literal["instruction", "stage", "squash", "auto"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,9 @@ class Options:
         network: of RUN steps that name none.
         insecure: whether RUN --security=insecure may run.
         parallel: how many RUN steps at once.
+        compression, level: of new layers: gzip, zstd or none; fast for what stays here, dense for what travels.
+        layers: `instruction` keeps one a step, `stage` one a stage, `squash` one over the base, `auto` merges small
+            neighbours. The base's own layers always stay as they are.
     """
 
     build_args: Mapping[str, str] = field(default_factory=dict)
@@ -44,3 +51,6 @@ class Options:
     network: str = "default"
     insecure: bool = False
     parallel: int = 2
+    compression: Compression = "gzip"
+    level: Level = "fast"
+    layers: Layers = "instruction"

@@ -25,7 +25,6 @@ from dockyard.dockerfile import stages as language
 from dockyard.dockerfile.node import Node
 from dockyard.errors import UsageError
 from dockyard.images.image import Image, open_image
-from dockyard.layers.write import LayerWriter
 from dockyard.oci.digest import Digest
 from dockyard.oci.platform import Platform
 from dockyard.oci.reference import Reference
@@ -229,7 +228,7 @@ class Plan:
             return branch
         # FROM a folder: its files are the root file system.
         state = State.scratch(platform.to_json(), self.tools.data / "index")
-        with LayerWriter(self.tools.store, epoch=self.tools.epoch) as writer:
+        with self.tools.writer() as writer:
             copier = Copier(Order(node, "/"), Destination(None))
             write(copier.plan(found.find("/", node)[0], found), found, Out(writer))
             state.layers.append(writer.commit())

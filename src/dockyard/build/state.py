@@ -24,7 +24,13 @@ def rfc3339(seconds: float) -> str:
 
 @dataclass
 class State:
-    """What has been built of a stage. `key` covers everything that went in so far."""
+    """What has been built of a stage.
+
+    Attributes:
+        key: covers everything that went in so far.
+        own: how many of the layers are the base image's.
+        stages: how many layers there were where each stage on the way ended.
+    """
 
     key: str
     platform: dict[str, str]
@@ -36,6 +42,8 @@ class State:
     author: str = ""
     command_set: bool = False
     triggers: Sequence[str] = ()
+    own: int = 0
+    stages: tuple[int, ...] = ()
     index: Path | None = None
     _tree: FileTree | None = None
 
@@ -68,6 +76,7 @@ class State:
             scope,
             author=str(image.config.document.get("author") or ""),
             triggers=triggers,
+            own=len(image.layers),
             index=index,
         )
 
@@ -84,6 +93,8 @@ class State:
             dict(self.scope),
             list(self.args),
             self.author,
+            own=self.own,
+            stages=(*self.stages, len(self.layers)),
             triggers=triggers,
             index=self.index,
         )

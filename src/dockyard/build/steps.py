@@ -13,7 +13,6 @@ from dockyard.build.stage import Stage
 from dockyard.build.tools import StepReport
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile.parser import parse
-from dockyard.layers.write import LayerWriter
 
 
 def run(stage: Stage, instructions: Sequence[ins.Instruction]) -> None:
@@ -98,7 +97,7 @@ def _workdir(stage: Stage, instruction: ins.Workdir) -> None:
         with contextlib.suppress(OwnerUnknownError):  # a user that is not known yet is one for RUN to refuse
             owned = owner(user, stage.state.tree, instruction.node) if user else (0, 0)
         destination = Destination(stage.state.tree)
-        with LayerWriter(stage.tools.store, epoch=stage.tools.epoch) as writer:
+        with stage.tools.writer() as writer:
             entries = destination.folders(destination.resolve(path), 0o755, owned, stage.seconds())
             for entry in entries:
                 for folder in destination.above(entry.path):

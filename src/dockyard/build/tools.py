@@ -11,6 +11,8 @@ from dockyard.build.context import Context
 from dockyard.build.secret import Agent, Secret
 from dockyard.build.state import State
 from dockyard.content.layout import Layout
+from dockyard.layers.compress import Compression, Level
+from dockyard.layers.write import LayerWriter
 from dockyard.progress import Progress
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
@@ -27,6 +29,7 @@ class Tools:
         insecure: whether `RUN --security=insecure` may run.
         uncached: stages that are carried out whatever the cache knows; `*` is all.
         running: how many RUN steps at once.
+        compression, level: of the layers that are written.
         cancelled: set once the build has failed, so that what runs beside ends.
     """
 
@@ -46,7 +49,13 @@ class Tools:
     network: str = "default"
     insecure: bool = False
     running: Semaphore = field(default_factory=lambda: Semaphore(2))
+    compression: Compression = "gzip"
+    level: Level = "fast"
     cancelled: Event = field(default_factory=Event)
+
+    def writer(self) -> LayerWriter:
+        """For one new layer."""
+        return LayerWriter(self.store, epoch=self.epoch, compression=self.compression, level=self.level)
 
     @property
     def proxies(self) -> dict[str, str]:

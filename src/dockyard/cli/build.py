@@ -1,7 +1,7 @@
 """`dockyard build`: a Dockerfile and a context into an image in the store."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -32,6 +32,10 @@ def build(
     allow: list[str] | None = None,
     output: Annotated[list[str] | None, Parameter(name=["--output", "-o"])] = None,
     push: Annotated[bool, Parameter(negative="")] = False,
+    compression: Literal["gzip", "zstd", "none"] = "gzip",
+    compression_level: Literal["fast", "dense"] = "fast",
+    layers: Literal["instruction", "stage", "auto"] = "instruction",
+    squash: Annotated[bool, Parameter(negative="")] = False,
     no_cache: Annotated[bool, Parameter(negative="")] = False,
     no_cache_filter: list[str] | None = None,
     pull: Annotated[bool, Parameter(negative="")] = False,
@@ -61,6 +65,10 @@ def build(
         allow: security.insecure lets RUN --security=insecure run.
         output: type=oci|docker|tar|local|registry|store,dest=PATH; a folder alone is type=local, `-` a tar archive.
         push: send the image to the registry of its names, as --output type=registry does.
+        compression: of new layers: gzip, zstd or none.
+        compression_level: fast for what stays here, dense for what is sent often.
+        layers: a layer for each instruction, for each stage, or auto: small neighbours merged.
+        squash: one layer over the base.
         no_cache: carry every step out.
         no_cache_filter: carry every step of this stage out; may be given several times.
         pull: ask the registry for newer bases.
@@ -107,6 +115,9 @@ def build(
         hosts=build_input.hosts(add_host),
         network=network,
         insecure="security.insecure" in (allow or ()),
+        compression=compression,
+        level=compression_level,
+        layers="squash" if squash else layers,
     )
     store = context.store()
     with bars.shown(quiet=quiet or json) as progress, build_input.opened(folder, file, progress) as given:

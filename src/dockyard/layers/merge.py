@@ -1,0 +1,93 @@
+"""Several layers as one: the same files for whoever unpacks them, over whatever lies below."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from dockyard.layers import index
+from dockyard.layers.layer import Layer
+from dockyard.layers.tar import Entry
+from dockyard.layers.tree import OPAQUE, WHITEOUT
+from dockyard.layers.write import LayerWriter
+
+
+@dataclass
+class _Merged:
+    """What the layers so far amount to: members by path, with the layer and path that a file's bytes are stored at."""
+
+    nodes: dict[str, tuple[Entry, int, str]] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+    opaque: set[str] = field(default_factory=set)
+
+    def lay(self, number: int, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            folder, _, name = entry.path.rpartition("/")
+            if name == OPAQUE:
+                self._remove_below(folder)
+                self.opaque.add(folder)
+            elif name.startswith(WHITEOUT):
+                path = f"{folder}/{name.removeprefix(WHITEOUT)}".lstrip("/")
+                self._remove_below(path)
+                self.nodes.pop(path, None)
+                self.hidden.add(path)
+        for entry in entries:
+            if entry.path.rpartition("/")[2].startswith(WHITEOUT):
+                continue
+            self._add(number, entry)
+
+    def _add(self, number: int, entry: Entry) -> None:
+        path = entry.path
+        before = self.nodes.get(path)
+        if before is not None and before[0].kind == "dir" and entry.kind != "dir":
+            self._remove_below(path)
+            self.opaque.discard(path)
+        if before is not None and before[0].kind != "dir" and entry.kind == "dir":
+            self.opaque.add(path)  # what was there in between hid a folder below
+        if path in self.hidden:
+            self.hidden.discard(path)
+            if entry.kind == "dir":
+                self.opaque.add(path)  # what lies below a folder of that name stays hidden
+        content = path
+        if entry.kind == "hardlink":
+            target = self.nodes.get(entry.target)
+            if target is not None and target[0].kind == "file":
+                self.nodes[path] = (replace(target[0], path=path), target[1], target[2])
+                return
+        self.nodes[path] = (entry, number, content)
+
+    def _remove_below(self, folder: str) -> None:
+        lead = f"{folder}/" if folder else ""
+        for path in [each for each in self.nodes if each.startswith(lead) and each]:
+            del self.nodes[path]
+        self.hidden = {each for each in self.hidden if not each.startswith(lead)}
+        self.opaque = {each for each in self.opaque if not each.startswith(lead)}
+
+
+def merge(layers: Sequence[Layer], writer: LayerWriter) -> None:
+    """Write what `layers`, lowest first, amount to into `writer`, not yet committed. Each is read twice at most."""
+    merged = _Merged()
+    for number, layer in enumerate(layers):
+        merged.lay(number, index.entries(layer, None))
+    files: dict[int, dict[str, list[Entry]]] = {}
+    for path in sorted(merged.nodes, key=lambda each: each.split("/")):
+        entry, number, content = merged.nodes[path]
+        if entry.kind == "file":
+            files.setdefault(number, {}).setdefault(content, []).append(entry)
+        elif entry.kind != "hardlink":
+            writer.add(entry)
+            if path in merged.opaque:
+                writer.add(Entry(f"{path}/{OPAQUE}" if path else OPAQUE))
+    for path in sorted(merged.hidden):
+        folder, _, name = path.rpartition("/")
+        writer.add(Entry(f"{folder}/{WHITEOUT}{name}" if folder else WHITEOUT + name))
+    for number in sorted(files):
+        wanted = files[number]
+        for found, stream in layers[number].entries():
+            entries = wanted.pop(found.path, []) if found.kind == "file" else []
+            for place, entry in enumerate(entries):
+                if place == 0:
+                    writer.add(replace(entry, size=found.size), stream)
+                else:
+                    writer.add(replace(entry, kind="hardlink", size=0, target=entries[0].path))
+    for path, (entry, _, _) in sorted(merged.nodes.items()):
+        if entry.kind == "hardlink":
+            writer.add(replace(entry, path=path))
