@@ -3,8 +3,10 @@
 A record counts only while its layer is in the store, so removing images never breaks a build.
 """
 
+import contextlib
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,9 @@ def key(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-class _Record(msgspec.Struct, omit_defaults=True):
+class Record(msgspec.Struct, omit_defaults=True):
+    """A record as it is kept."""
+
     created: str
     content: str = ""
     media_type: str = ""
@@ -62,10 +66,12 @@ class StepCache:
     def get(self, step: str) -> Made | None:
         """What the step of that key made, if it is known and its layer still there."""
         try:
-            record = msgspec.json.decode(self._path(step).read_bytes(), type=_Record)
+            record = msgspec.json.decode(self._path(step).read_bytes(), type=Record)
         except (OSError, msgspec.MsgspecError):
             return None
         self.used[step] = None
+        with contextlib.suppress(OSError):
+            os.utime(self._path(step))  # for throwing the longest unused away
         if not record.digest:
             return Made(record.created, None, record.content)
         descriptor = Descriptor(record.media_type, Digest.parse(record.digest), record.size)
@@ -76,7 +82,7 @@ class StepCache:
     def put(self, step: str, made: Made) -> None:
         """Keep what the step of that key made."""
         self.used[step] = None
-        record = _Record(made.created, made.content)
+        record = Record(made.created, made.content)
         if made.layer is not None:
             descriptor = made.layer.descriptor
             record.media_type, record.digest, record.size = (

@@ -27,6 +27,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("lint", "dockyard.cli.lint:lint", "Judge a Dockerfile; say why and give the better line.", "Build"),
     Command("build", "dockyard.cli.build:build", "Build an image from a Dockerfile.", "Build"),
+    Command("cache", "dockyard.cli.cache:cache", "Show or prune what builds keep to be faster.", "Build"),
     Command("base", "dockyard.cli.base:base", "Make a base image from a distribution's packages.", "Build"),
     Command("images", "dockyard.cli.images:images", "List the images in the store.", "Images"),
     Command("inspect", "dockyard.cli.inspect:inspect", "Show an image's manifest and configuration.", "Images"),

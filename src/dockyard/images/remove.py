@@ -29,25 +29,32 @@ def remove(store: Layout, names: Iterable[str], *, grace: float = GRACE_SECONDS)
     for name in names:
         store.untag(name)
     with locked(store.path / ".collect"):
-        roots = store.roots()
-        tagged = [each for each in roots if "org.opencontainers.image.ref.name" in each.annotations]
-        needed: set[Digest] = set()
-        for each in tagged:
-            _reach(store, each, needed)
-        loose = [each for each in roots if each.digest not in needed]
-        # A referrer of something needed is needed itself, and may be referred to in turn.
-        found = True
-        while found:
-            found = False
-            for each in list(loose):
-                subject = _subject(store, each)
-                if subject is not None and subject in needed:
-                    _reach(store, each, needed)
-                    loose.remove(each)
-                    found = True
-        for each in loose:
-            store.detach(each.digest)
-        return _delete(store, needed, grace)
+        reached = needed(store)
+        for each in store.roots():
+            if each.digest not in reached:
+                store.detach(each.digest)
+        return _delete(store, reached, grace)
+
+
+def needed(store: Layout) -> set[Digest]:
+    """The digests of everything that a tagged image needs, and of what refers to it."""
+    roots = store.roots()
+    found: set[Digest] = set()
+    for each in roots:
+        if "org.opencontainers.image.ref.name" in each.annotations:
+            _reach(store, each, found)
+    loose = [each for each in roots if each.digest not in found]
+    # A referrer of something needed is needed itself, and may be referred to in turn.
+    more = True
+    while more:
+        more = False
+        for each in list(loose):
+            subject = _subject(store, each)
+            if subject is not None and subject in found:
+                _reach(store, each, found)
+                loose.remove(each)
+                more = True
+    return found
 
 
 def _delete(store: Layout, needed: set[Digest], grace: float) -> tuple[int, int]:

@@ -91,6 +91,7 @@ def _lower(layer: Layer, folder: Path, progress: Progress) -> Path:
     # 24 digits keep mount options short and still tell any two layers apart.
     place = folder / layer.diff_id.hex[:24]
     if place.is_dir():
+        os.utime(place)  # for throwing the longest unused away
         return place
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / f".{place.name}.lock"):

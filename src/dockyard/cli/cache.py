@@ -1,0 +1,75 @@
+"""`dockyard cache`: what builds keep to be faster the next time."""
+
+import re
+import time
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from dockyard.cli import context, report
+from dockyard.errors import UsageError
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def cache(
+    action: Literal["ls", "du", "prune"] = "du",
+    /,
+    *,
+    keep: str = "0",
+    unused_for: Annotated[str, Parameter(name=["--unused-for", "--filter-until"])] = "0s",
+    json: bool = False,
+) -> None:
+    """Show or throw away what builds keep: layers of steps, unpacked layers, cache mounts, downloads.
+
+    Args:
+        action: ls lists everything, du sums it up by kind, prune throws the longest unused away.
+        keep: how much prune leaves, such as 10GB; nothing by default.
+        unused_for: prune leaves what was used since, such as 24h.
+        json: print one JSON document.
+    """
+    from dockyard.build.kept import kept, prune
+
+    store = context.store()
+    data = context.data_folder()
+    if action == "prune":
+        gone = prune(data, store, _bytes(keep), older=_seconds(unused_for))
+        if json:
+            report.result({"removed": [each.to_json() for each in gone], "bytes": sum(each.size for each in gone)})
+        else:
+            print(f"removed {len(gone)} things, {report.size(sum(each.size for each in gone))}")
+        return
+    found = kept(data, store)
+    if action == "ls":
+        if json:
+            report.result({"kept": [each.to_json() for each in found]})
+            return
+        now = time.time()
+        rows = [
+            [each.kind, each.name[:60], report.size(each.size), f"{(now - each.used) / 3600:.1f} h"] for each in found
+        ]
+        report.table(["KIND", "NAME", "SIZE", "UNUSED FOR"], rows)
+        return
+    kinds = sorted({each.kind for each in found})
+    sums = {kind: sum(each.size for each in found if each.kind == kind) for kind in kinds}
+    if json:
+        report.result({"bytes": sums, "total": sum(sums.values())})
+        return
+    counts = {kind: sum(each.kind == kind for each in found) for kind in kinds}
+    rows = [[kind, str(counts[kind]), report.size(sums[kind])] for kind in kinds]
+    report.table(["KIND", "COUNT", "SIZE"], [*rows, ["total", str(len(found)), report.size(sum(sums.values()))]])
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", text.strip().lower())
+    if match is None:
+        raise UsageError(f"not a size: {text!r}", hint="Write it like 500MB or 10GB.")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+)([smhd])", text.strip().lower())
+    if match is None:
+        raise UsageError(f"not a time: {text!r}", hint="Write it like 90m, 24h or 7d.")
+    return float(int(match[1]) * _SPANS[match[2]])
