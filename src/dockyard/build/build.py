@@ -45,6 +45,7 @@ class BuildResult:
         descriptor: of what was tagged: the image's manifest, or the index over several platforms' images.
         image: the image, of several the one for this machine or the first.
         images: every image by its platform.
+        cache: what it looked steps up in; knows which it used.
     """
 
     descriptor: Descriptor
@@ -53,6 +54,7 @@ class BuildResult:
     steps: Sequence[StepReport]
     bases: Sequence[Base]
     seconds: float
+    cache: StepCache
     unused: Sequence[str] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
@@ -77,6 +79,7 @@ def build(
     data: Path,
     bases: Bases,
     options: Options | None = None,
+    cache: StepCache | None = None,
     progress: Progress = SILENT,
 ) -> BuildResult:
     """Build the stage that `options` names (the last by default) and tag the image in `store`.
@@ -88,6 +91,7 @@ def build(
         data: holds the cache, unpacked layers and folders to work in.
         bases: finds the images of FROM and --from.
         options: everything else.
+        cache: as `step_cache` makes it, where records were put into it beforehand.
         progress: gets a task a step, and the output of RUN.
 
     Interrupting is safe: run it again, and finished steps are not done again. Stages that do not need each other run
@@ -99,10 +103,11 @@ def build(
     """
     began = time.monotonic()
     options = options or Options()
+    cache = cache or step_cache(data, store, options)
     path, parsed = read_dockerfile(context, dockerfile)
     files = Context(context, ignore_rules(context, path))
     plans = [
-        _plan(parsed, path, files, platform, store, data, bases, options, progress)
+        _plan(parsed, path, files, platform, store, data, bases, options, cache, progress)
         for platform in options.platforms or (Platform.host(),)
     ]
     images = {str(plan.platform): _assembled(store, plan, options) for plan in plans}
@@ -116,7 +121,14 @@ def build(
         progress.log(f"warning: no ARG takes these build arguments: {', '.join(unused)}")
     steps = [report for plan in plans for report in plan.reports]
     used = list(dict.fromkeys(base for plan in plans for base in plan.bases_used))
-    return BuildResult(descriptor, image, images, steps, used, round(time.monotonic() - began, 3), unused)
+    return BuildResult(descriptor, image, images, steps, used, round(time.monotonic() - began, 3), cache, unused)
+
+
+def step_cache(data: Path, store: Layout, options: Options) -> StepCache:
+    """The cache of builds with these options."""
+    known = (options.compression, options.level)
+    variant = "" if known == ("gzip", "fast") else f".{options.compression}-{options.level}"
+    return StepCache(data / "cache", store, variant)
 
 
 # Arguments that steer the build itself, whether or not an ARG takes them.
@@ -135,6 +147,7 @@ def _plan(
     data: Path,
     bases: Bases,
     options: Options,
+    cache: StepCache,
     progress: Progress,
 ) -> Plan:
     global_args, stages = language.stages(parsed)
@@ -146,7 +159,7 @@ def _plan(
     plan.tools = Tools(
         store,
         data,
-        StepCache(data / "cache", store, _variant(options)),
+        cache,
         context,
         parsed.escape,
         _epoch(options.epoch, given, values),
@@ -165,11 +178,6 @@ def _plan(
     )
     plan.build(language.target_stage(stages, options.target))
     return plan
-
-
-def _variant(options: Options) -> str:
-    known = (options.compression, options.level)
-    return "" if known == ("gzip", "fast") else f".{options.compression}-{options.level}"
 
 
 def _epoch(epoch: int | None, given: Mapping[str, str], values: Mapping[str, str]) -> int | None:

@@ -55,6 +55,7 @@ class StepCache:
 
     Attributes:
         used: the keys that were found or put, in their order.
+        mounts: the cache mounts that were used, by id, each with its folder.
     """
 
     def __init__(self, folder: Path, store: Layout, variant: str = "") -> None:
@@ -62,6 +63,7 @@ class StepCache:
         self._store = store
         self._variant = variant
         self.used: dict[str, None] = {}
+        self.mounts: dict[str, Path] = {}
 
     def get(self, step: str) -> Made | None:
         """What the step of that key made, if it is known and its layer still there."""
@@ -94,6 +96,11 @@ class StepCache:
         path = self._path(step)
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(path, msgspec.json.encode(record), durable=False)
+
+    def stands_for(self, step: str, other: str) -> None:
+        """`step` means something on this machine only; what was used is `other`."""
+        self.used.pop(step, None)
+        self.used[other] = None
 
     def lock(self, step: str) -> Path:
         """The lock file for running the step of that key."""

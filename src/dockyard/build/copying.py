@@ -80,6 +80,7 @@ def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
             source.forget()
     assert made is not None
     state.key = key(before, "copied", made.content)
+    tools.cache.stands_for(quick, state.key)
     state.add(made, shown)
 
 

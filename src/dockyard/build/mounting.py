@@ -146,6 +146,7 @@ def _held(tools: "Tools", context: Context, source: str, instruction: ins.Run) -
     step = key("mounted", stamp, tools.epoch)
     name = items[0].name if items[0].kind != "dir" else ""
     known = tools.cache.get(step)
+    tools.cache.used.pop(step, None)
     if known is not None and known.layer is not None:
         return known.layer, name
     copier = Copier(Order(instruction.node, "/", (0, 0)), Destination(None))
@@ -218,6 +219,8 @@ def _cached(tools: "Tools", each: Wanted, work: Path) -> Iterator[Path]:
         if not place_.is_dir():
             _begun(tools, each, place_, work)
         os.utime(folder)
+        if number == 0:
+            tools.cache.mounts[(folder / "id").read_text()] = place_
         yield place_
 
 

@@ -38,6 +38,8 @@ def build(
     squash: Annotated[bool, Parameter(negative="")] = False,
     no_cache: Annotated[bool, Parameter(negative="")] = False,
     no_cache_filter: list[str] | None = None,
+    cache_from: list[str] | None = None,
+    cache_to: list[str] | None = None,
     pull: Annotated[bool, Parameter(negative="")] = False,
     explain: Annotated[bool, Parameter(negative="")] = False,
     print_: Annotated[str, Parameter(name=["--print", "--call"])] = "",
@@ -71,6 +73,8 @@ def build(
         squash: one layer over the base.
         no_cache: carry every step out.
         no_cache_filter: carry every step of this stage out; may be given several times.
+        cache_from: NAME, type=registry,ref=NAME or type=local,src=FOLDER: take what another machine built.
+        cache_to: the same with dest=FOLDER; mode=max sends every stage's steps, mounts=true cache mounts, too.
         pull: ask the registry for newer bases.
         explain: tell for every step that ran which of its inputs differed from the run before.
         print_: targets or outline: tell what the Dockerfile has to offer, and build nothing.
@@ -81,8 +85,9 @@ def build(
     """
     from dockyard.build.bases import Bases
     from dockyard.build.build import build as build_image
+    from dockyard.build.build import step_cache
     from dockyard.build.secret import agents, secrets
-    from dockyard.cli import build_input, build_output
+    from dockyard.cli import build_cache, build_input, build_output
     from dockyard.cli.fetch import puller
     from dockyard.oci.platform import Platform
 
@@ -98,6 +103,7 @@ def build(
     from dockyard.build.options import Options
 
     names = [Reference.parse(name) for name in tag or ()]
+    sources, sinks = build_cache.parse(cache_from, "--cache-from"), build_cache.parse(cache_to, "--cache-to")
     outputs = build_output.parse([*(output or ()), *(["type=registry"] if push else ())])
     environment = context.environment()
     options = Options(
@@ -121,6 +127,8 @@ def build(
     )
     store = context.store()
     with bars.shown(quiet=quiet or json) as progress, build_input.opened(folder, file, progress) as given:
+        cache = step_cache(context.data_folder(), store, options)
+        build_cache.take(sources, store, cache, progress)
         result = build_image(
             given.path,
             dockerfile=given.dockerfile,
@@ -128,9 +136,11 @@ def build(
             data=context.data_folder(),
             bases=Bases(store, puller(progress), always=pull),
             options=options,
+            cache=cache,
             progress=progress,
         )
         written = build_output.write(outputs, result, names, store, progress)
+        written += build_cache.give(sinks, result, store, progress)
     image_id = str(result.image.manifest.config.digest)
     build_output.files(result, names, iidfile, metadata_file)
     if json:
