@@ -1,5 +1,6 @@
 """A Dockerfile and a context into an image, once per distinct input."""
 
+import hashlib
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 from threading import Semaphore
 from typing import Any
 
+from dockyard.build.attestation import Facts, Wish, attested
 from dockyard.build.bases import Bases
 from dockyard.build.cache import StepCache
 from dockyard.build.context import Context
@@ -113,7 +115,22 @@ def build(
     images = {str(plan.platform): _assembled(store, plan, options) for plan in plans}
     host = str(Platform.host())
     image = images.get(host) or next(iter(images.values()))
-    descriptor = image.descriptor if len(images) == 1 else _index(store, images, options.annotations)
+    descriptor = image.descriptor
+    if len(images) > 1 or options.sbom or options.provenance:
+        facts = Facts(
+            path.name,
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            options.target,
+            options.build_args,
+            sorted(options.secrets),
+            list(dict.fromkeys(base for plan in plans for base in plan.bases_used)),
+            [each for plan in plans for each in plan.tools.materials],
+            time.time() - (time.monotonic() - began),
+        )
+        wish = Wish(options.sbom, options.provenance)
+        name = str(options.tags[0]) if options.tags else ""
+        entries = attested(store, images, wish, facts, name=name, index=data / "index", epoch=plans[0].tools.epoch)
+        descriptor = _index(store, entries, options.annotations)
     for tag in options.tags:
         store.tag(str(tag), descriptor)
     unused = sorted(set(options.build_args) - {name for plan in plans for name in plan.consumed} - _KNOWN_ARGS)
@@ -205,11 +222,8 @@ def _assembled(store: Layout, plan: Plan, options: Options) -> Image:
     )
 
 
-def _index(store: Layout, images: Mapping[str, Image], annotations: Mapping[str, str]) -> Descriptor:
-    """An index (image-spec, image-index.md) over one image a platform."""
-    manifests = [
-        {**image.descriptor.to_json(), "platform": Platform.parse(name).to_json()} for name, image in images.items()
-    ]
+def _index(store: Layout, manifests: list[dict[str, Any]], annotations: Mapping[str, str]) -> Descriptor:
+    """An index (image-spec, image-index.md) over one image a platform, and their attestations."""
     document: dict[str, Any] = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}
     if annotations:
         document["annotations"] = dict(sorted(annotations.items()))

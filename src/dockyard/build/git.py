@@ -139,7 +139,7 @@ def checkout(repository: Repository, cache: Path, progress: Progress) -> Path:
         ChecksumMismatchError: the ref is at another commit than it has to be.
     """
     git = process.find("git")
-    commit = _resolve(git, repository)
+    commit = resolve(repository)
     if repository.checksum and not commit.startswith(repository.checksum):
         raise ChecksumMismatchError(
             f"{redact.url(repository.remote)} is at another commit",
@@ -163,8 +163,13 @@ def checkout(repository: Repository, cache: Path, progress: Progress) -> Path:
     return folder
 
 
-def _resolve(git: str, repository: Repository) -> str:
-    """The commit that the ref is at."""
+def resolve(repository: Repository) -> str:
+    """The commit that the ref is at.
+
+    Raises:
+        GitError: the repository cannot be reached, or has no such ref.
+    """
+    git = process.find("git")
     ref = repository.ref
     if _COMMIT.fullmatch(ref):
         return ref

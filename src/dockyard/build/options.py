@@ -34,6 +34,7 @@ class Options:
         compression, level: of new layers: gzip, zstd or none; fast for what stays here, dense for what travels.
         layers: `instruction` keeps one a step, `stage` one a stage, `squash` one over the base, `auto` merges small
             neighbours. The base's own layers always stay as they are.
+        sbom, provenance: attestations that stand beside the image in an index: `min` or `max` provenance.
     """
 
     build_args: Mapping[str, str] = field(default_factory=dict)
@@ -54,3 +55,5 @@ class Options:
     compression: Compression = "gzip"
     level: Level = "fast"
     layers: Layers = "instruction"
+    sbom: bool = False
+    provenance: Literal["", "min", "max"] = ""

@@ -1,9 +1,11 @@
 """ADD of URLs and Git repositories."""
 
 import posixpath
+from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
-from dockyard.build import git
+from dockyard._internal import redact
+from dockyard.build import git, material
 from dockyard.build.context import Context
 from dockyard.build.download import download
 from dockyard.build.fault import place
@@ -38,7 +40,9 @@ def fetch(stage: Stage, instruction: ins.Add, source: str) -> Source | None:
             repository = repository.keeping(instruction.keep_git_dir)
         if checksum:
             repository = repository.at(checksum)
-        folder = git.checkout(repository, tools.data / "cache" / "git", tools.progress)
+        commit = git.resolve(repository)
+        tools.note(material.repository(redact.url(repository.remote), commit))
+        folder = git.checkout(replace(repository, ref=commit), tools.data / "cache" / "git", tools.progress)
         return Context(folder, IgnoreRules())
     if not source.startswith(("http://", "https://")):
         if checksum:
@@ -52,5 +56,6 @@ def fetch(stage: Stage, instruction: ins.Add, source: str) -> Source | None:
             headers["Authorization"] = form.format(tools.secrets[secret].value.decode("utf-8", "replace").strip())
             break
     found = download(source, tools.data / "cache" / "http", checksum, headers, tools.progress)
+    tools.note(material.file(redact.url(source), found.path.name))
     item = Item(name, name, "file", 0o600, size=found.size, mtime=found.mtime, handle=str(found.path))
     return Files(item)

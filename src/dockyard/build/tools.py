@@ -30,6 +30,7 @@ class Tools:
         uncached: stages that are carried out whatever the cache knows; `*` is all.
         running: how many RUN steps at once.
         compression, level: of the layers that are written.
+        materials: what the build took in beside its context and bases.
         cancelled: set once the build has failed, so that what runs beside ends.
     """
 
@@ -52,6 +53,12 @@ class Tools:
     compression: Compression = "gzip"
     level: Level = "fast"
     cancelled: Event = field(default_factory=Event)
+    materials: list[dict[str, Any]] = field(default_factory=list)
+
+    def note(self, material: dict[str, Any]) -> None:
+        """Note something that the build took in."""
+        if material not in self.materials:
+            self.materials.append(material)
 
     def writer(self) -> LayerWriter:
         """For one new layer."""

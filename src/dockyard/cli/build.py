@@ -38,6 +38,8 @@ def build(
     squash: Annotated[bool, Parameter(negative="")] = False,
     no_cache: Annotated[bool, Parameter(negative="")] = False,
     no_cache_filter: list[str] | None = None,
+    sbom: Annotated[bool, Parameter(negative="")] = False,
+    provenance: str = "",
     cache_from: list[str] | None = None,
     cache_to: list[str] | None = None,
     pull: Annotated[bool, Parameter(negative="")] = False,
@@ -73,6 +75,8 @@ def build(
         squash: one layer over the base.
         no_cache: carry every step out.
         no_cache_filter: carry every step of this stage out; may be given several times.
+        sbom: attach a list of the image's packages, as SPDX.
+        provenance: attach where the image comes from: min (or true), or max for the build arguments, too.
         cache_from: NAME, type=registry,ref=NAME or type=local,src=FOLDER: take what another machine built.
         cache_to: the same with dest=FOLDER; mode=max sends every stage's steps, mounts=true cache mounts, too.
         pull: ask the registry for newer bases.
@@ -124,6 +128,8 @@ def build(
         compression=compression,
         level=compression_level,
         layers="squash" if squash else layers,
+        sbom=sbom,
+        provenance=build_output.provenance(provenance),
     )
     store = context.store()
     with bars.shown(quiet=quiet or json) as progress, build_input.opened(folder, file, progress) as given:

@@ -4,7 +4,7 @@ import csv
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dockyard.cli import report
 from dockyard.errors import UsageError
@@ -51,6 +51,23 @@ def parse(texts: list[str]) -> list[Output]:
             raise UsageError("an archive is not for a terminal", hint="Give dest=FILE.")
         found.append(Output(kind, dest, parts.get("name", "")))
     return found
+
+
+def provenance(text: str) -> Literal["", "min", "max"]:
+    """What --provenance says: true, false, min, max or mode=….
+
+    Raises:
+        UsageError: something else.
+    """
+    match text.removeprefix("mode=").lower():
+        case "" | "false":
+            return ""
+        case "true" | "min":
+            return "min"
+        case "max":
+            return "max"
+        case _:
+            raise UsageError(f"--provenance takes min or max, not {text!r}")
 
 
 def write(

@@ -1,0 +1,139 @@
+"""What a build says about its images: an SBOM and where they come from, attached as BuildKit attaches it.
+
+An attestation manifest stands beside the image in an index; its layers are in-toto statements, unsigned. Whoever signs
+the index signs them with it.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dockyard import __version__
+from dockyard.build.plan import Base
+from dockyard.build.state import rfc3339
+from dockyard.content.layout import Layout
+from dockyard.images.image import Image
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.manifest import encode
+from dockyard.oci.mediatype import OCI_CONFIG, OCI_MANIFEST
+from dockyard.packages import spdx
+from dockyard.packages.inventory import inventory
+from dockyard.signing import statement
+
+STATEMENT_TYPE = "application/vnd.in-toto+json"
+_BUILD_TYPE = "https://dockyard.dev/build/dockerfile/v1"
+_PREDICATE = "in-toto.io/predicate-type"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which attestations are wanted; `max` provenance tells the build arguments, too."""
+
+    sbom: bool = False
+    provenance: Literal["", "min", "max"] = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a build: its Dockerfile's name and digest, what it took things from, and when it ran."""
+
+    dockerfile: str
+    dockerfile_digest: str
+    target: str
+    build_args: Mapping[str, str]
+    secrets: Sequence[str]
+    bases: Sequence[Base]
+    materials: Sequence[Mapping[str, Any]]
+    began: float
+
+
+def attested(
+    store: Layout, images: Mapping[str, Image], wish: Wish, facts: Facts, *, name: str, index: Path, epoch: int | None
+) -> list[dict[str, Any]]:
+    """The entries of an index: every image by its platform, then the attestations of each.
+
+    Args:
+        store: gets the statements and manifests.
+        images: by platform.
+        wish: what is wanted.
+        facts: of the build.
+        name: what the image is called, or empty.
+        index: keeps what layers hold.
+        epoch: the time to tell, where nothing may depend on the clock.
+    """
+    entries = [{**image.descriptor.to_json(), "platform": _platform(platform)} for platform, image in images.items()]
+    for image in images.values():
+        said: list[tuple[str, Mapping[str, Any]]] = []
+        if wish.sbom:
+            created = str(image.config.document.get("created") or rfc3339(0))
+            held = inventory(image.layers, cache=index)
+            digest = str(image.descriptor.digest)
+            said.append((statement.SPDX, spdx.document(held, name=name or digest, digest=digest, created=created)))
+        if wish.provenance:
+            said.append((statement.PROVENANCE, provenance(facts, whole=wish.provenance == "max", epoch=epoch)))
+        if said:
+            manifest = _manifest(store, image.descriptor, said)
+            annotations = {
+                "vnd.docker.reference.digest": str(image.descriptor.digest),
+                "vnd.docker.reference.type": "attestation-manifest",
+            }
+            unknown = {"architecture": "unknown", "os": "unknown"}
+            entries.append({**manifest.to_json(), "annotations": annotations, "platform": unknown})
+    return entries
+
+
+def provenance(facts: Facts, *, whole: bool, epoch: int | None) -> dict[str, Any]:
+    """A SLSA v1 predicate (slsa.dev/spec/v1.0/provenance). Secrets are told by id, never by value."""
+    request: dict[str, Any] = {"frontend": "dockerfile.v0", "target": facts.target}
+    if facts.secrets:
+        request["secrets"] = [{"id": each} for each in facts.secrets]
+    if whole:
+        request["args"] = {f"build-arg:{name}": value for name, value in sorted(facts.build_args.items())}
+    bases = [
+        {"uri": f"pkg:docker/{each.reference}", "digest": {each.digest.algorithm: each.digest.hex}}
+        for each in facts.bases
+    ]
+    began, ended = (facts.began, time.time()) if epoch is None else (epoch, epoch)
+    return {
+        "buildDefinition": {
+            "buildType": _BUILD_TYPE,
+            "externalParameters": {
+                "configSource": {"path": facts.dockerfile, "digest": {"sha256": facts.dockerfile_digest}},
+                "request": request,
+            },
+            "resolvedDependencies": [*bases, *(dict(each) for each in facts.materials)],
+        },
+        "runDetails": {
+            "builder": {"id": "https://dockyard.dev/build", "version": {"dockyard": __version__}},
+            "metadata": {"startedOn": rfc3339(began), "finishedOn": rfc3339(ended)},
+        },
+    }
+
+
+def _manifest(store: Layout, subject: Descriptor, said: Sequence[tuple[str, Mapping[str, Any]]]) -> Descriptor:
+    layers = []
+    for predicate_type, predicate in said:
+        raw = statement.encode(subject.digest, predicate_type, predicate, {})
+        layers.append({**store.add(STATEMENT_TYPE, raw).to_json(), "annotations": {_PREDICATE: predicate_type}})
+    diff_ids = [each["digest"] for each in layers]
+    config = {
+        "architecture": "unknown",
+        "os": "unknown",
+        "config": {},
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+    }
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": store.add(OCI_CONFIG, encode(config)).to_json(),
+        "layers": layers,
+    }
+    return store.add(OCI_MANIFEST, encode(document))
+
+
+def _platform(text: str) -> dict[str, str]:
+    from dockyard.oci.platform import Platform
+
+    return Platform.parse(text).to_json()
