@@ -39,9 +39,10 @@ docs: $(VENV)/.installed  ## write the generated pages of docs/ anew
 	$(RUN)/python scripts/errors_page.py
 	$(RUN)/python scripts/lint_page.py
 
-lock: $(VENV)/.installed  ## resolve the dependencies anew and write requirements.lock
+lock:  ## resolve the dependencies anew and write requirements.lock
+	test -x $(RUN)/pip || $(PYTHON) -m venv $(VENV)
 	$(RUN)/pip install -q uv
-	$(RUN)/uv pip compile -q pyproject.toml --extra test --universal --python-version 3.11 \
+	$(RUN)/uv pip compile -q pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-find-links --custom-compile-command 'make lock' -o requirements.lock
 
 clean:  ## remove what the targets made

@@ -25,6 +25,17 @@ docker-registry:a peer's registry to pull from and push to
 iptables:docker.io's daemon wants it
 gnupg:signs the small package archives that tests make
 openssl:makes certificates for TLS tests
+chromium:looks at the registry's pages as people do
+chromium-driver:lets tests steer chromium
+git:the repositories that builds take sources from
+nginx-light:stands before two registries in tests
+postgresql:the database of registries on several machines
+slapd:an LDAP directory to log in with
+ldap-utils:fills that directory
+slirp4netns:a network of its own for a build step
+passt:the same, the newer way
+uidmap:maps subordinate IDs for builds without root
+wrk:the load of the registry's benchmarks
 LIST
             ;;
     esac
@@ -59,6 +70,12 @@ if [ "$(id -u)" != 0 ]; then
     exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
+# Tests start the servers that they need themselves; none of them begins to listen because it was installed.
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod +x /usr/sbin/policy-rc.d
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+fi
 apt-get update -qq
 # shellcheck disable=SC2086 (a list of words)
 apt-get install -y -qq --no-install-recommends $missing >/dev/null
