@@ -14,9 +14,15 @@ from dockyard._internal.settings import decode
 from dockyard.cli.table import COMMANDS
 from dockyard.pipeline.settings import Settings
 from dockyard.registry.settings import Settings as RegistriesSettings
+from dockyard.server.settings import Settings as ServerSettings
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GENERATED = {"errors.md", "lint.md"}
+
+KINDS: dict[str, type[Settings | RegistriesSettings | ServerSettings]] = {
+    "registries.md": RegistriesSettings,
+    "registry-toml.md": ServerSettings,
+}
 
 
 def blocks(page: Path, language: str) -> Iterator[str]:
@@ -27,8 +33,7 @@ def test_every_settings_file_that_is_shown_is_one() -> None:
     count = 0
     for page in PAGES:
         for text in blocks(page, "toml"):
-            kind: type[Settings | RegistriesSettings] = RegistriesSettings if page.name == "registries.md" else Settings
-            decode(text.encode(), kind, what=page.name)
+            decode(text.encode(), KINDS.get(page.name, Settings), what=page.name)
             count += 1
     assert count >= 2
     decode((ROOT / "examples/shop/dockyard.toml").read_bytes(), Settings, what="the shop's")

@@ -5,23 +5,40 @@ from pathlib import Path
 from dockyard.cli import context, report
 
 
-def serve(*, listen: str = "127.0.0.1:5000", storage: Path | None = None, json: bool = False) -> None:
+def serve(
+    *,
+    listen: str = "",
+    storage: Path | None = None,
+    config: Path | None = None,
+    workers: int = 0,
+    json: bool = False,
+) -> None:
     """Run a registry on this machine until it is told to stop (Ctrl-C or SIGTERM).
 
     Args:
-        listen: the address, on loopback: there are no accounts yet.
+        listen: the address, on loopback: there are no accounts yet; 127.0.0.1:5000 by default.
         storage: the folder for images; `registry` in the data folder by default.
+        config: a file with settings, as docs/registry-toml.md has them; flags go before it.
+        workers: processes; 1 by default.
         json: print the address as one JSON document.
     """
     import sys
 
-    from dockyard.server.serve import address
-    from dockyard.server.serve import serve as serve_registry
+    import msgspec
 
-    host, port = address(listen)
-    folder = storage or context.data_folder() / "registry"
+    from dockyard.server.serve import serve as serve_registry
+    from dockyard.server.settings import Settings, parse
+
+    settings = parse(config.read_bytes(), str(config)) if config else Settings()
+    settings = msgspec.structs.replace(
+        settings,
+        listen=listen or settings.listen,
+        storage=str(storage or settings.storage or context.data_folder() / "registry"),
+        workers=workers or settings.workers,
+    )
     if json:
-        report.result({"registry": f"http://{listen}/v2/", "storage": str(folder)})
+        report.result({"registry": f"http://{settings.listen}/v2/", "storage": settings.storage})
     else:
-        print(f"registry at http://{listen}/v2/, images in {folder}; Ctrl-C stops it", file=sys.stderr, flush=True)
-    serve_registry(host, port, folder)
+        said = f"registry at http://{settings.listen}/v2/, images in {settings.storage}; Ctrl-C stops it"
+        print(said, file=sys.stderr, flush=True)
+    serve_registry(settings)

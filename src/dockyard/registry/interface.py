@@ -1,6 +1,10 @@
-"""What a registry can do, whoever it is: the app serves any of these, so filters and mirrors can stand in between."""
+"""What a registry can do, whoever it is: the app serves any of these, so filters and mirrors can stand in between.
 
-from collections.abc import Sequence
+Every method may be called from any thread. Names are valid repositories, digests are parsed; tags and manifests are as
+the client sent them. What cannot be done raises `WireError` with the code that goes over the wire.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -11,14 +15,31 @@ from dockyard.registry.protocol.codes import Code
 
 
 class WireError(Error):
-    """A request that the registry refuses, with the code that goes over the wire."""
+    """A request that the registry refuses, with the code that goes over the wire.
+
+    Attributes:
+        headers: further headers of the answer, such as a challenge.
+    """
 
     reference = "registry-request-refused"
 
-    def __init__(self, code: Code, detail: str = "") -> None:
+    def __init__(self, code: Code, detail: str = "", headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{code.name}: {detail or code.meaning}")
         self.code = code
         self.detail = detail
+        self.headers = dict(headers or {})
+
+
+class BlobPlace(NamedTuple):
+    """Where a blob's bytes are: in a file, behind a URL that anyone may fetch for a while, or read piece by piece.
+
+    `read(begin, length)` gives the bytes where there is neither file nor URL.
+    """
+
+    size: int
+    path: Path | None = None
+    url: str = ""
+    read: Callable[[int, int], Iterator[bytes]] | None = None
 
 
 class StoredManifest(NamedTuple):
@@ -29,34 +50,59 @@ class StoredManifest(NamedTuple):
     digest: Digest
 
 
-class Reader(Protocol):
-    """Gives content. Every method raises `WireError` with the code for what is not there."""
+class Put(NamedTuple):
+    """A manifest that was stored: its digest, its subject's, and warnings for whoever pushed it."""
 
-    def blob(self, name: str, digest: Digest) -> tuple[Path, int]:
-        """The file that holds a blob of the repository, and its size in bytes."""
+    digest: Digest
+    subject: Digest | None = None
+    warnings: Sequence[str] = ()
+
+
+class Page(NamedTuple):
+    """Some items in ASCII order, and whether more follow."""
+
+    items: Sequence[str]
+    more: bool
+
+
+class Referrers(NamedTuple):
+    """Some referrers in the order of their digests, and whether more follow."""
+
+    items: Sequence[Descriptor]
+    more: bool
+
+
+class Reader(Protocol):
+    """Gives content."""
+
+    def blob(self, name: str, digest: Digest) -> BlobPlace:
+        """Where a blob of the repository is."""
 
     def manifest(self, name: str, reference: str) -> StoredManifest:
         """A manifest by tag or digest."""
 
+    def cached(self, name: str, reference: str) -> StoredManifest | None:
+        """What `manifest` would give, if that is known without waiting for anything."""
+
 
 class Lister(Protocol):
-    """Tells what there is, in ASCII order."""
+    """Tells what there is, page by page: at most `count` items after `last`."""
 
-    def tags(self, name: str) -> list[str]:
-        """All tags of a repository."""
+    def tags(self, name: str, *, last: str, count: int) -> Page:
+        """Tags of a repository."""
 
-    def referrers(self, name: str, digest: Digest) -> Sequence[Descriptor]:
-        """The manifests whose subject is `digest`."""
+    def referrers(self, name: str, digest: Digest, *, artifact_type: str, last: str, count: int) -> Referrers:
+        """The manifests whose subject is `digest`, of one artifact type where it is not empty."""
 
-    def repositories(self) -> list[str]:
-        """All repositories."""
+    def repositories(self, *, last: str, count: int) -> Page:
+        """Repositories that have a manifest."""
 
 
 class Writer(Protocol):
-    """Takes content. What it has acknowledged survives the loss of the process."""
+    """Takes content. What it has acknowledged survives the loss of the process and of power."""
 
-    def begin(self, name: str) -> str:
-        """Begin an upload; returns its number."""
+    def begin(self, name: str, algorithm: str = "sha256") -> str:
+        """Begin an upload whose digest will probably be of `algorithm`; returns its number."""
 
     def received(self, name: str, upload: str) -> int:
         """How many bytes of the upload have arrived."""
@@ -65,7 +111,7 @@ class Writer(Protocol):
         """Add bytes to the upload."""
 
     def finish(self, name: str, upload: str, digest: Digest) -> None:
-        """End the upload as the blob `digest`, on disk when this returns."""
+        """End the upload as the blob `digest`."""
 
     def cancel(self, name: str, upload: str) -> None:
         """Forget the upload."""
@@ -73,8 +119,22 @@ class Writer(Protocol):
     def mount(self, name: str, digest: Digest, source: str) -> bool:
         """Take a blob over from the repository `source`; False if it is not there."""
 
-    def put_manifest(self, name: str, reference: str, raw: bytes, media_type: str) -> tuple[Digest, Digest | None]:
-        """Store a manifest under a tag or its digest; returns its digest and its subject's."""
+    def holders(self, digest: Digest) -> Sequence[str]:
+        """Some repositories that have the blob, for a mount that names none."""
+
+    def put_manifest(
+        self, name: str, reference: str, raw: bytes, media_type: str, tags: Sequence[str] = (), expected: str = ""
+    ) -> Put:
+        """Store a manifest under a tag or its digest, and under `tags`, all at once.
+
+        Args:
+            name: the repository.
+            reference: a tag or the digest of `raw`.
+            raw: the bytes, kept as they are.
+            media_type: without parameters.
+            tags: further tags.
+            expected: where not empty, the digest that the tag must have before (If-Match).
+        """
 
 
 class Deleter(Protocol):

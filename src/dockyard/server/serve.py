@@ -3,13 +3,16 @@
 There are no accounts yet, so the server refuses to listen where other machines could reach it.
 """
 
+import asyncio
+import signal
 import socket
-from pathlib import Path
+
+import msgspec
 
 from dockyard.errors import TransientError, UsageError
-from dockyard.registry.app import application
-from dockyard.registry.local import LocalRegistry
 from dockyard.registry.settings import is_local
+from dockyard.server.house import House, open_house
+from dockyard.server.settings import Settings
 
 
 class PortTakenError(TransientError):
@@ -41,33 +44,65 @@ def address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def serve(host: str, port: int, storage: Path) -> None:
-    """Serve the registry in `storage` until the process is told to stop.
+def serve(settings: Settings) -> None:
+    """Serve a registry until the process is told to stop.
 
     Raises:
         PortTakenError: somebody listens there.
+        DatabaseError, DatabaseAddressError: as `open_house`.
     """
-    from granian.constants import Interfaces
-    from granian.server.embed import Server
+    host, port = address(settings.listen)
+    _probe(host, port)
+    if settings.workers > 1:
+        _many(settings, host, port)
+        return
+    house = open_house(settings)
+    try:
+        asyncio.run(_one(house, host, port))
+    finally:
+        house.close()
 
+
+def worker() -> object:
+    """The application of one of several processes, from the settings that its parent left for it."""
+    import os
+
+    return open_house(msgspec.json.decode(os.environ["DOCKYARD_SERVER"], type=Settings)).app
+
+
+def _probe(host: str, port: int) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
             raise PortTakenError(f"cannot listen on {host}:{port}: {error.strerror}", context={"port": port}) from error
-    import asyncio
-
-    app = application(LocalRegistry(storage))
-    server = Server(app, address=host, port=port, interface=Interfaces.ASGINL, log_enabled=False)
-    asyncio.run(_until_told(server))
 
 
-async def _until_told(server: object) -> None:
-    import asyncio
-    import signal
+async def _one(house: House, host: str, port: int) -> None:
+    from granian.constants import Interfaces
+    from granian.server.embed import Server
 
+    server = Server(house.app, address=host, port=port, interface=Interfaces.ASGINL, log_enabled=False)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)  # type: ignore[attr-defined]
-    await server.serve()  # type: ignore[attr-defined]
+        loop.add_signal_handler(number, server.stop)
+    await server.serve()
+
+
+def _many(settings: Settings, host: str, port: int) -> None:
+    import os
+
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    os.environ["DOCKYARD_SERVER"] = msgspec.json.encode(settings).decode()
+    Granian(
+        "dockyard.server.serve:worker",
+        address=host,
+        port=port,
+        interface=Interfaces.ASGINL,
+        workers=settings.workers,
+        factory=True,
+        log_enabled=False,
+    ).serve()

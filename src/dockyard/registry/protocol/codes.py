@@ -25,6 +25,17 @@ SIZE_INVALID = Code("SIZE_INVALID", 413, "provided length is not acceptable")
 RANGE_INVALID = Code("BLOB_UPLOAD_INVALID", 416, "the range does not follow what was received")
 RANGE_NOT_SATISFIABLE = Code("SIZE_INVALID", 416, "the range lies outside the blob")
 UNSUPPORTED = Code("UNSUPPORTED", 405, "the operation is unsupported")
+NOT_FOUND = Code("UNSUPPORTED", 404, "no such path")
+SIZE_DIFFERS = Code("SIZE_INVALID", 400, "the range and the length disagree")
+PAGE_INVALID = Code("PAGINATION_NUMBER_INVALID", 400, "invalid number of results requested")
+BLOB_IN_USE = Code("DENIED", 405, "a manifest of the repository names this blob")
+UNAUTHORIZED = Code("UNAUTHORIZED", 401, "authentication required")
+DENIED = Code("DENIED", 403, "requested access to the resource is denied")
+TOO_MANY_REQUESTS = Code("TOOMANYREQUESTS", 429, "too many requests")
+PRECONDITION_FAILED = Code("MANIFEST_INVALID", 412, "the tag points to another manifest than expected")
+URI_TOO_LONG = Code("MANIFEST_INVALID", 414, "too many tags at once")
+STORAGE_FULL = Code("DENIED", 507, "the registry's disk is full")
+UNAVAILABLE = Code("UNAVAILABLE", 503, "the registry cannot reach its database or storage")
 
 
 def body(code: Code, detail: str = "") -> bytes:

@@ -1,8 +1,7 @@
 """Requests of the distribution protocol: paths to meanings and back (distribution-spec 1.1, endpoints)."""
 
-import re
-from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
 from dockyard.oci.digest import Digest
@@ -10,21 +9,8 @@ from dockyard.oci.reference import REPOSITORY, TAG
 
 Kind = Literal["root", "blob", "manifest", "uploads", "upload", "tags", "referrers", "catalog"]
 
-_NAME = REPOSITORY.pattern
-_PATHS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    ("root", re.compile(r"/v2/?")),
-    ("catalog", re.compile(r"/v2/_catalog")),
-    ("tags", re.compile(r"/v2/(?P<name>.+)/tags/list")),
-    ("uploads", re.compile(r"/v2/(?P<name>.+)/blobs/uploads/?")),
-    ("upload", re.compile(r"/v2/(?P<name>.+)/blobs/uploads/(?P<item>[^/]+)")),
-    ("blob", re.compile(r"/v2/(?P<name>.+)/blobs/(?P<item>[^/]+)")),
-    ("manifest", re.compile(r"/v2/(?P<name>.+)/manifests/(?P<item>[^/]+)")),
-    ("referrers", re.compile(r"/v2/(?P<name>.+)/referrers/(?P<item>[^/]+)")),
-)
 
-
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """What a path names: the repository, and the digest, tag or upload where there is one."""
 
     kind: Kind
@@ -34,17 +20,33 @@ class Target:
 
 def parse(path: str) -> Target | None:
     """What `path` names, or None if it is no path of the protocol. Names and items are not yet checked."""
-    for kind, pattern in _PATHS:
-        match = pattern.fullmatch(path)
-        if match is not None:
-            parts = match.groupdict()
-            return Target(kind, parts.get("name", ""), parts.get("item", ""))
-    return None
+    if not path.startswith("/v2"):
+        return None
+    if path in ("/v2", "/v2/"):
+        return Target("root")
+    if path == "/v2/_catalog":
+        return Target("catalog")
+    head, _, item = path[4:].rpartition("/")
+    head, _, word = head.rpartition("/")
+    if path[3] != "/" or not head:
+        return None
+    if word == "manifests" and item:
+        return Target("manifest", head, item)
+    if word == "blobs" and item not in ("", "uploads"):
+        return Target("blob", head, item)
+    if word == "blobs" and item == "uploads":
+        return Target("uploads", head)
+    if word == "uploads" and head.endswith("/blobs"):
+        return Target("upload", head[:-6], item) if item else Target("uploads", head[:-6])
+    if word == "tags" and item == "list":
+        return Target("tags", head)
+    return Target("referrers", head, item) if word == "referrers" and item else None
 
 
+@lru_cache(maxsize=8192)
 def name_valid(name: str) -> bool:
     """Whether `name` may be a repository."""
-    return len(name) <= 255 and re.fullmatch(_NAME, name) is not None
+    return len(name) <= 255 and REPOSITORY.fullmatch(name) is not None
 
 
 def tag_valid(text: str) -> bool:

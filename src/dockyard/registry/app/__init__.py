@@ -1,0 +1,1 @@
+"""The distribution protocol as an ASGI application over any registry: one file for each kind of object."""

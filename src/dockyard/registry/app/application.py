@@ -1,0 +1,94 @@
+"""The application: from a request to the function that answers it (distribution-spec 1.1, endpoints)."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from dockyard.errors import DiskFullError
+from dockyard.oci.digest import DigestInvalidError
+from dockyard.registry.app import blobs, lists, manifests, uploads
+from dockyard.registry.app.call import Application, Call, Receive, Scope, Send, Ways
+from dockyard.registry.caller import CALLER
+from dockyard.registry.guard import Action
+from dockyard.registry.interface import Registry, WireError
+from dockyard.registry.protocol import codes, request
+
+_LOG = logging.getLogger("dockyard.registry")
+
+
+def application(registry: Registry, ways: Ways | None = None) -> Application:
+    """The ASGI application that serves `registry` under `/v2/`."""
+    ways = ways or Ways()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        call = Call(registry, ways, scope, receive, send)
+        try:
+            await _answer(call)
+        except WireError as error:
+            await call.refuse(error.code, error.detail, error.headers)
+        except DigestInvalidError as error:
+            await call.refuse(codes.DIGEST_INVALID, error.message)
+        except DiskFullError:
+            await call.refuse(codes.STORAGE_FULL, "")
+        except Exception:  # noqa: BLE001 (no request, however odd, may end without an answer)
+            _LOG.exception("a request failed: %s %s", scope["method"], scope["path"])
+            await call.refuse(codes.UNAVAILABLE, "", {"retry-after": "5"})
+
+    return app
+
+
+async def _answer(call: Call) -> None:
+    scope, ways = call.scope, call.ways
+    method = scope["method"]
+    target = request.parse(scope["path"])
+    if target is None:
+        raise WireError(codes.NOT_FOUND, "no such path")
+    authorization = call.header(b"authorization")
+    permit = ways.guard.known(authorization)
+    if permit is None:
+        permit = await asyncio.to_thread(ways.guard.admit, authorization, call.address, call.base)
+    call.permit = permit
+    found = _HANDLERS.get((method, target.kind))
+    if found is None:
+        raise WireError(codes.UNSUPPORTED, f"{method} is not for this path")
+    handler, action = found
+    if target.name:
+        if not request.name_valid(target.name):
+            raise WireError(codes.NAME_INVALID, target.name[:260])
+        namespace = call.query("ns") if scope.get("query_string") else ""
+        if namespace:
+            target = request.Target(target.kind, ways.named(namespace, target.name), target.item)
+            call.namespace = namespace
+    if not permit.allows(target.name, action):
+        raise permit.refusal(target.name, action)
+    CALLER.set(permit.caller)
+    await handler(call, target)
+
+
+async def _root(call: Call, target: request.Target) -> None:
+    await call.reply(200, b"{}")
+
+
+_Handler = Callable[[Call, request.Target], Awaitable[None]]
+_HANDLERS: dict[tuple[str, str], tuple[_Handler, Action]] = {
+    ("GET", "root"): (_root, "pull"),
+    ("HEAD", "root"): (_root, "pull"),
+    ("GET", "blob"): (blobs.get, "pull"),
+    ("HEAD", "blob"): (blobs.get, "pull"),
+    ("DELETE", "blob"): (blobs.delete, "delete"),
+    ("GET", "manifest"): (manifests.get, "pull"),
+    ("HEAD", "manifest"): (manifests.get, "pull"),
+    ("PUT", "manifest"): (manifests.put, "push"),
+    ("DELETE", "manifest"): (manifests.delete, "delete"),
+    ("POST", "uploads"): (uploads.begin, "push"),
+    ("GET", "upload"): (uploads.state, "push"),
+    ("HEAD", "upload"): (uploads.state, "push"),
+    ("PATCH", "upload"): (uploads.patch, "push"),
+    ("PUT", "upload"): (uploads.put, "push"),
+    ("DELETE", "upload"): (uploads.cancel, "push"),
+    ("GET", "tags"): (lists.tags, "pull"),
+    ("GET", "referrers"): (lists.referrers, "pull"),
+    ("GET", "catalog"): (lists.catalog, "pull"),
+}

@@ -1,0 +1,138 @@
+"""Blobs over HTTP (distribution-spec end-2, end-10), with ranges (RFC 9110 §14)."""
+
+import asyncio
+import os
+import re
+import secrets
+from collections.abc import Iterator
+
+from dockyard.registry.app.call import PIECE, Call, digest
+from dockyard.registry.interface import BlobPlace, WireError
+from dockyard.registry.protocol import codes, request
+
+_SPAN = re.compile(r"(\d{0,18})-(\d{0,18})")
+_MOST_RANGES = 64
+
+
+async def get(call: Call, target: request.Target) -> None:
+    """GET and HEAD."""
+    name = digest(target.item)
+    place = await asyncio.to_thread(call.registry.blob, target.name, name)
+    etag = f'"{name}"'.encode()
+    pairs = [
+        (b"docker-content-digest", target.item.encode()),
+        (b"etag", etag),
+        (b"accept-ranges", b"bytes"),
+        (b"cache-control", b"private, max-age=31536000, immutable"),
+    ]
+    known = call.headers.get(b"if-none-match")
+    if known is not None and (known == b"*" or etag in known):
+        await call.start(304, pairs)
+        return await call.send({"type": "http.response.body", "body": b""})
+    wanted = _spans(call, place.size, etag)
+    if place.url and not call.head:
+        pairs += [(b"location", place.url.encode("latin-1", "replace")), (b"content-length", b"0")]
+        await call.start(307, pairs)
+        return await call.send({"type": "http.response.body", "body": b""})
+    if len(wanted) > 1:
+        return await _several(call, place, pairs, wanted)
+    begin, length = wanted[0] if wanted else (0, place.size)
+    if wanted:
+        pairs.append((b"content-range", f"bytes {begin}-{begin + length - 1}/{place.size}".encode()))
+    pairs += [(b"content-type", b"application/octet-stream"), (b"content-length", str(length).encode())]
+    whole = not wanted and place.path is not None and not call.head
+    if whole and call.ways.accel:
+        inner = os.path.relpath(str(place.path), call.ways.storage)
+        pairs[-1] = (b"x-accel-redirect", f"{call.ways.accel.rstrip('/')}/{inner}".encode())
+        await call.start(200, pairs)
+        return await call.send({"type": "http.response.body", "body": b""})
+    if whole and "http.response.pathsend" in (call.scope.get("extensions") or ()):
+        # The server opens the file itself, after the head is sent: make sure that it can.
+        if not os.access(str(place.path), os.R_OK):
+            raise WireError(codes.BLOB_UNKNOWN, target.item)
+        await call.start(200, pairs)
+        return await call.send({"type": "http.response.pathsend", "path": str(place.path)})
+    source = _reader(place, begin, length) if not call.head else iter(())
+    first = await asyncio.to_thread(next, source, b"")
+    await call.start(206 if wanted else 200, pairs)
+    while first:
+        await call.send({"type": "http.response.body", "body": first, "more_body": True})
+        first = await asyncio.to_thread(next, source, b"")
+    await call.send({"type": "http.response.body", "body": b""})
+
+
+async def delete(call: Call, target: request.Target) -> None:
+    """DELETE."""
+    await asyncio.to_thread(call.registry.delete_blob, target.name, digest(target.item))
+    await call.reply(202)
+
+
+async def _several(
+    call: Call, place: BlobPlace, pairs: list[tuple[bytes, bytes]], wanted: list[tuple[int, int]]
+) -> None:
+    """Several ranges in one answer (RFC 9110 §14.6)."""
+    boundary = secrets.token_hex(16)
+    heads = [
+        f"\r\n--{boundary}\r\nContent-Type: application/octet-stream\r\n"
+        f"Content-Range: bytes {begin}-{begin + length - 1}/{place.size}\r\n\r\n".encode()
+        for begin, length in wanted
+    ]
+    end = f"\r\n--{boundary}--\r\n".encode()
+    size = sum(len(head) for head in heads) + sum(length for _, length in wanted) + len(end)
+    pairs += [
+        (b"content-type", f"multipart/byteranges; boundary={boundary}".encode()),
+        (b"content-length", str(size).encode()),
+    ]
+    await call.start(206, pairs)
+    if not call.head:
+        for head, (begin, length) in zip(heads, wanted, strict=True):
+            await call.send({"type": "http.response.body", "body": head, "more_body": True})
+            source = _reader(place, begin, length)
+            while data := await asyncio.to_thread(next, source, b""):
+                await call.send({"type": "http.response.body", "body": data, "more_body": True})
+        await call.send({"type": "http.response.body", "body": end, "more_body": True})
+    await call.send({"type": "http.response.body", "body": b""})
+
+
+def _spans(call: Call, size: int, etag: bytes) -> list[tuple[int, int]]:
+    """The wanted ranges as begin and length; none means all. What is no range is no reason to refuse."""
+    text = call.header(b"range")
+    if not text.startswith("bytes=") or call.headers.get(b"if-range", etag) != etag:
+        return []
+    found = []
+    parts = text[6:].split(",")
+    for part in parts:
+        match = _SPAN.fullmatch(part.strip())
+        if match is None or part.strip() == "-":
+            return []
+        first, last = match[1], match[2]
+        if first and last and int(last) < int(first):
+            return []
+        begin = int(first) if first else max(0, size - int(last))
+        end = min(int(last), size - 1) if first and last else size - 1
+        if begin <= end:
+            found.append((begin, end - begin + 1))
+    if not found:
+        raise WireError(codes.RANGE_NOT_SATISFIABLE, f"the blob has {size} bytes", {"content-range": f"bytes */{size}"})
+    # Many or overlapping pieces cost the server more than the whole blob (RFC 9110 §14.2).
+    if len(found) > _MOST_RANGES or sum(length for _, length in found) > size:
+        return []
+    return found
+
+
+def _reader(place: BlobPlace, begin: int, length: int) -> Iterator[bytes]:
+    if place.read is not None:
+        return place.read(begin, length)
+    return _file(str(place.path), begin, length)
+
+
+def _file(path: str, begin: int, length: int) -> Iterator[bytes]:
+    try:
+        stream = open(path, "rb", buffering=0)
+    except FileNotFoundError:
+        raise WireError(codes.BLOB_UNKNOWN, "its bytes are not there") from None
+    with stream:
+        stream.seek(begin)
+        while length > 0 and (data := stream.read(min(PIECE, length))):
+            length -= len(data)
+            yield data

@@ -1,0 +1,200 @@
+"""One HTTP request and its answer."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qs
+
+from dockyard.oci.digest import Digest
+from dockyard.registry.guard import Guard, Open, Pass
+from dockyard.registry.interface import Registry, WireError
+from dockyard.registry.protocol import codes
+from dockyard.registry.protocol.codes import Code
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PIECE = 1 << 20
+_WARNINGS_BYTES = 4096
+_FIXED = [(b"docker-distribution-api-version", b"registry/2.0"), (b"x-content-type-options", b"nosniff")]
+
+
+def _as_it_is(namespace: str, name: str) -> str:
+    return name
+
+
+def _unnoticed(name: str, reference: str, digest: Digest) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How the application is reached, and whom it asks.
+
+    Attributes:
+        guard: says who may do what.
+        prefix: the path under which a reverse proxy shows this server, such as `/registry`; empty for none.
+        base: the URL under which clients see this server; empty derives it from each request.
+        trusted: whether to believe X-Forwarded-Proto, -Host and -For: only behind a proxy that sets them.
+        accel: the internal location under which nginx reads the storage folder itself (X-Accel-Redirect).
+        storage: that folder.
+        named: the repository here that `name` of the namespace `ns` means, for clients that use this as a mirror.
+        pulled: told of every manifest that a client gets: the repository, the tag or digest asked for, the digest.
+    """
+
+    guard: Guard = field(default_factory=Open)
+    prefix: str = ""
+    base: str = ""
+    trusted: bool = False
+    accel: str = ""
+    storage: str = ""
+    named: Callable[[str, str], str] = _as_it_is
+    pulled: Callable[[str, str, Digest], None] = _unnoticed
+
+
+@dataclass
+class Call:
+    """A request under way. `answer…` methods may be called once."""
+
+    registry: Registry
+    ways: Ways
+    scope: Scope
+    receive: Receive
+    send: Send
+    started: bool = False
+    permit: Pass | None = None
+    namespace: str = ""
+
+    @cached_property
+    def headers(self) -> dict[bytes, bytes]:
+        """The headers by name in lower case; of several lines with one name the last."""
+        return {name.lower(): value for name, value in self.scope["headers"]}
+
+    def header(self, name: bytes) -> str:
+        """A header's value, empty where it is not there."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    @cached_property
+    def parameters(self) -> dict[str, list[str]]:
+        """The parameters of the query."""
+        try:
+            text = self.scope.get("query_string", b"").decode("latin-1")
+            return parse_qs(text, keep_blank_values=True, max_num_fields=100) if text else {}
+        except ValueError:
+            raise WireError(codes.URI_TOO_LONG, "too many parameters") from None
+
+    def query(self, name: str) -> str:
+        """A parameter's first value, empty where it is not there."""
+        found = self.parameters.get(name)
+        return found[0] if found else ""
+
+    @property
+    def head(self) -> bool:
+        """Whether only headers are wanted."""
+        return bool(self.scope["method"] == "HEAD")
+
+    @property
+    def address(self) -> str:
+        """Where the request comes from."""
+        forwarded = self.header(b"x-forwarded-for") if self.ways.trusted else ""
+        client = self.scope.get("client")
+        return forwarded.rpartition(",")[2].strip() or (str(client[0]) if client else "")
+
+    @property
+    def base(self) -> str:
+        """The URL of this server as the client sees it, without a slash at the end."""
+        if self.ways.base:
+            return self.ways.base
+        scheme, host = str(self.scope.get("scheme") or "http"), self.header(b"host")
+        if self.ways.trusted:
+            scheme = self.header(b"x-forwarded-proto") or scheme
+            host = self.header(b"x-forwarded-host") or host
+        return f"{scheme}://{host or 'localhost'}{self.ways.prefix}"
+
+    def path(self, path: str) -> str:
+        """A path of the protocol as the client has to write it."""
+        return self.ways.prefix + path
+
+    async def reply(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
+        """Answer with a whole body."""
+        pairs = [(name.encode(), value.encode("latin-1", "replace")) for name, value in (headers or {}).items()]
+        if body and (not headers or "content-type" not in headers):
+            pairs.append((b"content-type", b"application/json"))
+        if status != 204 and (not headers or "content-length" not in headers):
+            pairs.append((b"content-length", str(len(body)).encode()))
+        await self.start(status, pairs)
+        await self.send({"type": "http.response.body", "body": b"" if self.head else body})
+
+    async def start(self, status: int, pairs: list[tuple[bytes, bytes]]) -> None:
+        """Send the head of the answer."""
+        self.started = True
+        pairs += _FIXED
+        if self.namespace:
+            pairs.append((b"oci-namespace", self.namespace.encode("latin-1", "replace")))
+        await self.send({"type": "http.response.start", "status": status, "headers": pairs})
+
+    async def refuse(self, code: Code, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        """Answer with an error document; nothing where an answer has begun."""
+        if not self.started:
+            await self.reply(code.status, codes.body(code, detail), headers)
+
+    async def document(self, document: Any, headers: Mapping[str, str] | None = None) -> None:
+        """Answer with a JSON document."""
+        await self.reply(200, json.dumps(document, separators=(",", ":")).encode(), headers)
+
+    async def pieces(self, take: Callable[[bytes], Any]) -> int:
+        """Give the body to `take`, in a thread, in pieces of about 1 MiB, and return its length.
+
+        The next piece is received while one is taken.
+
+        Raises:
+            WireError: BLOB_UPLOAD_INVALID: the client went away. What had come was taken.
+        """
+        held, total, more = bytearray(), 0, True
+        taking: asyncio.Task[Any] | None = None
+        try:
+            while more:
+                message = await self.receive()
+                gone = message["type"] == "http.disconnect"
+                held += message.get("body", b"")
+                more = not gone and bool(message.get("more_body", False))
+                if len(held) >= PIECE or (held and not more):
+                    if taking is not None:
+                        await taking
+                    total += len(held)
+                    taking = asyncio.create_task(asyncio.to_thread(take, bytes(held)))
+                    held.clear()
+                if gone:
+                    raise WireError(codes.BLOB_UPLOAD_INVALID, "the client went away")
+        finally:
+            if taking is not None:
+                await taking
+        return total
+
+
+def warned(texts: Sequence[str]) -> dict[str, str]:
+    """The header with warnings for people (distribution-spec, warnings), as many as it may hold."""
+    found, size = [], 0
+    for text in texts:
+        clean = "".join(each if each.isprintable() and each not in '"\\' else " " for each in text)
+        item = f'299 - "{clean}"'
+        size += len(item) + 2
+        if size > _WARNINGS_BYTES:
+            break
+        found.append(item)
+    return {"warning": ", ".join(found)} if found else {}
+
+
+def digest(text: str) -> Digest:
+    """The digest in a request.
+
+    Raises:
+        DigestInvalidError: it is none.
+    """
+    return Digest.parse(text)

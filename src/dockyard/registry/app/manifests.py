@@ -1,0 +1,72 @@
+"""Manifests over HTTP (distribution-spec end-2, end-3, end-7, end-9)."""
+
+import asyncio
+
+from dockyard._internal.limits import MANIFEST_BYTES
+from dockyard.registry.app.call import Call, warned
+from dockyard.registry.interface import WireError
+from dockyard.registry.protocol import codes, request
+
+_MOST_TAGS = 64
+
+
+async def get(call: Call, target: request.Target) -> None:
+    """GET and HEAD."""
+    stored = call.registry.cached(target.name, target.item)
+    if stored is None:
+        stored = await asyncio.to_thread(call.registry.manifest, target.name, target.item)
+    digest = str(stored.digest).encode()
+    pairs = [
+        (b"content-type", stored.media_type.encode("latin-1", "replace")),
+        (b"docker-content-digest", digest),
+        (b"etag", b'"' + digest + b'"'),
+        (b"vary", b"accept"),
+    ]
+    known = call.headers.get(b"if-none-match")
+    if known is not None and (known == b"*" or b'"' + digest + b'"' in known):
+        await call.start(304, pairs)
+        return await call.send({"type": "http.response.body", "body": b""})
+    pairs.append((b"content-length", str(len(stored.raw)).encode()))
+    await call.start(200, pairs)
+    await call.send({"type": "http.response.body", "body": b"" if call.head else stored.raw})
+    if not call.head:
+        call.ways.pulled(target.name, target.item, stored.digest)
+
+
+async def put(call: Call, target: request.Target) -> None:
+    """PUT, with further tags in `tag` parameters, and If-Match."""
+    length = call.header(b"content-length")
+    if length.isdigit() and int(length) > MANIFEST_BYTES:
+        raise WireError(codes.SIZE_INVALID, f"a manifest has at most {MANIFEST_BYTES} bytes")
+    tags = call.parameters.get("tag", [])
+    if len(tags) > _MOST_TAGS:
+        raise WireError(codes.URI_TOO_LONG, f"at most {_MOST_TAGS} tags at once")
+    body = bytearray()
+
+    def take(data: bytes) -> None:
+        body.extend(data)
+        if len(body) > MANIFEST_BYTES:
+            raise WireError(codes.SIZE_INVALID, f"a manifest has at most {MANIFEST_BYTES} bytes")
+
+    await call.pieces(take)
+    media_type = call.header(b"content-type").partition(";")[0].strip()
+    expected = call.header(b"if-match").strip().strip('"')
+    made = await asyncio.to_thread(
+        call.registry.put_manifest, target.name, target.item, bytes(body), media_type, tags, expected
+    )
+    headers = {
+        "location": call.path(request.manifest_path(target.name, made.digest)),
+        "docker-content-digest": str(made.digest),
+        **warned(made.warnings),
+    }
+    if made.subject is not None:
+        headers["oci-subject"] = str(made.subject)
+    if tags:
+        headers["oci-tag"] = ", ".join(tags)
+    await call.reply(201, b"", headers)
+
+
+async def delete(call: Call, target: request.Target) -> None:
+    """DELETE: a tag, or a manifest with all its tags."""
+    await asyncio.to_thread(call.registry.delete_manifest, target.name, target.item)
+    await call.reply(202)

@@ -1,0 +1,72 @@
+"""Where a registry keeps the bytes of blobs: on a disk, or in object storage behind the same roles."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from dockyard.oci.digest import Digest
+from dockyard.registry.interface import BlobPlace
+
+
+class Uploads(Protocol):
+    """Bytes on their way in, named by a number that cannot be guessed."""
+
+    def begin(self, algorithm: str) -> str:
+        """Begin an upload; its bytes are hashed with `algorithm` while they arrive."""
+
+    def received(self, upload: str) -> int:
+        """How many bytes have arrived.
+
+        Raises:
+            WireError: BLOB_UPLOAD_UNKNOWN.
+        """
+
+    def append(self, upload: str, data: bytes) -> None:
+        """Add bytes.
+
+        Raises:
+            WireError: BLOB_UPLOAD_UNKNOWN.
+            DiskFullError: there is no room; what had arrived stays.
+        """
+
+    def seal(self, upload: str, digest: Digest) -> int:
+        """Check that the upload is `digest`, make it durable, and return its size. It is no blob yet.
+
+        Raises:
+            WireError: DIGEST_INVALID (the upload is gone then), or BLOB_UPLOAD_UNKNOWN.
+        """
+
+    def publish(self, upload: str, digest: Digest) -> None:
+        """Let a sealed upload become the blob `digest`. Quick; called under the lock of that digest."""
+
+    def cancel(self, upload: str) -> None:
+        """Forget the upload; no error if it is not there."""
+
+    def sweep(self, older_than: float) -> int:
+        """Forget uploads to which nothing was added for so many seconds; returns how many."""
+
+
+class Blobs(Protocol):
+    """Bytes that are there for good, until they are removed."""
+
+    def place(self, digest: Digest, size: int) -> BlobPlace:
+        """Where the blob is. Does not look whether it really is there."""
+
+    def exists(self, digest: Digest) -> bool:
+        """Whether it really is there."""
+
+    def read(self, digest: Digest, begin: int, length: int) -> Iterator[bytes]:
+        """Its bytes from `begin` on, in pieces of at most 1 MiB.
+
+        Raises:
+            WireError: BLOB_UNKNOWN.
+        """
+
+    def remove(self, digest: Digest) -> None:
+        """Remove it; no error if it is not there."""
+
+    def walk(self) -> Iterator[tuple[Digest, int]]:
+        """Every blob with its size, in no order."""
+
+
+class BlobStore(Uploads, Blobs, Protocol):
+    """Both roles."""

@@ -1,0 +1,168 @@
+"""Blobs on a disk.
+
+    blobs/<algorithm>/<first two digits>/<hex>   the bytes of a blob
+    uploads/<number>                             bytes received so far
+
+A blob appears by rename, whole and already on the disk. Several processes may use one folder.
+"""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from dockyard._internal import atomic
+from dockyard.oci.digest import Digest, DigestInvalidError
+from dockyard.registry.interface import BlobPlace, WireError
+from dockyard.registry.protocol import codes
+
+_PIECE = 1 << 20
+_MOST_RUNNING = 4096
+
+
+class DiskBlobs:
+    """The blobs in the folder `root` (`blobs.BlobStore`)."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        # The hash of what each upload has received so far, as long as it all came through this process.
+        self._running: OrderedDict[str, tuple[Any, int]] = OrderedDict()
+        self._lock = Lock()
+        for name in ("blobs", "uploads"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+
+    def begin(self, algorithm: str) -> str:
+        """Begin an upload."""
+        upload = secrets.token_hex(16)
+        with atomic.disk_errors(self._root):
+            self._upload(upload).touch()
+        self._remember(upload, hashlib.new(algorithm), 0)
+        return upload
+
+    def received(self, upload: str) -> int:
+        """How many bytes have arrived."""
+        try:
+            return self._upload(upload).stat().st_size
+        except FileNotFoundError:
+            raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
+
+    def append(self, upload: str, data: bytes) -> None:
+        """Add bytes."""
+        with atomic.disk_errors(self._root):
+            try:
+                handle = os.open(self._upload(upload), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            except FileNotFoundError:
+                raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
+            with os.fdopen(handle, "wb", buffering=0) as out:
+                view = memoryview(data)
+                while view:
+                    view = view[out.write(view) or 0 :]
+        with self._lock:
+            known = self._running.pop(upload, None)
+        if known is not None:
+            known[0].update(data)
+            self._remember(upload, known[0], known[1] + len(data))
+
+    def seal(self, upload: str, digest: Digest) -> int:
+        """Check the upload and bring it to the disk."""
+        path = self._upload(upload)
+        with self._lock:
+            known = self._running.pop(upload, None)
+        try:
+            with open(path, "rb") as stream, atomic.disk_errors(self._root):
+                size = os.fstat(stream.fileno()).st_size
+                if known is not None and known[1] == size and known[0].name == digest.algorithm:
+                    found = known[0].hexdigest()
+                else:
+                    found = hashlib.file_digest(stream, digest.algorithm).hexdigest()
+                if found != digest.hex:
+                    path.unlink(missing_ok=True)
+                    raise WireError(codes.DIGEST_INVALID, f"the content is {digest.algorithm}:{found}")
+                os.fsync(stream.fileno())
+                return size
+        except FileNotFoundError:
+            raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
+
+    def publish(self, upload: str, digest: Digest) -> None:
+        """Rename the upload to its digest."""
+        path = self._path(digest)
+        try:
+            self._upload(upload).replace(path)
+        except FileNotFoundError:
+            if not self._upload(upload).exists():
+                raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._upload(upload).replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def cancel(self, upload: str) -> None:
+        """Forget the upload."""
+        with self._lock:
+            self._running.pop(upload, None)
+        self._upload(upload).unlink(missing_ok=True)
+
+    def sweep(self, older_than: float) -> int:
+        """Forget uploads that nothing was added to for so many seconds."""
+        count = 0
+        for entry in os.scandir(self._root / "uploads"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - entry.stat().st_mtime > older_than:
+                    self.cancel(entry.name)
+                    count += 1
+        return count
+
+    def place(self, digest: Digest, size: int) -> BlobPlace:
+        """The blob's file."""
+        return BlobPlace(size, self._path(digest))
+
+    def exists(self, digest: Digest) -> bool:
+        """Whether the file is there."""
+        return self._path(digest).exists()
+
+    def read(self, digest: Digest, begin: int, length: int) -> Iterator[bytes]:
+        """The blob's bytes from `begin` on."""
+        try:
+            stream = open(self._path(digest), "rb", buffering=0)
+        except FileNotFoundError:
+            raise WireError(codes.BLOB_UNKNOWN, str(digest)) from None
+        with stream:
+            stream.seek(begin)
+            while length > 0 and (data := stream.read(min(_PIECE, length))):
+                length -= len(data)
+                yield data
+
+    def remove(self, digest: Digest) -> None:
+        """Remove the file."""
+        self._path(digest).unlink(missing_ok=True)
+
+    def walk(self) -> Iterator[tuple[Digest, int]]:
+        """Every blob with its size."""
+        for algorithm in sorted((self._root / "blobs").iterdir()):
+            for shard in sorted(algorithm.iterdir()):
+                for entry in os.scandir(shard):
+                    with contextlib.suppress(DigestInvalidError, FileNotFoundError):
+                        yield Digest(algorithm.name, entry.name), entry.stat().st_size
+
+    def _remember(self, upload: str, hasher: Any, size: int) -> None:
+        with self._lock:
+            self._running[upload] = (hasher, size)
+            while len(self._running) > _MOST_RUNNING:
+                self._running.popitem(last=False)  # its file is read again at the end
+
+    def _path(self, digest: Digest) -> Path:
+        return self._root / "blobs" / digest.algorithm / digest.hex[:2] / digest.hex
+
+    def _upload(self, upload: str) -> Path:
+        if not upload.isalnum():
+            raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload[:80])
+        return self._root / "uploads" / upload

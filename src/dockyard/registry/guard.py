@@ -1,0 +1,63 @@
+"""Who may do what: asked by the app before every request."""
+
+from typing import Literal, Protocol
+
+from dockyard.registry.caller import ANONYMOUS, Caller
+
+Action = Literal["pull", "push", "delete"]
+
+
+class Pass(Protocol):
+    """A caller that has shown who it is. Its methods never wait for anything."""
+
+    caller: Caller
+
+    def allows(self, name: str, action: Action) -> bool:
+        """Whether it may do `action` to the repository `name`."""
+
+    def refusal(self, name: str, action: Action) -> Exception:
+        """The `WireError` that says why not: 401 with a challenge where another login could help, else 403."""
+
+
+class Guard(Protocol):
+    """Looks at who asks."""
+
+    def known(self, authorization: str) -> Pass | None:
+        """The caller behind an Authorization header, if that was looked at before and still holds."""
+
+    def admit(self, authorization: str, address: str, base: str) -> Pass:
+        """The caller behind an Authorization header, which may be empty; may take a while.
+
+        Args:
+            authorization: the header.
+            address: where the request comes from.
+            base: the URL under which the client sees this server, for challenges.
+
+        Raises:
+            WireError: the header shows nobody: 401, or 429 after too many tries.
+        """
+
+
+class _Anyone:
+    caller = ANONYMOUS
+
+    def allows(self, name: str, action: Action) -> bool:
+        return True
+
+    def refusal(self, name: str, action: Action) -> Exception:
+        return AssertionError("nothing is refused")
+
+
+class Open:
+    """A guard that lets everybody do everything: for a registry that only this machine can reach."""
+
+    def known(self, authorization: str) -> Pass | None:
+        """Everybody is."""
+        return _ANYONE
+
+    def admit(self, authorization: str, address: str, base: str) -> Pass:
+        """Everybody is admitted."""
+        return _ANYONE
+
+
+_ANYONE: Pass = _Anyone()

@@ -1,0 +1,201 @@
+"""The database: SQLite in a file by default, PostgreSQL where several machines serve one registry.
+
+Reading: `with database.read() as connection`. Writing: `database.write(work)` runs `work(connection)` in a transaction
+of its own, which is on the disk when the call returns. On SQLite one thread writes for the whole process and commits
+what waits together, as one flush of the disk serves them all.
+"""
+
+import contextlib
+import contextvars
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from dockyard.errors import TransientError, UsageError
+from dockyard.server.schema.every import metadata
+
+T = TypeVar("T")
+_MOST_TOGETHER = 128
+_BUSY_MS = 30_000
+
+
+class DatabaseError(TransientError):
+    """The registry's database cannot be reached, or refuses what was asked of it."""
+
+    reference = "database"
+    hint = "Is it running, and is the address right? What was acknowledged before is not lost; try again."
+
+
+class DatabaseAddressError(UsageError):
+    """The database's address is neither a file nor a `postgresql://` URL."""
+
+    reference = "database-address"
+    hint = "Leave it out for a file in the storage folder, or write postgresql://user:password@host/name."
+
+
+class Database:
+    """One database. Make it with `open_database`; close it at the end."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.postgresql = engine.dialect.name == "postgresql"
+        self._writer = None if self.postgresql else _Writer(engine)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection to read with; what it sees is of one moment.
+
+        Raises:
+            DatabaseError: it cannot be reached.
+        """
+        with _translated(), self.engine.connect() as connection:
+            yield connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction and return what it gives, once that is on the disk. If it raises, nothing was
+        done.
+
+        Raises:
+            DatabaseError: the database cannot be reached; whether the work was done is then unknown.
+        """
+        if self._writer is not None:
+            with _translated():
+                return self._writer.run(work)
+        with _translated(), self.engine.begin() as connection:
+            return work(connection)
+
+    def insert(self, table: Table) -> Any:
+        """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`, which both databases have."""
+        return postgresql.insert(table) if self.postgresql else sqlite.insert(table)
+
+    def lock(self, connection: Connection, name: str) -> None:
+        """Hold the lock `name` until the transaction ends. On SQLite every writing transaction holds all of them."""
+        if self.postgresql:
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+    def close(self) -> None:
+        """Let go of everything; what was handed to `write` before is finished."""
+        if self._writer is not None:
+            self._writer.close()
+        self.engine.dispose()
+
+
+def open_database(address: str, folder: Path, *, pool: int = 16) -> Database:
+    """The database at `address` (empty: the file `registry.db` in `folder`), its tables up to date.
+
+    Raises:
+        DatabaseAddressError: the address is of no known form.
+        DatabaseError: it cannot be reached.
+    """
+    if not address:
+        folder.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(f"sqlite:///{folder / 'registry.db'}", pool_size=pool, max_overflow=pool)
+        event.listen(engine, "connect", _pragmas)
+        event.listen(engine, "begin", _begin)
+    elif address.startswith(("postgresql://", "postgres://")):
+        url = "postgresql+psycopg://" + address.partition("://")[2]
+        engine = create_engine(url, pool_size=pool, max_overflow=4, pool_pre_ping=True, pool_timeout=10)
+    else:
+        raise DatabaseAddressError(f"not a database's address: {address.partition('://')[0][:40]!r}")
+    with _translated():
+        metadata().create_all(engine)
+    return Database(engine)
+
+
+def _pragmas(connection: Any, record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by `_begin`, not by Python's driver
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={_BUSY_MS}",
+        "mmap_size=268435456",
+        "cache_size=-16000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, DBAPIError) as error:
+        if isinstance(error, OperationalError) or error.connection_invalidated:
+            raise DatabaseError(f"the database failed: {str(error.orig)[:300]}") from error
+        raise
+
+
+class _Writer:
+    """The one thread that writes to an SQLite database in this process. Other processes take turns with it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine.execution_options(immediate=True)
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="database writer", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a write inside a write would wait for itself")
+        item = _Work(work, contextvars.copy_context())
+        self._queue.put(item)
+        result: T = item.future.result()
+        return result
+
+    def close(self) -> None:
+        self._queue.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            batch = [self._queue.get()]
+            while len(batch) < _MOST_TOGETHER and not self._queue.empty():
+                batch.append(self._queue.get())
+            works = [each for each in batch if each is not None]
+            if works:
+                self._commit(works)
+            if len(works) < len(batch):
+                return
+
+    def _commit(self, works: "list[_Work]") -> None:
+        done: list[_Work] = []
+        try:
+            with self._engine.begin() as connection:
+                for each in works:
+                    # One that fails takes back only what it did itself.
+                    try:
+                        with connection.begin_nested():
+                            each.result = each.context.run(each.work, connection)
+                        done.append(each)
+                    except DBAPIError as error:
+                        if error.connection_invalidated:
+                            raise
+                        each.future.set_exception(error)
+                    except Exception as error:  # noqa: BLE001 (handed to whoever waits for it)
+                        each.future.set_exception(error)
+        except Exception as error:  # noqa: BLE001 (handed to whoever waits for it)
+            for each in works:
+                if not each.future.done():
+                    each.future.set_exception(error)
+            return
+        for each in done:
+            each.future.set_result(each.result)
+
+
+class _Work:
+    def __init__(self, work: Callable[[Connection], Any], context: contextvars.Context) -> None:
+        self.work, self.context = work, context
+        self.future: Future[Any] = Future()
+        self.result: Any = None

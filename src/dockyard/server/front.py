@@ -1,0 +1,54 @@
+"""The front door: from a request's path to the application that answers it.
+
+The registry's hot paths go straight to their application; what people look at is loaded when somebody first does.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+
+from dockyard.registry.app.call import Application, Receive, Scope, Send
+
+Maker = Callable[[], Application]
+
+
+def front(registry: Application, others: Mapping[str, Maker], prefix: str = "") -> Application:
+    """One application over all.
+
+    Args:
+        registry: answers `/v2/…`.
+        others: what makes the application for paths that begin with a text, such as `/token`; the longest that fits
+            is taken, and what is made is kept.
+        prefix: the path under which a reverse proxy shows this server; it is taken off where it is still there.
+    """
+    made: dict[str, Application] = {}
+    lock = threading.Lock()
+    order = sorted(others, key=len, reverse=True)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        path = scope["path"]
+        if prefix and path.startswith(prefix + "/"):
+            path = path[len(prefix) :]
+            scope = {**scope, "path": path, "root_path": prefix, "raw_path": path.encode()}
+        if path.startswith("/v2/") or path == "/v2":
+            await registry(scope, receive, send)
+            return
+        found = next((each for each in order if path.startswith(each)), None)
+        if found is None:
+            await _nothing(send)
+            return
+        application = made.get(found)
+        if application is None:
+            with lock:
+                application = made.setdefault(found, others[found]()) if found not in made else made[found]
+        await application(scope, receive, send)
+
+    return app
+
+
+async def _nothing(send: Send) -> None:
+    body = b'{"errors":[{"code":"UNSUPPORTED","message":"no such path"}]}'
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 404, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

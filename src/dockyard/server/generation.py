@@ -1,0 +1,41 @@
+"""Which repositories have changed: a few numbers in a file that all processes of this machine map into memory.
+
+Whoever changes a repository's tags or manifests writes a new random number for it after the commit; what was read
+before under the old number is then no longer believed. Looking at a number costs nothing worth measuring.
+"""
+
+import mmap
+import os
+import struct
+import zlib
+from pathlib import Path
+
+_SLOTS = 8192
+_NUMBER = struct.Struct("<Q")
+
+
+class Generations:
+    """The numbers in the file `path`."""
+
+    def __init__(self, path: Path) -> None:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            if os.fstat(handle).st_size < _SLOTS * _NUMBER.size:
+                os.ftruncate(handle, _SLOTS * _NUMBER.size)
+            self._memory = mmap.mmap(handle, _SLOTS * _NUMBER.size)
+        finally:
+            os.close(handle)
+
+    def of(self, name: str) -> bytes:
+        """The number of `name` as it is now. Names may share one; that only makes them forget more than they must."""
+        at = zlib.crc32(name.encode()) % _SLOTS * _NUMBER.size
+        return self._memory[at : at + _NUMBER.size]
+
+    def change(self, name: str) -> None:
+        """Let everybody forget what they know of `name`."""
+        at = zlib.crc32(name.encode()) % _SLOTS * _NUMBER.size
+        self._memory[at : at + _NUMBER.size] = os.urandom(_NUMBER.size)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._memory.close()

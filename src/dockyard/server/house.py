@@ -1,0 +1,56 @@
+"""Everything a registry server consists of, put together from its settings; each process makes its own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dockyard.registry.app.application import application
+from dockyard.registry.app.call import Application, Ways
+from dockyard.registry.disk import DiskBlobs
+from dockyard.server.database import Database, open_database
+from dockyard.server.front import Maker, front
+from dockyard.server.generation import Generations
+from dockyard.server.health import health
+from dockyard.server.settings import Settings
+from dockyard.server.stored.holdings import Holdings
+from dockyard.server.stored.registry import StoredRegistry
+
+
+@dataclass(frozen=True)
+class House:
+    """A registry server in one process. Close it at the end."""
+
+    settings: Settings
+    folder: Path
+    database: Database
+    registry: StoredRegistry
+    app: Application
+
+    def close(self) -> None:
+        """Finish what is under way and let go of files and connections."""
+        self.database.close()
+
+
+def open_house(settings: Settings) -> House:
+    """Open database and storage, and build the application over them.
+
+    Raises:
+        DatabaseError, DatabaseAddressError: as `open_database`.
+    """
+    folder = Path(settings.storage)
+    folder.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings.database, folder)
+    generations = None if database.postgresql else Generations(folder / "generations")
+    holdings = Holdings(database, DiskBlobs(folder), settings.grace * 1000, settings.auto_projects)
+    registry = StoredRegistry(holdings, generations)
+    proxy = settings.proxy
+    ways = Ways(
+        prefix=urlsplit(proxy.url).path.rstrip("/") if proxy.url else "",
+        base=proxy.url.rstrip("/"),
+        trusted=proxy.trusted,
+        accel=proxy.accel,
+        storage=str(folder),
+    )
+    others: dict[str, Maker] = {"/healthz": lambda: health(database), "/readyz": lambda: health(database)}
+    app = front(application(registry, ways), others, ways.prefix)
+    return House(settings, folder, database, registry, app)

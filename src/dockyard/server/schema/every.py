@@ -1,0 +1,13 @@
+"""Every table there is."""
+
+from sqlalchemy import MetaData
+
+from dockyard.server.schema import content, events, projects
+from dockyard.server.schema.tables import METADATA
+
+_MODULES = (content, events, projects)
+
+
+def metadata() -> MetaData:
+    """The tables of all subjects; importing this module has made them known."""
+    return METADATA

@@ -1,0 +1,1 @@
+"""The registry whose metadata is in the database and whose bytes are in a blob store."""

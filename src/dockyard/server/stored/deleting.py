@@ -1,0 +1,147 @@
+"""Deleting, online: what nothing refers to is looked at again after a while, and removed if that is still so.
+
+No blob goes while an upload, a mount or a manifest may still come to need it: whoever asks whether the registry has it
+prolongs its life by the grace period, and removing takes the same lock as publishing.
+"""
+
+from functools import partial
+
+from sqlalchemy import Connection, delete, exists, select
+
+from dockyard.oci.digest import Digest
+from dockyard.registry.interface import WireError
+from dockyard.registry.protocol import codes
+from dockyard.server.clock import now
+from dockyard.server.events import record
+from dockyard.server.schema.content import BLOB, DELETION, MANIFEST, REFERENCE, REPOSITORY_BLOB, TAG
+from dockyard.server.schema.projects import REPOSITORY
+from dockyard.server.stored import linking
+from dockyard.server.stored.holdings import Holdings
+from dockyard.server.stored.manifests import digest as digest_of
+
+
+def manifest(holdings: Holdings, name: str, reference: str) -> None:
+    """Forget a tag, or a manifest with all its tags.
+
+    Raises:
+        WireError: NAME_UNKNOWN, MANIFEST_UNKNOWN, DIGEST_INVALID.
+    """
+    by_digest = ":" in reference
+    wanted = str(digest_of(reference)) if by_digest else reference
+
+    def work(connection: Connection) -> None:
+        repository = connection.execute(select(REPOSITORY.c.id).where(REPOSITORY.c.name == name)).scalar()
+        if repository is None:
+            raise WireError(codes.NAME_UNKNOWN, name)
+        if by_digest:
+            gone = drop(holdings, connection, int(repository), wanted)
+        else:
+            mine = (TAG.c.repository_id == repository, TAG.c.name == wanted)
+            gone = connection.execute(delete(TAG).where(*mine)).rowcount > 0
+        if not gone:
+            raise WireError(codes.MANIFEST_UNKNOWN, reference[:140])
+        tag, at = ("", wanted) if by_digest else (wanted, "")
+        record(connection, "delete" if by_digest else "tag.delete", repository=name, reference=tag, digest=at)
+
+    holdings.database.write(work)
+
+
+def drop(holdings: Holdings, connection: Connection, repository: int, wanted: str) -> bool:
+    """Forget a manifest by digest, its tags and references; its blobs are looked at later. False if it is not there."""
+    children = connection.execute(
+        select(REFERENCE.c.child).where(REFERENCE.c.repository_id == repository, REFERENCE.c.manifest == wanted)
+    ).scalars()
+    blobs = list(children)
+    connection.execute(delete(TAG).where(TAG.c.repository_id == repository, TAG.c.digest == wanted))
+    connection.execute(delete(REFERENCE).where(REFERENCE.c.repository_id == repository, REFERENCE.c.manifest == wanted))
+    gone = connection.execute(
+        delete(MANIFEST).where(MANIFEST.c.repository_id == repository, MANIFEST.c.digest == wanted)
+    ).rowcount
+    linking.watch(holdings.database, connection, blobs, now() + holdings.grace)
+    return gone > 0
+
+
+def blob(holdings: Holdings, name: str, wanted: Digest) -> None:
+    """Let a repository no longer have a blob.
+
+    Raises:
+        WireError: BLOB_UNKNOWN, or DENIED while a manifest of the repository names it.
+    """
+
+    def work(connection: Connection) -> None:
+        query = (
+            select(REPOSITORY.c.id, REPOSITORY.c.project_id)
+            .join_from(REPOSITORY, REPOSITORY_BLOB, REPOSITORY_BLOB.c.repository_id == REPOSITORY.c.id)
+            .where(REPOSITORY.c.name == name, REPOSITORY_BLOB.c.digest == str(wanted))
+        )
+        found = connection.execute(query).first()
+        if found is None:
+            raise WireError(codes.BLOB_UNKNOWN, str(wanted))
+        if _referred(connection, int(found[0]), str(wanted)):
+            raise WireError(codes.BLOB_IN_USE, str(wanted))
+        linking.unlink(holdings.database, connection, int(found[0]), int(found[1]), wanted)
+        linking.watch(holdings.database, connection, [str(wanted)], now() + holdings.grace)
+        record(connection, "blob.delete", repository=name, digest=str(wanted))
+
+    holdings.database.write(work)
+
+
+def collect(holdings: Holdings, *, most: int = 1000) -> tuple[int, int]:
+    """Remove the blobs whose time has come and that nothing needs; returns how many, and their bytes.
+
+    Each is a transaction of its own, so pushes and pulls go on beside it; it may be cut off anywhere.
+    """
+    with holdings.database.read() as connection:
+        query = select(DELETION.c.digest).where(DELETION.c.due_at <= now()).order_by(DELETION.c.due_at).limit(most)
+        due = list(connection.execute(query).scalars())
+    count = total = 0
+    for each in due:
+        length = holdings.database.write(partial(_release, holdings, text=each))
+        if length is not None:
+            holdings.database.write(partial(_remove, holdings, text=each))
+            count, total = count + 1, total + length
+    return count, total
+
+
+def _release(holdings: Holdings, connection: Connection, text: str) -> int | None:
+    """Take a blob from the repositories that do not need it. Where none does, forget it and return its size.
+
+    Its bytes go in a transaction after that one, so that no row ever speaks of bytes that are not there.
+    """
+    wanted, edge = Digest.parse(text), now() - holdings.grace
+    holdings.database.lock(connection, f"blob {wanted}")
+    query = (
+        select(REPOSITORY_BLOB.c.repository_id, REPOSITORY.c.project_id, REPOSITORY_BLOB.c.added_at)
+        .join_from(REPOSITORY_BLOB, REPOSITORY, REPOSITORY_BLOB.c.repository_id == REPOSITORY.c.id)
+        .where(REPOSITORY_BLOB.c.digest == text)
+    )
+    youngest = needed = 0
+    for repository, project, added_at in connection.execute(query).all():
+        if _referred(connection, repository, text):
+            needed += 1
+        elif added_at > edge:
+            youngest = max(youngest, added_at)
+        else:
+            linking.unlink(holdings.database, connection, repository, project, wanted)
+    if youngest:
+        linking.watch(holdings.database, connection, [text], youngest + holdings.grace)
+        return None
+    if needed:
+        connection.execute(delete(DELETION).where(DELETION.c.digest == text))
+        return None
+    length = connection.execute(select(BLOB.c.size).where(BLOB.c.digest == text)).scalar()
+    connection.execute(delete(BLOB).where(BLOB.c.digest == text))
+    return int(length or 0)
+
+
+def _remove(holdings: Holdings, connection: Connection, text: str) -> None:
+    wanted = Digest.parse(text)
+    holdings.database.lock(connection, f"blob {wanted}")
+    if connection.execute(select(BLOB.c.digest).where(BLOB.c.digest == text)).scalar() is None:
+        holdings.blobs.remove(wanted)
+        connection.execute(delete(DELETION).where(DELETION.c.digest == text))
+
+
+def _referred(connection: Connection, repository: int, child: str) -> bool:
+    query = select(exists().where(REFERENCE.c.repository_id == repository, REFERENCE.c.child == child))
+    return bool(connection.execute(query).scalar())

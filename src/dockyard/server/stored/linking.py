@@ -1,0 +1,178 @@
+"""Which repository has which blob, and how many bytes that makes a project."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, delete, exists, select, update
+
+from dockyard.oci.digest import Digest
+from dockyard.registry.interface import WireError
+from dockyard.registry.protocol import codes
+from dockyard.server.clock import now
+from dockyard.server.database import Database
+from dockyard.server.names import project_of
+from dockyard.server.schema.content import BLOB, DELETION, PROJECT_BLOB, REPOSITORY_BLOB
+from dockyard.server.schema.projects import PROJECT, REPOSITORY, USAGE
+from dockyard.server.stored.holdings import Holdings
+
+
+def size(database: Database, name: str, digest: Digest) -> int:
+    """The size of a blob that the repository has.
+
+    A blob that waits for its removal is kept longer: whoever asked may be about to push a manifest that names it.
+
+    Raises:
+        WireError: BLOB_UNKNOWN.
+    """
+    query = (
+        select(BLOB.c.size, DELETION.c.digest, REPOSITORY.c.id)
+        .join_from(REPOSITORY, REPOSITORY_BLOB, REPOSITORY_BLOB.c.repository_id == REPOSITORY.c.id)
+        .join(BLOB, BLOB.c.digest == REPOSITORY_BLOB.c.digest)
+        .outerjoin(DELETION, DELETION.c.digest == BLOB.c.digest)
+        .where(REPOSITORY.c.name == name, BLOB.c.digest == str(digest))
+    )
+    with database.read() as connection:
+        found = connection.execute(query).first()
+    if found is None:
+        raise WireError(codes.BLOB_UNKNOWN, str(digest))
+    if found[1] is not None:
+        database.write(lambda connection: _touch(connection, found[2], digest))
+    return int(found[0])
+
+
+def publish(holdings: Holdings, name: str, upload: str, digest: Digest, length: int) -> None:
+    """Let a sealed upload become a blob of the repository."""
+
+    def work(connection: Connection) -> None:
+        holdings.database.lock(connection, f"blob {digest}")
+        repository, project = repository_id(holdings, connection, name)
+        at = now()
+        values = {"digest": str(digest), "size": length, "created_at": at}
+        connection.execute(holdings.database.insert(BLOB).values(values).on_conflict_do_nothing())
+        link(holdings, connection, repository, project, digest, length)
+        holdings.blobs.publish(upload, digest)
+
+    holdings.database.write(work)
+
+
+def mount(holdings: Holdings, name: str, digest: Digest, source: str) -> bool:
+    """Let the repository have a blob that `source` has."""
+
+    def work(connection: Connection) -> bool:
+        holdings.database.lock(connection, f"blob {digest}")
+        found = connection.execute(
+            select(BLOB.c.size)
+            .join_from(REPOSITORY, REPOSITORY_BLOB, REPOSITORY_BLOB.c.repository_id == REPOSITORY.c.id)
+            .join(BLOB, BLOB.c.digest == REPOSITORY_BLOB.c.digest)
+            .where(REPOSITORY.c.name == source, BLOB.c.digest == str(digest))
+        ).first()
+        if found is None or not holdings.blobs.exists(digest):
+            return False
+        repository, project = repository_id(holdings, connection, name)
+        link(holdings, connection, repository, project, digest, int(found[0]))
+        return True
+
+    return holdings.database.write(work)
+
+
+def holders(database: Database, digest: Digest, most: int) -> Sequence[str]:
+    """Some repositories that have the blob."""
+    query = (
+        select(REPOSITORY.c.name)
+        .join_from(REPOSITORY_BLOB, REPOSITORY, REPOSITORY_BLOB.c.repository_id == REPOSITORY.c.id)
+        .where(REPOSITORY_BLOB.c.digest == str(digest))
+        .limit(most)
+    )
+    with database.read() as connection:
+        return list(connection.execute(query).scalars())
+
+
+def repository_id(holdings: Holdings, connection: Connection, name: str) -> tuple[int, int]:
+    """The numbers of a repository and its project; both are made where they are not there yet.
+
+    Raises:
+        WireError: NAME_UNKNOWN: there is no such project, and a push may not make one.
+    """
+    query = select(REPOSITORY.c.id, REPOSITORY.c.project_id).where(REPOSITORY.c.name == name)
+    found = connection.execute(query).first()
+    if found is not None:
+        return int(found[0]), int(found[1])
+    project = project_of(name)
+    insert, at = holdings.database.insert, now()
+    if holdings.projects:
+        values = {"name": project, "public": False, "settings": "{}", "created_at": at}
+        connection.execute(insert(PROJECT).values(values).on_conflict_do_nothing())
+    number = connection.execute(select(PROJECT.c.id).where(PROJECT.c.name == project)).scalar()
+    if number is None:
+        raise WireError(codes.NAME_UNKNOWN, f"there is no project {project}")
+    values = {"project_id": number, "name": name, "description": "", "created_at": at, "pulls": 0}
+    connection.execute(insert(REPOSITORY).values(values).on_conflict_do_nothing())
+    found = connection.execute(query).one()
+    return int(found[0]), int(found[1])
+
+
+def link(
+    holdings: Holdings, connection: Connection, repository: int, project: int, digest: Digest, length: int
+) -> None:
+    """Let a repository have a blob, count it for the project, and look later whether something refers to it."""
+    insert, at = holdings.database.insert, now()
+    row = {"repository_id": repository, "digest": str(digest), "added_at": at}
+    statement = insert(REPOSITORY_BLOB).values(row)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["repository_id", "digest"], set_={"added_at": at})
+    )
+    row = {"project_id": project, "digest": str(digest), "size": length}
+    new = connection.execute(insert(PROJECT_BLOB).values(row).on_conflict_do_nothing()).rowcount
+    if new:
+        count(holdings.database, connection, project, digest, length)
+    watch(holdings.database, connection, [str(digest)], at + holdings.grace)
+
+
+def count(database: Database, connection: Connection, project: int, digest: Digest, change: int) -> None:
+    """Add `change` bytes to what the project uses."""
+    shard = int(digest.hex[0], 16)
+    statement = database.insert(USAGE).values({"project_id": project, "shard": shard, "bytes": change})
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["project_id", "shard"], set_={"bytes": USAGE.c.bytes + statement.excluded.bytes}
+        )
+    )
+
+
+def watch(database: Database, connection: Connection, digests: Iterable[str], due: int) -> None:
+    """Look at `due` whether something still needs these blobs."""
+    rows = [{"digest": each, "due_at": due} for each in digests]
+    if rows:
+        statement = database.insert(DELETION)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["digest"], set_={"due_at": statement.excluded.due_at}),
+            rows,
+        )
+
+
+def unlink(database: Database, connection: Connection, repository: int, project: int, digest: Digest) -> None:
+    """Let a repository no longer have a blob; the project no longer counts it if no other repository has it."""
+    connection.execute(
+        delete(REPOSITORY_BLOB).where(
+            REPOSITORY_BLOB.c.repository_id == repository, REPOSITORY_BLOB.c.digest == str(digest)
+        )
+    )
+    other = exists().where(
+        REPOSITORY_BLOB.c.digest == str(digest),
+        REPOSITORY_BLOB.c.repository_id == REPOSITORY.c.id,
+        REPOSITORY.c.project_id == project,
+    )
+    if connection.execute(select(other)).scalar():
+        return
+    mine = (PROJECT_BLOB.c.project_id == project, PROJECT_BLOB.c.digest == str(digest))
+    length = connection.execute(select(PROJECT_BLOB.c.size).where(*mine)).scalar()
+    if length is not None:
+        connection.execute(delete(PROJECT_BLOB).where(*mine))
+        count(database, connection, project, digest, -int(length))
+
+
+def _touch(connection: Connection, repository: int, digest: Digest) -> None:
+    connection.execute(
+        update(REPOSITORY_BLOB)
+        .where(REPOSITORY_BLOB.c.repository_id == repository, REPOSITORY_BLOB.c.digest == str(digest))
+        .values(added_at=now())
+    )

@@ -1,0 +1,207 @@
+"""Manifests and tags: reading and storing them."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select, update
+
+from dockyard._internal.limits import MANIFEST_BYTES
+from dockyard.errors import Error
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.digest import Digest, DigestInvalidError
+from dockyard.oci.manifest import Index, Manifest, parse
+from dockyard.oci.mediatype import traits
+from dockyard.registry.caller import CALLER
+from dockyard.registry.interface import Put, StoredManifest, WireError
+from dockyard.registry.protocol import codes
+from dockyard.registry.protocol.request import tag_valid
+from dockyard.server.clock import now
+from dockyard.server.database import Database
+from dockyard.server.events import record
+from dockyard.server.schema.content import MANIFEST, REFERENCE, REPOSITORY_BLOB, TAG
+from dockyard.server.schema.projects import REPOSITORY
+from dockyard.server.stored import linking
+from dockyard.server.stored.holdings import Holdings
+
+_MOST_CHILDREN = 10_000
+
+
+def get(database: Database, name: str, reference: str) -> StoredManifest:
+    """A manifest by tag or digest.
+
+    Raises:
+        WireError: NAME_UNKNOWN, MANIFEST_UNKNOWN, DIGEST_INVALID.
+    """
+    columns = (MANIFEST.c.raw, MANIFEST.c.media_type, MANIFEST.c.digest)
+    of_repository = MANIFEST.c.repository_id == REPOSITORY.c.id
+    query = select(*columns).join_from(REPOSITORY, MANIFEST, of_repository).where(REPOSITORY.c.name == name)
+    if ":" in reference:
+        query = query.where(MANIFEST.c.digest == str(digest(reference)))
+    elif tag_valid(reference):
+        query = query.join(
+            TAG, (TAG.c.repository_id == MANIFEST.c.repository_id) & (TAG.c.digest == MANIFEST.c.digest)
+        ).where(TAG.c.name == reference)
+    else:
+        raise WireError(codes.MANIFEST_UNKNOWN, f"no tag can be called {reference[:140]!r}")
+    with database.read() as connection:
+        found = connection.execute(query).first()
+        if found is None:
+            known = connection.execute(select(REPOSITORY.c.id).where(REPOSITORY.c.name == name)).first()
+            raise WireError(codes.MANIFEST_UNKNOWN if known else codes.NAME_UNKNOWN, f"{name}: {reference[:140]}")
+    return StoredManifest(bytes(found[0]), str(found[1]), Digest.parse(found[2]))
+
+
+def put(
+    holdings: Holdings,
+    name: str,
+    reference: str,
+    raw: bytes,
+    media_type: str,
+    tags: Sequence[str],
+    expected: str,
+) -> Put:
+    """Store a manifest, its references and its tags, all or nothing.
+
+    Raises:
+        WireError: MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, SIZE_INVALID, NAME_UNKNOWN, or 412.
+    """
+    if len(raw) > MANIFEST_BYTES:
+        raise WireError(codes.SIZE_INVALID, f"a manifest has at most {MANIFEST_BYTES} bytes")
+    name_of = Digest.of(raw, digest(reference).algorithm) if ":" in reference else Digest.of(raw)
+    if ":" in reference and str(name_of) != reference:
+        raise WireError(codes.DIGEST_INVALID, f"the content is {name_of}")
+    wanted = list(dict.fromkeys([*([] if ":" in reference else [reference]), *tags]))
+    for tag in wanted:
+        if not tag_valid(tag):
+            raise WireError(codes.MANIFEST_INVALID, f"invalid tag {tag[:140]!r}")
+    found = parsed(raw, media_type)
+    subject = subject_of(found)
+
+    def work(connection: Connection) -> None:
+        repository, _ = linking.repository_id(holdings, connection, name)
+        if expected:
+            _expect(connection, repository, reference, expected)
+        _check_children(connection, repository, found)
+        _store(holdings, connection, repository, name_of, found, subject)
+        for tag in wanted:
+            _point(holdings, connection, repository, tag, name_of)
+        connection.execute(update(REPOSITORY).where(REPOSITORY.c.id == repository).values(pushed_at=now()))
+        for tag in wanted or [""]:
+            record(connection, "push", repository=name, reference=tag, digest=str(name_of))
+
+    holdings.database.write(work)
+    return Put(name_of, None if subject is None else subject.digest)
+
+
+def parsed(raw: bytes, media_type: str) -> Manifest | Index:
+    """The manifest or index, once it is sure that it is one.
+
+    Raises:
+        WireError: MANIFEST_INVALID.
+    """
+    if traits(media_type).role not in ("manifest", "index"):
+        raise WireError(codes.MANIFEST_INVALID, f"not a manifest's media type: {media_type[:100]!r}")
+    try:
+        found = parse(raw, media_type)
+        named = found.document.get("mediaType")
+        count = len(found.references)
+        subject_of(found)
+    except (Error, UnicodeEncodeError) as error:
+        raise WireError(codes.MANIFEST_INVALID, str(error)[:300]) from None
+    if named is not None and named != media_type:
+        raise WireError(codes.MANIFEST_INVALID, f"it says {str(named)[:100]!r}, but was sent as {media_type!r}")
+    if count > _MOST_CHILDREN:
+        raise WireError(codes.MANIFEST_INVALID, f"it names more than {_MOST_CHILDREN} objects")
+    return found
+
+
+def subject_of(found: Manifest | Index) -> Descriptor | None:
+    """The manifest that this one refers to."""
+    subject = found.document.get("subject")
+    return None if subject is None else Descriptor.from_json(subject)
+
+
+def digest(text: str) -> Digest:
+    """The digest in a reference.
+
+    Raises:
+        WireError: DIGEST_INVALID.
+    """
+    try:
+        return Digest.parse(text)
+    except DigestInvalidError:
+        raise WireError(codes.DIGEST_INVALID, text[:140]) from None
+
+
+def _expect(connection: Connection, repository: int, tag: str, expected: str) -> None:
+    query = select(TAG.c.digest).where(TAG.c.repository_id == repository, TAG.c.name == tag)
+    now_at = connection.execute(query).scalar()
+    if now_at != expected:
+        raise WireError(codes.PRECONDITION_FAILED, f"the tag is at {now_at or 'nothing'}")
+
+
+def _check_children(connection: Connection, repository: int, found: Manifest | Index) -> None:
+    """Every blob and manifest that it names is there; blobs that are not to be distributed may be elsewhere."""
+    wanted = {
+        str(child.digest)
+        for child in found.references
+        if isinstance(found, Index) or traits(child.media_type).distributable
+    }
+    left = set(wanted)
+    for table in (REPOSITORY_BLOB, MANIFEST):
+        for part in _parts(sorted(left)):
+            query = select(table.c.digest).where(table.c.repository_id == repository, table.c.digest.in_(part))
+            left -= set(connection.execute(query).scalars())
+        if not isinstance(found, Index):
+            break
+    if left:
+        raise WireError(codes.MANIFEST_BLOB_UNKNOWN, ", ".join(sorted(left)[:10]))
+
+
+def _parts(items: list[str]) -> list[list[str]]:
+    return [items[at : at + 500] for at in range(0, len(items), 500)]
+
+
+def _store(
+    holdings: Holdings,
+    connection: Connection,
+    repository: int,
+    name_of: Digest,
+    found: Manifest | Index,
+    subject: Descriptor | None,
+) -> None:
+    document = found.document
+    kind = str(document.get("artifactType") or "")
+    if not kind and isinstance(found, Manifest):
+        kind = found.config.media_type
+    annotations = document.get("annotations")
+    row = {
+        "repository_id": repository,
+        "digest": str(name_of),
+        "media_type": found.media_type,
+        "artifact_type": kind,
+        "subject": None if subject is None else str(subject.digest),
+        "raw": found.raw,
+        "size": len(found.raw) + sum({child.digest: child.size for child in found.references}.values()),
+        "annotations": json.dumps(annotations if isinstance(annotations, dict) else {}),
+        "pushed_at": now(),
+        "pushed_by": CALLER.get().name,
+    }
+    statement = holdings.database.insert(MANIFEST).values(row)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["repository_id", "digest"], set_={"media_type": row["media_type"]}
+        )
+    )
+    children = [
+        {"repository_id": repository, "manifest": str(name_of), "child": each}
+        for each in {str(child.digest) for child in found.references}
+    ]
+    if children:
+        connection.execute(holdings.database.insert(REFERENCE).on_conflict_do_nothing(), children)
+
+
+def _point(holdings: Holdings, connection: Connection, repository: int, tag: str, name_of: Digest) -> None:
+    values = {"digest": str(name_of), "updated_at": now(), "updated_by": CALLER.get().name}
+    statement = holdings.database.insert(TAG).values({"repository_id": repository, "name": tag, **values})
+    connection.execute(statement.on_conflict_do_update(index_elements=["repository_id", "name"], set_=values))

@@ -1,0 +1,118 @@
+"""All roles of a registry (`registry.interface.Registry`) over a database and a blob store."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from threading import Lock
+
+from dockyard.oci.digest import Digest
+from dockyard.registry.interface import BlobPlace, Page, Put, Referrers, StoredManifest
+from dockyard.server.generation import Generations
+from dockyard.server.stored import deleting, linking, listing, manifests
+from dockyard.server.stored.holdings import Holdings
+
+_MOST_CACHED = 8192
+_LARGEST_CACHED = 64 << 10
+_MOST_HOLDERS = 32
+
+
+class StoredRegistry:
+    """The registry for all of its methods' callers; who may do what is the guard's to say.
+
+    Args:
+        holdings: metadata and bytes.
+        generations: tells when a repository has changed; None where other machines change it, too, and nothing may be
+            kept in memory.
+    """
+
+    def __init__(self, holdings: Holdings, generations: Generations | None = None) -> None:
+        self.holdings = holdings
+        self.generations = generations
+        self._cache: OrderedDict[tuple[str, str], tuple[bytes, StoredManifest]] = OrderedDict()
+        self._lock = Lock()
+
+    def blob(self, name: str, digest: Digest) -> BlobPlace:
+        """Where a blob is."""
+        return self.holdings.blobs.place(digest, linking.size(self.holdings.database, name, digest))
+
+    def cached(self, name: str, reference: str) -> StoredManifest | None:
+        """A manifest that was read before and has not changed since."""
+        found = self._cache.get((name, reference))
+        if found is None or self.generations is None or self.generations.of(name) != found[0]:
+            return None
+        return found[1]
+
+    def manifest(self, name: str, reference: str) -> StoredManifest:
+        """A manifest by tag or digest."""
+        generation = self.generations.of(name) if self.generations is not None else b""
+        found = manifests.get(self.holdings.database, name, reference)
+        if self.generations is not None and len(found.raw) <= _LARGEST_CACHED:
+            with self._lock:
+                self._cache[name, reference] = (generation, found)
+                self._cache.move_to_end((name, reference))
+                while len(self._cache) > _MOST_CACHED:
+                    self._cache.popitem(last=False)
+        return found
+
+    def tags(self, name: str, *, last: str, count: int) -> Page:
+        """Tags of a repository."""
+        return listing.tags(self.holdings.database, name, last, count)
+
+    def referrers(self, name: str, digest: Digest, *, artifact_type: str, last: str, count: int) -> Referrers:
+        """What refers to `digest`."""
+        return listing.referrers(self.holdings.database, name, digest, artifact_type, last, count)
+
+    def repositories(self, *, last: str, count: int) -> Page:
+        """Repositories that have a manifest."""
+        return listing.repositories(self.holdings.database, last, count)
+
+    def begin(self, name: str, algorithm: str = "sha256") -> str:
+        """Begin an upload."""
+        return self.holdings.blobs.begin(algorithm)
+
+    def received(self, name: str, upload: str) -> int:
+        """How many bytes have arrived."""
+        return self.holdings.blobs.received(upload)
+
+    def append(self, name: str, upload: str, data: bytes) -> None:
+        """Add bytes."""
+        self.holdings.blobs.append(upload, data)
+
+    def finish(self, name: str, upload: str, digest: Digest) -> None:
+        """End the upload as the blob `digest`."""
+        size = self.holdings.blobs.seal(upload, digest)
+        linking.publish(self.holdings, name, upload, digest, size)
+
+    def cancel(self, name: str, upload: str) -> None:
+        """Forget the upload."""
+        self.holdings.blobs.received(upload)
+        self.holdings.blobs.cancel(upload)
+
+    def mount(self, name: str, digest: Digest, source: str) -> bool:
+        """Take a blob over from another repository."""
+        return linking.mount(self.holdings, name, digest, source)
+
+    def holders(self, digest: Digest) -> Sequence[str]:
+        """Some repositories that have the blob."""
+        return linking.holders(self.holdings.database, digest, _MOST_HOLDERS)
+
+    def put_manifest(
+        self, name: str, reference: str, raw: bytes, media_type: str, tags: Sequence[str] = (), expected: str = ""
+    ) -> Put:
+        """Store a manifest under a tag or its digest."""
+        made = manifests.put(self.holdings, name, reference, raw, media_type, tags, expected)
+        self.changed(name)
+        return made
+
+    def delete_manifest(self, name: str, reference: str) -> None:
+        """Forget a tag, or a manifest with all its tags."""
+        deleting.manifest(self.holdings, name, reference)
+        self.changed(name)
+
+    def delete_blob(self, name: str, digest: Digest) -> None:
+        """Forget a blob of the repository."""
+        deleting.blob(self.holdings, name, digest)
+
+    def changed(self, name: str) -> None:
+        """Let every process of this machine forget what it knows of a repository's tags and manifests."""
+        if self.generations is not None:
+            self.generations.change(name)
