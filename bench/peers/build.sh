@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the given peers (default: all) into bench/peers/bin/, each from the module that names it as a tool:
-# bench/peers/go.mod, or bench/peers/buildkit/go.mod, whose requirements would contradict the others'.
+# bench/peers/go.mod, or one of the folders beside it, whose requirements would contradict the others'.
 # Needs Go 1.24 or newer for the `tool` directive; Debian 12's own Go 1.19 is too old.
 set -eu
 cd "$(dirname "$0")"
@@ -16,10 +16,10 @@ if [ -z "$go" ]; then
     exit 1
 fi
 mkdir -p bin
-[ $# -gt 0 ] || set -- cosign crane buildctl buildkitd
+[ $# -gt 0 ] || set -- cosign crane buildctl buildkitd registry conformance
 for name in "$@"; do
     found=""
-    for module in . buildkit; do
+    for module in . buildkit registry; do
         package=$("$go" -C "$module" list -f '{{.ImportPath}}' tool | grep -E "/$name(/v[0-9]+)?\$" | head -n 1)
         if [ -n "$package" ]; then found=$module; break; fi
     done
