@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ def conformance(folder: Path, address: str, version: str, **settings: str) -> No
         **settings,
     }
     done = subprocess.run([str(PROGRAM)], env=environment, cwd=folder, capture_output=True, text=True, timeout=200)
-    suite = ElementTree.parse(results / "junit.xml").getroot()
+    suite = ET.parse(results / "junit.xml").getroot()
     faults = [each.get("name") for each in suite.iter("testcase") if each.find("failure") is not None]
     faults += [each.get("name") for each in suite.iter("testcase") if each.find("error") is not None]
     count = sum(1 for _ in suite.iter("testcase"))

@@ -29,14 +29,17 @@ class Uploads(Protocol):
         """
 
     def seal(self, upload: str, digest: Digest) -> int:
-        """Check that the upload is `digest`, make it durable, and return its size. It is no blob yet.
+        """Check that the upload is `digest`, make it durable, and return its size. It is no blob yet, though its bytes
+        may be in their place already.
 
         Raises:
             WireError: DIGEST_INVALID (the upload is gone then), or BLOB_UPLOAD_UNKNOWN.
         """
 
     def publish(self, upload: str, digest: Digest) -> None:
-        """Let a sealed upload become the blob `digest`. Quick; called under the lock of that digest."""
+        """Make sure that the blob `digest` is there, from a sealed upload that stays until it is cancelled. Quick;
+        called under the lock of that digest, so that nobody removes it at the same time.
+        """
 
     def cancel(self, upload: str) -> None:
         """Forget the upload; no error if it is not there."""

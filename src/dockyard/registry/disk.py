@@ -3,7 +3,7 @@
     blobs/<algorithm>/<first two digits>/<hex>   the bytes of a blob
     uploads/<number>                             bytes received so far
 
-A blob appears by rename, whole and already on the disk. Several processes may use one folder.
+A blob appears whole and already on the disk, as a second name of its upload. Several processes may use one folder.
 """
 
 import contextlib
@@ -84,26 +84,17 @@ class DiskBlobs:
                 if found != digest.hex:
                     path.unlink(missing_ok=True)
                     raise WireError(codes.DIGEST_INVALID, f"the content is {digest.algorithm}:{found}")
-                os.fsync(stream.fileno())
+                if not self._path(digest).exists():
+                    os.fsync(stream.fileno())
+                    self._link(upload, digest)
                 return size
         except FileNotFoundError:
             raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
 
     def publish(self, upload: str, digest: Digest) -> None:
-        """Rename the upload to its digest."""
-        path = self._path(digest)
-        try:
-            self._upload(upload).replace(path)
-        except FileNotFoundError:
-            if not self._upload(upload).exists():
-                raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._upload(upload).replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        """Make sure that the blob's file is there; it may have been removed since the upload was sealed."""
+        if not self._path(digest).exists():
+            self._link(upload, digest)
 
     def cancel(self, upload: str) -> None:
         """Forget the upload."""
@@ -152,6 +143,18 @@ class DiskBlobs:
                 for entry in os.scandir(shard):
                     with contextlib.suppress(DigestInvalidError, FileNotFoundError):
                         yield Digest(algorithm.name, entry.name), entry.stat().st_size
+
+    def _link(self, upload: str, digest: Digest) -> None:
+        """A second name for the upload's bytes, on the disk when this returns."""
+        path = self._path(digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.link(self._upload(upload), path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def _remember(self, upload: str, hasher: Any, size: int) -> None:
         with self._lock:

@@ -84,6 +84,9 @@ class Reader(Protocol):
     def cached(self, name: str, reference: str) -> StoredManifest | None:
         """What `manifest` would give, if that is known without waiting for anything."""
 
+    def cached_blob(self, name: str, digest: str) -> BlobPlace | None:
+        """What `blob` would give, if that is known without waiting for anything."""
+
 
 class Lister(Protocol):
     """Tells what there is, page by page: at most `count` items after `last`."""

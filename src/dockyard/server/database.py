@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from dockyard._internal.lock import locked
 from dockyard.errors import TransientError, UsageError
 from dockyard.server.schema.every import metadata
 
@@ -73,7 +74,7 @@ class Database:
 
     def insert(self, table: Table) -> Any:
         """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`, which both databases have."""
-        return postgresql.insert(table) if self.postgresql else sqlite.insert(table)
+        return inserting(self.postgresql)(table)
 
     def lock(self, connection: Connection, name: str) -> None:
         """Hold the lock `name` until the transaction ends. On SQLite every writing transaction holds all of them."""
@@ -87,6 +88,11 @@ class Database:
         self.engine.dispose()
 
 
+def inserting(postgres: bool) -> Callable[[Table], Any]:
+    """What makes an INSERT with `on_conflict_…` for PostgreSQL or SQLite."""
+    return postgresql.insert if postgres else sqlite.insert
+
+
 def open_database(address: str, folder: Path, *, pool: int = 16) -> Database:
     """The database at `address` (empty: the file `registry.db` in `folder`), its tables up to date.
 
@@ -94,8 +100,8 @@ def open_database(address: str, folder: Path, *, pool: int = 16) -> Database:
         DatabaseAddressError: the address is of no known form.
         DatabaseError: it cannot be reached.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     if not address:
-        folder.mkdir(parents=True, exist_ok=True)
         engine = create_engine(f"sqlite:///{folder / 'registry.db'}", pool_size=pool, max_overflow=pool)
         event.listen(engine, "connect", _pragmas)
         event.listen(engine, "begin", _begin)
@@ -104,18 +110,19 @@ def open_database(address: str, folder: Path, *, pool: int = 16) -> Database:
         engine = create_engine(url, pool_size=pool, max_overflow=4, pool_pre_ping=True, pool_timeout=10)
     else:
         raise DatabaseAddressError(f"not a database's address: {address.partition('://')[0][:40]!r}")
-    with _translated():
-        metadata().create_all(engine)
+    # Processes that start together must not make the same tables.
+    with _translated(), locked(folder / "schema.lock"):
+        metadata().create_all(engine.execution_options(immediate=True))
     return Database(engine)
 
 
 def _pragmas(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by `_begin`, not by Python's driver
     for pragma in (
+        f"busy_timeout={_BUSY_MS}",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        f"busy_timeout={_BUSY_MS}",
         "mmap_size=268435456",
         "cache_size=-16000",
     ):

@@ -16,9 +16,10 @@ _MOST_RANGES = 64
 
 async def get(call: Call, target: request.Target) -> None:
     """GET and HEAD."""
-    name = digest(target.item)
-    place = await asyncio.to_thread(call.registry.blob, target.name, name)
-    etag = f'"{name}"'.encode()
+    place = call.registry.cached_blob(target.name, target.item)
+    if place is None:
+        place = await asyncio.to_thread(call.registry.blob, target.name, digest(target.item))
+    etag = f'"{target.item}"'.encode()
     pairs = [
         (b"docker-content-digest", target.item.encode()),
         (b"etag", etag),

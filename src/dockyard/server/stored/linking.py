@@ -1,6 +1,8 @@
 """Which repository has which blob, and how many bytes that makes a project."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, exists, select, update
 
@@ -8,15 +10,15 @@ from dockyard.oci.digest import Digest
 from dockyard.registry.interface import WireError
 from dockyard.registry.protocol import codes
 from dockyard.server.clock import now
-from dockyard.server.database import Database
+from dockyard.server.database import Database, inserting
 from dockyard.server.names import project_of
 from dockyard.server.schema.content import BLOB, DELETION, PROJECT_BLOB, REPOSITORY_BLOB
 from dockyard.server.schema.projects import PROJECT, REPOSITORY, USAGE
 from dockyard.server.stored.holdings import Holdings
 
 
-def size(database: Database, name: str, digest: Digest) -> int:
-    """The size of a blob that the repository has.
+def size(database: Database, name: str, digest: Digest) -> tuple[int, bool]:
+    """The size of a blob that the repository has, and whether it stays: whether nobody is about to remove it.
 
     A blob that waits for its removal is kept longer: whoever asked may be about to push a manifest that names it.
 
@@ -36,7 +38,7 @@ def size(database: Database, name: str, digest: Digest) -> int:
         raise WireError(codes.BLOB_UNKNOWN, str(digest))
     if found[1] is not None:
         database.write(lambda connection: _touch(connection, found[2], digest))
-    return int(found[0])
+    return int(found[0]), found[1] is None
 
 
 def publish(holdings: Holdings, name: str, upload: str, digest: Digest, length: int) -> None:
@@ -45,13 +47,13 @@ def publish(holdings: Holdings, name: str, upload: str, digest: Digest, length: 
     def work(connection: Connection) -> None:
         holdings.database.lock(connection, f"blob {digest}")
         repository, project = repository_id(holdings, connection, name)
-        at = now()
-        values = {"digest": str(digest), "size": length, "created_at": at}
-        connection.execute(holdings.database.insert(BLOB).values(values).on_conflict_do_nothing())
+        values = {"digest": str(digest), "size": length, "created_at": now()}
+        connection.execute(_statements(holdings.database.postgresql).blob, values)
         link(holdings, connection, repository, project, digest, length)
         holdings.blobs.publish(upload, digest)
 
     holdings.database.write(work)
+    holdings.blobs.cancel(upload)
 
 
 def mount(holdings: Holdings, name: str, digest: Digest, source: str) -> bool:
@@ -114,39 +116,51 @@ def link(
     holdings: Holdings, connection: Connection, repository: int, project: int, digest: Digest, length: int
 ) -> None:
     """Let a repository have a blob, count it for the project, and look later whether something refers to it."""
-    insert, at = holdings.database.insert, now()
-    row = {"repository_id": repository, "digest": str(digest), "added_at": at}
-    statement = insert(REPOSITORY_BLOB).values(row)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["repository_id", "digest"], set_={"added_at": at})
-    )
-    row = {"project_id": project, "digest": str(digest), "size": length}
-    new = connection.execute(insert(PROJECT_BLOB).values(row).on_conflict_do_nothing()).rowcount
-    if new:
+    statements, at, text = _statements(holdings.database.postgresql), now(), str(digest)
+    connection.execute(statements.link, {"repository_id": repository, "digest": text, "added_at": at})
+    row = {"project_id": project, "digest": text, "size": length}
+    if connection.execute(statements.project, row).rowcount:
         count(holdings.database, connection, project, digest, length)
-    watch(holdings.database, connection, [str(digest)], at + holdings.grace)
+    watch(holdings.database, connection, [text], at + holdings.grace)
 
 
 def count(database: Database, connection: Connection, project: int, digest: Digest, change: int) -> None:
     """Add `change` bytes to what the project uses."""
-    shard = int(digest.hex[0], 16)
-    statement = database.insert(USAGE).values({"project_id": project, "shard": shard, "bytes": change})
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["project_id", "shard"], set_={"bytes": USAGE.c.bytes + statement.excluded.bytes}
-        )
-    )
+    row = {"project_id": project, "shard": int(digest.hex[0], 16), "bytes": change}
+    connection.execute(_statements(database.postgresql).usage, row)
 
 
 def watch(database: Database, connection: Connection, digests: Iterable[str], due: int) -> None:
     """Look at `due` whether something still needs these blobs."""
-    rows = [{"digest": each, "due_at": due} for each in digests]
+    rows = [{"digest": each, "due_at": due} for each in sorted(digests)]
     if rows:
-        statement = database.insert(DELETION)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["digest"], set_={"due_at": statement.excluded.due_at}),
-            rows,
-        )
+        connection.execute(_statements(database.postgresql).deletion, rows)
+
+
+class _Statements(NamedTuple):
+    """What every push does, built once: building them anew costs more than carrying them out."""
+
+    blob: Any
+    link: Any
+    project: Any
+    usage: Any
+    deletion: Any
+
+
+@cache
+def _statements(postgresql: bool) -> _Statements:
+    insert = inserting(postgresql)
+    link, usage, deletion = insert(REPOSITORY_BLOB), insert(USAGE), insert(DELETION)
+    total = {"bytes": USAGE.c.bytes + usage.excluded.bytes}
+    return _Statements(
+        insert(BLOB).on_conflict_do_nothing(),
+        link.on_conflict_do_update(
+            index_elements=["repository_id", "digest"], set_={"added_at": link.excluded.added_at}
+        ),
+        insert(PROJECT_BLOB).on_conflict_do_nothing(),
+        usage.on_conflict_do_update(index_elements=["project_id", "shard"], set_=total),
+        deletion.on_conflict_do_update(index_elements=["digest"], set_={"due_at": deletion.excluded.due_at}),
+    )
 
 
 def unlink(database: Database, connection: Connection, repository: int, project: int, digest: Digest) -> None:

@@ -1,12 +1,11 @@
 """All roles of a registry (`registry.interface.Registry`) over a database and a blob store."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from threading import Lock
 
 from dockyard.oci.digest import Digest
 from dockyard.registry.interface import BlobPlace, Page, Put, Referrers, StoredManifest
 from dockyard.server.generation import Generations
+from dockyard.server.recent import Recent
 from dockyard.server.stored import deleting, linking, listing, manifests
 from dockyard.server.stored.holdings import Holdings
 
@@ -27,31 +26,30 @@ class StoredRegistry:
     def __init__(self, holdings: Holdings, generations: Generations | None = None) -> None:
         self.holdings = holdings
         self.generations = generations
-        self._cache: OrderedDict[tuple[str, str], tuple[bytes, StoredManifest]] = OrderedDict()
-        self._lock = Lock()
+        self._manifests: Recent[StoredManifest] = Recent(generations, _MOST_CACHED)
+        self._places: Recent[BlobPlace] = Recent(generations, _MOST_CACHED)
 
     def blob(self, name: str, digest: Digest) -> BlobPlace:
         """Where a blob is."""
-        return self.holdings.blobs.place(digest, linking.size(self.holdings.database, name, digest))
+        with self._places.reading(name, str(digest)) as keep:
+            size, settled = linking.size(self.holdings.database, name, digest)
+            place = self.holdings.blobs.place(digest, size)
+            # What may be removed soon has to be asked for anew, so that asking prolongs its life.
+            return keep(place) if settled and not place.url else place
+
+    def cached_blob(self, name: str, digest: str) -> BlobPlace | None:
+        """The place of a blob that was asked for before and has not gone since."""
+        return self._places.get(name, digest)
 
     def cached(self, name: str, reference: str) -> StoredManifest | None:
         """A manifest that was read before and has not changed since."""
-        found = self._cache.get((name, reference))
-        if found is None or self.generations is None or self.generations.of(name) != found[0]:
-            return None
-        return found[1]
+        return self._manifests.get(name, reference)
 
     def manifest(self, name: str, reference: str) -> StoredManifest:
         """A manifest by tag or digest."""
-        generation = self.generations.of(name) if self.generations is not None else b""
-        found = manifests.get(self.holdings.database, name, reference)
-        if self.generations is not None and len(found.raw) <= _LARGEST_CACHED:
-            with self._lock:
-                self._cache[name, reference] = (generation, found)
-                self._cache.move_to_end((name, reference))
-                while len(self._cache) > _MOST_CACHED:
-                    self._cache.popitem(last=False)
-        return found
+        with self._manifests.reading(name, reference) as keep:
+            found = manifests.get(self.holdings.database, name, reference)
+            return keep(found) if len(found.raw) <= _LARGEST_CACHED else found
 
     def tags(self, name: str, *, last: str, count: int) -> Page:
         """Tags of a repository."""
@@ -111,6 +109,7 @@ class StoredRegistry:
     def delete_blob(self, name: str, digest: Digest) -> None:
         """Forget a blob of the repository."""
         deleting.blob(self.holdings, name, digest)
+        self.changed(name)
 
     def changed(self, name: str) -> None:
         """Let every process of this machine forget what it knows of a repository's tags and manifests."""
