@@ -12,33 +12,33 @@ from dockyard.registry.protocol import codes
 from dockyard.server.clock import now
 from dockyard.server.database import Database, inserting
 from dockyard.server.names import project_of
-from dockyard.server.schema.content import BLOB, DELETION, PROJECT_BLOB, REPOSITORY_BLOB
+from dockyard.server.schema.content import BLOB, DELETION, PROJECT_BLOB, REFERENCE, REPOSITORY_BLOB
 from dockyard.server.schema.projects import PROJECT, REPOSITORY, USAGE
 from dockyard.server.stored.holdings import Holdings
 
 
 def size(database: Database, name: str, digest: Digest) -> tuple[int, bool]:
-    """The size of a blob that the repository has, and whether it stays: whether nobody is about to remove it.
+    """The size of a blob that the repository has, and whether one of its manifests names it, so that it stays.
 
-    A blob that waits for its removal is kept longer: whoever asked may be about to push a manifest that names it.
+    A blob that no manifest names lives on for the grace period from now: whoever asked may be about to push one.
 
     Raises:
         WireError: BLOB_UNKNOWN.
     """
+    named = exists().where(REFERENCE.c.repository_id == REPOSITORY.c.id, REFERENCE.c.child == str(digest))
     query = (
-        select(BLOB.c.size, DELETION.c.digest, REPOSITORY.c.id)
+        select(BLOB.c.size, REPOSITORY.c.id, named)
         .join_from(REPOSITORY, REPOSITORY_BLOB, REPOSITORY_BLOB.c.repository_id == REPOSITORY.c.id)
         .join(BLOB, BLOB.c.digest == REPOSITORY_BLOB.c.digest)
-        .outerjoin(DELETION, DELETION.c.digest == BLOB.c.digest)
         .where(REPOSITORY.c.name == name, BLOB.c.digest == str(digest))
     )
     with database.read() as connection:
         found = connection.execute(query).first()
     if found is None:
         raise WireError(codes.BLOB_UNKNOWN, str(digest))
-    if found[1] is not None:
-        database.write(lambda connection: _touch(connection, found[2], digest))
-    return int(found[0]), found[1] is None
+    if not found[2]:
+        database.write(lambda connection: _touch(connection, found[1], digest))
+    return int(found[0]), bool(found[2])
 
 
 def publish(holdings: Holdings, name: str, upload: str, digest: Digest, length: int) -> None:
