@@ -70,6 +70,20 @@ class Repository:
         raw, media_type = self.manifest(reference)
         return Descriptor.of(media_type, raw)
 
+    def head(self, tag: str) -> Digest | None:
+        """What a tag points to, without fetching it; None where the registry does not say.
+
+        Raises:
+            ContentNotFoundError: there is no such tag.
+        """
+        path = request.manifest_path(self.name, tag)
+        response = self._transport.request("HEAD", path, scope=self._pull, headers={"Accept": _ACCEPT})
+        response.drain_conn()
+        if response.status == 404:
+            raise ContentNotFoundError(f"{self._transport.base} has no {self.name}:{tag}")
+        text = response.headers.get("Docker-Content-Digest", "")
+        return Digest.parse(text) if text else None
+
     def open(self, target: Descriptor) -> BinaryIO:
         """A verified stream of a blob or manifest (see `content.store.Reader`)."""
         if traits(target.media_type).role in ("manifest", "index"):
@@ -211,6 +225,12 @@ class Stream:
 
     def __init__(self, response: "urllib3.response.BaseHTTPResponse", offset: int) -> None:
         self._response, self.offset = response, offset
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes follow, where the registry says so."""
+        text = self._response.headers.get("Content-Length", "")
+        return int(text) if text.isdigit() else None
 
     def read(self, size: int = -1) -> bytes:
         """More bytes.

@@ -1,16 +1,19 @@
 """Everything a registry server consists of, put together from its settings; each process makes its own."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from dockyard.registry.app.application import application
 from dockyard.registry.app.call import Application, Ways
 from dockyard.registry.disk import DiskBlobs
+from dockyard.registry.interface import Registry
 from dockyard.server.database import Database, open_database
 from dockyard.server.front import Maker, front
 from dockyard.server.generation import Generations
 from dockyard.server.health import health
+from dockyard.server.mirror.upstream import Upstream, named, upstreams
 from dockyard.server.settings import Settings
 from dockyard.server.stored.holdings import Holdings
 from dockyard.server.stored.registry import StoredRegistry
@@ -42,7 +45,8 @@ def open_house(settings: Settings) -> House:
     database = open_database(settings.database, folder)
     generations = None if database.postgresql else Generations(folder / "generations")
     holdings = Holdings(database, DiskBlobs(folder), settings.grace * 1000, settings.auto_projects)
-    registry = StoredRegistry(holdings, generations)
+    stored = StoredRegistry(holdings, generations)
+    registry, ups = _mirrored(stored, settings, folder)
     proxy = settings.proxy
     ways = Ways(
         prefix=urlsplit(proxy.url).path.rstrip("/") if proxy.url else "",
@@ -50,7 +54,18 @@ def open_house(settings: Settings) -> House:
         trusted=proxy.trusted,
         accel=proxy.accel,
         storage=str(folder),
+        named=partial(named, ups),
     )
     others: dict[str, Maker] = {"/healthz": lambda: health(database), "/readyz": lambda: health(database)}
     app = front(application(registry, ways), others, ways.prefix)
-    return House(settings, folder, database, registry, app)
+    return House(settings, folder, database, stored, app)
+
+
+def _mirrored(stored: StoredRegistry, settings: Settings, folder: Path) -> tuple[Registry, list[Upstream]]:
+    """The registry with its upstreams, if there are any."""
+    if not settings.mirrors:
+        return stored, []
+    from dockyard.server.mirror.registry import MirroredRegistry
+
+    found = upstreams(settings.mirrors)
+    return MirroredRegistry(stored, found, folder / "mirror"), found

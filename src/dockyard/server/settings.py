@@ -3,6 +3,7 @@
 import msgspec
 
 from dockyard._internal.settings import decode
+from dockyard.server.mirror.settings import Mirror
 
 
 class Tls(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
@@ -43,6 +44,7 @@ class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froze
     auto_projects: bool = True
     tls: Tls = Tls()
     proxy: Proxy = Proxy()
+    mirrors: list[Mirror] = []
 
 
 def parse(raw: bytes, what: str = "registry.toml") -> Settings:

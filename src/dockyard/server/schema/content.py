@@ -1,6 +1,6 @@
 """Blobs, manifests, tags, and which refers to which."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, LargeBinary, Table, Text
 
 from dockyard.server.schema.tables import METADATA, ordered
 
@@ -46,6 +46,7 @@ MANIFEST = Table(
     Column("pushed_at", BigInteger, nullable=False),
     Column("pushed_by", Text, nullable=False, default=""),
     Column("pulled_at", BigInteger),
+    Column("partial", Boolean, nullable=False, default=False, comment="mirrored: what it names may still be elsewhere"),
     Index("ix_manifest_repository_id_subject", "repository_id", "subject"),
     Index("ix_manifest_digest", "digest"),
 )

@@ -59,8 +59,10 @@ def put(
     media_type: str,
     tags: Sequence[str],
     expected: str,
+    *,
+    partial: bool = False,
 ) -> Put:
-    """Store a manifest, its references and its tags, all or nothing.
+    """Store a manifest, its references and its tags, all or nothing. `partial` lets what it names be elsewhere.
 
     Raises:
         WireError: MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, SIZE_INVALID, NAME_UNKNOWN, or 412.
@@ -81,13 +83,14 @@ def put(
         repository, _ = linking.repository_id(holdings, connection, name)
         if expected:
             _expect(connection, repository, reference, expected)
-        _check_children(connection, repository, found)
-        _store(holdings, connection, repository, name_of, found, subject)
+        if not partial:
+            _check_children(connection, repository, found)
+        _store(holdings, connection, repository, name_of, found, subject, partial=partial)
         for tag in wanted:
             _point(holdings, connection, repository, tag, name_of)
         connection.execute(update(REPOSITORY).where(REPOSITORY.c.id == repository).values(pushed_at=now()))
         for tag in wanted or [""]:
-            record(connection, "push", repository=name, reference=tag, digest=str(name_of))
+            record(connection, "mirror" if partial else "push", repository=name, reference=tag, digest=str(name_of))
 
     holdings.database.write(work)
     return Put(name_of, None if subject is None else subject.digest)
@@ -169,6 +172,8 @@ def _store(
     name_of: Digest,
     found: Manifest | Index,
     subject: Descriptor | None,
+    *,
+    partial: bool,
 ) -> None:
     document = found.document
     kind = str(document.get("artifactType") or "")
@@ -186,13 +191,11 @@ def _store(
         "annotations": json.dumps(annotations if isinstance(annotations, dict) else {}),
         "pushed_at": now(),
         "pushed_by": CALLER.get().name,
+        "partial": partial,
     }
     statement = holdings.database.insert(MANIFEST).values(row)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["repository_id", "digest"], set_={"media_type": row["media_type"]}
-        )
-    )
+    changed = {"media_type": row["media_type"], **({} if partial else {"partial": False})}
+    connection.execute(statement.on_conflict_do_update(index_elements=["repository_id", "digest"], set_=changed))
     children = [
         {"repository_id": repository, "manifest": str(name_of), "child": each}
         for each in {str(child.digest) for child in found.references}
