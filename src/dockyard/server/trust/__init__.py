@@ -1,0 +1,1 @@
+"""What may be pulled: packages and findings of what was pushed, signatures, and each project's policy over them."""

@@ -1,0 +1,196 @@
+"""The packages of pushed images, and the findings about them.
+
+An inventory is made once for each image; a new feed asks only which images have the packages that its changed
+advisories speak of.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select, update
+
+from dockyard.images.image import Image
+from dockyard.oci.digest import Digest
+from dockyard.oci.manifest import Index, Manifest, parse
+from dockyard.oci.mediatype import traits
+from dockyard.packages.inventory import Inventory, inventory
+from dockyard.packages.package import Package, normalized
+from dockyard.registry.interface import Registry, StoredManifest
+from dockyard.scan.feed import Feed
+from dockyard.scan.match import Finding, match
+from dockyard.server.clock import now
+from dockyard.server.database import Database
+from dockyard.server.events import record
+from dockyard.server.schema.trust import FINDING, INVENTORY, INVENTORY_PACKAGE
+from dockyard.server.trust.inside import Inside
+
+_MOST_IMAGES = 64
+
+
+def images(registry: Registry, name: str, stored: StoredManifest) -> list[Image]:
+    """The images that a manifest or index stands for; artifacts, and attestations in an index, are none."""
+    inside = Inside(registry, name)
+    found = parse(stored.raw, stored.media_type)
+    if isinstance(found, Manifest):
+        target = found.descriptor
+        return [Image(target, inside)] if traits(found.config.media_type).role == "config" else []
+    made: list[Image] = []
+    for child in found.manifests[:_MOST_IMAGES]:
+        if (child.platform is not None and child.platform.architecture == "unknown") or isinstance(
+            found, Index
+        ) is False:
+            continue
+        if traits(child.media_type).role in ("manifest", "index"):
+            made += images(registry, name, registry.manifest(name, str(child.digest)))
+    return made
+
+
+def scan(database: Database, image: Image, *, cache: Path, feed: Feed | None) -> Inventory:
+    """Make the inventory of an image, if there is none yet, and match it, if it was not matched with this feed yet."""
+    digest = str(image.descriptor.digest)
+    with database.read() as connection:
+        row = connection.execute(
+            select(INVENTORY.c.body, INVENTORY.c.snapshot).where(INVENTORY.c.digest == digest)
+        ).first()
+    if row is None:
+        held = inventory(image.layers, cache=cache)
+        database.write(lambda connection: _keep(database, connection, digest, held))
+    else:
+        held = msgspec.msgpack.decode(row[0], type=Inventory)
+    if feed is not None and (row is None or row[1] != feed.about["snapshot"]):
+        found = match(held, feed)
+        snapshot = str(feed.about["snapshot"])
+        database.write(lambda connection: _replace(connection, digest, held, found, snapshot, None))
+    return held
+
+
+def findings(database: Database, digest: str) -> list[Finding] | None:
+    """The findings about an image, the worst first as `match` orders them; None if it was never matched."""
+    with database.read() as connection:
+        known = connection.execute(select(INVENTORY.c.snapshot).where(INVENTORY.c.digest == digest)).scalar()
+        if not known:
+            return None
+        rows = connection.execute(select(FINDING.c.body).where(FINDING.c.digest == digest)).scalars().all()
+    return [msgspec.json.decode(row, type=Finding) for row in rows]
+
+
+def changed(old: Path, new: Path) -> list[tuple[str, str]]:
+    """The scopes and packages about which the feed `new` says something else than the feed `old`."""
+    database = sqlite3.connect(f"file:{new}?mode=ro", uri=True)
+    try:
+        database.execute("ATTACH DATABASE ? AS old", (f"file:{old}?mode=ro",))
+        columns = "scope, package, body FROM"
+        query = " UNION ".join(
+            f"SELECT scope, package FROM (SELECT {columns} {one} EXCEPT SELECT {columns} {other})"  # noqa: S608
+            for one, other in (("main.advisories", "old.advisories"), ("old.advisories", "main.advisories"))
+        )
+        return [(str(scope), str(package)) for scope, package in database.execute(query)]
+    finally:
+        database.close()
+
+
+def rematch(database: Database, feed: Feed, packages: Iterable[tuple[str, str]]) -> int:
+    """Match the images that have one of `packages` anew, for those packages alone; returns how many images."""
+    wanted: dict[str, set[tuple[str, str]]] = {}
+    with database.read() as connection:
+        for scope, package in packages:
+            query = select(INVENTORY_PACKAGE.c.digest).where(
+                INVENTORY_PACKAGE.c.scope == scope, INVENTORY_PACKAGE.c.package == package
+            )
+            for digest in connection.execute(query).scalars():
+                wanted.setdefault(digest, set()).add((scope, package))
+    snapshot = str(feed.about["snapshot"])
+    for digest, names in sorted(wanted.items()):
+        with database.read() as connection:
+            body = connection.execute(select(INVENTORY.c.body).where(INVENTORY.c.digest == digest)).scalar_one()
+        held = msgspec.msgpack.decode(body, type=Inventory)
+        part = Inventory([each for each in held.packages if _key(held, each) in names], held.distribution)
+        found = match(part, feed)
+        database.write(
+            lambda connection, digest=digest, part=part, found=found, names=names: _replace(  # type: ignore[misc]
+                connection, digest, part, found, snapshot, names
+            )
+        )
+    # The others need no look: nothing that is said about their packages has changed.
+    database.write(lambda connection: connection.execute(update(INVENTORY).values(snapshot=snapshot)).rowcount)
+    return len(wanted)
+
+
+def forget(connection: Connection, digest: Digest) -> None:
+    """Forget all that is known of an image that no repository has any longer."""
+    for table in (FINDING, INVENTORY_PACKAGE, INVENTORY):
+        connection.execute(delete(table).where(table.c.digest == str(digest)))
+
+
+def _key(held: Inventory, package: Package) -> tuple[str, str]:
+    """The scope and name under which advisories speak of a package (see `scan.match`)."""
+    own = package.ecosystem in ("debian", "alpine")
+    scope = held.distribution.key if own else package.ecosystem
+    return scope, normalized(scope, (package.source or package.name) if own else package.name)
+
+
+def _keep(database: Database, connection: Connection, digest: str, held: Inventory) -> None:
+    row = {
+        "digest": digest,
+        "body": msgspec.msgpack.encode(held),
+        "packages": len(held.packages),
+        "made_at": now(),
+        "snapshot": "",
+    }
+    connection.execute(database.insert(INVENTORY).values(row).on_conflict_do_nothing())
+    names = sorted({_key(held, each) for each in held.packages})
+    rows: list[dict[str, Any]] = [{"scope": scope, "package": name, "digest": digest} for scope, name in names]
+    if rows:
+        connection.execute(database.insert(INVENTORY_PACKAGE).on_conflict_do_nothing(), rows)
+
+
+def _replace(
+    connection: Connection,
+    digest: str,
+    held: Inventory,
+    found: list[Finding],
+    snapshot: str,
+    names: set[tuple[str, str]] | None,
+) -> None:
+    """Put new findings in the place of the old ones, of some packages or of all; tell of those that are new."""
+    mine = select(FINDING.c.advisory, FINDING.c.package, FINDING.c.scope, FINDING.c.name, FINDING.c.found_at)
+    before = {
+        (row.advisory, row.package): row
+        for row in connection.execute(mine.where(FINDING.c.digest == digest)).all()
+        if names is None or (row.scope, row.name) in names
+    }
+    keys = {(each.name, each.path): _key(held, each) for each in held.packages}
+    for scope, name in {(row.scope, row.name) for row in before.values()}:
+        connection.execute(
+            delete(FINDING).where(FINDING.c.digest == digest, FINDING.c.scope == scope, FINDING.c.name == name)
+        )
+    rows = []
+    for each in found:
+        scope, name = keys[each.package, each.path]
+        old = before.get((each.id, each.package))
+        rows.append(
+            {
+                "digest": digest,
+                "advisory": each.id,
+                "package": each.package,
+                "path": each.path[:1024],
+                "scope": scope,
+                "name": name,
+                "severity": each.severity,
+                "fixed_version": each.fixed_version,
+                "body": msgspec.json.encode(each).decode(),
+                "found_at": now() if old is None else old.found_at,
+            }
+        )
+    if rows:
+        connection.execute(insert(FINDING), rows)
+    connection.execute(update(INVENTORY).where(INVENTORY.c.digest == digest).values(snapshot=snapshot))
+    new = [row for row in rows if (row["advisory"], row["package"]) not in before]
+    if new:
+        worst: dict[str, int] = {}
+        for row in new:
+            worst[str(row["severity"])] = worst.get(str(row["severity"]), 0) + 1
+        record(connection, "finding.new", digest=digest, detail={"severities": worst, "count": len(new)})
