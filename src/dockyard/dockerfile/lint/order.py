@@ -20,7 +20,7 @@ _MANIFESTS = re.compile(
 )
 
 
-def _changing(instruction: Instruction) -> list[str]:
+def changing(instruction: Instruction) -> list[str]:
     """The sources of a COPY or ADD that change with the application's code."""
     if not isinstance(instruction, Copy | Add) or (isinstance(instruction, Copy) and instruction.from_):
         return []
@@ -64,7 +64,7 @@ class CopyBeforeRun:
 
     def _stage(self, subject: Subject, stage: Stage) -> Remark | None:
         for number, instruction in enumerate(stage.instructions):
-            sources = _changing(instruction)
+            sources = changing(instruction)
             if not sources:
                 continue
             runs = [each for each in stage.instructions[number + 1 :] if isinstance(each, Run)]

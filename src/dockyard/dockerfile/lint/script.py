@@ -26,6 +26,16 @@ _WITH_VALUE = frozenset(
         "--find-links",
         "--target",
         "--prefix",
+        "--registry",
+        "--enablerepo",
+        "--disablerepo",
+        "--releasever",
+        "--setopt",
+        "--installroot",
+        "--root",
+        "--arch",
+        "--platform",
+        "--python-version",
     ]
 )
 
@@ -89,6 +99,11 @@ def values(words: list[str], *flags: str) -> list[str]:
 def verb(words: list[str]) -> str:
     """The first operand: what the program is asked to do."""
     return next(iter(operands(words)), "")
+
+
+def calls(words: list[str], programs: tuple[str, ...], actions: tuple[str, ...]) -> bool:
+    """Whether `words` call one of `programs` to do one of `actions`."""
+    return words[0].rsplit("/", 1)[-1] in programs and verb(words) in actions
 
 
 def short(text: str, most: int = 60) -> str:

@@ -1,12 +1,13 @@
 """What rules look at: the parsed file with its stages, and ways to quote it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.instructions import Arg, Instruction
-from dockyard.dockerfile.lint.finding import Remark, Severity
+from dockyard.dockerfile.lint.finding import Fix, Remark, Severity
+from dockyard.dockerfile.lint.options import Options
 from dockyard.dockerfile.node import Dockerfile, Node
 from dockyard.dockerfile.stages import Stage, find_stage
 
@@ -21,6 +22,7 @@ class Subject:
     arguments: tuple[Arg, ...]
     stages: tuple[Stage, ...]
     ignored: IgnoreRules | None = None
+    options: Options = field(default_factory=Options)
 
     def every(self, kind: type[T]) -> Iterator[tuple[Stage, T]]:
         """Every instruction of a kind with its stage, in the file's order."""
@@ -47,7 +49,15 @@ class Subject:
         return found
 
 
-def remark(instruction: Instruction, message: str, better: str = "", *, severity: Severity | None = None) -> Remark:
-    """A remark on the whole of `instruction`."""
+def remark(
+    instruction: Instruction,
+    message: str,
+    better: str = "",
+    *,
+    severity: Severity | None = None,
+    fix: bool = False,
+) -> Remark:
+    """A remark on the whole of `instruction`; with `fix` the better text can take its place as it is."""
     node = instruction.node
-    return Remark(node.start_line, node.end_line, message, better, severity)
+    put = Fix(node.start_line, node.end_line, better) if fix and better else None
+    return Remark(node.start_line, node.end_line, message, better, severity, put)
