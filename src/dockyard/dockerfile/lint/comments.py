@@ -12,8 +12,7 @@ from dockyard.dockerfile.lint.subject import Subject, remark
 class NoSilencing:
     """A comment silences a rule, where your house wants every exception to stand in one place.
 
-    Leave rules out for everybody with `--ignore` instead. The rule runs on request only, and cannot be silenced by a
-    comment itself.
+    Leave rules out for everybody with `--ignore` instead. The rule runs on request only.
 
     Wrong, with `--also no-silencing`:
 
