@@ -21,13 +21,12 @@ def flagged(
     The text is empty where nothing could be put in.
     """
 
-    def lacks(words: list[str]) -> bool:
-        return words[0] in programs and verb(words) in verbs and flag not in words
-
     def inserted(words: list[str]) -> list[str]:
-        if not lacks(words):
+        start = 2 if words[0].startswith("python") and words[1:2] == ["-m"] else 0
+        called = words[start:]
+        if not called or called[0] not in programs or verb(called) not in verbs or flag in called:
             return words
-        at = words.index(verb(words)) + 1
+        at = start + called.index(verb(called)) + 1
         return [*words[:at], flag, *words[at:]]
 
     before = commands(run)
