@@ -46,7 +46,7 @@ def heard(
     for script, each in comments:
         code = f"SC{each.number}"
         names = {code, "shellcheck"}
-        if code in LEFT_OUT or (wanted and not names & wanted) or names & unwanted:
+        if each.line < 2 or code in LEFT_OUT or (wanted and not names & wanted) or names & unwanted:
             continue
         line, _ = script.place(each.line, each.column)
         silenced = everywhere | silence.on_line(dockerfile, script.line) | silence.on_line(dockerfile, line)

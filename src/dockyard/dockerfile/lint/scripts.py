@@ -15,14 +15,16 @@ from dockyard.dockerfile.stages import Stage
 # Shells that ShellCheck knows, by the name that it has for them. BusyBox's ash is near enough to dash.
 _DIALECTS = {"sh": "sh", "bash": "bash", "dash": "dash", "ash": "dash", "ksh": "ksh"}
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_PREDEFINED = frozenset(
-    f"{side}{part}" for side in ("TARGET", "BUILD") for part in ("PLATFORM", "OS", "ARCH", "VARIANT")
-) | {"HOME", "PATH", "HOSTNAME"}
+_PREDEFINED = [f"{side}{part}" for side in ("TARGET", "BUILD") for part in ("PLATFORM", "OS", "ARCH", "VARIANT")]
+_ONE_WORD = re.compile(r"[\w./:@%+,=-]+|'[\w./:@%+,=-]+'|\"[\w./:@%+,=-]+\"")
 
 
 @dataclass(frozen=True, slots=True)
 class ShellScript:
     """The script of one RUN. Its first line declares what ARG and ENV set; the rest is what the shell gets.
+
+    A variable whose value is surely one word is one there, so that nobody asks for quotes around it; the value of any
+    other is unknown.
 
     `pieces` holds, for the second line of `text`, from which of its columns on (from 0) which line and column of the
     Dockerfile it came from; line `n` of the text after that is line `below + n - 3` of the Dockerfile.
@@ -51,8 +53,8 @@ class ShellScript:
 def scripts(subject: Subject) -> Iterator[ShellScript]:
     """The script of every RUN in shell form whose shell is a POSIX shell, heredocs included."""
     for stage in subject.stages:
-        known = set(_PREDEFINED)
-        for parent in subject.lineage(stage)[1:]:
+        known = dict.fromkeys(_PREDEFINED, True)
+        for parent in reversed(subject.lineage(stage)[1:]):
             for each in parent.instructions:
                 known |= _declared(each)
         for each in stage.instructions:
@@ -63,17 +65,26 @@ def scripts(subject: Subject) -> Iterator[ShellScript]:
                     yield found
 
 
-def _declared(instruction: object) -> set[str]:
+def _declared(instruction: object) -> dict[str, bool]:
+    """The variables that `instruction` sets, and whether the value is surely one word."""
     if not isinstance(instruction, Arg | Env):
-        return set()
-    return {name for name, _ in instruction.pairs if _NAME.fullmatch(name)}
+        return {}
+    return {
+        name: bool(value and _ONE_WORD.fullmatch(value)) for name, value in instruction.pairs if _NAME.fullmatch(name)
+    }
 
 
-def _script(subject: Subject, stage: Stage, run: Run, known: set[str]) -> ShellScript | None:
+def _head(known: dict[str, bool]) -> str:
+    plain = " ".join(f"{name}=x" for name, one in sorted(known.items()) if one)
+    other = " ".join(name for name, one in sorted(known.items()) if not one)
+    return f"export {plain}" + (f"; read -r {other}" if other else "")
+
+
+def _script(subject: Subject, stage: Stage, run: Run, known: dict[str, bool]) -> ShellScript | None:
     shell = _DIALECTS.get(dialect(subject, stage, run), "")
     node, text = run.node, run.args[0]
     pieces, below = _pieces(subject, node)
-    head = "export " + " ".join(f"{name}=x" for name in sorted(known))
+    head = _head(known)
     only = len(run.heredocs) == 1 and re.fullmatch(r"\d*<<-?\s*\S+", text.strip())
     if only:
         body = run.heredocs[0].body
