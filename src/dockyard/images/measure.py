@@ -1,5 +1,6 @@
 """What an image shows of its making: files left behind with their bytes, and what its program really needs."""
 
+import posixpath
 import re
 import struct
 from collections import defaultdict
@@ -103,7 +104,7 @@ def program(image: Image, *, cache: Path | None = None) -> Program | None:
 
 def _find(tree: FileTree, word: str, folder: str, env: Mapping[str, str]) -> str:
     if "/" in word:
-        return (word if word.startswith("/") else f"{folder}/{word}").strip("/")
+        return posixpath.normpath(posixpath.join("/", folder, word)).strip("/")
     searched: Sequence[str] = [part.strip("/") for part in env.get("PATH", "").split(":") if part] or _SEARCHED
     return next((f"{part}/{word}" for part in searched if tree.get(f"{part}/{word}") is not None), "")
 
