@@ -156,5 +156,19 @@ def test_the_images_layers_are_looked_into(file: Path, home: Path, capsys: Captu
     store.tag("docker.io/library/shop:1", made.descriptor)
     file.write_text("FROM a:1.2\nRUN layer 1\n")
     assert run(["lint", str(file), "--image", "shop:1", "--rule", "leftover-files"]) == 0
-    assert "the package lists of apt (/var/lib/apt/lists): 1 files, 400 kB in this layer" in capsys.readouterr().out
+    assert "the package lists of apt (/var/lib/apt/lists): 1 file, 400 kB in this layer" in capsys.readouterr().out
     assert run(["lint", str(file), "--image", "shop:2"]) != 0
+
+
+def test_a_base_in_the_store_is_known_by_its_platforms(file: Path, home: Path, capsys: Capture) -> None:
+    store = Layout(home / "store", create=True)
+    made = image(store, layer(store, {"a": b"b"}))
+    store.tag("docker.io/library/only:1", made.descriptor)
+    file.write_text(
+        "FROM --platform=linux/s390x only:1\nFROM --platform=linux/amd64 only:1\nFROM --platform=linux/arm64 other:1\n"
+    )
+    assert run(["lint", str(file), "--rule", "InvalidBaseImagePlatform", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [(each["line"], each["message"]) for each in found] == [
+        (1, "only:1 exists for linux/amd64, not for linux/s390x")
+    ]

@@ -3,6 +3,7 @@
 import inspect
 import re
 import runpy
+import time
 
 import pytest
 from hypothesis import given
@@ -204,3 +205,21 @@ def test_no_file_makes_a_rule_fail(raw: bytes) -> None:
     for each in findings:
         f"{each.message}{each.better}{each.source}".encode()
         assert 1 <= each.line <= each.end_line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM a\n" + "# hadolint shell=bash\nRUN apt-get install x | y\n" * 1000,
+        "FROM a\nRUN " + "apt-get install x " * 10_000,
+        "FROM a\nRUN apt-get " + "-q " * 60_000,
+        "FROM a\nRUN " + "'\"" * 60_000,
+        "FROM a AS s0\n" + "".join(f"FROM s{number - 1} AS s{number}\nRUN b|c\n" for number in range(1, 300)),
+        "FROM a\n" + "COPY a.tar.gz b/\nRUN tar xf c.tar\n" * 1000,
+    ],
+    ids=["runs", "installs", "flags", "quotes", "stages", "copies"],
+)
+def test_a_huge_file_is_judged_in_seconds(text: str) -> None:
+    began = time.process_time()
+    lint(parse(text))
+    assert time.process_time() - began < 8  # it is under one on an idle machine; each took more than ten once

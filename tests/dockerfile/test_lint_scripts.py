@@ -6,13 +6,11 @@ from dockyard.dockerfile.lint.heard import Comment, heard
 from dockyard.dockerfile.lint.scripts import ShellScript, scripts
 from dockyard.dockerfile.lint.subject import Subject
 from dockyard.dockerfile.parser import parse
-from dockyard.dockerfile.stages import stages
 
 
 def scripts_of(text: str) -> list[ShellScript]:
     dockerfile = parse(text)
-    arguments, found = stages(dockerfile)
-    return list(scripts(Subject(dockerfile, arguments, tuple(found))))
+    return list(scripts(Subject.of(dockerfile)))
 
 
 def place(text: str, script: ShellScript, word: str) -> tuple[int, int]:

@@ -166,7 +166,6 @@ def _with_shellcheck(
     from dockyard.dockerfile.lint.rules import SHELLCHECK, named
     from dockyard.dockerfile.lint.scripts import scripts
     from dockyard.dockerfile.lint.subject import Subject
-    from dockyard.dockerfile.stages import stages
 
     if only and not any(SHELLCHECK.fullmatch(word.lower()) for word in only):
         return findings
@@ -174,8 +173,7 @@ def _with_shellcheck(
     if program is None:
         return findings
     dockerfile = parse(raw)
-    arguments, found = stages(dockerfile)
-    said = shellcheck.comments(program, list(scripts(Subject(dockerfile, arguments, tuple(found)))))
+    said = shellcheck.comments(program, list(scripts(Subject.of(dockerfile))))
     more = heard(dockerfile, said, only=named(only), without=named(without))
     return sorted([*findings, *more], key=lambda each: (each.line, each.rule))
 

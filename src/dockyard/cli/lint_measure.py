@@ -22,10 +22,9 @@ def layers(image: str) -> Measured:
     from dockyard.images.image import open_image
     from dockyard.oci.reference import Reference
 
-    reference = Reference.parse(image)
-    found = open_image(context.store(), context.resolve(reference))
+    found = open_image(context.store(), context.resolve(Reference.parse(image)))
     cache = context.data_folder() / "index"
-    return Measured({}, measure.leftovers(found, cache=cache), measure.program(found, cache=cache), reference.name)
+    return Measured({}, measure.leftovers(found, cache=cache), measure.program(found, cache=cache))
 
 
 def costs(dockerfile: Dockerfile, path: Path, folder: Path) -> dict[int, Cost]:
@@ -54,9 +53,8 @@ def platforms(dockerfile: Dockerfile) -> dict[str, tuple[str, ...]]:
     from dockyard.oci.reference import Reference
 
     data = context.data_folder()
-    arguments, found = stages(dockerfile)
-    subject = Subject(dockerfile, arguments, tuple(found))
-    if not (data / "store").is_dir() or not any(stage.platform for stage in found):
+    subject = Subject.of(dockerfile)
+    if not (data / "store").is_dir() or not any(stage.platform for stage in subject.stages):
         return {}
     store = context.store()
     known: dict[str, tuple[str, ...]] = {}

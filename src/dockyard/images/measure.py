@@ -71,7 +71,7 @@ def leftovers(image: Image, *, cache: Path | None = None) -> tuple[Leftover, ...
 
 
 def program(image: Image, *, cache: Path | None = None) -> Program | None:
-    """What the image starts: the ENTRYPOINT, or the CMD where there is none; None where that is no file of its own.
+    """What the image starts: the ENTRYPOINT, or the CMD where there is none; None where that is no ELF file.
 
     Raises:
         ArchiveInvalidError, DigestMismatchError: a layer is damaged.
@@ -87,19 +87,15 @@ def program(image: Image, *, cache: Path | None = None) -> Program | None:
         return None
     total = sum(each.entry.size for each in tree.walk() if each.entry.kind == "file")
     held = len(inventory(image.layers, cache=cache).packages)
-    shell = tree.get("bin/sh") is not None
     try:
         data = tree.read(path, _PROGRAM_BYTES)
     except TooLargeError:
         return None
-    if data.startswith(b"#!"):
-        line = data[:256].split(b"\n")[0].decode("utf-8", "replace")
-        return Program(f"/{path}", len(data), False, total, held, shell, interpreter=line[2:].strip())
     needed = dynamic(data)
     if needed is None:
         return None
     interpreter, libraries = needed
-    return Program(f"/{path}", len(data), not interpreter and not libraries, total, held, shell, interpreter, libraries)
+    return Program(f"/{path}", len(data), not interpreter and not libraries, total, held, libraries)
 
 
 def _find(tree: FileTree, word: str, folder: str, env: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from dockyard.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, R
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.measured import Leftover, Program
 from dockyard.dockerfile.lint.needs import needs
-from dockyard.dockerfile.lint.order import changing
+from dockyard.dockerfile.lint.order import changing, reordered
 from dockyard.dockerfile.lint.script import script
 from dockyard.dockerfile.lint.subject import Subject, remark
 from dockyard.dockerfile.stages import Stage
@@ -79,7 +79,12 @@ class CostlyOrder:
         return remark(
             instruction,
             f"every change to {what} repeats {seconds:.1f} s and {_bytes(size)} of work that does not need it: {lines}",
+            reordered(subject, instruction, [(run, self._wanted(instruction, run)) for run, _ in paid]),
         )
+
+    def _wanted(self, instruction: Instruction, run: Run) -> str:
+        """The files that `run` has to have copied for itself once it stands above `instruction`."""
+        return (needs(run) or "") if isinstance(instruction, Copy | Add) else ""
 
 
 def _until_used(runs: list[Run], names: set[str]) -> list[Run]:
@@ -120,10 +125,9 @@ class LeftoverFiles:
             made = self._made(subject, each)
             if made is None or each.size < _BYTES:
                 continue
+            files = f"{each.files} file{'s' if each.files != 1 else ''}"
             hidden = ", which a later layer only hides" if each.hidden else ""
-            yield remark(
-                made, f"{each.kind} ({each.place}): {each.files} files, {_bytes(each.size)} in this layer{hidden}"
-            )
+            yield remark(made, f"{each.kind} ({each.place}): {files}, {_bytes(each.size)} in this layer{hidden}")
 
     def _made(self, subject: Subject, left: Leftover) -> Instruction | None:
         """The instruction of this file whose text the history tells; None for layers of the base."""

@@ -146,7 +146,11 @@ class YumCache:
         """Find installs without a clean."""
         for seen in _seen(subject):
             used = seen.calls("yum", "install", "update", "upgrade", "groupinstall", "localinstall", "reinstall")
-            if used and not seen.cleans("yum", "/var/cache/yum", "/var/cache/dnf") and not seen.mounted("/var/cache"):
+            if (
+                used
+                and not seen.cleans("yum", "/var/cache/yum", "/var/cache/dnf", "/var/cache/*")
+                and not seen.mounted("/var/cache")
+            ):
                 yield _cleaned(subject, seen, "the cache of yum (/var/cache/yum)", "yum clean all")
 
 

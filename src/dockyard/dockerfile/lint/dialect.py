@@ -3,7 +3,6 @@
 import re
 
 from dockyard.dockerfile.instructions import Instruction, Shell
-from dockyard.dockerfile.lint import silence
 from dockyard.dockerfile.lint.subject import Subject
 from dockyard.dockerfile.stages import Stage
 
@@ -23,7 +22,7 @@ def command(subject: Subject, stage: Stage, instruction: Instruction) -> tuple[s
     windows = re.search(r"windows|nanoserver", stage.base, re.IGNORECASE)
     found: tuple[str, ...] = ("cmd",) if windows else ("sh",)
     first = subject.stages[0].head.node.start_line
-    comments = list(silence.shells(subject.dockerfile))
+    comments = subject.shells
     for at, shell in comments:
         if at < first:
             found = (shell,)

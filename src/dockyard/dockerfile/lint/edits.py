@@ -10,6 +10,8 @@ from dockyard.dockerfile.parser import parse
 from dockyard.dockerfile.stages import Stage
 from dockyard.errors import Error
 
+# Longer ones are no work of people, and searching them takes long.
+_LONGEST = 20_000
 _BETWEEN = r"[ \t\\\r\n]+"
 
 
@@ -34,7 +36,9 @@ def flagged(
     actions = "|".join(map(re.escape, verbs))
     flags = rf"(?:{_BETWEEN}-[^\s\\]+)*"
     pattern = rf"(?<![\w./-])(?:{names}){flags}{_BETWEEN}(?:{actions})(?=[ \t\r\n;&|)]|$)(?![^;&|\n]*{re.escape(flag)})"
-    source = subject.source(run.node)
+    source = subject.source(run.node)[: _LONGEST + 1]
+    if len(source) > _LONGEST:
+        return "", False
     better = re.sub(pattern, lambda match: f"{match[0]} {flag}", source)
     if better == source:
         return "", False

@@ -9,7 +9,6 @@ from dockyard.dockerfile.lint.options import Options
 from dockyard.dockerfile.lint.rules import ON_REQUEST, Rule, every, named, why
 from dockyard.dockerfile.lint.subject import Subject
 from dockyard.dockerfile.node import Dockerfile
-from dockyard.dockerfile.stages import stages
 
 
 def lint(
@@ -36,8 +35,7 @@ def lint(
         RuleUnknownError: `only`, `without` or `also` names no rule.
     """
     wanted, unwanted, added = named(only), named(without), named(also)
-    arguments, found = stages(dockerfile)
-    subject = Subject(dockerfile, arguments, tuple(found), ignored, options or Options())
+    subject = Subject.of(dockerfile, ignored=ignored, options=options)
     silenced = silence.everywhere(dockerfile)
     experimental = silence.experimental(dockerfile)
     findings: list[LintFinding] = []

@@ -31,9 +31,8 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What the image starts. `static` means an ELF file without an interpreter; sizes are bytes unpacked.
-
-    `packages` counts the packages of the image's distribution; `interpreter` is the first line of a script.
+    """The ELF file that the image starts. `static` means that it names no interpreter and no library, `needed` has
+    the libraries that it names; sizes are bytes unpacked, `packages` counts the packages in the image.
     """
 
     path: str
@@ -41,8 +40,6 @@ class Program:
     static: bool
     image_size: int
     packages: int
-    shell: bool
-    interpreter: str = ""
     needed: tuple[str, ...] = ()
 
 
@@ -53,4 +50,3 @@ class Measured:
     costs: Mapping[int, Cost] = field(default_factory=dict)
     leftovers: tuple[Leftover, ...] = ()
     program: Program | None = None
-    image: str = ""

@@ -1,5 +1,6 @@
 """The commands inside a RUN, as far as they can be told apart without being a shell."""
 
+import functools
 import itertools
 import shlex
 
@@ -56,7 +57,13 @@ def commands(run: Run) -> list[list[str]]:
     """The words of each simple command; variables assigned before it and words like `sudo` are dropped."""
     if not run.shell:
         return [list(run.args)]
-    lexer = shlex.shlex(script(run)[:_LONGEST].replace("\n", " ; "), posix=True, punctuation_chars=True)
+    return [list(words) for words in _commands(script(run)[:_LONGEST])]
+
+
+# Every rule about RUN asks for the same commands.
+@functools.lru_cache(maxsize=4096)
+def _commands(text: str) -> tuple[tuple[str, ...], ...]:
+    lexer = shlex.shlex(text.replace("\n", " ; "), posix=True, punctuation_chars=True)
     lexer.commenters = ""
     lexer.whitespace_split = True
     found: list[list[str]] = [[]]
@@ -68,7 +75,7 @@ def commands(run: Run) -> list[list[str]]:
                 found[-1].append(word)
     except ValueError:
         pass  # an open quote: what came before it still counts
-    return [words for words in map(_bare, found) if words]
+    return tuple(tuple(words) for words in map(_bare, found) if words)
 
 
 def _bare(words: list[str]) -> list[str]:

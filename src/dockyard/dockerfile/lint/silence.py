@@ -11,6 +11,7 @@ the first FROM it holds for every stage.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
 from dockyard.dockerfile.node import Dockerfile
@@ -35,20 +36,20 @@ def everywhere(dockerfile: Dockerfile) -> set[str]:
 def on_line(dockerfile: Dockerfile, line: int) -> set[str]:
     """The names, in lower case, that are silenced for the instruction on `line`."""
     names: set[str] = set()
-    for node in dockerfile.nodes:
-        if node.start_line <= line <= node.end_line:
-            inside = [
-                dockerfile.comments[each] for each in range(node.start_line, line + 1) if each in dockerfile.comments
-            ]
-            for comment in (*node.comments, *inside):
-                own = _OWN.fullmatch(comment)
-                check = _CHECK.fullmatch(comment)
-                if own and not own[1]:
-                    names |= _names(own[2])
-                elif check and dockerfile.directives.get("check") != check[1].strip():
-                    names |= _listed(check[1], "skip")
-                elif shellcheck := _SHELLCHECK.fullmatch(comment):
-                    names |= _names(shellcheck[1])
+    at = bisect_right(dockerfile.nodes, line, key=lambda node: node.start_line)
+    node = dockerfile.nodes[at - 1] if at else None
+    if node is None or line > node.end_line:
+        return names
+    inside = [dockerfile.comments[each] for each in range(node.start_line, line + 1) if each in dockerfile.comments]
+    for comment in (*node.comments, *inside):
+        own = _OWN.fullmatch(comment)
+        check = _CHECK.fullmatch(comment)
+        if own and not own[1]:
+            names |= _names(own[2])
+        elif check and dockerfile.directives.get("check") != check[1].strip():
+            names |= _listed(check[1], "skip")
+        elif shellcheck := _SHELLCHECK.fullmatch(comment):
+            names |= _names(shellcheck[1])
     return names
 
 

@@ -7,6 +7,7 @@ from dockyard.dockerfile.instructions import Copy, Run
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.script import commands, operands, script, values
 from dockyard.dockerfile.lint.subject import Subject, remark
+from dockyard.dockerfile.stages import Stage
 
 _POINTLESS = {
     "ssh": "a build has nobody to log in for",
@@ -114,17 +115,27 @@ class WgetProgress:
     severity: Severity = "info"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
-        """Find calls of wget with its bar."""
+        """Find calls of wget with its bar; BusyBox's own draws none without a terminal, and knows no --progress."""
         quiet = re.compile(
             r"--progress\b.*|--quiet|--no-verbose|--append-output.*|--output-file.*|-n?[a-zA-Z]*[qvoa].*"
         )
-        for _, run in subject.every(Run):
+        for stage, run in subject.every(Run):
+            if _busybox(subject, stage):
+                continue
             for words in commands(run):
-                # Busybox's wget knows no --progress, and without a terminal draws next to nothing.
                 if words[0] == "wget" and len(words) > 1 and not any(quiet.fullmatch(word) for word in words[1:]):
                     better = re.sub(r"(?<![\w./-])wget(?=\s)", "wget --progress=dot:giga", subject.source(run.node))
                     yield remark(run, "wget draws its bar into the log", better)
                     break
+
+
+def _busybox(subject: Subject, stage: Stage) -> bool:
+    """Whether wget is BusyBox's: the base is known to have no other, and no RUN installs one."""
+    lineage = subject.lineage(stage)
+    if not re.search("alpine|busybox", lineage[-1].base):
+        return False
+    runs = [each for parent in lineage for each in parent.instructions if isinstance(each, Run)]
+    return not any(words[0] == "apk" and "wget" in words for run in runs for words in commands(run))
 
 
 class UseraddLastlog:
@@ -209,25 +220,28 @@ class CopyThenUnpack:
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find archives that a later RUN of the stage unpacks."""
         for stage in subject.stages:
-            for number, each in enumerate(stage.instructions):
-                if not isinstance(each, Copy) or each.from_:
-                    continue
-                below = [run for run in stage.instructions[number + 1 :] if isinstance(run, Run)]
-                for source in each.sources:
-                    name = source.rstrip("/").rsplit("/", 1)[-1]
-                    run = next((run for run in below if self._unpacks(run, name)), None)
-                    if _ARCHIVE.search(name) and run is not None:
-                        yield remark(
-                            each, f"{name} is copied, and unpacked on line {run.node.start_line}", f"ADD {source} /…/"
-                        )
+            unpacked: dict[str, Run] = {}
+            found: list[Remark] = []
+            for each in reversed(stage.instructions):
+                if isinstance(each, Run):
+                    unpacked |= dict.fromkeys(self._unpacks(each), each)
+                elif isinstance(each, Copy) and not each.from_:
+                    for source in each.sources:
+                        name = source.rstrip("/").rsplit("/", 1)[-1]
+                        if name in unpacked:
+                            line = unpacked[name].node.start_line
+                            message = f"{name} is copied, and unpacked on line {line}"
+                            found.append(remark(each, message, f"ADD {source} /…/"))
+            yield from reversed(found)
 
-    def _unpacks(self, run: Run, name: str) -> bool:
+    def _unpacks(self, run: Run) -> set[str]:
+        names: set[str] = set()
         for words in commands(run):
             extracts = any(re.fullmatch(r"-?[a-zA-Z]*x[a-zA-Z]*|--extract|--get", word) for word in words[1:])
             unpacks = (words[0].rsplit("/", 1)[-1] in ("tar", "bsdtar") and extracts) or words[0] in ("gunzip", "unxz")
-            if unpacks and any(word.rsplit("/", 1)[-1] == name for word in words[1:]):
-                return True
-        return False
+            if unpacks:
+                names |= {word.rsplit("/", 1)[-1] for word in words[1:] if _ARCHIVE.search(word)}
+        return names
 
 
 class CopyWholeStage:
