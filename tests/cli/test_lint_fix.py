@@ -172,3 +172,13 @@ def test_a_base_in_the_store_is_known_by_its_platforms(file: Path, home: Path, c
     assert [(each["line"], each["message"]) for each in found] == [
         (1, "only:1 exists for linux/amd64, not for linux/s390x")
     ]
+
+
+def test_without_shellcheck_only_who_asks_for_it_is_told(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(shellcheck, "find", lambda: None)
+    assert run(["lint", str(file)]) == 0
+    assert "[SC" not in capsys.readouterr().out
+    assert run(["lint", str(file), "--rule", "SC2086", "--json"]) != 0
+    assert json.loads(capsys.readouterr().out)["error"]["reference"] == "shellcheck-missing"

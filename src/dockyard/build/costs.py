@@ -33,7 +33,7 @@ def keep(data: Path, location: str, stage: str, reports: Iterable[StepReport]) -
         return
     path = _path(data, location)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Two stages that end at once may each write; what is lost is asked for again by the next build.
+    # Two builds that end at once may each write; what is lost is measured again when the step runs again.
     known = {**_load(path), **ran}
     atomic.write(path, msgspec.json.encode(dict(list(known.items())[-_MOST:])), durable=False)
 

@@ -151,7 +151,8 @@ class Plan:
                 steps.run(runner, stage.instructions)
             finally:
                 inputs.save()
-                costs.keep(self.tools.data, self.location, stage.title, runner.reports)
+                with self._lock:
+                    costs.keep(self.tools.data, self.location, stage.title, runner.reports)
         except BaseException:
             self.tools.cancelled.set()
             raise

@@ -167,9 +167,12 @@ def _with_shellcheck(
     from dockyard.dockerfile.lint.scripts import scripts
     from dockyard.dockerfile.lint.subject import Subject
 
-    if only and not any(SHELLCHECK.fullmatch(word.lower()) for word in only):
+    asked = any(SHELLCHECK.fullmatch(word.lower()) for word in only)
+    if only and not asked:
         return findings
     program = shellcheck.find()
+    if program is None and asked:
+        raise shellcheck.ShellCheckMissingError("ShellCheck is not installed, and its rules were asked for")
     if program is None:
         return findings
     dockerfile = parse(raw)

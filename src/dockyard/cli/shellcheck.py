@@ -24,6 +24,13 @@ class ShellCheckFailedError(Error):
     hint = "Leave it out with --no-shellcheck, or try `shellcheck --version`."
 
 
+class ShellCheckMissingError(Error):
+    """Rules of ShellCheck were asked for, and it is not installed."""
+
+    reference = "shellcheck-missing"
+    hint = "Install it: pip install dockyard[shellcheck], or apt-get install shellcheck"
+
+
 class _Said(msgspec.Struct):
     file: str
     line: int

@@ -42,6 +42,7 @@ _KINDS = (
 )
 _PATTERN = re.compile("|".join(f"({pattern})" for _, _, pattern in _KINDS))
 _PROGRAM_BYTES = 256 << 20
+_TABLE_BYTES = 1 << 20
 _SEARCHED = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin")
 
 
@@ -115,7 +116,7 @@ def dynamic(data: bytes) -> tuple[str, tuple[str, ...]] | None:
     wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
     try:
         return _dynamic(data, wide, order)
-    except (struct.error, ValueError):
+    except (struct.error, ValueError, OverflowError):
         return None
 
 
@@ -132,7 +133,7 @@ def _dynamic(data: bytes, wide: bool, order: str) -> tuple[str, tuple[str, ...]]
         if kind == 1:
             loads.append((address, start, size))
         elif kind == 2:
-            table = data[start : start + size]
+            table = data[start : start + min(size, _TABLE_BYTES)]
         elif kind == 3:
             interpreter = data[start : start + min(size, 4096)].split(b"\0")[0].decode("utf-8", "replace")
     return interpreter, tuple(_needed(data, table, loads, wide, order))

@@ -120,14 +120,17 @@ class LeftoverFiles:
     severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
-        """Place each pile of files on the instruction that made its layer, or on FROM."""
+        """Place each pile of files on the instruction that made its layer; what the base holds is not this file's."""
         for each in subject.options.measured.leftovers:
             made = self._made(subject, each)
             if made is None or each.size < _BYTES:
                 continue
             files = f"{each.files} file{'s' if each.files != 1 else ''}"
             hidden = ", which a later layer only hides" if each.hidden else ""
-            yield remark(made, f"{each.kind} ({each.place}): {files}, {_bytes(each.size)} in this layer{hidden}")
+            # Compiled modules cost room and save time at the start: that is for the reader to weigh.
+            mild: Severity | None = "info" if each.place == "__pycache__" else None
+            message = f"{each.kind} ({each.place}): {files}, {_bytes(each.size)} in this layer{hidden}"
+            yield remark(made, message, severity=mild)
 
     def _made(self, subject: Subject, left: Leftover) -> Instruction | None:
         """The instruction of this file whose text the history tells; None for layers of the base."""
