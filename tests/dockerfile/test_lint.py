@@ -4,6 +4,7 @@ import inspect
 import re
 import runpy
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.lint import advice
 from dockyard.dockerfile.lint.finding import LintFinding
 from dockyard.dockerfile.lint.lint import lint
+from dockyard.dockerfile.lint.measured import Cost, Measured
 from dockyard.dockerfile.lint.options import Options
 from dockyard.dockerfile.lint.rules import Rule, RuleUnknownError, every, named
 from dockyard.dockerfile.lint.sarif import sarif
@@ -223,3 +225,24 @@ def test_a_huge_file_is_judged_in_seconds(text: str) -> None:
     began = time.process_time()
     lint(parse(text))
     assert time.process_time() - began < 8  # it is under one on an idle machine; each took more than ten once
+
+
+def test_the_better_order_moves_what_changes_below_what_takes_long() -> None:
+    options = Options(measured=Measured({4: Cost("RUN", 9.0, 1000), 6: Cost("RUN", 5.0, 1000)}))
+    text = "FROM a\nARG BUILD_DATE\nLABEL made=$BUILD_DATE\nRUN apk add b\nENV D=$BUILD_DATE\nRUN apk add c\n"
+    (each,) = found(text, "costly-order", options)
+    assert each.message.startswith("every change to BUILD_DATE repeats 9.0 s and 1.0 kB")
+    assert each.better == "RUN apk add b\nARG BUILD_DATE\nLABEL made=$BUILD_DATE"
+    text = "FROM a\n\nCOPY . .\nRUN pip install -r r.txt\n"
+    assert found(text, "costly-order", options)[0].better == "COPY r.txt ./\nRUN pip install -r r.txt\nCOPY . ."
+
+
+def test_a_program_of_the_distribution_was_chosen_with_it() -> None:
+    little = WISHES["smaller-base"].measured.program
+    assert little is not None
+    for program in (
+        replace(little, path="/usr/bin/b"),
+        replace(little, needed=("libssl.so.3",)),
+        replace(little, packages=3),
+    ):
+        assert found("FROM a\nCMD b", "smaller-base", Options(measured=Measured(program=program))) == []

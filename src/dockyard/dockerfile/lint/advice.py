@@ -1,9 +1,9 @@
 """Rules that judge what was measured: an earlier build of the file, and the image (`--image`)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from dockyard.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, Run
+from dockyard.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, Label, Run
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.measured import Leftover, Program
 from dockyard.dockerfile.lint.needs import needs
@@ -57,17 +57,16 @@ class CostlyOrder:
 
     def _wasted(self, subject: Subject, stage: Stage, number: int, instruction: Instruction) -> Remark | None:
         costs = subject.options.measured.costs
-        below = [each for each in stage.instructions[number + 1 :] if isinstance(each, Run)]
+        below = stage.instructions[number + 1 :]
+        moved: list[Instruction] = [instruction]
         if isinstance(instruction, Copy | Add):
             what = " ".join(changing(instruction)[:3])
-            idle = [run for run in below if needs(run) is not None] if what else []
+            idle = [each for each in below if isinstance(each, Run) and needs(each) is not None] if what else []
         elif isinstance(instruction, Arg | Env):
             names = {name for name, _ in instruction.pairs if _VOLATILE.search(name)}
             what = ", ".join(sorted(names))
-            idle = (
-                [] if not names or any(_uses(each, names) for each in stage.instructions[number + 1 :][:1]) else below
-            )
-            idle = _until_used(idle, names)
+            idle, labels = _until_used(below, names)
+            moved += labels
         else:
             return None
         paid = [(run, costs[run.node.start_line]) for run in idle if run.node.start_line in costs]
@@ -76,23 +75,27 @@ class CostlyOrder:
             return None
         lines = ", ".join(f"line {run.node.start_line} {cost.seconds:.1f} s" for run, cost in paid[:5])
         size = sum(cost.size for _, cost in paid)
+        wanted = [(run, needs(run) or "" if isinstance(instruction, Copy | Add) else "") for run, _ in paid]
+        better = [reordered(subject, instruction, wanted), *(subject.source(each.node) for each in moved[1:])]
         return remark(
             instruction,
             f"every change to {what} repeats {seconds:.1f} s and {_bytes(size)} of work that does not need it: {lines}",
-            reordered(subject, instruction, [(run, self._wanted(instruction, run)) for run, _ in paid]),
+            "\n".join(better),
         )
 
-    def _wanted(self, instruction: Instruction, run: Run) -> str:
-        """The files that `run` has to have copied for itself once it stands above `instruction`."""
-        return (needs(run) or "") if isinstance(instruction, Copy | Add) else ""
 
-
-def _until_used(runs: list[Run], names: set[str]) -> list[Run]:
-    """The RUNs above the first that uses one of `names`: those that would stand above the declaration."""
-    for number, run in enumerate(runs):
-        if _uses(run, names):
-            return runs[:number]
-    return runs
+def _until_used(below: Sequence[Instruction], names: set[str]) -> tuple[list[Run], list[Instruction]]:
+    """The RUNs above the first instruction that needs one of `names`, and the LABELs among them that tell them."""
+    runs: list[Run] = []
+    labels: list[Instruction] = []
+    for each in below if names else ():
+        if isinstance(each, Label) and _uses(each, names):
+            labels.append(each)
+        elif _uses(each, names):
+            break
+        elif isinstance(each, Run):
+            runs.append(each)
+    return runs, labels
 
 
 def _uses(instruction: Instruction, names: set[str]) -> bool:
