@@ -4,7 +4,7 @@ import inspect
 from pathlib import Path
 
 from dockyard.dockerfile.lint import silence
-from dockyard.dockerfile.lint.rules import FAMILIES, every
+from dockyard.dockerfile.lint.rules import FAMILIES, ON_REQUEST, REFUSED, every
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "lint.md"
 
@@ -12,18 +12,47 @@ INTRODUCTION = """# Lint rules
 
 `dockyard lint` judges a Dockerfile: the line, what is wrong, why, and the better line. The exit code is 1 where a
 finding is as bad as `--fail-on` (`error` unless you say otherwise) or worse, and 2 where the file cannot be understood.
-`--rule` and `--ignore` take the names below, and the names that Hadolint and BuildKit have for the same thing.
-`--format sarif` is for code hosts. This page is written by `make docs` from the rules.
+`--rule`, `--ignore` and `--also` take the names below, and the names that Hadolint and BuildKit have for the same
+thing; a name that several rules share stands for all of them. This page is written by `make docs` from the rules.
+
+## Putting it right
+
+`dockyard lint --fix` puts right what a program can put right, and tells of the rest; `--fix --diff` shows what it would
+change and writes nothing. A fix changes what was found and nothing else that the build or the container would notice:
+where that is not sure, the better line is shown and left to you. Every other byte stays as it is, line ends included,
+and the file is replaced whole or not at all.
+
+## Formats
+
+`--format` takes `text`, `json`, `sarif` (code hosts), `gitlab` (its code quality report), `codeclimate` and
+`checkstyle` (build servers).
+
+## ShellCheck
+
+Where ShellCheck is installed (`pip install dockyard[shellcheck]` brings it), it reads the scripts of all RUNs, heredocs
+included, under the shell that SHELL or a comment names, and knows what ARG and ENV set. Its findings stand at their
+places in the Dockerfile under their own names, which `--rule`, `--ignore` and comments take. `--no-shellcheck` leaves
+it out.
+
+## What was measured
+
+A build keeps what each step cost when it last really ran, and lint uses that. `--image NAME` names the image that was
+built from the file: its layers are searched for what nobody needs any more, and the program that it starts is looked
+at. The rules under "Rules that judge what was measured" say nothing where nothing was measured.
 """
 
 
 def page() -> str:
     """The whole page: a table of the rules, then one section a rule."""
     rules = every()
+    refused = "\n".join(f"- {name}: {what}" for name, what in REFUSED.items())
+    requested = ", ".join(f"`{name}`" for name in ON_REQUEST)
     rows = ["| rule | severity | also known as |", "|---|---|---|"]
     rows += [f"| [{rule.code}](#{rule.code}) | {rule.severity} | {', '.join(rule.aliases)} |" for rule in rules]
     parts = [INTRODUCTION, "## Silencing a rule\n\n" + inspect.cleandoc(silence.__doc__ or "") + "\n"]
     parts.append("## The rules\n\n" + "\n".join(rows) + "\n")
+    parts.append(f"Only on request, with `--also` or `--rule`, run {requested}.\n")
+    parts.append(f"What others have rules for, and here the parser refuses (exit code 2):\n\n{refused}\n")
     for family in FAMILIES:
         parts.append(f"## {inspect.cleandoc(family.__doc__ or '').removesuffix('.')}\n")
         for kind in family.RULES:

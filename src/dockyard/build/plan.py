@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from dockyard.build import steps
+from dockyard.build import costs, steps
 from dockyard.build.bases import Bases
 from dockyard.build.context import Context
 from dockyard.build.contexts import key_of, opened
@@ -151,6 +151,8 @@ class Plan:
                 steps.run(runner, stage.instructions)
             finally:
                 inputs.save()
+                with self._lock:
+                    costs.keep(self.tools.data, self.location, stage.title, runner.reports)
         except BaseException:
             self.tools.cancelled.set()
             raise

@@ -1,21 +1,23 @@
 """`dockyard lint`: judge a Dockerfile."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from dockyard import __version__
 from dockyard.cli import report
 from dockyard.dockerfile.fault import DockerfileInvalidError
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.lint.finding import LintFinding, Severity
+from dockyard.dockerfile.lint.options import Options
+from dockyard.dockerfile.node import Dockerfile
+from dockyard.dockerfile.parser import parse
 from dockyard.errors import UsageError
 
-_COLORS = {"error": "\x1b[31m", "warning": "\x1b[33m", "info": "\x1b[36m"}
-_DIM, _BOLD, _OFF = "\x1b[2m", "\x1b[1m", "\x1b[0m"
+STDIN = "<stdin>"
 
 
 class DockerfileMissingError(UsageError):
@@ -25,16 +27,38 @@ class DockerfileMissingError(UsageError):
     hint = "Name the file: dockyard lint path/to/Dockerfile, or the folder that holds it."
 
 
+class FixNeedsFileError(UsageError):
+    """There is no file to write fixes into, as the Dockerfile comes from standard input."""
+
+    reference = "fix-needs-file"
+    hint = "Name the file, or show what would be changed: dockyard lint - --fix --diff"
+
+
+class LabelSchemaError(UsageError):
+    """A label was asked for in a way that cannot be understood."""
+
+    reference = "label-schema-invalid"
+    hint = "Write --label NAME=KIND, for example --label org.opencontainers.image.version=semver."
+
+
 def lint(
     path: str = ".",
     /,
     *,
     file: Annotated[str, Parameter(name=["--file", "-f"])] = "",
-    format: Literal["text", "json", "sarif"] = "text",
+    format: Literal["text", "json", "sarif", "gitlab", "codeclimate", "checkstyle"] = "text",
     fail_on: Severity = "error",
     severity: Severity = "info",
     rule: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     ignore: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    also: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    fix: Annotated[bool, Parameter(negative="")] = False,
+    diff: Annotated[bool, Parameter(negative="")] = False,
+    image: str = "",
+    trusted_registry: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    label: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    strict_labels: Annotated[bool, Parameter(negative="")] = False,
+    shellcheck: bool = True,
     json: bool = False,
 ) -> int:
     """Judge a Dockerfile: what is wrong on which line, why, and the better line.
@@ -42,36 +66,133 @@ def lint(
     The exit code is 1 where a finding is as bad as --fail-on or worse, and 2 where the file cannot be understood.
     Silence a rule for one instruction with a comment above it: # dockyard ignore=pin-base
     (Hadolint's and BuildKit's comments count too). docs/lint.md describes every rule.
+    Where `dockyard build` has built the file before, what its steps cost counts.
 
     Args:
         path: the Dockerfile, or the folder that holds it; - reads standard input.
         file: the Dockerfile, relative to the current folder; - reads standard input.
-        format: text, json, or sarif for code hosts.
+        format: text, json, or a format for other programs: sarif, gitlab (code quality), codeclimate, checkstyle.
         fail_on: the least severity that makes the exit code 1: info, warning or error.
         severity: the least severity that is shown.
-        rule: run only these rules (may be repeated); names of Hadolint and BuildKit count too.
+        rule: run only these rules (may be repeated); names of Hadolint, BuildKit and ShellCheck count too.
         ignore: leave these rules out (may be repeated).
+        also: run these rules too, which are off otherwise (may be repeated).
+        fix: put right in the file what a program can put right, and tell of the rest.
+        diff: with --fix, show the changes and write nothing; what is left after them decides the exit code.
+        image: look into the layers of this image in the store, which was built from the file.
+        trusted_registry: a registry that bases may come from, * for any part of a name (may be repeated).
+        label: a label that the image must have, as NAME=KIND (may be repeated); KIND is text, url, rfc3339, spdx,
+            hash, semver or email.
+        strict_labels: refuse labels that were not asked for with --label.
+        shellcheck: let ShellCheck read the scripts of RUN, where it is installed.
         json: print one JSON document; the same as --format json.
     """
+    from dockyard.cli import lint_output
     from dockyard.dockerfile.lint.finding import at_least
-    from dockyard.dockerfile.lint.lint import lint as judge
-    from dockyard.dockerfile.lint.sarif import sarif
-    from dockyard.dockerfile.parser import parse
 
     name, raw = read(path, file)
+    if fix and not diff and name == STDIN:
+        raise FixNeedsFileError("--fix writes into a file, and the Dockerfile comes from standard input")
+    if diff and not fix:
+        raise UsageError("--diff shows what --fix would change", hint="Write --fix --diff.")
+    wishes = Options(trusted_registry, _schema(label), strict_labels)
     try:
-        findings = judge(parse(raw), only=_split(rule), without=_split(ignore), ignored=_ignore_rules(path, file))
+        judge = _judge(path, file, name, raw, image, wishes, _split(rule), _split(ignore), _split(also))
+        changes: Sequence[LintFinding] = ()
+        difference = ""
+        if fix:
+            from dockyard.cli import lint_fix
+
+            raw, changes, difference = lint_fix.fix(None if diff else Path(name), name, raw, judge)
+        findings = judge(parse(raw))
+        if shellcheck:
+            findings = _with_shellcheck(raw, findings, _split(rule), _split(ignore))
     except DockerfileInvalidError as error:
         raise in_file(error, name, raw) from error
     failed = any(at_least(each.severity, fail_on) for each in findings)
     shown = [each for each in findings if at_least(each.severity, severity)]
     if json or format == "json":
-        report.result({"file": name, "findings": [each.to_json() for each in shown], "failed": failed})
-    elif format == "sarif":
-        report.result(sarif([(name, each) for each in shown], version=__version__))
+        document = {"file": name, "findings": [each.to_json() for each in shown], "failed": failed}
+        report.result({**document, "fixed": [each.to_json() for each in changes]} if fix else document)
+    elif diff and format == "text":
+        print(difference, end="")
+    elif format != "text":
+        print(lint_output.foreign(format, name, shown))
     else:
-        print(text(name, shown, color=sys.stdout.isatty()))
+        for each in changes:
+            print(f"{name}:{each.line}: fixed[{each.rule}]: {each.message}")
+        print(lint_output.text(name, shown, color=sys.stdout.isatty()))
     return 1 if failed else 0
+
+
+def _judge(
+    path: str,
+    file: str,
+    name: str,
+    raw: bytes,
+    image: str,
+    wishes: Options,
+    only: Sequence[str],
+    without: Sequence[str],
+    also: Sequence[str],
+) -> Callable[[Dockerfile], list[LintFinding]]:
+    """What judges the file: rules, the ignore file, and what is known from elsewhere."""
+    from dockyard.cli import lint_measure
+    from dockyard.dockerfile.lint.lint import lint as judge
+
+    where = Path(path)
+    folder = where if path != "-" and where.is_dir() else where.parent
+    dockerfile = parse(raw)
+    ignored = _ignore_rules(path, file)
+    platforms = lint_measure.platforms(dockerfile)
+
+    # The image does not change while the file is put right; the lines of its steps may.
+    seen = lint_measure.layers(image)
+
+    def judged(found: Dockerfile) -> list[LintFinding]:
+        costs = {} if name == STDIN else lint_measure.costs(found, Path(name), folder)
+        options = replace(wishes, platforms=platforms, measured=replace(seen, costs=costs))
+        return judge(found, only=only, without=without, also=also, ignored=ignored, options=options)
+
+    return judged
+
+
+def _with_shellcheck(
+    raw: bytes, findings: list[LintFinding], only: Sequence[str], without: Sequence[str]
+) -> list[LintFinding]:
+    """`findings` and what ShellCheck says, by line; as they are where it is not installed or was not asked for."""
+    from dockyard.cli import shellcheck
+    from dockyard.dockerfile.lint.heard import heard
+    from dockyard.dockerfile.lint.rules import SHELLCHECK, named
+    from dockyard.dockerfile.lint.scripts import scripts
+    from dockyard.dockerfile.lint.subject import Subject
+
+    asked = any(SHELLCHECK.fullmatch(word.lower()) for word in only)
+    if only and not asked:
+        return findings
+    program = shellcheck.find()
+    if program is None and asked:
+        raise shellcheck.ShellCheckMissingError("ShellCheck is not installed, and its rules were asked for")
+    if program is None:
+        return findings
+    dockerfile = parse(raw)
+    said = shellcheck.comments(program, list(scripts(Subject.of(dockerfile))))
+    more = heard(dockerfile, said, only=named(only), without=named(without))
+    return sorted([*findings, *more], key=lambda each: (each.line, each.rule))
+
+
+def _schema(labels: Sequence[str]) -> dict[str, str]:
+    from dockyard.dockerfile.fault import meant
+    from dockyard.dockerfile.lint.options import LABEL_KINDS
+
+    found: dict[str, str] = {}
+    for each in labels:
+        name, _, kind = each.partition("=")
+        if not name or (kind or "text") not in LABEL_KINDS:
+            hint = meant(kind, LABEL_KINDS) or f"The kinds are {', '.join(LABEL_KINDS)}."
+            raise LabelSchemaError(f"--label {each!r} is no name of a label and a kind", hint=hint)
+        found[name] = kind or "text"
+    return found
 
 
 def read(path: str, file: str = "") -> tuple[str, bytes]:
@@ -84,7 +205,7 @@ def read(path: str, file: str = "") -> tuple[str, bytes]:
     from dockyard._internal.limits import DOCKERFILE_BYTES, read_bounded
 
     if file == "-" or (not file and path == "-"):
-        return "<stdin>", read_bounded(sys.stdin.buffer, DOCKERFILE_BYTES, "the Dockerfile")
+        return STDIN, read_bounded(sys.stdin.buffer, DOCKERFILE_BYTES, "the Dockerfile")
     where = Path(file) if file else Path(path)
     if not file and where.is_dir():
         candidates = [where / "Dockerfile", where / "Containerfile", where / "dockerfile"]
@@ -125,29 +246,3 @@ def in_file(error: DockerfileInvalidError, name: str, raw: bytes) -> DockerfileI
 
 def _split(words: Sequence[str]) -> list[str]:
     return [name for word in words for name in word.split(",") if name]
-
-
-def text(name: str, findings: Sequence[LintFinding], *, color: bool) -> str:
-    """The findings as compilers print theirs: place, severity, the line itself, why, and the better line."""
-    dim, bold, off = (_DIM, _BOLD, _OFF) if color else ("", "", "")
-    parts: list[str] = []
-    for each in findings:
-        tint = _COLORS[each.severity] if color else ""
-        parts.append(f"{bold}{name}:{each.line}:{off} {tint}{each.severity}[{each.rule}]{off}: {each.message}")
-        for number, line in enumerate(each.source.split("\n")[:6], each.line):
-            parts.append(f"  {dim}{number:>4} |{off} {line}")
-        if each.source.count("\n") > 5:
-            parts.append(f"  {dim}     | …{off}")
-        parts.append(f"  {dim}why:{off} {each.why}")
-        if each.better:
-            head, *rest = each.better.split("\n")
-            parts.append(f"  {dim}better:{off} {head}")
-            parts += [f"          {line}" for line in rest]
-        parts.append("")
-    counts = {kind: sum(each.severity == kind for each in findings) for kind in ("error", "warning", "info")}
-    if not findings:
-        return f"{name}: nothing to find fault with"
-    parts.append(
-        ", ".join(f"{count} {kind}{'s' if count != 1 and kind != 'info' else ''}" for kind, count in counts.items())
-    )
-    return "\n".join(parts)

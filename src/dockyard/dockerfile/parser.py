@@ -64,7 +64,7 @@ class _Reader:
         self.lines = lines
         self.at = 0
         self.escape = "\\"
-        self.continuation = _continuation("\\")
+        self.continuation = continuation("\\")
         self.directives: dict[str, str] = {}
         self.directives_end = False
         self.comments: dict[int, str] = {}
@@ -112,7 +112,7 @@ class _Reader:
                     f"the escape character is {match[2]!r}", line=self.at, text=line, hint="It can be \\ or `."
                 )
             self.escape = match[2]
-            self.continuation = _continuation(match[2])
+            self.continuation = continuation(match[2])
 
     def joined(self, line: str) -> tuple[str, tuple[int, ...]]:
         """`line` with the lines that continue it, and the numbers of empty lines among them."""
@@ -207,7 +207,7 @@ class _Reader:
         )
 
 
-def _continuation(escape: str) -> re.Pattern[str]:
+def continuation(escape: str) -> re.Pattern[str]:
     """Finds the continuation at a line's end: an escape character that is not itself escaped."""
     mark = re.escape(escape)
     return re.compile(rf"(?:([^{mark}])|^){mark}[ \t]*\Z")

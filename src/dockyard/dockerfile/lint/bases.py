@@ -15,7 +15,7 @@ _PREDEFINED = {
 } | {"TARGETSTAGE"}
 
 
-def _images(subject: Subject) -> Iterator[tuple[Stage, str, str, str]]:
+def images(subject: Subject) -> Iterator[tuple[Stage, str, str, str]]:
     """Each stage on an image from outside, with the image's name, tag and digest; variables have their defaults."""
     defaults: dict[str, str] = {}
     for argument in subject.arguments:
@@ -66,7 +66,7 @@ class PinBase:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find stages on an image without tag and digest."""
-        for stage, name, tag, digest in _images(subject):
+        for stage, name, tag, digest in images(subject):
             if not tag and not digest:
                 yield remark(
                     stage.head,
@@ -96,7 +96,7 @@ class NoLatest:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find bases with the tag `latest` and no digest."""
-        for stage, name, tag, digest in _images(subject):
+        for stage, name, tag, digest in images(subject):
             if tag == "latest" and not digest:
                 yield remark(
                     stage.head, f"{name}:latest moves with every release", _line(stage.head, f"{name}:<version>")
@@ -124,7 +124,7 @@ class ExactTag:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find bases whose tag holds neither a full version nor a date, and no digest."""
-        for stage, name, tag, digest in _images(subject):
+        for stage, name, tag, digest in images(subject):
             if tag and tag != "latest" and not digest and not re.search(r"\d+\.\d+|\d{6,}|[0-9a-f]{7,}", tag):
                 yield remark(stage.head, f"{name}:{tag} can move", _line(stage.head, f"{name}:{tag}@sha256:<digest>"))
 
@@ -179,8 +179,9 @@ class RedundantPlatform:
         """Find FROM with the default platform."""
         for stage in subject.stages:
             if stage.platform in ("$TARGETPLATFORM", "${TARGETPLATFORM}"):
-                better = re.sub(r"--platform=\S+\s+", "", subject.source(stage.head.node), count=1)
-                yield remark(stage.head, "this is the platform that FROM takes anyway", better)
+                source = subject.source(stage.head.node)
+                better = re.sub(r"--platform=\$\{?TARGETPLATFORM\}?[ \t]+", "", source, count=1)
+                yield remark(stage.head, "this is the platform that FROM takes anyway", better, fix=better != source)
 
 
 class UndefinedArgument:

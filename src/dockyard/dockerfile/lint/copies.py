@@ -14,6 +14,15 @@ _REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@|.*\.git(?:#|$)")
 _ARCHIVE = re.compile(r".*\.(?:tar|tgz|tbz2?|txz|tzst|tar\.\w+|gz|bz2|xz|zst|Z)$")
 
 
+def _from(instruction: Instruction) -> list[str]:
+    """What `--from` of a COPY or of a RUN's mounts names."""
+    if isinstance(instruction, Copy):
+        return [instruction.from_] if instruction.from_ else []
+    if isinstance(instruction, Run):
+        return [mount.from_ for mount in instruction.mounts if mount.from_]
+    return []
+
+
 class AddForCopy:
     """ADD does more than it says: it unpacks archives and fetches URLs.
 
@@ -40,7 +49,11 @@ class AddForCopy:
             if special or any("$" in each or _REMOTE.match(each) or _ARCHIVE.match(each) for each in add.sources):
                 continue
             better = re.sub(r"(?i)^(\s*)add\b", r"\1COPY", subject.source(add.node), count=1)
-            yield remark(add, "ADD where COPY serves", better)
+            # ADD unpacks whatever turns out to be an archive, so only a folder or a name that says what it is is sure.
+            sure = all(
+                re.search(r"/$|^\.$|\.[A-Za-z]{1,5}$", each) and not re.search(r"[*?\[]", each) for each in add.sources
+            )
+            yield remark(add, "ADD where COPY serves", better, fix=sure or not add.sources)
 
 
 class AddChecksum:
@@ -70,8 +83,36 @@ class AddChecksum:
                 yield remark(add, f"nothing says what {urls[0]} has to contain", better)
 
 
+class OwnStage:
+    """A stage cannot copy from itself: what it holds is there already, and a copy from it has no beginning.
+
+    Wrong:
+
+        FROM golang:1.23 AS build
+        COPY --from=build /app /app
+
+    Right:
+
+        FROM golang:1.23 AS build
+        FROM scratch
+        COPY --from=build /app /app
+    """
+
+    code = "own-stage"
+    aliases = ("DL3023", "unknown-stage")
+    severity: Severity = "error"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find every --from that names its own stage."""
+        for stage in subject.stages:
+            for each in stage.instructions:
+                for name in _from(each):
+                    if find_stage(subject.stages, name) is stage:
+                        yield remark(each, f"the stage {name} is this very stage")
+
+
 class UnknownStage:
-    """`--from` names a stage that is not there, comes later, or is this very stage.
+    """`--from` names a stage that is not there, or comes later.
 
     The builder then takes the word for an image and fetches it from a registry, where anybody may have put it, or
     fails. Name a stage above, or write an image with its registry or tag.
@@ -90,24 +131,17 @@ class UnknownStage:
     """
 
     code = "unknown-stage"
-    aliases = ("DL3022", "DL3023")
+    aliases = ("DL3022",)
     severity: Severity = "error"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Check every --from of COPY and of RUN's mounts."""
         for stage in subject.stages:
             for each in stage.instructions:
-                for name in self._names(each):
+                for name in _from(each):
                     found = self._wrong(subject, stage, each, name)
                     if found is not None:
                         yield found
-
-    def _names(self, instruction: Instruction) -> list[str]:
-        if isinstance(instruction, Copy):
-            return [instruction.from_] if instruction.from_ else []
-        if isinstance(instruction, Run):
-            return [mount.from_ for mount in instruction.mounts if mount.from_]
-        return []
 
     def _wrong(self, subject: Subject, stage: Stage, instruction: Instruction, name: str) -> Remark | None:
         if find_stage(subject.stages, name, before=stage.number) is not None or name == "scratch":
@@ -115,8 +149,9 @@ class UnknownStage:
         source = subject.source(instruction.node)
         other = find_stage(subject.stages, name)
         if other is not None:
-            where = "is this very stage" if other is stage else f"begins only at line {other.head.node.start_line}"
-            return remark(instruction, f"the stage {name} {where}")
+            if other is stage:
+                return None  # the rule own-stage speaks of that
+            return remark(instruction, f"the stage {name} begins only at line {other.head.node.start_line}")
         if name.isdigit():
             return remark(instruction, f"there is no stage {name} above this line; there are {stage.number}")
         if re.search(r"[/:@.$]", name):
@@ -158,7 +193,8 @@ class CopySeveral:
                     better = (
                         subject.source(each.node).rstrip() + "/" if not each.heredocs and not each.node.json else ""
                     )
-                    yield remark(each, f"{end} has to end with a slash", better)
+                    exact = not re.search(r"[\"'\\]", each.destination) and "\\" not in better and "`" not in better
+                    yield remark(each, f"{end} has to end with a slash", better, fix=exact)
 
 
 class CopyRelative:
@@ -233,4 +269,4 @@ class CopyIgnored:
                         yield remark(each, f"the ignore file keeps {source} out of the context")
 
 
-RULES = (CopyIgnored, AddForCopy, AddChecksum, UnknownStage, CopySeveral, CopyRelative)
+RULES = (CopyIgnored, AddForCopy, AddChecksum, OwnStage, UnknownStage, CopySeveral, CopyRelative)

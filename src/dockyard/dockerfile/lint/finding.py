@@ -8,10 +8,20 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """`text` in the place of the lines `first` to `last`; no text at all removes them."""
+
+    first: int
+    last: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remark:
     """What a rule says about some lines (from 1). `better` is the rewritten text, empty where no text can be given.
 
-    `severity` replaces the rule's own where this case is worse or less bad than others.
+    `severity` replaces the rule's own where this case is worse or less bad than others. `fix` is there where the text
+    can be put in by a program: it changes what was found and nothing else.
     """
 
     line: int
@@ -19,6 +29,7 @@ class Remark:
     message: str
     better: str = ""
     severity: Severity | None = None
+    fix: Fix | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,7 @@ class LintFinding:
     better: str
     source: str
     aliases: tuple[str, ...]
+    fix: Fix | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The finding as `--json` prints it."""
@@ -47,6 +59,7 @@ class LintFinding:
             "why": self.why,
             "better": self.better,
             "source": self.source,
+            "fixable": self.fix is not None,
         }
 
 

@@ -10,13 +10,13 @@ from dockyard.dockerfile.instructions import (
     Command,
     Entrypoint,
     Env,
-    Expose,
     Healthcheck,
+    Instruction,
     Label,
     Maintainer,
     Shell,
 )
-from dockyard.dockerfile.lint.finding import Remark, Severity
+from dockyard.dockerfile.lint.finding import Fix, Remark, Severity
 from dockyard.dockerfile.lint.subject import Subject, remark
 
 
@@ -61,10 +61,17 @@ class ShellForm:
         return f"{keyword} {json.dumps(words, ensure_ascii=False)}"
 
 
-class OnlyLastCounts:
-    """Of several CMDs, ENTRYPOINTs or HEALTHCHECKs in one stage only the last has any effect.
+def _undone(subject: Subject, kind: type[Instruction]) -> Iterator[Remark]:
+    for stage in subject.stages:
+        found = [each for each in stage.instructions if isinstance(each, kind)]
+        for each in found[:-1]:
+            yield remark(each, f"line {found[-1].node.start_line} undoes this {each.node.keyword.upper()}")
 
-    The others mislead the reader.
+
+class OnlyOneCmd:
+    """Of several CMDs in one stage only the last has any effect.
+
+    The others mislead the reader, who may think that all of them run.
 
     Wrong:
 
@@ -76,17 +83,61 @@ class OnlyLastCounts:
         CMD ["./server"]
     """
 
-    code = "only-last-counts"
-    aliases = ("DL3012", "DL4003", "DL4004", "MultipleInstructionsDisallowed")
+    code = "only-one-cmd"
+    aliases = ("DL4003", "MultipleInstructionsDisallowed", "only-last-counts")
     severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find those that a later one undoes."""
-        for stage in subject.stages:
-            for kind in (Cmd, Entrypoint, Healthcheck):
-                found = [each for each in stage.instructions if isinstance(each, kind)]
-                for each in found[:-1]:
-                    yield remark(each, f"line {found[-1].node.start_line} undoes this {each.node.keyword.upper()}")
+        yield from _undone(subject, Cmd)
+
+
+class OnlyOneEntrypoint:
+    """Of several ENTRYPOINTs in one stage only the last has any effect.
+
+    The others mislead the reader. Where two programs have to run, run two containers.
+
+    Wrong:
+
+        ENTRYPOINT ["./proxy"]
+        ENTRYPOINT ["./server"]
+
+    Right:
+
+        ENTRYPOINT ["./server"]
+    """
+
+    code = "only-one-entrypoint"
+    aliases = ("DL4004", "MultipleInstructionsDisallowed", "only-last-counts")
+    severity: Severity = "warning"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find those that a later one undoes."""
+        yield from _undone(subject, Entrypoint)
+
+
+class OnlyOneHealthcheck:
+    """Of several HEALTHCHECKs in one stage only the last has any effect.
+
+    The others are never asked. A check that looks at two things is one command.
+
+    Wrong:
+
+        HEALTHCHECK CMD ["./server", "--check"]
+        HEALTHCHECK CMD ["./disk", "--check"]
+
+    Right:
+
+        HEALTHCHECK CMD ["./server", "--check", "--disk"]
+    """
+
+    code = "only-one-healthcheck"
+    aliases = ("DL3012", "MultipleInstructionsDisallowed", "only-last-counts")
+    severity: Severity = "warning"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find those that a later one undoes."""
+        yield from _undone(subject, Healthcheck)
 
 
 class LegacyPair:
@@ -114,7 +165,14 @@ class LegacyPair:
                 if isinstance(each, Env | Label) and each.legacy:
                     name, value = each.pairs[0]
                     shown = value if re.fullmatch(r"[^\s\"'\\]*", value) or value[:1] in "\"'" else f'"{value}"'
-                    yield remark(each, f"{name} is set without =", f"{each.node.keyword.upper()} {name}={shown}")
+                    # Quotes and escapes mean different things in the two forms; a name may not.
+                    plain = not re.search(r"[\"'\\`\s]", name) and not re.search(r"[\"'\\`\t]", value)
+                    yield remark(
+                        each,
+                        f"{name} is set without =",
+                        f"{_indent(subject, each)}{each.node.spelled} {name}={shown}",
+                        fix=plain and bool(value) and each.node.start_line == each.node.end_line,
+                    )
 
 
 class MaintainerDeprecated:
@@ -137,7 +195,9 @@ class MaintainerDeprecated:
         """Find MAINTAINER."""
         for _, each in subject.every(Maintainer):
             name = each.name.strip("\"'").replace('"', "'")
-            yield remark(each, "MAINTAINER is deprecated", f'LABEL org.opencontainers.image.authors="{name}"')
+            word = "LABEL" if each.node.spelled.isupper() else "label"
+            better = f'{_indent(subject, each)}{word} org.opencontainers.image.authors="{name}"'
+            yield remark(each, "MAINTAINER is deprecated", better, fix=not re.search(r"[\"'$\\`]", each.name))
 
 
 class KeywordCasing:
@@ -155,7 +215,7 @@ class KeywordCasing:
     """
 
     code = "keyword-casing"
-    aliases = ("ConsistentInstructionCasing", "FromAsCasing")
+    aliases = ("ConsistentInstructionCasing",)
     severity: Severity = "info"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
@@ -166,12 +226,41 @@ class KeywordCasing:
             wanted = node.keyword.upper() if upper else node.keyword
             if node.spelled != wanted:
                 better = subject.source(node).replace(node.spelled, wanted, 1)
-                yield Remark(node.start_line, node.end_line, f"{node.spelled} where others are like {wanted}", better)
-            elif node.keyword == "from" and len(node.args) == 3 and node.args[1].isupper() != node.spelled.isupper():
-                word = "AS" if node.spelled.isupper() else "as"
-                better = re.sub(r"(?i)\sas\s", f" {word} ", subject.source(node), count=1)
                 yield Remark(
-                    node.start_line, node.end_line, f"{node.spelled} and {node.args[1]} differ in case", better
+                    node.start_line,
+                    node.end_line,
+                    f"{node.spelled} where others are like {wanted}",
+                    better,
+                    fix=Fix(node.start_line, node.end_line, better),
+                )
+
+
+class AsCasing:
+    """FROM and AS in different case look like a slip.
+
+    Wrong:
+
+        FROM alpine:3.20 as build
+
+    Right:
+
+        FROM alpine:3.20 AS build
+    """
+
+    code = "as-casing"
+    aliases = ("FromAsCasing", "keyword-casing")
+    severity: Severity = "info"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find AS in another case than its FROM."""
+        for stage in subject.stages:
+            node = stage.head.node
+            if len(node.args) == 3 and node.args[1] != (word := "AS" if node.spelled.isupper() else "as"):
+                source = subject.source(node)
+                pattern = rf"(?<=\s){node.args[1]}(?=\s+{re.escape(node.args[2])}\s*$)"
+                better = re.sub(pattern, word, source)
+                yield remark(
+                    stage.head, f"{node.spelled} and {node.args[1]} differ in case", better, fix=better != source
                 )
 
 
@@ -202,52 +291,28 @@ class EmptyContinuation:
             if node.gaps:
                 lines = subject.source(node).split("\n")
                 better = "\n".join(line for line in lines if line.strip())
-                yield Remark(node.gaps[0], node.gaps[-1], f"an empty line inside {node.keyword.upper()}", better)
+                yield Remark(
+                    node.gaps[0],
+                    node.gaps[-1],
+                    f"an empty line inside {node.keyword.upper()}",
+                    better,
+                    # An empty line of a heredoc is none of these: it is content.
+                    fix=None if node.heredocs else Fix(node.start_line, node.end_line, better),
+                )
 
 
-class ExposeForm:
-    """EXPOSE takes ports between 0 and 65535, with tcp or udp in lower case, and no addresses.
-
-    Addresses and host ports belong to the command that starts the container.
-
-    Wrong:
-
-        EXPOSE 127.0.0.1:80:8080/TCP
-
-    Right:
-
-        EXPOSE 8080/tcp
-    """
-
-    code = "expose-form"
-    aliases = ("DL3011", "ExposeInvalidFormat", "ExposeProtoCasing")
-    severity: Severity = "warning"
-
-    def judge(self, subject: Subject) -> Iterator[Remark]:
-        """Find ports that are no ports."""
-        for _, each in subject.every(Expose):
-            for text in each.ports:
-                if "$" in text:
-                    continue
-                port, slash, protocol = text.strip("\"'").partition("/")
-                numbers = port.rsplit(":", 1)[-1].split("-")
-                better = f"EXPOSE {port.rsplit(':', 1)[-1]}{slash}{protocol.lower()}"
-                if not all(re.fullmatch("[0-9]{1,5}", number) and int(number) < 65536 for number in numbers):
-                    yield remark(each, f"{text} is no port between 0 and 65535", severity="error")
-                elif ":" in port:
-                    yield remark(each, f"{text} holds an address or a host port", better)
-                elif slash and protocol.lower() not in ("tcp", "udp", "sctp"):
-                    yield remark(each, f"there is no protocol {protocol}", severity="error")
-                elif protocol != protocol.lower():
-                    yield remark(each, f"the protocol {protocol} is not in lower case", better)
+def _indent(subject: Subject, instruction: Instruction) -> str:
+    return re.match(r"\s*", subject.source(instruction.node))[0]  # type: ignore[index]  # it matches nothing, too
 
 
 RULES = (
     ShellForm,
-    OnlyLastCounts,
+    OnlyOneCmd,
+    OnlyOneEntrypoint,
+    OnlyOneHealthcheck,
     LegacyPair,
     MaintainerDeprecated,
     KeywordCasing,
+    AsCasing,
     EmptyContinuation,
-    ExposeForm,
 )

@@ -1,102 +1,13 @@
-"""Rules about package managers inside RUN."""
+"""Rules about how package managers are called."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from dockyard.dockerfile.instructions import Run
+from dockyard.dockerfile.lint.edits import flagged, renamed
 from dockyard.dockerfile.lint.finding import Remark, Severity
-from dockyard.dockerfile.lint.script import commands, operands, script, verb
+from dockyard.dockerfile.lint.script import calls, commands, script, verb
 from dockyard.dockerfile.lint.subject import Subject, remark
-
-
-def _calls(words: list[str], programs: tuple[str, ...], actions: tuple[str, ...]) -> bool:
-    return words[0].rsplit("/", 1)[-1] in programs and verb(words) in actions
-
-
-def _cache_mounts(run: Run) -> tuple[str, ...]:
-    return tuple(mount.target for mount in run.mounts if mount.type in ("cache", "tmpfs"))
-
-
-def _appended(text: str, command: str) -> str:
-    return f"{text.rstrip()} && \\\n    {command}"
-
-
-def _flagged(pattern: str, flag: str) -> Callable[[str], str]:
-    return lambda text: re.sub(pattern, rf"\g<0> {flag}", text)
-
-
-class PackageCache:
-    """What a package manager downloaded stays in the layer for ever.
-
-    Deleting it in a later RUN hides the files and keeps their size: a layer only ever adds. Delete the lists and
-    archives in the RUN that made them, or keep them out of the image with a cache mount, which also makes the next
-    build quicker.
-
-    Wrong:
-
-        RUN apt-get update && apt-get install -y --no-install-recommends curl
-
-    Right:
-
-        RUN apt-get update && apt-get install -y --no-install-recommends curl && rm -rf /var/lib/apt/lists/*
-    """
-
-    code = "package-cache"
-    aliases = ("DL3009", "DL3019", "DL3032", "DL3036", "DL3040", "DL3042", "DL3060")
-    severity: Severity = "warning"
-
-    def judge(self, subject: Subject) -> Iterator[Remark]:
-        """Find RUNs that leave a package manager's cache behind."""
-        shipped = subject.shipped()
-        for stage, run in subject.every(Run):
-            if stage not in shipped:
-                continue  # only what COPY takes from there reaches the image
-            used = commands(run)
-            text = script(run) or " ".join(run.args)
-            source = subject.source(run.node)
-            mounts = _cache_mounts(run)
-            env = {name for each in stage.instructions for name, _ in getattr(each, "pairs", ())}
-            for what, better in self._left(used, text, source, mounts, env):
-                yield remark(run, f"{what} stays in the layer", better if run.shell and not run.heredocs else "")
-
-    def _left(
-        self, used: list[list[str]], text: str, source: str, mounts: tuple[str, ...], env: set[str]
-    ) -> Iterator[tuple[str, str]]:
-        def calls(programs: str, *actions: str) -> bool:
-            return any(_calls(words, tuple(programs.split()), actions) for words in used)
-
-        def mounted(*places: str) -> bool:
-            return any(
-                mount.rstrip("/").startswith(place) or place.startswith(mount) for mount in mounts for place in places
-            )
-
-        if calls("apt-get apt aptitude", "update") and "/var/lib/apt" not in text and not mounted("/var/lib/apt"):
-            yield "the package list of apt (/var/lib/apt/lists)", _appended(source, "rm -rf /var/lib/apt/lists/*")
-        indexed = calls("apk", "add") and "--no-cache" not in text and "/var/cache/apk" not in text
-        if indexed and not mounted("/var/cache/apk", "/etc/apk/cache"):
-            yield "the package index of apk (/var/cache/apk)", _flagged(r"\bapk( -\S+)* add\b", "--no-cache")(source)
-        for program in ("yum", "dnf", "microdnf", "zypper"):
-            installed = calls(program, "install", "in", "update", "upgrade")
-            cleaned = re.search(rf"\b{program}\s+(-\S+\s+)*clean|/var/cache/(yum|dnf|libdnf|zypp)", text)
-            if installed and not cleaned and not mounted("/var/cache"):
-                yield f"the cache of {program} (/var/cache)", _appended(source, f"{program} clean all")
-        pip = any(
-            _calls(words, ("pip", "pip3"), ("install",)) or words[1:4] == ["-m", "pip", "install"] for words in used
-        )
-        if (
-            pip
-            and "--no-cache-dir" not in text
-            and "--no-index" not in text
-            and "PIP_NO_CACHE_DIR" not in env
-            and not mounted("/root/.cache", "/.cache")
-        ):
-            yield "pip's download cache (~/.cache/pip)", _flagged(r"\bpip3? install\b", "--no-cache-dir")(source)
-        if (
-            calls("yarn", "install")
-            and "yarn cache clean" not in text
-            and not mounted("/usr/local/share/.cache", "/root/")
-        ):
-            yield "yarn's cache", _appended(source, "yarn cache clean")
 
 
 class NoInstallRecommends:
@@ -120,22 +31,41 @@ class NoInstallRecommends:
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find apt installs without the flag."""
         for _, run in subject.every(Run):
-            text = script(run)
-            if re.search(r"Install-Recommends", text, re.IGNORECASE):
+            if re.search(r"Install-Recommends", script(run), re.IGNORECASE):
                 continue
             if any(
-                _calls(words, ("apt-get", "apt"), ("install",)) and "--no-install-recommends" not in words
+                calls(words, ("apt-get", "apt"), ("install",)) and "--no-install-recommends" not in words
                 for words in commands(run)
             ):
-                pattern = r"\bapt(-get)?(\s+-\S+)*\s+install\b(?!.*--no-install-recommends)"
-                better = _flagged(pattern, "--no-install-recommends")(subject.source(run.node))
+                # No fix: what is left out may be what the application counts on.
+                better, _ = flagged(subject, run, ("apt-get", "apt"), ("install",), "--no-install-recommends")
                 yield remark(run, "apt-get install brings recommended packages along", better)
 
 
-class AssumeYes:
-    """A package manager that asks has nobody to answer it in a build.
+def _asking(subject: Subject, programs: tuple[str, ...], verbs: tuple[str, ...], flag: str) -> Iterator[Remark]:
+    """RUNs in which one of `programs` would ask before it does one of `verbs`."""
+    for _, run in subject.every(Run):
+        for words in commands(run):
+            if not calls(words, programs, verbs):
+                continue
+            yes = any(
+                word in ("--yes", "--assume-yes", "--assumeyes", "--non-interactive", "--no-confirm", "-qq")
+                or re.fullmatch(r"-[a-zA-Z]*[yn][a-zA-Z]*", word)
+                or re.fullmatch(r"-q=\d", word)
+                or (word == "-q" and words.count("-q") > 1)
+                for word in words
+            )
+            if yes or re.search(r"APT::Get::Assume-Yes|assumeyes=|yes\s*\|", script(run)):
+                continue
+            better, exact = flagged(subject, run, programs, verbs, flag)
+            yield remark(run, f"{words[0]} {verb(words)} asks a question that nobody answers", better, fix=exact)
+            break
 
-    The build stops or fails at the question. Give the flag that says yes.
+
+class AptYes:
+    """apt asks before it installs, and nobody is there to answer in a build.
+
+    The build fails at the question. Give the flag that says yes.
 
     Wrong:
 
@@ -146,28 +76,107 @@ class AssumeYes:
         RUN apt-get install -y curl
     """
 
-    code = "assume-yes"
-    aliases = ("DL3014", "DL3030", "DL3034", "DL3038")
+    code = "apt-yes"
+    aliases = ("DL3014", "assume-yes")
     severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs that would ask."""
+        yield from _asking(subject, ("apt-get", "apt"), ("install",), "-y")
+
+
+class YumYes:
+    """yum asks before it installs, and nobody is there to answer in a build.
+
+    Give the flag that says yes.
+
+    Wrong:
+
+        RUN yum install curl
+
+    Right:
+
+        RUN yum install -y curl
+    """
+
+    code = "yum-yes"
+    aliases = ("DL3030", "assume-yes")
+    severity: Severity = "warning"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find installs that would ask."""
+        yield from _asking(subject, ("yum",), ("install", "groupinstall", "localinstall"), "-y")
+
+
+class DnfYes:
+    """dnf asks before it installs, and nobody is there to answer in a build.
+
+    Give the flag that says yes.
+
+    Wrong:
+
+        RUN dnf install curl
+
+    Right:
+
+        RUN dnf install -y curl
+    """
+
+    code = "dnf-yes"
+    aliases = ("DL3038", "assume-yes")
+    severity: Severity = "warning"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find installs that would ask."""
+        yield from _asking(subject, ("dnf", "microdnf"), ("install", "groupinstall"), "-y")
+
+
+class ZypperYes:
+    """zypper asks before it installs, and nobody is there to answer in a build.
+
+    Give the flag that says yes.
+
+    Wrong:
+
+        RUN zypper install curl
+
+    Right:
+
+        RUN zypper install -y curl
+    """
+
+    code = "zypper-yes"
+    aliases = ("DL3034", "assume-yes")
+    severity: Severity = "warning"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find installs that would ask."""
+        yield from _asking(subject, ("zypper",), ("install", "in", "remove", "rm", "patch"), "-y")
+
+
+class DistributionUpgrade:
+    """`zypper dist-upgrade` turns the base into another release than its tag says.
+
+    What was tested and scanned as the base is then not what runs. Take a newer base instead.
+
+    Wrong:
+
+        RUN zypper dist-upgrade -y && zypper clean
+
+    Right:
+
+        RUN zypper patch -y && zypper clean
+    """
+
+    code = "distribution-upgrade"
+    aliases = ("DL3035",)
+    severity: Severity = "warning"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find upgrades of the whole distribution."""
         for _, run in subject.every(Run):
-            for words in commands(run):
-                program = words[0].rsplit("/", 1)[-1]
-                if program not in ("apt-get", "apt", "yum", "dnf", "microdnf", "zypper") or verb(words) != "install":
-                    continue
-                flags = [word for word in words if word.startswith("-")]
-                yes = any(
-                    flag in ("--yes", "--assume-yes", "--assumeyes", "--non-interactive", "-qq")
-                    or re.fullmatch(r"-[a-zA-Z]*[yn][a-zA-Z]*", flag)
-                    or flag.startswith("-q=")
-                    for flag in flags
-                )
-                if not yes and "APT::Get::Assume-Yes" not in script(run):
-                    better = _flagged(rf"\b{program}( -\S+)* install\b", "-y")(subject.source(run.node))
-                    yield remark(run, f"{program} install asks a question that nobody answers", better)
-                    break
+            if any(calls(words, ("zypper",), ("dist-upgrade", "dup")) for words in commands(run)):
+                yield remark(run, "the base becomes another release than its tag says")
 
 
 class AptInScripts:
@@ -190,10 +199,14 @@ class AptInScripts:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find uses of apt."""
+        known = {"install", "update", "upgrade", "remove", "purge", "autoremove", "clean", "autoclean", "download"}
         for _, run in subject.every(Run):
-            if any(words[0] == "apt" for words in commands(run)):
-                better = re.sub(r"\bapt(?=\s)", "apt-get", subject.source(run.node))
-                yield remark(run, "apt is not made for scripts", better)
+            used = [words for words in commands(run) if words[0] == "apt"]
+            if used:
+                better, exact = renamed(subject, run, "apt", "apt-get")
+                # apt-get has no `list`, `show` or `search`.
+                same = all(verb(words) in known for words in used)
+                yield remark(run, "apt is not made for scripts", better if same else "", fix=exact and same)
 
 
 class UpdateAlone:
@@ -225,42 +238,13 @@ class UpdateAlone:
                 yield remark(run, "the package list is cached apart from what is installed from it")
 
 
-class PinPackages:
-    """Packages without a version are whatever the mirror holds when the layer is made.
-
-    Two builds of one commit then differ. Name versions, or pin the base by digest and a snapshot of the mirror.
-
-    Wrong:
-
-        RUN pip install flask
-
-    Right:
-
-        RUN pip install flask==3.0.3
-    """
-
-    code = "pin-packages"
-    aliases = ("DL3008", "DL3013", "DL3016", "DL3018", "DL3028", "DL3033", "DL3037", "DL3041")
-    severity: Severity = "info"
-
-    def judge(self, subject: Subject) -> Iterator[Remark]:
-        """Find installs of packages by name only."""
-        for _, run in subject.every(Run):
-            loose: list[str] = []
-            for words in commands(run):
-                if _calls(words, ("apt-get", "apt", "apk"), ("install", "add")):
-                    loose += [name for name in operands(words)[1:] if not re.search(r"[=~<>@$/]|\.deb$", name)]
-                elif _calls(words, ("pip", "pip3"), ("install",)) and not {"-r", "--requirement", "-e"} & set(words):
-                    loose += [
-                        name
-                        for name in operands(words)[1:]
-                        if re.fullmatch(r"[A-Za-z0-9_.\[\],-]+", name) and not name.startswith(".")
-                    ]
-                elif _calls(words, ("npm",), ("install", "i", "add")):
-                    loose += [name for name in operands(words)[1:] if "@" not in name[1:] and not name.startswith(".")]
-            if loose:
-                shown = ", ".join(loose[:5]) + (f" and {len(loose) - 5} more" if len(loose) > 5 else "")
-                yield remark(run, f"no version is given for {shown}")
-
-
-RULES = (PackageCache, NoInstallRecommends, AssumeYes, AptInScripts, UpdateAlone, PinPackages)
+RULES = (
+    NoInstallRecommends,
+    AptYes,
+    YumYes,
+    DnfYes,
+    ZypperYes,
+    DistributionUpgrade,
+    AptInScripts,
+    UpdateAlone,
+)

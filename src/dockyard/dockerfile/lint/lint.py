@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.lint import silence
 from dockyard.dockerfile.lint.finding import LintFinding, Remark
-from dockyard.dockerfile.lint.rules import Rule, every, named, why
+from dockyard.dockerfile.lint.options import Options
+from dockyard.dockerfile.lint.rules import ON_REQUEST, Rule, every, named, why
 from dockyard.dockerfile.lint.subject import Subject
 from dockyard.dockerfile.node import Dockerfile
-from dockyard.dockerfile.stages import stages
 
 
 def lint(
@@ -16,7 +16,9 @@ def lint(
     *,
     only: Iterable[str] = (),
     without: Iterable[str] = (),
+    also: Iterable[str] = (),
     ignored: IgnoreRules | None = None,
+    options: Options | None = None,
 ) -> list[LintFinding]:
     """What the rules find in `dockerfile`, by line; comments that silence rules are followed.
 
@@ -24,19 +26,23 @@ def lint(
         dockerfile: the parsed file.
         only: names of the rules to run; all where there are none.
         without: names of rules to leave out.
+        also: names of rules to run that run only on request.
         ignored: the rules of the context's ignore file, where it is known.
+        options: the house's wishes, and what was measured.
 
     Raises:
         DockerfileInvalidError: an instruction cannot be understood.
-        RuleUnknownError: `only` or `without` names no rule.
+        RuleUnknownError: `only`, `without` or `also` names no rule.
     """
-    wanted, unwanted = named(only), named(without)
-    arguments, found = stages(dockerfile)
-    subject = Subject(dockerfile, arguments, tuple(found), ignored)
+    wanted, unwanted, added = named(only), named(without), named(also)
+    subject = Subject.of(dockerfile, ignored=ignored, options=options)
     silenced = silence.everywhere(dockerfile)
+    experimental = silence.experimental(dockerfile)
     findings: list[LintFinding] = []
     for rule in every():
-        if (wanted and rule.code not in wanted) or rule.code in unwanted or _is_silent(rule, silenced):
+        if (wanted and rule.code not in wanted) or rule.code in unwanted or is_silent(rule, silenced):
+            continue
+        if rule.code in ON_REQUEST and not (rule.code in wanted | added or is_silent(rule, experimental)):
             continue
         findings += _findings(rule, subject)
     return sorted(findings, key=lambda each: (each.line, each.rule))
@@ -44,11 +50,12 @@ def lint(
 
 def _findings(rule: Rule, subject: Subject) -> Iterator[LintFinding]:
     for found in rule.judge(subject):
-        if not _is_silent(rule, silence.on_line(subject.dockerfile, found.line)):
+        if not is_silent(rule, silence.on_line(subject.dockerfile, found.line)):
             yield _finding(rule, found, subject)
 
 
-def _is_silent(rule: Rule, names: set[str]) -> bool:
+def is_silent(rule: Rule, names: set[str]) -> bool:
+    """Whether `names`, in lower case, hold one of the rule's names, or `all`."""
     return bool(names & {"all", rule.code, *(alias.lower() for alias in rule.aliases)})
 
 
@@ -56,7 +63,7 @@ def _finding(rule: Rule, found: Remark, subject: Subject) -> LintFinding:
     source = "\n".join(subject.dockerfile.lines[found.line - 1 : found.end_line])
     return LintFinding(
         rule=rule.code,
-        severity=found.severity or rule.severity,
+        severity="error" if silence.errors(subject.dockerfile, rule.aliases) else found.severity or rule.severity,
         line=found.line,
         end_line=found.end_line,
         message=_clean(found.message),
@@ -64,6 +71,7 @@ def _finding(rule: Rule, found: Remark, subject: Subject) -> LintFinding:
         better=_clean(found.better),
         source=_clean(source),
         aliases=rule.aliases,
+        fix=found.fix,
     )
 
 

@@ -89,8 +89,9 @@ class StageCasing:
         for stage in subject.stages:
             written = stage.head.node.args[-1]
             if stage.name and written != stage.name:
-                better = re.sub(rf"{re.escape(written)}\s*$", stage.name, subject.source(stage.head.node))
-                yield remark(stage.head, f"the stage {written} has capitals in its name", better)
+                source = subject.source(stage.head.node)
+                better = re.sub(rf"(?<=\s){re.escape(written)}(?=\s*$)", stage.name, source)
+                yield remark(stage.head, f"the stage {written} has capitals in its name", better, fix=better != source)
 
 
 class UndefinedVariable:

@@ -20,7 +20,7 @@ _MANIFESTS = re.compile(
 )
 
 
-def _changing(instruction: Instruction) -> list[str]:
+def changing(instruction: Instruction) -> list[str]:
     """The sources of a COPY or ADD that change with the application's code."""
     if not isinstance(instruction, Copy | Add) or (isinstance(instruction, Copy) and instruction.from_):
         return []
@@ -30,6 +30,18 @@ def _changing(instruction: Instruction) -> list[str]:
         for source in instruction.sources
         if not remote.match(source) and not _MANIFESTS.fullmatch(source.rstrip("/").rsplit("/", 1)[-1])
     ]
+
+
+def reordered(subject: Subject, copied: Instruction, stable: list[tuple[Run, str]]) -> str:
+    """The RUNs of `stable`, each below a COPY of the files that it needs, and `copied` below them all."""
+    lines: list[str] = []
+    for run, wanted in stable:
+        if wanted:
+            # A file that a RUN names by its absolute path is not one of the context's names.
+            names = " ".join(name.rsplit("/", 1)[-1] for name in wanted.split())
+            lines.append(f"COPY {names} ./")
+        lines.append(subject.source(run.node))
+    return "\n".join([*dict.fromkeys(lines), subject.source(copied.node)])
 
 
 class CopyBeforeRun:
@@ -64,13 +76,13 @@ class CopyBeforeRun:
 
     def _stage(self, subject: Subject, stage: Stage) -> Remark | None:
         for number, instruction in enumerate(stage.instructions):
-            sources = _changing(instruction)
+            sources = changing(instruction)
             if not sources:
                 continue
             runs = [each for each in stage.instructions[number + 1 :] if isinstance(each, Run)]
             stable = [(run, wanted) for run in runs if (wanted := needs(run)) is not None]
             if not stable:
-                continue
+                return None  # below the next COPY there are only fewer
             named = ", ".join(
                 f"line {run.node.start_line} `{short(script(run) or ' '.join(run.args), 40)}`" for run, _ in stable[:5]
             )
@@ -80,18 +92,8 @@ class CopyBeforeRun:
                 f"every change to {' '.join(sources[:3])} reruns the {count} below; "
                 f"{len(stable)} of them {'do' if len(stable) != 1 else 'does'} not need it: {named}{more}"
             )
-            return remark(instruction, message, self._better(subject, instruction, stable))
+            return remark(instruction, message, reordered(subject, instruction, stable))
         return None
-
-    def _better(self, subject: Subject, copied: Instruction, stable: list[tuple[Run, str]]) -> str:
-        lines: list[str] = []
-        for run, wanted in stable:
-            if wanted:
-                # A file that a RUN names by its absolute path is not one of the context's names.
-                names = " ".join(name.rsplit("/", 1)[-1] for name in wanted.split())
-                lines.append(f"COPY {names} ./")
-            lines.append(subject.source(run.node))
-        return "\n".join([*dict.fromkeys(lines), subject.source(copied.node)])
 
 
 class RelativeWorkdir:

@@ -1,10 +1,30 @@
 """Every rule there is, and finding rules by name."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from dockyard.dockerfile.fault import meant
-from dockyard.dockerfile.lint import bases, copies, forms, health, installs, names, order, runs, secrets, users
+from dockyard.dockerfile.lint import (
+    advice,
+    bases,
+    caches,
+    comments,
+    copies,
+    expose,
+    forms,
+    health,
+    installs,
+    labels,
+    names,
+    order,
+    origins,
+    pins,
+    runs,
+    secrets,
+    tools,
+    users,
+)
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.subject import Subject
 from dockyard.errors import UsageError
@@ -29,7 +49,34 @@ class Rule(Protocol):
         ...
 
 
-FAMILIES = (bases, order, copies, installs, runs, forms, names, users, health, secrets)
+FAMILIES = (
+    bases,
+    origins,
+    order,
+    copies,
+    installs,
+    caches,
+    pins,
+    runs,
+    tools,
+    forms,
+    expose,
+    names,
+    labels,
+    users,
+    health,
+    secrets,
+    comments,
+    advice,
+)
+# Rules that run only where somebody asks for them.
+ON_REQUEST = ("no-silencing", "describing-comment")
+# What others have rules for, and the parser refuses: the file cannot be built at all.
+REFUSED = {
+    "DL3043": "ONBUILD with ONBUILD, FROM or MAINTAINER in it",
+    "DL3061": "another instruction than ARG before the first FROM",
+}
+SHELLCHECK = re.compile(r"sc\d{4}|shellcheck")
 
 
 def every() -> list[Rule]:
@@ -40,6 +87,8 @@ def every() -> list[Rule]:
 def named(words: Iterable[str]) -> set[str]:
     """The codes of the rules that `words` name, by code or by another tool's name, without regard to case.
 
+    `SC2086` and the like are ShellCheck's, `shellcheck` all of them.
+
     Raises:
         RuleUnknownError: there is no such rule; the hint names the nearest.
     """
@@ -47,11 +96,17 @@ def named(words: Iterable[str]) -> set[str]:
     for rule in every():
         for name in (rule.code, *rule.aliases):
             known.setdefault(name.lower(), set()).add(rule.code)
+    for name in REFUSED:
+        known[name.lower()] = set()
     found: set[str] = set()
     for word in words:
-        if word.lower() not in known:
+        if SHELLCHECK.fullmatch(word.lower()):
+            found.add(word.upper() if word[2:].isdigit() else "shellcheck")
+        elif word.lower() not in known:
             raise RuleUnknownError(f"there is no lint rule {word!r}", hint=meant(word.lower(), known))
-        found |= known[word.lower()]
+        else:
+            # A name without a rule of ours stands for itself, so that asking for it alone runs nothing.
+            found |= known[word.lower()] or {word.upper()}
     return found
 
 

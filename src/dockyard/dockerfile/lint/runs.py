@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from dockyard.dockerfile.instructions import Run, Shell
+from dockyard.dockerfile.instructions import Run
+from dockyard.dockerfile.lint.dialect import POSIX, command
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.needs import needs
 from dockyard.dockerfile.lint.script import commands, script
@@ -142,23 +143,14 @@ class PipeFail:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find pipes under a shell without pipefail."""
-        for stage in subject.stages:
-            guarded = any(self._guards(each) for parent in subject.lineage(stage)[1:] for each in parent.instructions)
-            for each in stage.instructions:
-                if isinstance(each, Shell):
-                    guarded = self._guards(each)
-                if isinstance(each, Run) and not guarded and self._pipes(script(each)):
-                    yield remark(
-                        each,
-                        "a failure before the last | goes unseen",
-                        f'SHELL ["/bin/bash", "-o", "pipefail", "-c"]\n{subject.source(each.node)}',
-                    )
-
-    def _guards(self, instruction: object) -> bool:
-        if not isinstance(instruction, Shell):
-            return False
-        posix = re.search(r"(^|/)(sh|bash|dash|ash|zsh|ksh)$", instruction.args[0])
-        return posix is None or "pipefail" in instruction.args
+        for stage, run in subject.every(Run):
+            shell, *flags = command(subject, stage, run)
+            if shell in POSIX and "pipefail" not in " ".join(flags) and self._pipes(script(run)):
+                yield remark(
+                    run,
+                    "a failure before the last | goes unseen",
+                    f'SHELL ["/bin/bash", "-o", "pipefail", "-c"]\n{subject.source(run.node)}',
+                )
 
     def _pipes(self, text: str) -> bool:
         if "pipefail" in text:

@@ -20,6 +20,18 @@ def sarif(findings: Sequence[tuple[str, LintFinding]], *, version: str) -> dict[
         }
         for rule in every()
     ]
+    known = {rule["id"] for rule in rules}
+    # What another checker found stands under its own rules, which are not among ours.
+    foreign = {finding.rule: finding for _, finding in findings if finding.rule not in known}
+    rules += [
+        {
+            "id": code,
+            "shortDescription": {"text": finding.why},
+            "defaultConfiguration": {"level": _LEVELS[finding.severity]},
+            "properties": {"aliases": list(finding.aliases)},
+        }
+        for code, finding in foreign.items()
+    ]
     order = {rule["id"]: number for number, rule in enumerate(rules)}
     results = [
         {

@@ -1,5 +1,6 @@
 """The commands inside a RUN, as far as they can be told apart without being a shell."""
 
+import functools
 import itertools
 import shlex
 
@@ -26,6 +27,16 @@ _WITH_VALUE = frozenset(
         "--find-links",
         "--target",
         "--prefix",
+        "--registry",
+        "--enablerepo",
+        "--disablerepo",
+        "--releasever",
+        "--setopt",
+        "--installroot",
+        "--root",
+        "--arch",
+        "--platform",
+        "--python-version",
     ]
 )
 
@@ -46,7 +57,13 @@ def commands(run: Run) -> list[list[str]]:
     """The words of each simple command; variables assigned before it and words like `sudo` are dropped."""
     if not run.shell:
         return [list(run.args)]
-    lexer = shlex.shlex(script(run)[:_LONGEST].replace("\n", " ; "), posix=True, punctuation_chars=True)
+    return [list(words) for words in _commands(script(run)[:_LONGEST])]
+
+
+# Every rule about RUN asks for the same commands.
+@functools.lru_cache(maxsize=4096)
+def _commands(text: str) -> tuple[tuple[str, ...], ...]:
+    lexer = shlex.shlex(text.replace("\n", " ; "), posix=True, punctuation_chars=True)
     lexer.commenters = ""
     lexer.whitespace_split = True
     found: list[list[str]] = [[]]
@@ -58,7 +75,7 @@ def commands(run: Run) -> list[list[str]]:
                 found[-1].append(word)
     except ValueError:
         pass  # an open quote: what came before it still counts
-    return [words for words in map(_bare, found) if words]
+    return tuple(tuple(words) for words in map(_bare, found) if words)
 
 
 def _bare(words: list[str]) -> list[str]:
@@ -89,6 +106,11 @@ def values(words: list[str], *flags: str) -> list[str]:
 def verb(words: list[str]) -> str:
     """The first operand: what the program is asked to do."""
     return next(iter(operands(words)), "")
+
+
+def calls(words: list[str], programs: tuple[str, ...], actions: tuple[str, ...]) -> bool:
+    """Whether `words` call one of `programs` to do one of `actions`."""
+    return words[0].rsplit("/", 1)[-1] in programs and verb(words) in actions
 
 
 def short(text: str, most: int = 60) -> str:

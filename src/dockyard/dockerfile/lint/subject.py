@@ -1,26 +1,52 @@
 """What rules look at: the parsed file with its stages, and ways to quote it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Self, TypeVar
 
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.instructions import Arg, Instruction
-from dockyard.dockerfile.lint.finding import Remark, Severity
+from dockyard.dockerfile.lint import silence
+from dockyard.dockerfile.lint.finding import Fix, Remark, Severity
+from dockyard.dockerfile.lint.options import Options
 from dockyard.dockerfile.node import Dockerfile, Node
-from dockyard.dockerfile.stages import Stage, find_stage
+from dockyard.dockerfile.stages import Stage, stages
 
 T = TypeVar("T", bound=Instruction)
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A Dockerfile as rules see it. `ignored` are the rules of the context's ignore file, where it is known."""
+    """A Dockerfile as rules see it. `ignored` are the rules of the context's ignore file, where it is known.
+
+    `shells` are the comments that name a shell, by line; `parents` has for each stage the number of the one that it is
+    built on, or None.
+    """
 
     dockerfile: Dockerfile
     arguments: tuple[Arg, ...]
     stages: tuple[Stage, ...]
+    shells: tuple[tuple[int, str], ...]
+    parents: tuple[int | None, ...]
     ignored: IgnoreRules | None = None
+    options: Options = field(default_factory=Options)
+
+    @classmethod
+    def of(cls, dockerfile: Dockerfile, *, ignored: IgnoreRules | None = None, options: Options | None = None) -> Self:
+        """`dockerfile` with its stages read.
+
+        Raises:
+            DockerfileInvalidError: an instruction cannot be understood.
+        """
+        arguments, found = stages(dockerfile)
+        names: dict[str, int] = {}
+        parents: list[int | None] = []
+        for stage in found:
+            parents.append(names.get(stage.base.lower()))  # FROM knows stages by name only
+            if stage.name:
+                names[stage.name] = stage.number
+        shells = tuple(silence.shells(dockerfile))
+        return cls(dockerfile, arguments, tuple(found), shells, tuple(parents), ignored, options or Options())
 
     def every(self, kind: type[T]) -> Iterator[tuple[Stage, T]]:
         """Every instruction of a kind with its stage, in the file's order."""
@@ -40,14 +66,20 @@ class Subject:
     def lineage(self, stage: Stage) -> list[Stage]:
         """`stage`, the stage that it is built on, and so on, as far as they are in this file."""
         found = [stage]
-        while (parent := find_stage(self.stages, found[-1].base, before=found[-1].number)) is not None:
-            if not parent.name or parent.name != found[-1].base.lower():
-                break  # FROM knows stages by name only
-            found.append(parent)
+        while (parent := self.parents[found[-1].number]) is not None:
+            found.append(self.stages[parent])
         return found
 
 
-def remark(instruction: Instruction, message: str, better: str = "", *, severity: Severity | None = None) -> Remark:
-    """A remark on the whole of `instruction`."""
+def remark(
+    instruction: Instruction,
+    message: str,
+    better: str = "",
+    *,
+    severity: Severity | None = None,
+    fix: bool = False,
+) -> Remark:
+    """A remark on the whole of `instruction`; with `fix` the better text can take its place as it is."""
     node = instruction.node
-    return Remark(node.start_line, node.end_line, message, better, severity)
+    put = Fix(node.start_line, node.end_line, better) if fix and better else None
+    return Remark(node.start_line, node.end_line, message, better, severity, put)

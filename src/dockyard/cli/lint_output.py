@@ -1,0 +1,52 @@
+"""Lint findings as text for people, and in the formats that other programs read."""
+
+import json as json_module
+from collections.abc import Sequence
+
+from dockyard import __version__
+from dockyard.dockerfile.lint.finding import LintFinding
+
+_COLORS = {"error": "\x1b[31m", "warning": "\x1b[33m", "info": "\x1b[36m"}
+_DIM, _BOLD, _OFF = "\x1b[2m", "\x1b[1m", "\x1b[0m"
+
+
+def foreign(format: str, name: str, findings: Sequence[LintFinding]) -> str:
+    """The findings in the file `name` as sarif, gitlab, codeclimate or checkstyle wants them."""
+    pairs = [(name, each) for each in findings]
+    if format == "checkstyle":
+        from dockyard.dockerfile.lint.checkstyle import checkstyle
+
+        return checkstyle(pairs)
+    if format == "sarif":
+        from dockyard.dockerfile.lint.sarif import sarif
+
+        return json_module.dumps(sarif(pairs, version=__version__), indent=2, ensure_ascii=False)
+    from dockyard.dockerfile.lint.codequality import codequality
+
+    return json_module.dumps(codequality(pairs), indent=2, ensure_ascii=False)
+
+
+def text(name: str, findings: Sequence[LintFinding], *, color: bool) -> str:
+    """The findings as compilers print theirs: place, severity, the line itself, why, and the better line."""
+    dim, bold, off = (_DIM, _BOLD, _OFF) if color else ("", "", "")
+    parts: list[str] = []
+    for each in findings:
+        tint = _COLORS[each.severity] if color else ""
+        parts.append(f"{bold}{name}:{each.line}:{off} {tint}{each.severity}[{each.rule}]{off}: {each.message}")
+        for number, line in enumerate(each.source.split("\n")[:6], each.line):
+            parts.append(f"  {dim}{number:>4} |{off} {line}")
+        if each.source.count("\n") > 5:
+            parts.append(f"  {dim}     | …{off}")
+        parts.append(f"  {dim}why:{off} {each.why}")
+        if each.better:
+            head, *rest = each.better.split("\n")
+            parts.append(f"  {dim}better:{off} {head}")
+            parts += [f"          {line}" for line in rest]
+        parts.append("")
+    counts = {kind: sum(each.severity == kind for each in findings) for kind in ("error", "warning", "info")}
+    if not findings:
+        return f"{name}: nothing to find fault with"
+    parts.append(
+        ", ".join(f"{count} {kind}{'s' if count != 1 and kind != 'info' else ''}" for kind, count in counts.items())
+    )
+    return "\n".join(parts)

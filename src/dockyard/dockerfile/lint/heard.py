@@ -1,0 +1,62 @@
+"""What another checker said about a RUN, as findings of this one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dockyard.dockerfile.lint import silence
+from dockyard.dockerfile.lint.finding import LintFinding, Severity
+from dockyard.dockerfile.lint.scripts import ShellScript
+from dockyard.dockerfile.node import Dockerfile
+
+_SEVERITIES: dict[str, Severity] = {"error": "error", "warning": "warning"}
+WHY = "ShellCheck reads the script as the shell will: https://www.shellcheck.net/wiki/"
+# It cannot follow files that lie in the image, and says nothing of use about BusyBox's shell being taken for dash.
+LEFT_OUT = ("SC1090", "SC1091", "SC2187")
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """One comment of ShellCheck on a script: the number of its rule, its level, and the place in the script."""
+
+    number: int
+    level: str
+    line: int
+    column: int
+    message: str
+
+
+def heard(
+    dockerfile: Dockerfile,
+    comments: Iterable[tuple[ShellScript, Comment]],
+    *,
+    only: Iterable[str] = (),
+    without: Iterable[str] = (),
+) -> list[LintFinding]:
+    """The findings for `comments`, by line, without those that a comment in the file silences.
+
+    Args:
+        dockerfile: the file.
+        comments: what was said about which script.
+        only: the rules that were asked for, as `rules.named` gives them; all where there are none.
+        without: the rules that were to be left out.
+    """
+    wanted, unwanted = set(only), set(without)
+    everywhere = silence.everywhere(dockerfile)
+    found: dict[tuple[int, str, str], LintFinding] = {}
+    for script, each in comments:
+        code = f"SC{each.number}"
+        names = {code, "shellcheck"}
+        if each.line < 2 or code in LEFT_OUT or (wanted and not names & wanted) or names & unwanted:
+            continue
+        line, _ = script.place(each.line, each.column)
+        silenced = everywhere | silence.on_line(dockerfile, script.line) | silence.on_line(dockerfile, line)
+        if silenced & {code.lower(), "shellcheck", "all"}:
+            continue
+        source = dockerfile.lines[line - 1] if line <= len(dockerfile.lines) else ""
+        clean = source.encode("utf-8", "replace").decode()
+        severity = _SEVERITIES.get(each.level, "info")
+        message = each.message.rstrip(".")
+        found[line, code, message] = LintFinding(
+            code, severity, line, line, message, WHY + code, "", clean, ("shellcheck",)
+        )
+    return sorted(found.values(), key=lambda each: (each.line, each.rule))

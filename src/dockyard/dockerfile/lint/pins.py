@@ -1,0 +1,270 @@
+"""Rules about the versions of packages."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from dockyard.dockerfile.instructions import Run
+from dockyard.dockerfile.lint.finding import Remark, Severity
+from dockyard.dockerfile.lint.script import calls, commands, operands
+from dockyard.dockerfile.lint.subject import Subject, remark
+
+_FILES = frozenset({"-r", "--requirement", "-e", "--editable", "-c", "--constraint"})
+_GEM_VERSION = ("-v", "--version")
+
+
+def _loose(subject: Subject, loose: Callable[[list[str]], list[str]]) -> Iterator[Remark]:
+    """A remark for each RUN in which `loose` finds packages without a version."""
+    for _, run in subject.every(Run):
+        names = list(dict.fromkeys(name for words in commands(run) for name in loose(words) if "$" not in name))
+        if names:
+            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+            yield remark(run, f"no version is given for {shown}")
+
+
+def _named(words: list[str], programs: str, actions: tuple[str, ...], versioned: str) -> list[str]:
+    """The packages that `words` install, without those that match `versioned`."""
+    if not calls(words, tuple(programs.split()), actions):
+        return []
+    return [name for name in operands(words)[1:] if not re.search(versioned, name)]
+
+
+class PinApt:
+    """Without a version apt installs whatever the mirror holds when the layer is made.
+
+    Two builds of one commit then differ, and nobody can say which had the flaw. Name versions, or fetch from a
+    snapshot of the mirror and pin the base by digest.
+
+    Wrong:
+
+        RUN apt-get install -y --no-install-recommends curl
+
+    Right:
+
+        RUN apt-get install -y --no-install-recommends curl=7.88.1-10+deb12u8
+    """
+
+    code = "pin-apt"
+    aliases = ("DL3008", "pin-packages")
+    severity: Severity = "info"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find installs by name only."""
+        yield from _loose(
+            subject, lambda words: _named(words, "apt-get apt aptitude", ("install",), r"[=/]|\.deb$|^[.~]")
+        )
+
+
+class PinPip:
+    """Without a version pip installs the newest release, which may have come out a minute ago.
+
+    Name versions with `==`, or install from a file of requirements that does, best with hashes.
+
+    Wrong:
+
+        RUN pip install flask
+
+    Right:
+
+        RUN pip install flask==3.0.3
+    """
+
+    code = "pin-pip"
+    aliases = ("DL3013", "pin-packages")
+    severity: Severity = "info"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find installs by name only."""
+        yield from _loose(subject, self._names)
+
+    def _names(self, words: list[str]) -> list[str]:
+        if words[0].startswith("python") and words[1:3] == ["-m", "pip"]:
+            words = words[2:]
+        if not calls(words, ("pip", "pip3"), ("install",)) or any(word.split("=")[0] in _FILES for word in words):
+            return []
+        plain = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(\[[A-Za-z0-9_.,-]*\])?")
+        return [name for name in operands(words)[1:] if plain.fullmatch(name) and not name.endswith((".whl", ".gz"))]
+
+
+class PinNpm:
+    """Without a version npm installs the newest release, with all that it depends on.
+
+    Name a version behind an at sign, or let `npm ci` follow the lock file.
+
+    Wrong:
+
+        RUN npm install -g serve
+
+    Right:
+
+        RUN npm install -g serve@14.2.4
+    """
+
+    code = "pin-npm"
+    aliases = ("DL3016", "pin-packages")
+    severity: Severity = "info"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find installs by name only."""
+        versioned = r".@|^[./~]|\.tgz$|://|^git\+|^[\w-]+/|^file:"
+        yield from _loose(subject, lambda words: _named(words, "npm", ("install", "i", "add"), versioned))
+
+
+class PinApk:
+    """Without a version apk installs whatever the repository holds when the layer is made.
+
+    Name a version, or at least its beginning with `~`: Alpine removes old versions from its repositories.
+
+    Wrong:
+
+        RUN apk add --no-cache curl
+
+    Right:
+
+        RUN apk add --no-cache curl~8.9
+    """
+
+    code = "pin-apk"
+    aliases = ("DL3018", "pin-packages")
+    severity: Severity = "info"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find installs by name only."""
+        yield from _loose(subject, lambda words: _named(words, "apk", ("add",), r"[=~<>@]|^[./]|\.apk$"))
+
+
+class PinGem:
+    """Without a version gem installs the newest release.
+
+    Name it with `-v` or behind a colon, or let Bundler follow its lock file.
+
+    Wrong:
+
+        RUN gem install bundler
+
+    Right:
+
+        RUN gem install bundler:2.5.22
+    """
+
+    code = "pin-gem"
+    aliases = ("DL3028", "pin-packages")
+    severity: Severity = "info"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find installs by name only."""
+        yield from _loose(subject, self._names)
+
+    def _names(self, words: list[str]) -> list[str]:
+        if any(word.split("=")[0] in _GEM_VERSION for word in words):
+            return []
+        return _named(words, "gem", ("install", "i"), r":|\.gem$|^[./]")
+
+
+class PinYum:
+    """Without a version yum installs the newest package of the repository.
+
+    Name it as the repository does: name, dash, version.
+
+    Wrong:
+
+        RUN yum install -y curl
+
+    Right:
+
+        RUN yum install -y curl-7.76.1
+    """
+
+    code = "pin-yum"
+    aliases = ("DL3033", "pin-packages")
+    severity: Severity = "info"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find installs by name only."""
+        yield from _loose(subject, lambda words: _named(words, "yum", ("install",), r"-\d|\.rpm$|://|^[@./]|[<>=]"))
+
+
+class PinDnf:
+    """Without a version dnf installs the newest package of the repository.
+
+    Name it as the repository does: name, dash, version.
+
+    Wrong:
+
+        RUN dnf install -y curl
+
+    Right:
+
+        RUN dnf install -y curl-7.76.1
+    """
+
+    code = "pin-dnf"
+    aliases = ("DL3041", "pin-packages")
+    severity: Severity = "info"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find installs by name only."""
+        versioned = r"-\d|\.rpm$|://|^[@./]|[<>=]"
+        yield from _loose(subject, lambda words: _named(words, "dnf microdnf", ("install",), versioned))
+
+
+class PinZypper:
+    """Without a version zypper installs the newest package of the repository.
+
+    Name it behind an equals sign.
+
+    Wrong:
+
+        RUN zypper install -y curl
+
+    Right:
+
+        RUN zypper install -y curl=8.6.0
+    """
+
+    code = "pin-zypper"
+    aliases = ("DL3037", "pin-packages")
+    severity: Severity = "info"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find installs by name only."""
+        versioned = r"[=<>]|\.rpm$|://|^[./]"
+        yield from _loose(subject, lambda words: _named(words, "zypper", ("install", "in"), versioned))
+
+
+class PinGo:
+    """`go install` of `latest` or of no version takes whatever the module's authors published last.
+
+    Name a version behind an at sign.
+
+    Wrong:
+
+        RUN go install golang.org/x/tools/gopls@latest
+
+    Right:
+
+        RUN go install golang.org/x/tools/gopls@v0.16.2
+    """
+
+    code = "pin-go"
+    aliases = ("DL3062", "pin-packages")
+    severity: Severity = "info"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Find installs of remote modules without a fixed version."""
+        yield from _loose(subject, self._names)
+
+    def _names(self, words: list[str]) -> list[str]:
+        if not calls(words, ("go",), ("install", "get")):
+            return []
+        remote = re.compile(r"[\w-]+(\.[\w-]+)+/[^@\s]+")
+        versions = (name.partition("@") for name in operands(words)[1:])
+        return [
+            module
+            for module, _, version in versions
+            if remote.fullmatch(module)
+            and "..." not in module
+            and version in ("", "latest", "main", "master", "upgrade")
+        ]
+
+
+RULES = (PinApt, PinPip, PinNpm, PinApk, PinGem, PinYum, PinDnf, PinZypper, PinGo)
