@@ -1,8 +1,10 @@
 """Who may do what: asked by the app before every request."""
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from dockyard.registry.caller import ANONYMOUS, Caller
+from dockyard.registry.interface import StoredManifest
 
 Action = Literal["pull", "push", "delete"]
 
@@ -35,6 +37,20 @@ class Guard(Protocol):
 
         Raises:
             WireError: the header shows nobody: 401, or 429 after too many tries.
+        """
+
+
+class Gate(Protocol):
+    """Says whether an image may be given to anyone at all, such as by a policy."""
+
+    def passes(self, name: str, stored: StoredManifest) -> bool:
+        """Whether the manifest was allowed a moment ago. Waits for nothing."""
+
+    def demand(self, name: str, reference: str, stored: StoredManifest) -> Sequence[str]:
+        """Return, perhaps with warnings, if it may be given.
+
+        Raises:
+            WireError: DENIED, with every reason.
         """
 
 

@@ -17,6 +17,7 @@ from dockyard.server.mirror.upstream import Upstream, named, upstreams
 from dockyard.server.settings import Settings
 from dockyard.server.stored.holdings import Holdings
 from dockyard.server.stored.registry import StoredRegistry
+from dockyard.server.trust.gate import Gate, opener
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class House:
     folder: Path
     database: Database
     registry: StoredRegistry
+    gate: Gate
     app: Application
 
     def close(self) -> None:
@@ -47,6 +49,7 @@ def open_house(settings: Settings) -> House:
     holdings = Holdings(database, DiskBlobs(folder), settings.grace * 1000, settings.auto_projects)
     stored = StoredRegistry(holdings, generations)
     registry, ups = _mirrored(stored, settings, folder)
+    gate = Gate(registry, database, opener(Path(settings.feed or folder / "feed.sqlite")), folder / "index")
     proxy = settings.proxy
     ways = Ways(
         prefix=urlsplit(proxy.url).path.rstrip("/") if proxy.url else "",
@@ -55,10 +58,11 @@ def open_house(settings: Settings) -> House:
         accel=proxy.accel,
         storage=str(folder),
         named=partial(named, ups),
+        gate=gate,
     )
     others: dict[str, Maker] = {"/healthz": lambda: health(database), "/readyz": lambda: health(database)}
     app = front(application(registry, ways), others, ways.prefix)
-    return House(settings, folder, database, stored, app)
+    return House(settings, folder, database, stored, gate, app)
 
 
 def _mirrored(stored: StoredRegistry, settings: Settings, folder: Path) -> tuple[Registry, list[Upstream]]:

@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froze
         workers: processes.
         grace: seconds for which a blob that nothing refers to is kept.
         auto_projects: whether a push may make a project that is not there.
+        feed: the compiled advisories that images are matched with; `feed.sqlite` in the storage folder by default.
     """
 
     listen: str = "127.0.0.1:5000"
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froze
     workers: int = 1
     grace: int = 24 * 3600
     auto_projects: bool = True
+    feed: str = ""
     tls: Tls = Tls()
     proxy: Proxy = Proxy()
     mirrors: list[Mirror] = []

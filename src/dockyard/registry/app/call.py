@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from dockyard.oci.digest import Digest
-from dockyard.registry.guard import Guard, Open, Pass
+from dockyard.registry.guard import Gate, Guard, Open, Pass
 from dockyard.registry.interface import Registry, WireError
 from dockyard.registry.protocol import codes
 from dockyard.registry.protocol.codes import Code
@@ -45,6 +45,7 @@ class Ways:
         accel: the internal location under which nginx reads the storage folder itself (X-Accel-Redirect).
         storage: that folder.
         named: the repository here that `name` of the namespace `ns` means, for clients that use this as a mirror.
+        gate: asked before a manifest is given.
         pulled: told of every manifest that a client gets: the repository, the tag or digest asked for, the digest.
     """
 
@@ -56,6 +57,7 @@ class Ways:
     storage: str = ""
     named: Callable[[str, str], str] = _as_it_is
     pulled: Callable[[str, str, Digest], None] = _unnoticed
+    gate: Gate | None = None
 
 
 @dataclass

@@ -26,6 +26,10 @@ async def get(call: Call, target: request.Target) -> None:
     if known is not None and (known == b"*" or b'"' + digest + b'"' in known):
         await call.start(304, pairs)
         return await call.send({"type": "http.response.body", "body": b""})
+    gate = call.ways.gate
+    if gate is not None and not call.head and not gate.passes(target.name, stored):
+        warnings = await asyncio.to_thread(gate.demand, target.name, target.item, stored)
+        pairs += [(name.encode(), text.encode("latin-1", "replace")) for name, text in warned(warnings).items()]
     pairs.append((b"content-length", str(len(stored.raw)).encode()))
     await call.start(200, pairs)
     await call.send({"type": "http.response.body", "body": b"" if call.head else stored.raw})

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from dockyard.errors import Error
 from dockyard.images.image import Image
+from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.reference import Reference
 from dockyard.policy.facts import Facts
 from dockyard.policy.facts import Finding as Fact
@@ -62,23 +63,31 @@ class Gate:
         until = self._allowed.get((name, str(stored.digest)))
         return until is not None and until > time.monotonic()
 
-    def demand(self, name: str, reference: str, stored: StoredManifest) -> None:
-        """Return if the project's policy allows what the manifest stands for.
+    def forget(self) -> None:
+        """Judge everything anew, as after a change of policy."""
+        with self._lock:
+            self._allowed.clear()
+
+    def demand(self, name: str, reference: str, stored: StoredManifest) -> Sequence[str]:
+        """Return if the project's policy allows what the manifest stands for, or only warns.
 
         Raises:
             WireError: DENIED, with every reason.
         """
         if self.passes(name, stored):
-            return
+            return []
         project = policy_of(self._database, project_of(name))
         if project is not None:
             denied = [each for each in self.verdicts(name, reference, stored, project) if not each.allowed]
-            if denied and not project.warn:
+            if denied and project.warn:
+                return [told(denied)]
+            if denied:
                 raise WireError(codes.DENIED, told(denied))
         with self._lock:
             self._allowed[name, str(stored.digest)] = time.monotonic() + _KEPT_SECONDS
             while len(self._allowed) > _MOST:
                 self._allowed.popitem(last=False)
+        return []
 
     def verdicts(self, name: str, reference: str, stored: StoredManifest, project: ProjectPolicy) -> list[Verdict]:
         """The verdict on every image that the manifest stands for."""
@@ -132,8 +141,6 @@ class Gate:
             )
             .where(REPOSITORY.c.name == name, REFERENCE.c.child == digest)
         )
-        from dockyard.oci.descriptor import Descriptor
-
         with self._database.read() as connection:
             rows = connection.execute(query.limit(50)).all()
         inside = Inside(self._registry, name)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from dockyard.images.image import Image
 from dockyard.oci.digest import Digest
-from dockyard.oci.manifest import Index, Manifest, parse
+from dockyard.oci.manifest import Manifest, parse
 from dockyard.oci.mediatype import traits
 from dockyard.packages.inventory import Inventory, inventory
 from dockyard.packages.package import Package, normalized
@@ -39,11 +39,8 @@ def images(registry: Registry, name: str, stored: StoredManifest) -> list[Image]
         return [Image(target, inside)] if traits(found.config.media_type).role == "config" else []
     made: list[Image] = []
     for child in found.manifests[:_MOST_IMAGES]:
-        if (child.platform is not None and child.platform.architecture == "unknown") or isinstance(
-            found, Index
-        ) is False:
-            continue
-        if traits(child.media_type).role in ("manifest", "index"):
+        attested = child.platform is not None and child.platform.architecture == "unknown"
+        if not attested and traits(child.media_type).role in ("manifest", "index"):
             made += images(registry, name, registry.manifest(name, str(child.digest)))
     return made
 
@@ -104,19 +101,19 @@ def rematch(database: Database, feed: Feed, packages: Iterable[tuple[str, str]])
                 wanted.setdefault(digest, set()).add((scope, package))
     snapshot = str(feed.about["snapshot"])
     for digest, names in sorted(wanted.items()):
-        with database.read() as connection:
-            body = connection.execute(select(INVENTORY.c.body).where(INVENTORY.c.digest == digest)).scalar_one()
-        held = msgspec.msgpack.decode(body, type=Inventory)
-        part = Inventory([each for each in held.packages if _key(held, each) in names], held.distribution)
-        found = match(part, feed)
-        database.write(
-            lambda connection, digest=digest, part=part, found=found, names=names: _replace(  # type: ignore[misc]
-                connection, digest, part, found, snapshot, names
-            )
-        )
+        _rematched(database, feed, digest, names)
     # The others need no look: nothing that is said about their packages has changed.
     database.write(lambda connection: connection.execute(update(INVENTORY).values(snapshot=snapshot)).rowcount)
     return len(wanted)
+
+
+def _rematched(database: Database, feed: Feed, digest: str, names: set[tuple[str, str]]) -> None:
+    with database.read() as connection:
+        body = connection.execute(select(INVENTORY.c.body).where(INVENTORY.c.digest == digest)).scalar_one()
+    held = msgspec.msgpack.decode(body, type=Inventory)
+    part = Inventory([each for each in held.packages if _key(held, each) in names], held.distribution)
+    found, snapshot = match(part, feed), str(feed.about["snapshot"])
+    database.write(lambda connection: _replace(connection, digest, part, found, snapshot, names))
 
 
 def forget(connection: Connection, digest: Digest) -> None:

@@ -1,0 +1,90 @@
+"""What goes on by itself: pushed images are looked at, and a new feed is matched with the images that it concerns."""
+
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import RowMapping, select
+
+from dockyard.errors import Error
+from dockyard.registry.interface import Registry, WireError
+from dockyard.scan.feed import Feed
+from dockyard.server.database import Database
+from dockyard.server.following import follow
+from dockyard.server.schema.trust import INVENTORY, INVENTORY_PACKAGE
+from dockyard.server.trust.gate import opener
+from dockyard.server.trust.scanning import changed, images, rematch, scan
+
+_LOG = logging.getLogger("dockyard.trust")
+_FOLLOWER = "scan"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The registry's own eye on what it holds. Each method may be called again and again, and be cut off anywhere.
+
+    Attributes:
+        registry: has the images.
+        database: has inventories and findings.
+        feed: the file of compiled advisories, which need not exist.
+        cache: a folder that keeps what layers hold.
+    """
+
+    registry: Registry
+    database: Database
+    feed: Path
+    cache: Path
+
+    def pushes(self) -> int:
+        """Look at the images that were pushed since the last call; returns how many events there were."""
+        return follow(self.database, _FOLLOWER, self._look)
+
+    def advisories(self) -> int:
+        """Match the feed, if it is another than last time, where it says something new; returns how many images."""
+        feed = opener(self.feed)()
+        if feed is None:
+            return 0
+        with feed:
+            before = self.feed.with_name("feed.matched.sqlite")
+            old = opener(before)()
+            if old is not None:
+                with old:
+                    if old.about["snapshot"] == feed.about["snapshot"]:
+                        return 0
+                count = rematch(self.database, feed, changed(before, self.feed))
+            else:
+                count = self._all(feed)
+        beside = before.with_name(f".{before.name}.{os.getpid()}.tmp")
+        shutil.copyfile(self.feed, beside)
+        beside.replace(before)
+        return count
+
+    def _all(self, feed: Feed) -> int:
+        """The first feed: every image is matched with it."""
+        with self.database.read() as connection:
+            digests = connection.execute(select(INVENTORY.c.digest).order_by(INVENTORY.c.digest)).scalars().all()
+        packages = self._packages(feed)
+        rematch(self.database, feed, packages)
+        return len(digests)
+
+    def _packages(self, feed: Feed) -> list[tuple[str, str]]:
+        with self.database.read() as connection:
+            rows = connection.execute(select(INVENTORY_PACKAGE.c.scope, INVENTORY_PACKAGE.c.package).distinct()).all()
+        return [(scope, package) for scope, package in rows if feed.advisories(scope, package)]
+
+    def _look(self, event: RowMapping) -> None:
+        if event["kind"] not in ("push", "mirror"):
+            return
+        feed = opener(self.feed)()
+        try:
+            stored = self.registry.manifest(str(event["repository"]), str(event["digest"]))
+            for image in images(self.registry, str(event["repository"]), stored):
+                scan(self.database, image, cache=self.cache, feed=feed)
+        except (WireError, Error) as error:
+            # It may be gone again, damaged, or no image at all; what cannot be looked at is judged when it is pulled.
+            _LOG.warning("%s@%s was not looked at: %s", event["repository"], event["digest"], error)
+        finally:
+            if feed is not None:
+                feed.close()

@@ -1,0 +1,240 @@
+"""Pulls under a project's policy: refused with every reason, and never by a way around it."""
+
+import asyncio
+import io
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from dockyard.content.memory import Memory
+from dockyard.images.image import Image
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.mediatype import OCI_INDEX, traits
+from dockyard.policy.settings import FailOn, Policy
+from dockyard.registry.app.call import Message
+from dockyard.scan.advisory import Advisory, Range
+from dockyard.scan.feed import Feed, compile_feed
+from dockyard.server.clock import now
+from dockyard.server.house import House, open_house
+from dockyard.server.schema.events import EVENT
+from dockyard.server.settings import Settings
+from dockyard.server.trust.exempting import exempt, exemptions, withdraw
+from dockyard.server.trust.scanning import changed, findings, rematch
+from dockyard.server.trust.settings import ProjectPolicy, set_policy
+from dockyard.server.trust.watching import Watch
+from dockyard.signing import keys
+from dockyard.signing.sign import sign
+from making.images import image, layer
+
+PRIVATE_PEM, PUBLIC_PEM = keys.generate(b"")
+KEY = keys.load_private(PRIVATE_PEM, b"")
+NAME = "team/app"
+METADATA = b"Metadata-Version: 2.1\nName: werkzeug\nVersion: 2.0\n\n"
+
+
+def advisory(id: str, package: str = "werkzeug", fixed: str = "2.3", severity: str = "CRITICAL") -> Advisory:
+    return Advisory("pypi", package, id, "test", severity=severity, ranges=[Range(fixed=fixed)])
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = open_house(Settings(storage=str(tmp_path)))
+    yield house
+    house.close()
+
+
+def push(house: House, source: Memory, made: Image, tag: str) -> None:
+    for target in made.manifest.references:
+        upload = house.registry.begin(NAME)
+        with source.open(target) as stream:
+            house.registry.append(NAME, upload, stream.read())
+        house.registry.finish(NAME, upload, target.digest)
+    house.registry.put_manifest(NAME, tag, made.manifest.raw, made.descriptor.media_type)
+
+
+@pytest.fixture
+def pushed(house: House) -> Image:
+    store = Memory()
+    made = image(store, layer(store, {"site/werkzeug-2.0.dist-info/METADATA": METADATA}))
+    push(house, store, made, "1.0")
+    return made
+
+
+def get(house: House, path: str) -> tuple[int, bytes, dict[str, str]]:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+
+    async def ask() -> None:
+        await house.app(scope, receive, send)
+
+    asyncio.run(ask())
+    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:]), headers
+
+
+def pull(house: House, reference: str) -> tuple[int, str]:
+    status, body, _ = get(house, f"/v2/{NAME}/manifests/{reference}")
+    return status, body.decode()
+
+
+def asking(house: House, **policy: Any) -> None:
+    grace = policy.pop("grace", 0)
+    warn = policy.pop("warn", False)
+    set_policy(house.database, "team", ProjectPolicy(Policy(**policy), grace, warn))
+    forget(house)
+
+
+def forget(house: House) -> None:
+    """What was allowed is believed for some seconds; a test does not wait for them."""
+    gate = house.gate
+    assert gate is not None
+    gate.forget()
+
+
+def test_a_project_without_a_policy_gives_everything(house: House, pushed: Image) -> None:
+    assert pull(house, "1.0")[0] == 200
+
+
+def test_every_reason_is_told_by_tag_and_by_digest(house: House, pushed: Image) -> None:
+    asking(house, require=["non-root", "healthcheck"])
+    for reference in ("1.0", str(pushed.descriptor.digest)):
+        status, body = pull(house, reference)
+        assert status == 403
+        detail = json.loads(body)["errors"][0]["detail"]
+        assert "runs as root" in detail
+        assert "no HEALTHCHECK" in detail
+
+
+def test_a_policy_that_only_warns_gives_the_image_with_a_warning(house: House, pushed: Image) -> None:
+    asking(house, require=["non-root"], warn=True)
+    status, _, headers = get(house, f"/v2/{NAME}/manifests/1.0")
+    assert status == 200
+    assert "runs as root" in headers["warning"]
+
+
+def test_an_index_is_no_way_around(house: House, pushed: Image) -> None:
+    asking(house, require=["non-root"])
+    entry = {**pushed.descriptor.to_json(), "platform": {"architecture": "amd64", "os": "linux"}}
+    raw = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}).encode()
+    house.registry.put_manifest(NAME, "all", raw, OCI_INDEX)
+    assert pull(house, "all")[0] == 403
+
+
+def test_findings_deny_until_they_are_exempted_and_again_when_that_has_ended(house: House, pushed: Image) -> None:
+    asking(house, fail_on=FailOn("high"))
+    status, body = pull(house, "1.0")
+    assert status == 403
+    assert "not scanned" in body
+    compile_feed(house.folder / "feed.sqlite", [advisory("CVE-1"), advisory("CVE-2", severity="LOW")])
+    status, body = pull(house, "1.0")
+    assert status == 403
+    assert "CVE-1 in werkzeug is critical" in body
+    assert "CVE-2" not in body
+    number = exempt(house.database, "team", "CVE-1", "not reachable", now() + 400)
+    forget(house)
+    assert pull(house, "1.0")[0] == 200
+    time.sleep(0.5)
+    forget(house)
+    assert pull(house, "1.0")[0] == 403
+    assert [each["reason"] for each in exemptions(house.database, "team")] == ["not reachable"]
+    withdraw(house.database, "team", number)
+    assert not exemptions(house.database, "team")
+
+
+class Store:
+    """A place for signatures that puts them into the registry."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    def read(self, target: Descriptor, limit: int) -> bytes:
+        return self.house.registry.manifest(NAME, str(target.digest)).raw
+
+    def put(self, media_type: str, data: bytes) -> Descriptor:
+        target = Descriptor.of(media_type, data)
+        upload = self.house.registry.begin(NAME)
+        self.house.registry.append(NAME, upload, io.BytesIO(data).read())
+        self.house.registry.finish(NAME, upload, target.digest)
+        return target
+
+    def put_manifest(self, raw: bytes, media_type: str, tag: str = "") -> Descriptor:
+        target = Descriptor.of(media_type, raw)
+        self.house.registry.put_manifest(NAME, tag or str(target.digest), raw, media_type)
+        return target
+
+    def referrers(self, digest: Any) -> list[Descriptor]:
+        return list(self.house.registry.referrers(NAME, digest, artifact_type="", last="", count=100).items)
+
+    def resolve(self, tag: str) -> Descriptor | None:
+        return None
+
+
+def test_only_a_signature_by_the_policy_s_key_opens(house: House, pushed: Image) -> None:
+    other = keys.load_private(keys.generate(b"")[0], b"")
+    asking(house, require=["signed"], keys=[PUBLIC_PEM.decode()])
+    assert pull(house, "1.0")[0] == 403
+    sign(pushed.descriptor, other, place=Store(house), name=NAME)
+    forget(house)
+    assert pull(house, "1.0")[0] == 403
+    sign(pushed.descriptor, KEY, place=Store(house), name=NAME)
+    forget(house)
+    assert pull(house, "1.0")[0] == 200
+
+
+def test_signatures_are_given_always_and_a_young_image_may_still_be_signed(house: House, pushed: Image) -> None:
+    asking(house, require=["signed", "non-root"], keys=[PUBLIC_PEM.decode()], grace=600)
+    status, body = pull(house, "1.0")
+    assert status == 403
+    assert "signed" not in body
+    made = sign(pushed.descriptor, KEY, place=Store(house), name=NAME)
+    assert pull(house, str(made.digest))[0] == 200
+    assert traits(made.media_type).role == "manifest"
+
+
+def test_what_is_pushed_is_looked_at_and_a_new_feed_tells_what_it_means(house: House, pushed: Image) -> None:
+    watch = Watch(house.registry, house.database, house.folder / "feed.sqlite", house.folder / "index")
+    assert watch.pushes() == 1
+    assert watch.pushes() == 0
+    digest = str(pushed.descriptor.digest)
+    assert findings(house.database, digest) is None
+    compile_feed(house.folder / "feed.sqlite", [advisory("CVE-9", "flask")])
+    watch.advisories()
+    assert findings(house.database, digest) == []
+    compile_feed(house.folder / "feed.sqlite", [advisory("CVE-9", "flask"), advisory("CVE-3")])
+    assert watch.advisories() == 1
+    assert watch.advisories() == 0
+    assert [each.id for each in findings(house.database, digest) or []] == ["CVE-3"]
+    with house.database.read() as connection:
+        kinds = connection.execute(select(EVENT.c.kind).order_by(EVENT.c.id)).scalars().all()
+    assert kinds == ["push", "finding.new"]
+
+
+def test_a_new_feed_asks_only_for_what_has_changed(house: House, pushed: Image, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.sqlite", house.folder / "feed.sqlite"
+    compile_feed(old, [advisory("CVE-1"), advisory("CVE-9", "flask")])
+    compile_feed(new, [advisory("CVE-1"), advisory("CVE-9", "flask")])
+    asking(house, fail_on=FailOn("high"))
+    pull(house, "1.0")
+    digest = str(pushed.descriptor.digest)
+    assert [each.id for each in findings(house.database, digest) or []] == ["CVE-1"]
+    compile_feed(new, [advisory("CVE-1"), advisory("CVE-9", "flask"), advisory("CVE-3")])
+    assert changed(old, new) == [("pypi", "werkzeug")]
+    with Feed(new) as feed:
+        assert rematch(house.database, feed, changed(old, new)) == 1
+    assert sorted(each.id for each in findings(house.database, digest) or []) == ["CVE-1", "CVE-3"]
+    compile_feed(old, [advisory("CVE-3", fixed="1.0")])
+    with Feed(old) as feed:
+        assert rematch(house.database, feed, changed(new, old)) == 1
+    assert findings(house.database, digest) == []
