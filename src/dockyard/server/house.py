@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from dockyard.registry.app.application import application
 from dockyard.registry.app.call import Application, Ways
 from dockyard.registry.disk import DiskBlobs
+from dockyard.server.access.doors import Doors, open_doors
+from dockyard.server.access.endpoint import token_endpoint
 from dockyard.server.database import Database, open_database
 from dockyard.server.front import Maker, front
 from dockyard.server.generation import Generations
@@ -24,6 +26,7 @@ class House:
     folder: Path
     database: Database
     registry: StoredRegistry
+    access: Doors
     app: Application
 
     def close(self) -> None:
@@ -44,13 +47,19 @@ def open_house(settings: Settings) -> House:
     holdings = Holdings(database, DiskBlobs(folder), settings.grace * 1000, settings.auto_projects)
     registry = StoredRegistry(holdings, generations)
     proxy = settings.proxy
+    doors = open_doors(database, settings)
     ways = Ways(
+        guard=doors.keeper,
         prefix=urlsplit(proxy.url).path.rstrip("/") if proxy.url else "",
         base=proxy.url.rstrip("/"),
         trusted=proxy.trusted,
         accel=proxy.accel,
         storage=str(folder),
     )
-    others: dict[str, Maker] = {"/healthz": lambda: health(database), "/readyz": lambda: health(database)}
+    others: dict[str, Maker] = {
+        "/healthz": lambda: health(database),
+        "/readyz": lambda: health(database),
+        "/token": lambda: token_endpoint(registry, ways, doors.keeper, doors.login, doors.issuers),
+    }
     app = front(application(registry, ways), others, ways.prefix)
-    return House(settings, folder, database, registry, app)
+    return House(settings, folder, database, registry, doors, app)

@@ -2,10 +2,10 @@
 
 from sqlalchemy import MetaData
 
-from dockyard.server.schema import content, events, projects
+from dockyard.server.schema import accounts, content, events, projects
 from dockyard.server.schema.tables import METADATA
 
-_MODULES = (content, events, projects)
+_MODULES = (accounts, content, events, projects)
 
 
 def metadata() -> MetaData:
