@@ -9,6 +9,7 @@ from dockyard.registry.app.call import Application, Ways
 from dockyard.registry.disk import DiskBlobs
 from dockyard.server.access.doors import Doors, open_doors
 from dockyard.server.access.endpoint import token_endpoint
+from dockyard.server.access.oidc_endpoint import PATH, oidc_endpoint
 from dockyard.server.database import Database, open_database
 from dockyard.server.front import Maker, front
 from dockyard.server.generation import Generations
@@ -60,6 +61,7 @@ def open_house(settings: Settings) -> House:
         "/healthz": lambda: health(database),
         "/readyz": lambda: health(database),
         "/token": lambda: token_endpoint(registry, ways, doors.keeper, doors.login, doors.issuers),
+        PATH: lambda: oidc_endpoint(registry, ways, database, settings.oidc, doors.issuers),
     }
     app = front(application(registry, ways), others, ways.prefix)
     return House(settings, folder, database, registry, doors, app)
