@@ -46,11 +46,11 @@ class Keys:
 
         query = select(SECRET.c.name, SECRET.c.value).where(SECRET.c.name.in_((_CURRENT, _BEFORE)))
         with self._database.read() as connection:
-            rows = dict(connection.execute(query).tuples().all())
+            rows = {row.name: row.value for row in connection.execute(query)}
         if _CURRENT not in rows:
             self._database.write(lambda connection: _make(self._database, connection))
             with self._database.read() as connection:
-                rows = dict(connection.execute(query).tuples().all())
+                rows = {row.name: row.value for row in connection.execute(query)}
         documents = {name: json.loads(value) for name, value in rows.items()}
         self._keys = {each["kid"]: ECKey.import_key(each) for each in documents.values()}
         self._signing = documents[_CURRENT]["kid"]
