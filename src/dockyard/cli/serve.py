@@ -13,10 +13,10 @@ def serve(
     workers: int = 0,
     json: bool = False,
 ) -> None:
-    """Run a registry on this machine until it is told to stop (Ctrl-C or SIGTERM).
+    """Run a registry until it is told to stop (Ctrl-C or SIGTERM).
 
     Args:
-        listen: the address, on loopback: there are no accounts yet; 127.0.0.1:5000 by default.
+        listen: the address, 127.0.0.1:5000 by default; on loopback only as long as there are no accounts.
         storage: the folder for images; `registry` in the data folder by default.
         config: a file with settings, as docs/registry-toml.md has them; flags go before it.
         workers: processes; 1 by default.

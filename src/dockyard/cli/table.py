@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """One command: its word, the function that runs it (`module:function`), its summary and its group in --help."""
+    """One command: its words, the function that runs it (`module:function`), its summary and its group in --help."""
 
     word: str
     target: str
@@ -42,6 +42,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("tags", "dockyard.cli.tags:tags", "List a repository's tags.", "Registry"),
     Command("login", "dockyard.cli.login:login", "Keep credentials for a registry.", "Registry"),
     Command("logout", "dockyard.cli.login:logout", "Forget credentials for a registry.", "Registry"),
+    Command("registry user", "dockyard.cli.registry_users:user", "Manage a registry's accounts.", "Registry"),
+    Command("registry group", "dockyard.cli.registry_users:group", "Manage groups of accounts.", "Registry"),
+    Command("registry token", "dockyard.cli.registry_users:token", "Manage personal access tokens.", "Registry"),
+    Command("registry project", "dockyard.cli.registry_projects:project", "Manage a registry's projects.", "Registry"),
+    Command("registry member", "dockyard.cli.registry_projects:member", "Say who has which role.", "Registry"),
+    Command("registry robot", "dockyard.cli.registry_robots:robot", "Manage robot accounts.", "Registry"),
+    Command("registry keyless", "dockyard.cli.registry_robots:keyless", "Let CI jobs in without a secret.", "Registry"),
+    Command("registry key", "dockyard.cli.registry_robots:key", "Renew the key that signs tokens.", "Registry"),
     Command("sbom", "dockyard.cli.sbom:sbom", "List the packages in an image as CycloneDX or SPDX.", "Trust"),
     Command("scan", "dockyard.cli.scan:scan", "Find the known vulnerabilities of an image.", "Trust"),
     Command("feed", "dockyard.cli.feed:feed", "Compile advisories into the feed that scan reads.", "Trust"),

@@ -6,7 +6,8 @@ from typing import Literal, Protocol
 from dockyard.registry.caller import ANONYMOUS, Caller
 from dockyard.registry.interface import StoredManifest
 
-Action = Literal["pull", "push", "delete"]
+Action = Literal["pull", "push", "delete", "list"]
+"""What is done to a repository; `list` is to see its name in the catalog."""
 
 
 class Pass(Protocol):
@@ -15,17 +16,29 @@ class Pass(Protocol):
     caller: Caller
 
     def allows(self, name: str, action: Action) -> bool:
-        """Whether it may do `action` to the repository `name`."""
+        """Whether it may do `action` to the repository `name`; without a name, whether it may come in (`pull`) and ask
+        for the catalog (`list`).
+        """
 
-    def refusal(self, name: str, action: Action) -> Exception:
-        """The `WireError` that says why not: 401 with a challenge where another login could help, else 403."""
+    def refusal(self, name: str, action: Action, base: str) -> Exception:
+        """The `WireError` that says why not: 401 with a challenge where another login could help, else 403.
+
+        Args:
+            name: the repository.
+            action: what was asked for.
+            base: the URL under which the client sees this server, for the challenge.
+        """
 
 
 class Guard(Protocol):
     """Looks at who asks."""
 
     def known(self, authorization: str) -> Pass | None:
-        """The caller behind an Authorization header, if that was looked at before and still holds."""
+        """The caller behind an Authorization header, if that was looked at before and still holds.
+
+        Raises:
+            WireError: 429: it comes too often.
+        """
 
     def admit(self, authorization: str, address: str, base: str) -> Pass:
         """The caller behind an Authorization header, which may be empty; may take a while.
@@ -60,7 +73,7 @@ class _Anyone:
     def allows(self, name: str, action: Action) -> bool:
         return True
 
-    def refusal(self, name: str, action: Action) -> Exception:
+    def refusal(self, name: str, action: Action, base: str) -> Exception:
         return AssertionError("nothing is refused")
 
 

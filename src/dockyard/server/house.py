@@ -9,6 +9,9 @@ from dockyard.registry.app.application import application
 from dockyard.registry.app.call import Application, Ways
 from dockyard.registry.disk import DiskBlobs
 from dockyard.registry.interface import Registry
+from dockyard.server.access.doors import Doors, open_doors
+from dockyard.server.access.endpoint import token_endpoint
+from dockyard.server.access.oidc_endpoint import PATH, oidc_endpoint
 from dockyard.server.database import Database, open_database
 from dockyard.server.front import Maker, front
 from dockyard.server.generation import Generations
@@ -29,6 +32,7 @@ class House:
     database: Database
     registry: StoredRegistry
     gate: Gate
+    access: Doors
     app: Application
 
     def close(self) -> None:
@@ -51,7 +55,9 @@ def open_house(settings: Settings) -> House:
     registry, ups = _mirrored(stored, settings, folder)
     gate = Gate(registry, database, opener(Path(settings.feed or folder / "feed.sqlite")), folder / "index")
     proxy = settings.proxy
+    doors = open_doors(database, settings)
     ways = Ways(
+        guard=doors.keeper,
         prefix=urlsplit(proxy.url).path.rstrip("/") if proxy.url else "",
         base=proxy.url.rstrip("/"),
         trusted=proxy.trusted,
@@ -60,9 +66,14 @@ def open_house(settings: Settings) -> House:
         named=partial(named, ups),
         gate=gate,
     )
-    others: dict[str, Maker] = {"/healthz": lambda: health(database), "/readyz": lambda: health(database)}
+    others: dict[str, Maker] = {
+        "/healthz": lambda: health(database),
+        "/readyz": lambda: health(database),
+        "/token": lambda: token_endpoint(registry, ways, doors.keeper, doors.login, doors.issuers),
+        PATH: lambda: oidc_endpoint(registry, ways, database, settings.oidc, doors.issuers),
+    }
     app = front(application(registry, ways), others, ways.prefix)
-    return House(settings, folder, database, stored, gate, app)
+    return House(settings, folder, database, stored, gate, doors, app)
 
 
 def _mirrored(stored: StoredRegistry, settings: Settings, folder: Path) -> tuple[Registry, list[Upstream]]:

@@ -1,16 +1,19 @@
-"""The registry as a process: granian in front of the ASGI application, on loopback only.
+"""The registry as a process: granian in front of the ASGI application.
 
-There are no accounts yet, so the server refuses to listen where other machines could reach it.
+Without accounts everybody may do everything, so the server then refuses to listen where other machines could reach it.
 """
 
 import asyncio
 import signal
 import socket
+from pathlib import Path
 
 import msgspec
 
 from dockyard.errors import TransientError, UsageError
 from dockyard.registry.settings import is_local
+from dockyard.server.access.state import current
+from dockyard.server.database import open_database
 from dockyard.server.house import House, open_house
 from dockyard.server.settings import Settings
 
@@ -23,10 +26,10 @@ class PortTakenError(TransientError):
 
 
 class NotLoopbackError(UsageError):
-    """The registry has no accounts yet, so it serves this machine only."""
+    """The registry has no accounts, so it serves this machine only."""
 
     reference = "not-loopback"
-    hint = "Listen on 127.0.0.1 and put an authenticating proxy in front where others need it."
+    hint = "Make the first account: dockyard registry user add NAME --admin. Or listen on 127.0.0.1."
 
 
 def address(text: str) -> tuple[str, int]:
@@ -34,13 +37,10 @@ def address(text: str) -> tuple[str, int]:
 
     Raises:
         UsageError: it is not of that form.
-        NotLoopbackError: the host is not this machine's loopback.
     """
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65535:
         raise UsageError(f"not an address: {text!r}", hint="Write it like 127.0.0.1:5000.")
-    if not is_local(host):
-        raise NotLoopbackError(f"{host} can be reached from other machines", context={"address": text})
     return host.strip("[]"), int(port)
 
 
@@ -49,9 +49,12 @@ def serve(settings: Settings) -> None:
 
     Raises:
         PortTakenError: somebody listens there.
+        NotLoopbackError: other machines could reach it, and there are no accounts.
         DatabaseError, DatabaseAddressError: as `open_house`.
     """
     host, port = address(settings.listen)
+    if not is_local(host):
+        _closed(settings, host)
     _probe(host, port)
     if settings.workers > 1:
         _many(settings, host, port)
@@ -68,6 +71,17 @@ def worker() -> object:
     import os
 
     return open_house(msgspec.json.decode(os.environ["DOCKYARD_SERVER"], type=Settings)).app
+
+
+def _closed(settings: Settings, host: str) -> None:
+    """Pass if there are accounts."""
+    folder = Path(settings.storage)
+    database = open_database(settings.database, folder)
+    try:
+        if not current(database).accounts:
+            raise NotLoopbackError(f"{host} can be reached from other machines", context={"address": settings.listen})
+    finally:
+        database.close()
 
 
 def _probe(host: str, port: int) -> None:

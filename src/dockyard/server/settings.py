@@ -1,5 +1,7 @@
 """The settings of a registry server: `registry.toml`, or the flags of `dockyard serve`."""
 
+from typing import Annotated, Literal
+
 import msgspec
 
 from dockyard._internal.settings import decode
@@ -22,6 +24,94 @@ class Proxy(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=T
     url: str = ""
     trusted: bool = False
     accel: str = ""
+
+
+class Access(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
+    """How callers show who they are, once there are accounts (docs/access.md).
+
+    Attributes:
+        service: what tokens are for; servers that share a database share it.
+        token_lifetime: seconds for which a token from `/token` holds.
+        refresh_lifetime: seconds after which an unused refresh token ends.
+        tries: wrong passwords for one account before it has to wait; an address has four times as many.
+        lock: seconds of the first wait; each further try doubles it, up to 15 minutes.
+        rate: requests a second that one caller may make, or one address where nobody logged in; 0 for no bound.
+        burst: how many requests may come at once; 0 for twice the rate.
+        makers: who may make projects.
+    """
+
+    service: str = "dockyard"
+    token_lifetime: Annotated[int, msgspec.Meta(ge=60, le=24 * 3600)] = 300
+    refresh_lifetime: Annotated[int, msgspec.Meta(ge=3600)] = 30 * 24 * 3600
+    tries: Annotated[int, msgspec.Meta(ge=1)] = 10
+    lock: Annotated[int, msgspec.Meta(ge=1, le=900)] = 30
+    rate: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    burst: Annotated[int, msgspec.Meta(ge=0)] = 0
+    makers: Literal["admins", "everyone"] = "admins"
+
+
+class Oidc(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
+    """Login through an OpenID Connect provider.
+
+    Attributes:
+        issuer: its URL; empty for none.
+        client_id: of this server there.
+        client_secret: of this server there; empty for a public client, which PKCE protects alone.
+        client_secret_file: where the secret is read from instead.
+        scopes: what is asked for.
+        name_claim: the claim that names new accounts.
+        groups_claim: the claim with a list of groups; empty for none.
+        admin_group: whoever is in it is a system admin, and whoever leaves it no longer is; empty leaves that alone.
+        onboard: whether an account is made at the first login; else only accounts that are there already log in.
+    """
+
+    issuer: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    client_secret_file: str = ""
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    name_claim: str = "preferred_username"
+    groups_claim: str = ""
+    admin_group: str = ""
+    onboard: bool = True
+
+
+class Ldap(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
+    """Login with a directory's passwords.
+
+    Attributes:
+        url: ldaps://host or ldap://host; empty for none.
+        start_tls: whether to begin TLS on an ldap:// connection.
+        ca: a file of authorities in place of the system's.
+        bind_dn: who searches; empty searches as nobody.
+        bind_password: of that entry.
+        bind_password_file: where that is read from instead.
+        base: below which people are.
+        filter: finds one person; `{name}` becomes the name that was typed, escaped.
+        name_attribute: names the account.
+        email_attribute: has the address.
+        group_base: below which groups are; empty for no groups.
+        group_filter: finds a person's groups; `{dn}` and `{name}` become the person's.
+        group_attribute: names the group.
+        admin_group: whoever is in it is a system admin, and whoever leaves it no longer is; empty leaves that alone.
+        timeout: seconds to wait for an answer.
+    """
+
+    url: str = ""
+    start_tls: bool = False
+    ca: str = ""
+    bind_dn: str = ""
+    bind_password: str = ""
+    bind_password_file: str = ""
+    base: str = ""
+    filter: str = "(uid={name})"
+    name_attribute: str = "uid"
+    email_attribute: str = "mail"
+    group_base: str = ""
+    group_filter: str = "(member={dn})"
+    group_attribute: str = "cn"
+    admin_group: str = ""
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
 
 
 class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
@@ -47,6 +137,9 @@ class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froze
     tls: Tls = Tls()
     proxy: Proxy = Proxy()
     mirrors: list[Mirror] = []
+    access: Access = Access()
+    oidc: Oidc = Oidc()
+    ldap: Ldap = Ldap()
 
 
 def parse(raw: bytes, what: str = "registry.toml") -> Settings:

@@ -8,7 +8,7 @@ from dockyard.errors import DiskFullError
 from dockyard.oci.digest import DigestInvalidError
 from dockyard.registry.app import blobs, lists, manifests, uploads
 from dockyard.registry.app.call import Application, Call, Receive, Scope, Send, Ways
-from dockyard.registry.caller import CALLER
+from dockyard.registry.caller import CALLER, Caller
 from dockyard.registry.guard import Action
 from dockyard.registry.interface import Registry, WireError
 from dockyard.registry.protocol import codes, request
@@ -62,8 +62,8 @@ async def _answer(call: Call) -> None:
             target = request.Target(target.kind, ways.named(namespace, target.name), target.item)
             call.namespace = namespace
     if not permit.allows(target.name, action):
-        raise permit.refusal(target.name, action)
-    CALLER.set(permit.caller)
+        raise permit.refusal(target.name, action, call.base)
+    CALLER.set(Caller(permit.caller.name, permit.caller.kind, call.address))
     await handler(call, target)
 
 
@@ -90,5 +90,5 @@ _HANDLERS: dict[tuple[str, str], tuple[_Handler, Action]] = {
     ("DELETE", "upload"): (uploads.cancel, "push"),
     ("GET", "tags"): (lists.tags, "pull"),
     ("GET", "referrers"): (lists.referrers, "pull"),
-    ("GET", "catalog"): (lists.catalog, "pull"),
+    ("GET", "catalog"): (lists.catalog, "list"),
 }

@@ -30,7 +30,7 @@ async def catalog(call: Call, target: request.Target) -> None:
     more = count > 0
     while more and len(found) <= count:
         page = await asyncio.to_thread(call.registry.repositories, last=last, count=min(count + 1, _MOST))
-        found += [each for each in page.items if permit.allows(each, "pull")]
+        found += [each for each in page.items if permit.allows(each, "list")]
         more = page.more
         last = page.items[-1] if page.items else last
     rest = len(found) > count or more

@@ -2,10 +2,10 @@
 
 from sqlalchemy import MetaData
 
-from dockyard.server.schema import content, events, mirrors, projects, trust
+from dockyard.server.schema import accounts, content, events, mirrors, projects, trust
 from dockyard.server.schema.tables import METADATA
 
-_MODULES = (content, events, mirrors, projects, trust)
+_MODULES = (accounts, content, events, mirrors, projects, trust)
 
 
 def metadata() -> MetaData:

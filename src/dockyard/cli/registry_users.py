@@ -1,0 +1,182 @@
+"""`dockyard registry user`, `group` and `token`: accounts, straight in the database."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from cyclopts import Parameter
+
+from dockyard.cli import report
+from dockyard.cli.registry_database import day, expiry, needed, new_password, opened
+
+Verb = Literal["list", "add", "set", "rm"]
+_MOST = 100_000
+
+
+def user(
+    verb: Verb = "list",
+    name: str = "",
+    /,
+    *,
+    admin: bool | None = None,
+    email: str | None = None,
+    password: Annotated[bool, Parameter(negative="")] = False,
+    password_stdin: Annotated[bool, Parameter(negative="")] = False,
+    source: Literal["local", "oidc", "ldap"] = "local",
+    disabled: bool | None = None,
+    unlock: Annotated[bool, Parameter(negative="")] = False,
+    storage: Path | None = None,
+    config: Path | None = None,
+    json: bool = False,
+) -> None:
+    """List, add, change or remove a registry's accounts. With the first one, every caller must log in.
+
+    Args:
+        verb: list, add, set or rm.
+        name: of the account.
+        admin: whether it is a system admin.
+        email: its address.
+        password: set asks for a new password; add always does.
+        password_stdin: read the password from standard input.
+        source: who checks the password of a new account.
+        disabled: whether it can log in.
+        unlock: let it try again after too many wrong passwords.
+        storage: the registry's folder, as for `dockyard serve`.
+        config: the registry's settings, as for `dockyard serve`.
+        json: print one JSON document.
+    """
+    from dockyard.server.access import users
+    from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
+
+    with opened(storage, config) as database:
+        if verb == "list":
+            found = users.listing(database, SYSTEM, count=_MOST)
+            if json:
+                report.result({"users": msgspec.to_builtins(found)})
+                return
+            rows = [
+                [
+                    each.name,
+                    each.email,
+                    "admin" if each.admin else "",
+                    each.source,
+                    "disabled" if each.disabled else "",
+                    day(each.seen_at),
+                ]
+                for each in found
+            ]
+            report.table(["NAME", "EMAIL", "ADMIN", "SOURCE", "STATE", "LAST LOGIN"], rows)
+            return
+        needed(name, "name")
+        if verb == "rm":
+            users.remove(database, SYSTEM, name)
+            _said({"removed": name}, f"removed {name}", json=json)
+            return
+        if verb == "add":
+            typed = new_password(stdin=password_stdin) if source == "local" else None
+            made = users.add(
+                database, SYSTEM, name, password=typed, email=email or "", admin=bool(admin), source=source
+            )
+            _said(msgspec.to_builtins(made), f"added {name}", json=json)
+            return
+        typed = new_password(stdin=password_stdin) if password or password_stdin else None
+        changed = users.change(
+            database, SYSTEM, name, password=typed, email=email, admin=admin, disabled=disabled, unlock=unlock
+        )
+        _said(msgspec.to_builtins(changed), f"changed {name}", json=json)
+
+
+def group(
+    verb: Verb = "list",
+    name: str = "",
+    /,
+    *accounts: str,
+    leave: Annotated[bool, Parameter(negative="")] = False,
+    storage: Path | None = None,
+    config: Path | None = None,
+    json: bool = False,
+) -> None:
+    """List, add or remove groups, or let accounts join and leave one (set).
+
+    Args:
+        verb: list, add, set or rm.
+        name: of the group.
+        accounts: who joins.
+        leave: with set, the accounts leave instead.
+        storage: the registry's folder, as for `dockyard serve`.
+        config: the registry's settings, as for `dockyard serve`.
+        json: print one JSON document.
+    """
+    from dockyard.server.access import groups
+    from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
+
+    with opened(storage, config) as database:
+        if verb == "list":
+            found = groups.listing(database, SYSTEM, count=_MOST)
+            if json:
+                report.result({"groups": msgspec.to_builtins(found)})
+                return
+            report.table(["NAME", "SOURCE", "ACCOUNTS"], [[g.name, g.source, " ".join(g.accounts)] for g in found])
+            return
+        needed(name, "name")
+        if verb == "rm":
+            groups.remove(database, SYSTEM, name)
+            _said({"removed": name}, f"removed {name}", json=json)
+            return
+        if verb == "add":
+            groups.add(database, SYSTEM, name)
+        made = groups.change(database, SYSTEM, name, join=() if leave else accounts, leave=accounts if leave else ())
+        _said(msgspec.to_builtins(made), f"{name}: {' '.join(made.accounts) or 'nobody'}", json=json)
+
+
+def token(
+    verb: Literal["list", "add", "rm"] = "list",
+    account: str = "",
+    name: str = "",
+    /,
+    *,
+    scope: Literal["read-only", "read-write", "full"] = "full",
+    expires: str = "never",
+    storage: Path | None = None,
+    config: Path | None = None,
+    json: bool = False,
+) -> None:
+    """List, add or remove an account's personal access tokens. A new one is shown once.
+
+    Args:
+        verb: list, add or rm.
+        account: whose.
+        name: of the token.
+        scope: the most that it is good for.
+        expires: how long it holds, such as 12h, 90d or never.
+        storage: the registry's folder, as for `dockyard serve`.
+        config: the registry's settings, as for `dockyard serve`.
+        json: print one JSON document.
+    """
+    from dockyard.server.access import personal
+    from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
+
+    needed(account, "account")
+    with opened(storage, config) as database:
+        if verb == "list":
+            found = personal.listing(database, SYSTEM, account)
+            if json:
+                report.result({"tokens": msgspec.to_builtins(found)})
+                return
+            rows = [[each.name, each.scope, day(each.expires_at), day(each.used_at)] for each in found]
+            report.table(["NAME", "SCOPE", "EXPIRES", "LAST USED"], rows)
+            return
+        needed(name, "name")
+        if verb == "rm":
+            personal.remove(database, SYSTEM, account, name)
+            _said({"removed": name}, f"removed {name}", json=json)
+            return
+        made, secret = personal.add(database, SYSTEM, account, name, scope=scope, expires_at=expiry(expires))
+        _said({**msgspec.to_builtins(made), "token": secret}, secret, json=json)
+
+
+def _said(document: object, text: str, *, json: bool) -> None:
+    if json:
+        report.result(document)
+    else:
+        print(text)

@@ -1,0 +1,38 @@
+"""Everything by which callers come in, put together from the settings."""
+
+from dataclasses import dataclass
+
+from dockyard.registry.settings import is_local
+from dockyard.server.access.guard import FRESH_S, Doorkeeper
+from dockyard.server.access.issuers import Issuers
+from dockyard.server.access.keys import Keys
+from dockyard.server.access.ldap import LdapDirectory
+from dockyard.server.access.login import Login
+from dockyard.server.database import Database
+from dockyard.server.settings import Settings
+
+
+@dataclass(frozen=True)
+class Doors:
+    """The guard, what it asks, and other systems' keys."""
+
+    keeper: Doorkeeper
+    login: Login
+    issuers: Issuers
+
+
+def open_doors(database: Database, settings: Settings, *, fresh: float = FRESH_S) -> Doors:
+    """The doors of one process.
+
+    Args:
+        database: has the accounts.
+        settings: of the server.
+        fresh: seconds after which a change of rights holds at the latest.
+
+    Raises:
+        DirectorySettingsError: [ldap] cannot be used.
+    """
+    directory = LdapDirectory(settings.ldap) if settings.ldap.url else None
+    login = Login(database, Keys(database), settings.access, directory)
+    local = is_local(settings.listen.rpartition(":")[0])
+    return Doors(Doorkeeper(login, local=local, fresh=fresh), login, Issuers())

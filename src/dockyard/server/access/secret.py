@@ -1,0 +1,79 @@
+"""Secrets of machines: long, random, with a beginning that says what they are; and passwords of people."""
+
+import hashlib
+import hmac
+import secrets
+from functools import cache
+from threading import BoundedSemaphore
+from typing import Any
+
+from dockyard.errors import UsageError
+
+PERSONAL, ROBOT, REFRESH = "dyp_", "dyr_", "dyf_"
+_SHORTEST, _LONGEST = 8, 1024
+# Each check takes 19 MiB for some tens of milliseconds: strangers must not make the process large.
+_CHECKS = BoundedSemaphore(4)
+
+
+class PasswordWeakError(UsageError):
+    """A password is too short, or longer than anybody types."""
+
+    reference = "password-weak"
+    hint = f"Take at least {_SHORTEST} characters; a sentence is good."
+
+
+def made(prefix: str) -> tuple[str, str]:
+    """A new secret and its hash."""
+    secret = prefix + secrets.token_urlsafe(32)
+    return secret, hashed(secret)
+
+
+def hashed(secret: str) -> str:
+    """What is kept of a long random secret."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two hashes are the same, in a time that does not tell where they differ."""
+    return hmac.compare_digest(one, other)
+
+
+def stamp(*parts: object) -> str:
+    """A short text that changes when one of the parts does."""
+    return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogateescape")).hexdigest()[:20]
+
+
+def password_hash(password: str) -> str:
+    """What is kept of a password (argon2id: 19 MiB, 2 passes, OWASP's least).
+
+    Raises:
+        PasswordWeakError: it is shorter than eight characters, or longer than 1024.
+    """
+    if not _SHORTEST <= len(password) <= _LONGEST:
+        raise PasswordWeakError(f"the password has {len(password)} characters")
+    return str(_hasher().hash(password))
+
+
+def password_right(kept: str | None, password: str) -> bool:
+    """Whether `password` is the one that `kept` was made from. Without `kept` it is not, in the same time."""
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    if len(password) > _LONGEST:
+        return False
+    with _CHECKS:
+        try:
+            return bool(_hasher().verify(kept or _nobodys(), password)) and kept is not None
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+@cache
+def _hasher() -> Any:
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+
+
+@cache
+def _nobodys() -> str:
+    return str(_hasher().hash(secrets.token_hex(16)))
