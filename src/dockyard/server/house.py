@@ -9,20 +9,28 @@ from dockyard.registry.app.application import application
 from dockyard.registry.app.call import Application, Ways
 from dockyard.registry.disk import DiskBlobs
 from dockyard.registry.interface import Registry
+from dockyard.server.counting import Pulls
 from dockyard.server.database import Database, open_database
 from dockyard.server.front import Maker, front
 from dockyard.server.generation import Generations
 from dockyard.server.health import health
+from dockyard.server.jobs.interface import Jobs
+from dockyard.server.jobs.local import LocalJobs
+from dockyard.server.jobs.pulse import Pulse
 from dockyard.server.mirror.upstream import Upstream, named, upstreams
+from dockyard.server.rules.enforced import Enforced
 from dockyard.server.settings import Settings
 from dockyard.server.stored.holdings import Holdings
 from dockyard.server.stored.registry import StoredRegistry
+from dockyard.server.tasks import tasks
+
+_PULSE_S = 10.0
 from dockyard.server.trust.gate import Gate, opener
 
 
 @dataclass(frozen=True)
 class House:
-    """A registry server in one process. Close it at the end."""
+    """A registry server in one process. Close it at the end; `start` is for processes that serve."""
 
     settings: Settings
     folder: Path
@@ -30,9 +38,18 @@ class House:
     registry: StoredRegistry
     gate: Gate
     app: Application
+    jobs: Jobs
+    pulse: Pulse
+
+    def start(self) -> None:
+        """Begin with the work that no request waits for."""
+        self.pulse.start()
+        self.jobs.start()
 
     def close(self) -> None:
         """Finish what is under way and let go of files and connections."""
+        self.jobs.stop()
+        self.pulse.stop()
         self.database.close()
 
 
@@ -46,10 +63,12 @@ def open_house(settings: Settings) -> House:
     folder.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.database, folder)
     generations = None if database.postgresql else Generations(folder / "generations")
-    holdings = Holdings(database, DiskBlobs(folder), settings.grace * 1000, settings.auto_projects)
+    holdings = Holdings(database, DiskBlobs(folder), settings.grace * 1000, settings.auto_projects, Enforced())
     stored = StoredRegistry(holdings, generations)
     registry, ups = _mirrored(stored, settings, folder)
     gate = Gate(registry, database, opener(Path(settings.feed or folder / "feed.sqlite")), folder / "index")
+    jobs = LocalJobs(database, folder / "jobs.lock", tasks(holdings, stored.changed))
+    pulls = Pulls(database)
     proxy = settings.proxy
     ways = Ways(
         prefix=urlsplit(proxy.url).path.rstrip("/") if proxy.url else "",
@@ -58,6 +77,7 @@ def open_house(settings: Settings) -> House:
         accel=proxy.accel,
         storage=str(folder),
         named=partial(named, ups),
+        pulled=pulls.counted,
         gate=gate,
     )
     others: dict[str, Maker] = {"/healthz": lambda: health(database), "/readyz": lambda: health(database)}
