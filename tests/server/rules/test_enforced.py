@@ -60,8 +60,7 @@ def test_of_two_pushes_to_a_new_immutable_tag_one_wins(house: House) -> None:
         try:
             outcome.append(str(image(house.registry, "team/web", "race", note=str(number))))
         except WireError as error:
-            assert error.code.status == 412
-            outcome.append("")
+            outcome.append("" if error.code.status == 412 else str(error))
 
     threads = [threading.Thread(target=push, args=(number,)) for number in range(8)]
     for each in threads:

@@ -56,7 +56,7 @@ def test_a_blob_that_goes_while_somebody_looks_is_said_to_be_gone(
         def write(work: object) -> object:
             monkeypatch.setattr(holdings.database, "write", original)
             deleting.collect(holdings)
-            return original(work)  # type: ignore[arg-type, type-var]
+            return original(work)  # type: ignore[arg-type]
 
         monkeypatch.setattr(linking, "_touch", late)
         monkeypatch.setattr(holdings.database, "write", write)
@@ -72,7 +72,7 @@ def test_a_manifest_that_an_index_names_stays_until_the_index_goes(tmp_path: Pat
         registry = house.registry
         child = image(registry, "team/a", "child")
         whole = index(registry, "team/a", "1", [child])
-        with pytest.raises(WireError, match="an index of the repository names this manifest|DENIED") as caught:
+        with pytest.raises(WireError, match="DENIED") as caught:
             registry.delete_manifest("team/a", str(child))
         assert (caught.value.code.name, caught.value.code.status) == ("DENIED", 405)
         registry.delete_manifest("team/a", "child")

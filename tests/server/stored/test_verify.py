@@ -30,8 +30,8 @@ def file(house: House, data: bytes) -> Path:
     return path
 
 
-def kinds(house: House, **options: bool) -> list[str]:
-    return sorted({each.kind for each in verify(house.registry.holdings, **options).flaws})
+def kinds(house: House, *, deep: bool = False, repair: bool = False) -> list[str]:
+    return sorted({each.kind for each in verify(house.registry.holdings, deep=deep, repair=repair).flaws})
 
 
 def test_a_sound_registry_is_whole(house: House) -> None:
