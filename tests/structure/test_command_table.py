@@ -18,7 +18,7 @@ def test_every_command_exists_with_help_and_json(command: Command, capsys: pytes
     module, _, name = command.target.partition(":")
     function = getattr(importlib.import_module(module), name)
     assert "json" in inspect.signature(function).parameters
-    assert run([command.word, "--help"]) == 0
+    assert run([*command.word.split(), "--help"]) == 0
     assert f"dockyard {command.word}" in capsys.readouterr().out
     assert f"  {command.word}" in overview()
 

@@ -36,7 +36,8 @@ def run(words: Sequence[str]) -> int:
     # Imports and listings make many objects that stay: looking through them again and again finds nothing.
     gc.set_threshold(100_000, 20, 100)
     try:
-        code = _invoke(_find(words[0]), words[1:])
+        command = _find(words)
+        code = _invoke(command, words[len(command.word.split()) :])
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return INTERRUPTED
@@ -56,24 +57,32 @@ def overview() -> str:
         "",
         "Usage: dockyard COMMAND [ARGUMENTS]",
     ]
+    width = max(len(command.word) for command in COMMANDS)
     for group in dict.fromkeys(command.group for command in COMMANDS):
         lines += ["", f"{group}:"]
-        lines += [f"  {command.word:<9} {command.summary}" for command in COMMANDS if command.group == group]
+        lines += [f"  {command.word:<{width}} {command.summary}" for command in COMMANDS if command.group == group]
     lines += ["", "`dockyard COMMAND --help` says more. Every command takes --json.", ""]
     return "\n".join(lines)
 
 
-def _find(word: str) -> Command:
+def _find(words: Sequence[str]) -> Command:
     for command in COMMANDS:
-        if command.word == word:
+        if list(words[: len(command.word.split())]) == command.word.split():
             return command
     import difflib
 
     from dockyard.errors import UsageError
 
-    near = difflib.get_close_matches(word, [command.word for command in COMMANDS], 1)
+    known = [command.word for command in COMMANDS]
+    given = " ".join(words[:2]) if any(word.startswith(words[0] + " ") for word in known) else words[0]
+    below = [word for word in known if word.startswith(given + " ")] or [
+        word for word in known if word.startswith(words[0] + " ")
+    ]
+    near = difflib.get_close_matches(given, known, 1)
     hint = f"Did you mean `dockyard {near[0]}`?" if near else "`dockyard --help` lists the commands."
-    raise UsageError(f"there is no command {word!r}", hint=hint)
+    if below and not near:
+        hint = f"There are {', '.join(below)}."
+    raise UsageError(f"there is no command {given!r}", hint=hint)
 
 
 def _invoke(command: Command, words: Sequence[str]) -> int:

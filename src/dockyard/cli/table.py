@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """One command: its word, the function that runs it (`module:function`), its summary and its group in --help."""
+    """One command: its words, the function that runs it (`module:function`), its summary and its group in --help."""
 
     word: str
     target: str
@@ -37,6 +37,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("load", "dockyard.cli.load:load", "Read images from an archive.", "Images"),
     Command("copy", "dockyard.cli.copy:copy", "Copy an image between store, layout, archive and registry.", "Images"),
     Command("serve", "dockyard.cli.serve:serve", "Run a registry.", "Registry"),
+    Command("registry verify", "dockyard.cli.registry_verify:verify", "Prove that every image is whole.", "Registry"),
+    Command("registry import", "dockyard.cli.registry_import:take", "Take over another registry's folder.", "Registry"),
+    Command("registry rm", "dockyard.cli.registry_rm:remove", "Remove a repository or a project.", "Registry"),
+    Command("registry rule", "dockyard.cli.registry_rule:rule", "Say which tags a project takes.", "Registry"),
+    Command("registry retention", "dockyard.cli.registry_retention:retention", "Say what a project keeps.", "Registry"),
+    Command("registry quota", "dockyard.cli.registry_quota:quota", "Bound what a project holds.", "Registry"),
+    Command("registry jobs", "dockyard.cli.registry_jobs:jobs", "Show and cancel a registry's jobs.", "Registry"),
     Command("pull", "dockyard.cli.pull:pull", "Fetch an image from a registry.", "Registry"),
     Command("push", "dockyard.cli.push:push", "Send an image to a registry.", "Registry"),
     Command("tags", "dockyard.cli.tags:tags", "List a repository's tags.", "Registry"),
