@@ -34,8 +34,8 @@ def test_rules_are_added_listed_and_removed(say: Say) -> None:
     assert made == {"number": 1, "kind": "immutable", "tags": "1.*", "repositories": "we*"}
     assert say("rm", "shop/web", code=2)["error"]["reference"] == "registry-request-refused"
     assert say("rule", "rm", "shop", "1") == {"removed": 1}
-    assert say("rule", "rm", "shop", "1", code=2)["error"]["reference"] == "rule-unknown"
-    assert say("rule", "add", "shop", "never", "x", code=2)["error"]["reference"] == "rule-invalid"
+    assert say("rule", "rm", "shop", "1", code=2)["error"]["reference"] == "project-rule-unknown"
+    assert say("rule", "add", "shop", "never", "x", code=2)["error"]["reference"] == "project-rule-invalid"
     assert say("rule", "add", "nobody", "refused", "x", code=2)["error"]["reference"] == "project-unknown"
 
 

@@ -117,11 +117,11 @@ def test_tags_need_the_form_that_the_project_requires(house: House, form: str, g
 
 
 def test_rules_that_cannot_be_are_refused(house: House) -> None:
-    with pytest.raises(tag_rules.RuleInvalidError):
+    with pytest.raises(tag_rules.ProjectRuleInvalidError):
         tag_rules.add(house.database, "team", "forbidden", "x")
     with pytest.raises(ProjectUnknownError):
         tag_rules.add(house.database, "nobody", "refused", "x")
-    with pytest.raises(tag_rules.RuleUnknownError):
+    with pytest.raises(tag_rules.ProjectRuleUnknownError):
         tag_rules.remove(house.database, "team", 999)
     assert tag_rules.listed(house.database, "team") == []
 

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from dockyard.registry.interface import WireError
 from dockyard.server.house import House
 from dockyard.server.rules import retention, retention_rules, tag_rules
-from dockyard.server.rules.tag_rules import RuleInvalidError, RuleUnknownError
+from dockyard.server.rules.tag_rules import ProjectRuleInvalidError, ProjectRuleUnknownError
 from dockyard.server.schema.content import MANIFEST, TAG
 from dockyard.server.schema.rules import RETENTION_RUN
 from dockyard.server.stored import deleting, verify
@@ -114,12 +114,12 @@ def test_a_project_without_rules_keeps_everything(house: House) -> None:
 def test_rules_that_cannot_be_are_refused(house: House) -> None:
     image(house.registry, "team/web", "1")
     for keep, amount in (("sometimes", 1), ("latest-pushed", 0), ("pushed-within", -1)):
-        with pytest.raises(RuleInvalidError):
+        with pytest.raises(ProjectRuleInvalidError):
             retention_rules.add(house.database, "team", keep, amount)
     rule = retention_rules.add(house.database, "team", "always", tags="v*")
     assert retention_rules.listed(house.database, "team") == [rule]
     retention_rules.remove(house.database, "team", rule.number)
-    with pytest.raises(RuleUnknownError):
+    with pytest.raises(ProjectRuleUnknownError):
         retention_rules.remove(house.database, "team", rule.number)
 
 

@@ -9,7 +9,7 @@ from dockyard.server.database import Database
 from dockyard.server.events import record
 from dockyard.server.rules import glob
 from dockyard.server.rules.project import project_number
-from dockyard.server.rules.tag_rules import RuleInvalidError, RuleUnknownError
+from dockyard.server.rules.tag_rules import ProjectRuleInvalidError, ProjectRuleUnknownError
 from dockyard.server.schema.projects import PROJECT
 from dockyard.server.schema.rules import RETENTION, RETENTION_RULE
 
@@ -74,12 +74,12 @@ def add(
     goes at the next run.
 
     Raises:
-        ProjectUnknownError, RuleInvalidError, PatternInvalidError.
+        ProjectUnknownError, ProjectRuleInvalidError, PatternInvalidError.
     """
     if keep not in get_args(Keep):
-        raise RuleInvalidError(f"no way to keep: {keep!r}", hint=f"There are {', '.join(get_args(Keep))}.")
+        raise ProjectRuleInvalidError(f"no way to keep: {keep!r}", hint=f"There are {', '.join(get_args(Keep))}.")
     if keep != "always" and not 0 < amount <= _MOST_AMOUNT:
-        raise RuleInvalidError(f"{keep} takes a number from 1 to {_MOST_AMOUNT}, not {amount}")
+        raise ProjectRuleInvalidError(f"{keep} takes a number from 1 to {_MOST_AMOUNT}, not {amount}")
     glob.read(repositories)
     glob.read(tags)
     values = {
@@ -93,7 +93,7 @@ def add(
     def work(connection: Connection) -> int:
         number = project_number(connection, project)
         if len(rules_of(connection, number)) >= _MOST:
-            raise RuleInvalidError(f"a project has at most {_MOST} rules for what it keeps")
+            raise ProjectRuleInvalidError(f"a project has at most {_MOST} rules for what it keeps")
         row = {**values, "project_id": number, "created_at": now()}
         done = int(connection.execute(insert(RETENTION_RULE).values(row).returning(RETENTION_RULE.c.id)).scalar_one())
         record(connection, "retention.create", project=project, reference=str(done), detail=values)
@@ -108,13 +108,13 @@ def remove(database: Database, project: str, number: int) -> None:
     """Take a rule away. A project without rules keeps everything.
 
     Raises:
-        ProjectUnknownError, RuleUnknownError.
+        ProjectUnknownError, ProjectRuleUnknownError.
     """
 
     def work(connection: Connection) -> None:
         mine = (RETENTION_RULE.c.project_id == project_number(connection, project), RETENTION_RULE.c.id == number)
         if not connection.execute(delete(RETENTION_RULE).where(*mine)).rowcount:
-            raise RuleUnknownError(f"project {project} has no rule {number} for what it keeps")
+            raise ProjectRuleUnknownError(f"project {project} has no rule {number} for what it keeps")
         record(connection, "retention.delete", project=project, reference=str(number))
 
     database.write(work)
@@ -124,10 +124,10 @@ def schedule(database: Database, project: str, hours: int) -> None:
     """Apply the rules every so many hours from now on; 0 only when somebody asks.
 
     Raises:
-        ProjectUnknownError, RuleInvalidError.
+        ProjectUnknownError, ProjectRuleInvalidError.
     """
     if not 0 <= hours <= _MOST_HOURS:
-        raise RuleInvalidError(f"hours are 0 to {_MOST_HOURS}, not {hours}")
+        raise ProjectRuleInvalidError(f"hours are 0 to {_MOST_HOURS}, not {hours}")
 
     def work(connection: Connection) -> None:
         number = project_number(connection, project)

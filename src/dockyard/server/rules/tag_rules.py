@@ -40,17 +40,17 @@ class TagRule(NamedTuple):
         return f"rule {self.number} ({self.kind} {self.tags}{where})"
 
 
-class RuleUnknownError(UsageError):
+class ProjectRuleUnknownError(UsageError):
     """The project has no rule of that number."""
 
-    reference = "rule-unknown"
+    reference = "project-rule-unknown"
     hint = "The list of the project's rules has the numbers."
 
 
-class RuleInvalidError(UsageError):
+class ProjectRuleInvalidError(UsageError):
     """A rule is not of a kind that there is, or a project has too many."""
 
-    reference = "rule-invalid"
+    reference = "project-rule-invalid"
     hint = "Kinds of tag rules are immutable, refused and required; required takes a glob, semver or git-sha."
 
 
@@ -75,10 +75,10 @@ def add(database: Database, project: str, kind: str, tags: str, repositories: st
     """Give a project one more rule. It holds for what is pushed from then on; tags that are there stay.
 
     Raises:
-        ProjectUnknownError, RuleInvalidError, PatternInvalidError.
+        ProjectUnknownError, ProjectRuleInvalidError, PatternInvalidError.
     """
     if kind not in get_args(Kind):
-        raise RuleInvalidError(f"no kind of rule: {kind!r}")
+        raise ProjectRuleInvalidError(f"no kind of rule: {kind!r}")
     glob.read(repositories)
     if not (kind == "required" and tags in FORMS):
         glob.read(tags)
@@ -86,7 +86,7 @@ def add(database: Database, project: str, kind: str, tags: str, repositories: st
     def work(connection: Connection) -> int:
         number = project_number(connection, project)
         if len(rules_of(connection, number)) >= _MOST:
-            raise RuleInvalidError(f"a project has at most {_MOST} rules for tags")
+            raise ProjectRuleInvalidError(f"a project has at most {_MOST} rules for tags")
         values = {"project_id": number, "kind": kind, "tags": tags, "repositories": repositories, "created_at": now()}
         done = connection.execute(insert(TAG_RULE).values(values).returning(TAG_RULE.c.id)).scalar_one()
         detail = {"kind": kind, "tags": tags, "repositories": repositories}
@@ -102,13 +102,13 @@ def remove(database: Database, project: str, number: int) -> None:
     """Take a rule away.
 
     Raises:
-        ProjectUnknownError, RuleUnknownError.
+        ProjectUnknownError, ProjectRuleUnknownError.
     """
 
     def work(connection: Connection) -> None:
         mine = (TAG_RULE.c.project_id == project_number(connection, project), TAG_RULE.c.id == number)
         if not connection.execute(delete(TAG_RULE).where(*mine)).rowcount:
-            raise RuleUnknownError(f"project {project} has no rule {number} for tags")
+            raise ProjectRuleUnknownError(f"project {project} has no rule {number} for tags")
         record(connection, "rule.delete", project=project, reference=str(number))
 
     database.write(work)
