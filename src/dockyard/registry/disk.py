@@ -110,6 +110,10 @@ class DiskBlobs:
     def publish(self, upload: str, digest: Digest) -> None:
         """Make sure that the blob's file is there; it may have been removed since the upload was sealed."""
         if not self._path(digest).exists():
+            try:
+                _to_disk(self._upload(upload))  # where the other file was there, sealing did not have to
+            except FileNotFoundError:
+                raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
             self._link(upload, digest)
 
     def cancel(self, upload: str) -> None:
@@ -166,14 +170,14 @@ class DiskBlobs:
     def _link(self, upload: str, digest: Digest) -> None:
         """A second name for the upload's bytes, on the disk when this returns."""
         path = self._path(digest)
+        new = not path.parent.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.link(self._upload(upload), path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _to_disk(path.parent)
+        if new:  # a folder that is not on the disk takes its entries along
+            _to_disk(path.parent.parent)
+            _to_disk(path.parent.parent.parent)
 
     def _remember(self, upload: str, hasher: Any, size: int) -> None:
         with self._lock:
@@ -188,3 +192,11 @@ class DiskBlobs:
         if not upload.isalnum():
             raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload[:80])
         return self._root / "uploads" / upload
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -102,7 +102,7 @@ def _manifests(holdings: Holdings, report: Report, progress: Progress) -> None:
         # Row values are not for every SQLite; this is the same order.
         after = (table.repository_id > last[0]) | and_(table.repository_id == last[0], table.digest > last[1])
         query = (
-            select(table.repository_id, table.digest, table.media_type, table.raw, REPOSITORY.c.name)
+            select(table.repository_id, table.digest, table.media_type, table.raw, table.partial, REPOSITORY.c.name)
             .join_from(MANIFEST, REPOSITORY, REPOSITORY.c.id == table.repository_id)
             .where(after)
             .order_by(table.repository_id, table.digest)
@@ -110,9 +110,10 @@ def _manifests(holdings: Holdings, report: Report, progress: Progress) -> None:
         )
         with holdings.database.read() as connection:
             rows = connection.execute(query).all()
-            for repository, digest, media_type, raw, name in rows:
+            for repository, digest, media_type, raw, partly, name in rows:
                 report.manifests += 1
-                look = partial(_manifest, connection, int(repository), str(digest), str(media_type), bytes(raw))
+                found = (int(repository), str(digest), str(media_type), bytes(raw), bool(partly))
+                look = partial(_manifest, connection, *found)
                 # Where every statement sees its own moment (PostgreSQL), it may just have been deleted.
                 if any(look()) and _there(connection, table.repository_id == repository, table.digest == digest):
                     for flaw in look():
@@ -123,7 +124,9 @@ def _manifests(holdings: Holdings, report: Report, progress: Progress) -> None:
         progress(f"{report.manifests} manifests looked at")
 
 
-def _manifest(connection: Connection, repository: int, digest: str, media_type: str, raw: bytes) -> Iterator[str]:
+def _manifest(
+    connection: Connection, repository: int, digest: str, media_type: str, raw: bytes, partly: bool
+) -> Iterator[str]:
     if str(Digest.of(raw, digest.partition(":")[0])) != digest:
         yield "its bytes have another digest"
         return
@@ -137,8 +140,8 @@ def _manifest(connection: Connection, repository: int, digest: str, media_type: 
     known = set(connection.execute(select(REFERENCE.c.child).where(*mine)).scalars())
     for child in sorted(set(wanted) - known):
         yield f"{child} is not noted as a child"
-    if not wanted:
-        return
+    if partly:
+        return  # mirrored: what it names comes when somebody asks for it
     for child, descriptor in sorted(wanted.items()):
         if not isinstance(found, Index) and not traits(descriptor.media_type).distributable:
             continue
@@ -228,7 +231,9 @@ def _files(holdings: Holdings, report: Report, repair: bool, progress: Progress)
 
 
 def _unknown(holdings: Holdings, report: Report, digests: list[Digest], repair: bool) -> None:
-    """Files that no row speaks of: left by a process that ended between renaming and committing, or before removing."""
+    """Files that no row speaks of, and that are older than the grace period: left by a process that ended between
+    putting a file in its place and committing.
+    """
     query = select(BLOB.c.digest).where(BLOB.c.digest.in_([str(each) for each in digests]))
     with holdings.database.read() as connection:
         known = set(connection.execute(query).scalars())
@@ -243,6 +248,9 @@ def _orphan(holdings: Holdings, connection: Connection, digest: Digest, repair: 
         return False
     if _there(connection, DELETION.c.digest == str(digest)):
         return False  # on its way out: collecting removes it
+    path = holdings.blobs.place(digest, 0).path
+    if path is not None and path.stat().st_mtime * 1000 > now() - holdings.grace:
+        return False  # its upload may be about to end
     if repair:
         holdings.blobs.remove(digest)
     return True
