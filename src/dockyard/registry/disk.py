@@ -7,9 +7,11 @@ A blob appears whole and already on the disk, as a second name of its upload. Se
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
+import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -43,6 +45,20 @@ class DiskBlobs:
         with atomic.disk_errors(self._root):
             self._upload(upload).touch()
         self._remember(upload, hashlib.new(algorithm), 0)
+        return upload
+
+    def adopt(self, path: Path, algorithm: str) -> str:
+        """Begin an upload that has all bytes of a file: a link to it where that is possible, else a copy. A link's
+        bytes must never change; its digest is looked at when the upload ends.
+        """
+        upload = secrets.token_hex(16)
+        with atomic.disk_errors(self._root):
+            try:
+                os.link(path, self._upload(upload), follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+                    raise
+                shutil.copyfile(path, self._upload(upload))
         return upload
 
     def received(self, upload: str) -> int:
@@ -94,6 +110,10 @@ class DiskBlobs:
     def publish(self, upload: str, digest: Digest) -> None:
         """Make sure that the blob's file is there; it may have been removed since the upload was sealed."""
         if not self._path(digest).exists():
+            try:
+                _to_disk(self._upload(upload))  # where the other file was there, sealing did not have to
+            except FileNotFoundError:
+                raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
             self._link(upload, digest)
 
     def cancel(self, upload: str) -> None:
@@ -107,7 +127,10 @@ class DiskBlobs:
         count = 0
         for entry in os.scandir(self._root / "uploads"):
             with contextlib.suppress(FileNotFoundError):
-                if time.time() - entry.stat().st_mtime > older_than:
+                about = entry.stat()
+                # A file that was taken over by a link is as old as it was elsewhere; it came when the link was made.
+                came = about.st_mtime if about.st_nlink == 1 else about.st_ctime
+                if time.time() - came > older_than:
                     self.cancel(entry.name)
                     count += 1
         return count
@@ -147,14 +170,14 @@ class DiskBlobs:
     def _link(self, upload: str, digest: Digest) -> None:
         """A second name for the upload's bytes, on the disk when this returns."""
         path = self._path(digest)
+        new = not path.parent.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.link(self._upload(upload), path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _to_disk(path.parent)
+        if new:  # a folder that is not on the disk takes its entries along
+            _to_disk(path.parent.parent)
+            _to_disk(path.parent.parent.parent)
 
     def _remember(self, upload: str, hasher: Any, size: int) -> None:
         with self._lock:
@@ -169,3 +192,11 @@ class DiskBlobs:
         if not upload.isalnum():
             raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload[:80])
         return self._root / "uploads" / upload
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -12,20 +12,29 @@ from dockyard.registry.interface import Registry
 from dockyard.server.access.doors import Doors, open_doors
 from dockyard.server.access.endpoint import token_endpoint
 from dockyard.server.access.oidc_endpoint import PATH, oidc_endpoint
+from dockyard.server.counting import Pulls
 from dockyard.server.database import Database, open_database
 from dockyard.server.front import Maker, front
 from dockyard.server.generation import Generations
 from dockyard.server.health import health
+from dockyard.server.jobs.interface import Jobs
+from dockyard.server.jobs.local import LocalJobs
+from dockyard.server.jobs.pulse import Pulse
 from dockyard.server.mirror.upstream import Upstream, named, upstreams
+from dockyard.server.rules.enforced import Enforced
 from dockyard.server.settings import Settings
 from dockyard.server.stored.holdings import Holdings
 from dockyard.server.stored.registry import StoredRegistry
+from dockyard.server.tasks import tasks
 from dockyard.server.trust.gate import Gate, opener
+from dockyard.server.trust.watching import Watch
+
+_PULSE_S = 10.0
 
 
 @dataclass(frozen=True)
 class House:
-    """A registry server in one process. Close it at the end."""
+    """A registry server in one process. Close it at the end; `start` is for processes that serve."""
 
     settings: Settings
     folder: Path
@@ -34,9 +43,18 @@ class House:
     gate: Gate
     access: Doors
     app: Application
+    jobs: Jobs
+    pulse: Pulse
+
+    def start(self) -> None:
+        """Begin with the work that no request waits for."""
+        self.pulse.start()
+        self.jobs.start()
 
     def close(self) -> None:
         """Finish what is under way and let go of files and connections."""
+        self.jobs.stop()
+        self.pulse.stop()
         self.database.close()
 
 
@@ -50,10 +68,14 @@ def open_house(settings: Settings) -> House:
     folder.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.database, folder)
     generations = None if database.postgresql else Generations(folder / "generations")
-    holdings = Holdings(database, DiskBlobs(folder), settings.grace * 1000, settings.auto_projects)
+    holdings = Holdings(database, DiskBlobs(folder), settings.grace * 1000, settings.auto_projects, Enforced())
     stored = StoredRegistry(holdings, generations)
     registry, ups = _mirrored(stored, settings, folder)
-    gate = Gate(registry, database, opener(Path(settings.feed or folder / "feed.sqlite")), folder / "index")
+    feed, index = Path(settings.feed or folder / "feed.sqlite"), folder / "index"
+    gate = Gate(registry, database, opener(feed), index)
+    watch = Watch(registry, database, feed, index)
+    jobs = LocalJobs(database, folder / "jobs.lock", tasks(holdings, stored.changed, watch))
+    pulls = Pulls(database)
     proxy = settings.proxy
     doors = open_doors(database, settings)
     ways = Ways(
@@ -64,6 +86,7 @@ def open_house(settings: Settings) -> House:
         accel=proxy.accel,
         storage=str(folder),
         named=partial(named, ups),
+        pulled=pulls.counted,
         gate=gate,
     )
     others: dict[str, Maker] = {
@@ -73,7 +96,7 @@ def open_house(settings: Settings) -> House:
         PATH: lambda: oidc_endpoint(registry, ways, database, settings.oidc, doors.issuers),
     }
     app = front(application(registry, ways), others, ways.prefix)
-    return House(settings, folder, database, stored, gate, doors, app)
+    return House(settings, folder, database, stored, gate, doors, app, jobs, Pulse([pulls.flush], _PULSE_S))
 
 
 def _mirrored(stored: StoredRegistry, settings: Settings, folder: Path) -> tuple[Registry, list[Upstream]]:

@@ -61,6 +61,7 @@ def serve(settings: Settings) -> None:
         return
     house = open_house(settings)
     try:
+        house.start()
         asyncio.run(_one(house, host, port))
     finally:
         house.close()
@@ -69,8 +70,12 @@ def serve(settings: Settings) -> None:
 def worker() -> object:
     """The application of one of several processes, from the settings that its parent left for it."""
     import os
+    from multiprocessing.util import Finalize
 
-    return open_house(msgspec.json.decode(os.environ["DOCKYARD_SERVER"], type=Settings)).app
+    house = open_house(msgspec.json.decode(os.environ["DOCKYARD_SERVER"], type=Settings))
+    house.start()
+    Finalize(None, house.close, exitpriority=10)  # granian's processes end without `atexit`
+    return house.app
 
 
 def _closed(settings: Settings, host: str) -> None:

@@ -2,10 +2,10 @@
 
 from sqlalchemy import MetaData
 
-from dockyard.server.schema import accounts, content, events, mirrors, projects, trust
+from dockyard.server.schema import accounts, content, events, jobs, mirrors, projects, rules, trust
 from dockyard.server.schema.tables import METADATA
 
-_MODULES = (accounts, content, events, mirrors, projects, trust)
+_MODULES = (accounts, content, events, jobs, mirrors, projects, rules, trust)
 
 
 def metadata() -> MetaData:

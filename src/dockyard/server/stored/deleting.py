@@ -5,6 +5,7 @@ prolongs its life by the grace period, and removing takes the same lock as publi
 """
 
 from functools import partial
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, exists, select
 
@@ -24,19 +25,29 @@ def manifest(holdings: Holdings, name: str, reference: str) -> None:
     """Forget a tag, or a manifest with all its tags.
 
     Raises:
-        WireError: NAME_UNKNOWN, MANIFEST_UNKNOWN, DIGEST_INVALID.
+        WireError: NAME_UNKNOWN, MANIFEST_UNKNOWN, DIGEST_INVALID; DENIED while an index names the manifest, which
+            would no longer be complete; what the gate says.
     """
     by_digest = ":" in reference
     wanted = str(digest_of(reference)) if by_digest else reference
 
     def work(connection: Connection) -> None:
-        repository = connection.execute(select(REPOSITORY.c.id).where(REPOSITORY.c.name == name)).scalar()
-        if repository is None:
+        query = select(REPOSITORY.c.id, REPOSITORY.c.project_id).where(REPOSITORY.c.name == name)
+        found = connection.execute(query).first()
+        if found is None:
             raise WireError(codes.NAME_UNKNOWN, name)
+        repository, project = int(found[0]), int(found[1])
+        tags = tags_of(connection, repository, wanted) if by_digest else [wanted]
         if by_digest:
-            gone = drop(holdings, connection, int(repository), wanted)
+            if referring(connection, repository, wanted):
+                raise WireError(codes.MANIFEST_IN_USE, wanted)
+            holdings.gate.forgetting(connection, project, name, tags)
+            gone = drop(holdings, connection, repository, wanted)
         else:
             mine = (TAG.c.repository_id == repository, TAG.c.name == wanted)
+            there = connection.execute(select(TAG.c.name).where(*mine).with_for_update()).scalar()
+            if there is not None:
+                holdings.gate.forgetting(connection, project, name, tags)
             gone = connection.execute(delete(TAG).where(*mine)).rowcount > 0
         if not gone:
             raise WireError(codes.MANIFEST_UNKNOWN, reference[:140])
@@ -44,6 +55,15 @@ def manifest(holdings: Holdings, name: str, reference: str) -> None:
         record(connection, "delete" if by_digest else "tag.delete", repository=name, reference=tag, digest=at)
 
     holdings.database.write(work)
+
+
+def tags_of(connection: Connection, repository: int, wanted: str) -> list[str]:
+    """The tags that point to a manifest, which nobody else changes until the transaction ends."""
+    # The lock comes first, so that what is read after it is what was committed last.
+    mine = (MANIFEST.c.repository_id == repository, MANIFEST.c.digest == wanted)
+    connection.execute(select(MANIFEST.c.digest).where(*mine).with_for_update())
+    query = select(TAG.c.name).where(TAG.c.repository_id == repository, TAG.c.digest == wanted).order_by(TAG.c.name)
+    return [str(each) for each in connection.execute(query.with_for_update()).scalars()]
 
 
 def drop(holdings: Holdings, connection: Connection, repository: int, wanted: str) -> bool:
@@ -69,15 +89,17 @@ def blob(holdings: Holdings, name: str, wanted: Digest) -> None:
     """
 
     def work(connection: Connection) -> None:
+        holdings.database.lock(connection, f"blob {wanted}")
         query = (
             select(REPOSITORY.c.id, REPOSITORY.c.project_id)
             .join_from(REPOSITORY, REPOSITORY_BLOB, REPOSITORY_BLOB.c.repository_id == REPOSITORY.c.id)
             .where(REPOSITORY.c.name == name, REPOSITORY_BLOB.c.digest == str(wanted))
+            .with_for_update(of=REPOSITORY_BLOB)
         )
         found = connection.execute(query).first()
         if found is None:
             raise WireError(codes.BLOB_UNKNOWN, str(wanted))
-        if _referred(connection, int(found[0]), str(wanted)):
+        if referring(connection, int(found[0]), str(wanted)):
             raise WireError(codes.BLOB_IN_USE, str(wanted))
         linking.unlink(holdings.database, connection, int(found[0]), int(found[1]), wanted)
         linking.watch(holdings.database, connection, [str(wanted)], now() + holdings.grace)
@@ -86,25 +108,36 @@ def blob(holdings: Holdings, name: str, wanted: Digest) -> None:
     holdings.database.write(work)
 
 
-def collect(holdings: Holdings, *, most: int = 1000) -> tuple[int, int]:
-    """Remove the blobs whose time has come and that nothing needs; returns how many, and their bytes.
+class Collected(NamedTuple):
+    """How many blobs were looked at, how many were removed, and their bytes."""
 
-    Each is a transaction of its own, so pushes and pulls go on beside it; it may be cut off anywhere.
+    seen: int
+    blobs: int
+    bytes: int
+
+
+def collect(holdings: Holdings, *, most: int = 1000) -> Collected:
+    """Remove the blobs whose time has come and that nothing needs.
+
+    Each is a transaction of its own, so pushes and pulls go on beside it; it may be cut off anywhere, and what was cut
+    off is gone on with by the next one. Looks at `most` of them.
     """
     with holdings.database.read() as connection:
         query = select(DELETION.c.digest).where(DELETION.c.due_at <= now()).order_by(DELETION.c.due_at).limit(most)
         due = list(connection.execute(query).scalars())
     count = total = 0
     for each in due:
-        length = holdings.database.write(partial(_release, holdings, text=each))
-        if length is not None:
+        free, length = holdings.database.write(partial(_release, holdings, text=each))
+        if free:
             holdings.database.write(partial(_remove, holdings, text=each))
+        if length is not None:
             count, total = count + 1, total + length
-    return count, total
+    return Collected(len(due), count, total)
 
 
-def _release(holdings: Holdings, connection: Connection, text: str) -> int | None:
-    """Take a blob from the repositories that do not need it. Where none does, forget it and return its size.
+def _release(holdings: Holdings, connection: Connection, text: str) -> tuple[bool, int | None]:
+    """Take a blob from the repositories that do not need it, and forget it where none does. Returns whether its bytes
+    may go, and its size if it was known till now.
 
     Its bytes go in a transaction after that one, so that no row ever speaks of bytes that are not there.
     """
@@ -114,10 +147,11 @@ def _release(holdings: Holdings, connection: Connection, text: str) -> int | Non
         select(REPOSITORY_BLOB.c.repository_id, REPOSITORY.c.project_id, REPOSITORY_BLOB.c.added_at)
         .join_from(REPOSITORY_BLOB, REPOSITORY, REPOSITORY_BLOB.c.repository_id == REPOSITORY.c.id)
         .where(REPOSITORY_BLOB.c.digest == text)
+        .with_for_update(of=REPOSITORY_BLOB)  # waits for manifests that are just being pushed and name it
     )
     youngest = needed = 0
     for repository, project, added_at in connection.execute(query).all():
-        if _referred(connection, repository, text):
+        if referring(connection, repository, text):
             needed += 1
         elif added_at > edge:
             youngest = max(youngest, added_at)
@@ -125,13 +159,13 @@ def _release(holdings: Holdings, connection: Connection, text: str) -> int | Non
             linking.unlink(holdings.database, connection, repository, project, wanted)
     if youngest:
         linking.watch(holdings.database, connection, [text], youngest + holdings.grace)
-        return None
+        return False, None
     if needed:
         connection.execute(delete(DELETION).where(DELETION.c.digest == text))
-        return None
+        return False, None
     length = connection.execute(select(BLOB.c.size).where(BLOB.c.digest == text)).scalar()
     connection.execute(delete(BLOB).where(BLOB.c.digest == text))
-    return int(length or 0)
+    return True, None if length is None else int(length)
 
 
 def _remove(holdings: Holdings, connection: Connection, text: str) -> None:
@@ -142,6 +176,7 @@ def _remove(holdings: Holdings, connection: Connection, text: str) -> None:
         connection.execute(delete(DELETION).where(DELETION.c.digest == text))
 
 
-def _referred(connection: Connection, repository: int, child: str) -> bool:
+def referring(connection: Connection, repository: int, child: str) -> bool:
+    """Whether a manifest of the repository names `child`."""
     query = select(exists().where(REFERENCE.c.repository_id == repository, REFERENCE.c.child == child))
     return bool(connection.execute(query).scalar())

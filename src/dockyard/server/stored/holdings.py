@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dockyard.registry.blobs import BlobStore
 from dockyard.server.database import Database
+from dockyard.server.stored.gate import UNGUARDED, Gate
 
 
 @dataclass(frozen=True)
@@ -15,9 +16,11 @@ class Holdings:
         blobs: has the bytes.
         grace: milliseconds for which a blob that nothing refers to is kept.
         projects: whether a push may make the project that its repository's name begins with.
+        gate: asked inside the transactions that change something, so that no two can slip past it side by side.
     """
 
     database: Database
     blobs: BlobStore
     grace: int = 24 * 3600 * 1000
     projects: bool = True
+    gate: Gate = UNGUARDED

@@ -17,27 +17,31 @@ from dockyard.server.schema.projects import PROJECT, REPOSITORY, USAGE
 from dockyard.server.stored.holdings import Holdings
 
 
-def size(database: Database, name: str, digest: Digest) -> tuple[int, bool]:
+def size(holdings: Holdings, name: str, digest: Digest) -> tuple[int, bool]:
     """The size of a blob that the repository has, and whether one of its manifests names it, so that it stays.
 
-    A blob that no manifest names lives on for the grace period from now: whoever asked may be about to push one.
+    A blob that no manifest names lives on for a while: whoever asked may be about to push one. What was prolonged in
+    the last quarter of the grace period is not prolonged again, so that asking seldom writes.
 
     Raises:
         WireError: BLOB_UNKNOWN.
     """
     named = exists().where(REFERENCE.c.repository_id == REPOSITORY.c.id, REFERENCE.c.child == str(digest))
     query = (
-        select(BLOB.c.size, REPOSITORY.c.id, named)
+        select(BLOB.c.size, REPOSITORY.c.id, named, REPOSITORY_BLOB.c.added_at)
         .join_from(REPOSITORY, REPOSITORY_BLOB, REPOSITORY_BLOB.c.repository_id == REPOSITORY.c.id)
         .join(BLOB, BLOB.c.digest == REPOSITORY_BLOB.c.digest)
         .where(REPOSITORY.c.name == name, BLOB.c.digest == str(digest))
     )
-    with database.read() as connection:
+    with holdings.database.read() as connection:
         found = connection.execute(query).first()
-    if found is None:
+    # Between looking and prolonging the blob may have been removed: then it must not be said to be there.
+    if found is None or (
+        not found[2]
+        and found[3] < now() - holdings.grace // 4
+        and not holdings.database.write(lambda connection: _touch(connection, found[1], digest))
+    ):
         raise WireError(codes.BLOB_UNKNOWN, str(digest))
-    if not found[2]:
-        database.write(lambda connection: _touch(connection, found[1], digest))
     return int(found[0]), bool(found[2])
 
 
@@ -54,6 +58,14 @@ def publish(holdings: Holdings, name: str, upload: str, digest: Digest, length: 
 
     holdings.database.write(work)
     holdings.blobs.cancel(upload)
+
+
+def reject(holdings: Holdings, upload: str, digest: Digest) -> None:
+    """Let go of a sealed upload that was refused: its bytes may be in their place already, where collecting finds them
+    if nobody else has them.
+    """
+    holdings.blobs.cancel(upload)
+    holdings.database.write(lambda connection: watch(holdings.database, connection, [str(digest)], now()))
 
 
 def mount(holdings: Holdings, name: str, digest: Digest, source: str) -> bool:
@@ -115,12 +127,17 @@ def repository_id(holdings: Holdings, connection: Connection, name: str) -> tupl
 def link(
     holdings: Holdings, connection: Connection, repository: int, project: int, digest: Digest, length: int
 ) -> None:
-    """Let a repository have a blob, count it for the project, and look later whether something refers to it."""
+    """Let a repository have a blob, count it for the project, and look later whether something refers to it.
+
+    Raises:
+        WireError: what the gate says.
+    """
     statements, at, text = _statements(holdings.database.postgresql), now(), str(digest)
     connection.execute(statements.link, {"repository_id": repository, "digest": text, "added_at": at})
     row = {"project_id": project, "digest": text, "size": length}
     if connection.execute(statements.project, row).rowcount:
         count(holdings.database, connection, project, digest, length)
+        holdings.gate.linking(connection, project, length)
     watch(holdings.database, connection, [text], at + holdings.grace)
 
 
@@ -164,7 +181,11 @@ def _statements(postgresql: bool) -> _Statements:
 
 
 def unlink(database: Database, connection: Connection, repository: int, project: int, digest: Digest) -> None:
-    """Let a repository no longer have a blob; the project no longer counts it if no other repository has it."""
+    """Let a repository no longer have a blob; the project no longer counts it if no other repository has it.
+
+    To be called under the lock of the blob: two repositories that let go of it side by side would each rely on the
+    other.
+    """
     connection.execute(
         delete(REPOSITORY_BLOB).where(
             REPOSITORY_BLOB.c.repository_id == repository, REPOSITORY_BLOB.c.digest == str(digest)
@@ -184,9 +205,10 @@ def unlink(database: Database, connection: Connection, repository: int, project:
         count(database, connection, project, digest, -int(length))
 
 
-def _touch(connection: Connection, repository: int, digest: Digest) -> None:
-    connection.execute(
+def _touch(connection: Connection, repository: int, digest: Digest) -> bool:
+    done = connection.execute(
         update(REPOSITORY_BLOB)
         .where(REPOSITORY_BLOB.c.repository_id == repository, REPOSITORY_BLOB.c.digest == str(digest))
         .values(added_at=now())
     )
+    return done.rowcount > 0

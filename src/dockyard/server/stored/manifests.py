@@ -65,7 +65,8 @@ def put(
     """Store a manifest, its references and its tags, all or nothing. `partial` lets what it names be elsewhere.
 
     Raises:
-        WireError: MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, SIZE_INVALID, NAME_UNKNOWN, or 412.
+        WireError: MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, SIZE_INVALID, NAME_UNKNOWN, 412, or
+            what the gate says.
     """
     if len(raw) > MANIFEST_BYTES:
         raise WireError(codes.SIZE_INVALID, f"a manifest has at most {MANIFEST_BYTES} bytes")
@@ -80,9 +81,14 @@ def put(
     subject = subject_of(found)
 
     def work(connection: Connection) -> None:
-        repository, _ = linking.repository_id(holdings, connection, name)
+        repository, project = linking.repository_id(holdings, connection, name)
+        for tag in sorted(wanted):
+            holdings.database.lock(connection, f"tag {name}:{tag}")
         if expected:
             _expect(connection, repository, reference, expected)
+        moves = _moves(connection, repository, wanted, str(name_of))
+        if moves and not partial:  # what is mirrored follows its upstream
+            holdings.gate.pointing(connection, project, name, moves)
         if not partial:
             _check_children(connection, repository, found)
         _store(holdings, connection, repository, name_of, found, subject, partial=partial)
@@ -143,6 +149,13 @@ def _expect(connection: Connection, repository: int, tag: str, expected: str) ->
         raise WireError(codes.PRECONDITION_FAILED, f"the tag is at {now_at or 'nothing'}")
 
 
+def _moves(connection: Connection, repository: int, tags: Sequence[str], name_of: str) -> list[tuple[str, str]]:
+    """The tags that would change, with the digest that each leaves."""
+    query = select(TAG.c.name, TAG.c.digest).where(TAG.c.repository_id == repository, TAG.c.name.in_(tags))
+    before = {str(row[0]): str(row[1]) for row in connection.execute(query)} if tags else {}
+    return [(tag, before.get(tag, "")) for tag in tags if before.get(tag) != name_of]
+
+
 def _check_children(connection: Connection, repository: int, found: Manifest | Index) -> None:
     """Every blob and manifest that it names is there; blobs that are not to be distributed may be elsewhere."""
     wanted = {
@@ -154,6 +167,8 @@ def _check_children(connection: Connection, repository: int, found: Manifest | I
     for table in (REPOSITORY_BLOB, MANIFEST):
         for part in _parts(sorted(left)):
             query = select(table.c.digest).where(table.c.repository_id == repository, table.c.digest.in_(part))
+            # Nobody may take a child away before this transaction ends. (SQLite has one writer at a time anyway.)
+            query = query.order_by(table.c.digest).with_for_update(read=True, key_share=True)
             left -= set(connection.execute(query).scalars())
         if not isinstance(found, Index):
             break
@@ -194,7 +209,8 @@ def _store(
         "partial": partial,
     }
     statement = holdings.database.insert(MANIFEST).values(row)
-    changed = {"media_type": row["media_type"], **({} if partial else {"partial": False})}
+    renewed = ("media_type",) if partial else ("media_type", "partial", "pushed_at", "pushed_by")
+    changed = {key: row[key] for key in renewed}
     connection.execute(statement.on_conflict_do_update(index_elements=["repository_id", "digest"], set_=changed))
     children = [
         {"repository_id": repository, "manifest": str(name_of), "child": each}

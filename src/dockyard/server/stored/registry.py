@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dockyard.oci.digest import Digest
-from dockyard.registry.interface import BlobPlace, Page, Put, Referrers, StoredManifest
+from dockyard.registry.interface import BlobPlace, Page, Put, Referrers, StoredManifest, WireError
 from dockyard.server.generation import Generations
 from dockyard.server.recent import Recent
 from dockyard.server.stored import deleting, linking, listing, manifests
@@ -32,7 +32,7 @@ class StoredRegistry:
     def blob(self, name: str, digest: Digest) -> BlobPlace:
         """Where a blob is."""
         with self._places.reading(name, str(digest)) as keep:
-            size, settled = linking.size(self.holdings.database, name, digest)
+            size, settled = linking.size(self.holdings, name, digest)
             place = self.holdings.blobs.place(digest, size)
             # What may be removed soon has to be asked for anew, so that asking prolongs its life.
             return keep(place) if settled and not place.url else place
@@ -78,7 +78,11 @@ class StoredRegistry:
     def finish(self, name: str, upload: str, digest: Digest) -> None:
         """End the upload as the blob `digest`."""
         size = self.holdings.blobs.seal(upload, digest)
-        linking.publish(self.holdings, name, upload, digest, size)
+        try:
+            linking.publish(self.holdings, name, upload, digest, size)
+        except WireError:
+            linking.reject(self.holdings, upload, digest)
+            raise
 
     def cancel(self, name: str, upload: str) -> None:
         """Forget the upload."""

@@ -1,0 +1,45 @@
+"""`dockyard registry quota`: how much projects hold and may hold."""
+
+from pathlib import Path
+from typing import Literal
+
+from dockyard.cli import report
+from dockyard.cli.registry_house import amount, needed, opened
+
+
+def quota(
+    verb: Literal["list", "set"] = "list",
+    project: str = "",
+    most: str = "",
+    /,
+    *,
+    storage: Path | None = None,
+    config: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Show what every project holds, each blob counted once, or bound one.
+
+    Args:
+        verb: list or set.
+        project: the first part of its repositories' names.
+        most: such as 10GB; none takes the bound away.
+        storage: the registry's folder, as for `dockyard serve`.
+        config: the registry's settings, as for `dockyard serve`.
+        json: print one JSON document.
+    """
+    from dockyard.server.rules import quota as quotas
+
+    with opened(storage, config) as house:
+        if verb == "set":
+            bound = None if needed(most, "size") == "none" else amount(most)
+            found = [quotas.set_quota(house.database, needed(project, "project"), bound)]
+        else:
+            found = [each for each in quotas.quotas(house.database) if project in ("", each.project)]
+    if json:
+        report.result({"quotas": [each._asdict() for each in found]})
+        return
+    rows = [
+        [each.project, report.size(each.used), "none" if each.most is None else report.size(each.most)]
+        for each in found
+    ]
+    report.table(["PROJECT", "USED", "QUOTA"], rows)

@@ -1,0 +1,50 @@
+"""`dockyard registry rule`: which tags a project takes, and which never change."""
+
+from pathlib import Path
+from typing import Literal
+
+from dockyard.cli import report
+from dockyard.cli.registry_house import needed, number, opened
+
+
+def rule(
+    verb: Literal["list", "add", "rm"],
+    project: str,
+    kind: str = "",
+    tags: str = "",
+    /,
+    *,
+    repositories: str = "**",
+    storage: Path | None = None,
+    config: Path | None = None,
+    json: bool = False,
+) -> None:
+    """List, add or remove a project's rules for tags.
+
+    Args:
+        verb: list, add or rm.
+        project: the first part of its repositories' names.
+        kind: immutable (cannot be moved or deleted), refused, or required; for rm the rule's number.
+        tags: a glob such as `v*`; for required also semver or git-sha.
+        repositories: a glob over the names of its repositories, without the project's.
+        storage: the registry's folder, as for `dockyard serve`.
+        config: the registry's settings, as for `dockyard serve`.
+        json: print one JSON document.
+    """
+    from dockyard.server.rules import tag_rules
+
+    with opened(storage, config) as house:
+        if verb == "list":
+            found = tag_rules.listed(house.database, project)
+            if json:
+                report.result({"rules": [each._asdict() for each in found]})
+                return
+            rows = [[str(each.number), each.kind, each.tags, each.repositories] for each in found]
+            report.table(["NUMBER", "KIND", "TAGS", "REPOSITORIES"], rows)
+            return
+        if verb == "rm":
+            tag_rules.remove(house.database, project, number(kind, "rule"))
+            report.result({"removed": int(kind)}) if json else print(f"removed rule {kind}")
+            return
+        made = tag_rules.add(house.database, project, needed(kind, "kind"), needed(tags, "tags"), repositories)
+        report.result(made._asdict()) if json else print(f"{project}: {made}")

@@ -1,0 +1,256 @@
+"""Taking over repositories: every blob is hashed on its way, every manifest goes through the door that pushes use.
+
+It can be cut off anywhere and started again: what is here already is passed over. On one file system files are linked,
+not copied; the other registry never changes a blob's file, so both can go on using it.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from sqlalchemy import select
+
+from dockyard._internal.limits import MANIFEST_BYTES
+from dockyard.errors import Error
+from dockyard.oci.digest import Digest
+from dockyard.oci.manifest import Index, Manifest
+from dockyard.oci.mediatype import OCI_INDEX, OCI_MANIFEST, traits
+from dockyard.registry.interface import WireError
+from dockyard.server.importing.distribution import Source
+from dockyard.server.rules import glob
+from dockyard.server.schema.content import BLOB, MANIFEST, REPOSITORY_BLOB
+from dockyard.server.schema.projects import REPOSITORY
+from dockyard.server.stored import linking, manifests
+from dockyard.server.stored.holdings import Holdings
+
+_PIECE = 1 << 20
+_MOST_PROBLEMS = 1000
+
+
+@runtime_checkable
+class Adopter(Protocol):
+    """A blob store that can take a file over as it is."""
+
+    def adopt(self, path: Path, algorithm: str) -> str:
+        """Begin an upload that has all bytes of `path`; returns its number."""
+
+
+@dataclass
+class Imported:
+    """What was taken over, or with a dry run would be; what was here already is not counted."""
+
+    repositories: int = 0
+    manifests: int = 0
+    tags: int = 0
+    blobs: int = 0
+    bytes: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def problem(self, text: str) -> None:
+        """Note what could not be taken over."""
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(text)
+
+    def to_json(self) -> dict[str, Any]:
+        """As --json shows it."""
+        return asdict(self)
+
+
+def take(
+    holdings: Holdings,
+    source: Source,
+    *,
+    repositories: str = "**",
+    dry: bool = False,
+    changed: Callable[[str], None] = lambda name: None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Imported:
+    """Take over the repositories whose names fit a glob, under the same names.
+
+    A tag that is here already stays where it points. What is damaged or incomplete there is named and left out, never
+    stored.
+
+    Args:
+        holdings: where it goes.
+        source: where it comes from.
+        repositories: the glob.
+        dry: only look and count.
+        changed: told of every repository that got something.
+        progress: told how far it is.
+
+    Raises:
+        PatternInvalidError: `repositories` is no glob.
+        DatabaseError, DiskFullError: as the names say; start it again then.
+    """
+    glob.read(repositories)
+    done = Imported()
+    seen: set[Digest] = set()
+    for name in source.repositories():
+        if glob.matches(repositories, name):
+            progress(f"{name}: {done.manifests} manifests and {done.blobs} blobs so far")
+            _repository(holdings, source, name, dry, done, seen)
+            if not dry:
+                changed(name)
+    return done
+
+
+def _repository(holdings: Holdings, source: Source, name: str, dry: bool, done: Imported, seen: set[Digest]) -> None:
+    done.repositories += 1
+    known = _known(holdings, name)
+    here = set(known)
+    waiting: dict[str, Manifest | Index] = {}
+    for digest in source.revisions(name):
+        if str(digest) not in known:
+            found = _read(source, name, digest, done)
+            if found is not None:
+                waiting[str(digest)] = found
+    # An index follows what it names, however deep.
+    while waiting:
+        later: dict[str, Manifest | Index] = {}
+        for own, each in waiting.items():
+            if isinstance(each, Index) and any(str(child.digest) in waiting for child in each.references):
+                later[own] = each
+            elif _manifest(holdings, source, name, own, each, here, dry, done, seen):
+                here.add(own)
+        waiting = later
+    _tags(holdings, source, name, here, dry, done)
+
+
+def _known(holdings: Holdings, name: str) -> set[str]:
+    query = (
+        select(MANIFEST.c.digest)
+        .join_from(MANIFEST, REPOSITORY, REPOSITORY.c.id == MANIFEST.c.repository_id)
+        .where(REPOSITORY.c.name == name)
+    )
+    with holdings.database.read() as connection:
+        return {str(each) for each in connection.execute(query).scalars()}
+
+
+def _read(source: Source, name: str, digest: Digest, done: Imported) -> Manifest | Index | None:
+    path = source.blob(digest)
+    try:
+        with open(path, "rb") as stream:
+            raw = stream.read(MANIFEST_BYTES + 1)
+        if len(raw) > MANIFEST_BYTES or Digest.of(raw, digest.algorithm) != digest:
+            done.problem(f"{name}@{digest}: the manifest's file is damaged")
+            return None
+        return manifests.parsed(raw, _media_type(raw))
+    except OSError as error:
+        done.problem(f"{name}@{digest}: the manifest's file cannot be read: {error.strerror}")
+    except WireError as error:
+        done.problem(f"{name}@{digest}: {error.detail}")
+    return None
+
+
+def _media_type(raw: bytes) -> str:
+    """What a manifest says it is, or looks like; the other registry keeps no note of it."""
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError):
+        return OCI_MANIFEST  # parsing says what is wrong
+    if not isinstance(document, dict):
+        return OCI_MANIFEST
+    return str(document.get("mediaType") or (OCI_INDEX if "manifests" in document else OCI_MANIFEST))
+
+
+def _manifest(
+    holdings: Holdings,
+    source: Source,
+    name: str,
+    own: str,
+    found: Manifest | Index,
+    here: set[str],
+    dry: bool,
+    done: Imported,
+    seen: set[Digest],
+) -> bool:
+    for child in found.references:
+        if isinstance(found, Index):
+            there = str(child.digest) in here
+        else:
+            distributable = traits(child.media_type).distributable
+            there = not distributable or _blob(holdings, source, name, child.digest, dry, done, seen)
+        if not there:
+            done.problem(f"{name}@{own}: {child.digest} is missing or damaged, so the image is left out")
+            return False
+    if not dry:
+        try:
+            manifests.put(holdings, name, own, found.raw, found.media_type, (), "")
+        except WireError as error:
+            done.problem(f"{name}@{own}: {error.message}")
+            return False
+    done.manifests += 1
+    return True
+
+
+def _blob(
+    holdings: Holdings, source: Source, name: str, digest: Digest, dry: bool, done: Imported, seen: set[Digest]
+) -> bool:
+    place = source.blob(digest)
+    with holdings.database.read() as connection:
+        size = connection.execute(select(BLOB.c.size).where(BLOB.c.digest == str(digest))).scalar()
+        query = (
+            select(REPOSITORY_BLOB.c.digest)
+            .join_from(REPOSITORY_BLOB, REPOSITORY, REPOSITORY.c.id == REPOSITORY_BLOB.c.repository_id)
+            .where(REPOSITORY.c.name == name, REPOSITORY_BLOB.c.digest == str(digest))
+        )
+        mine = connection.execute(query).first() is not None
+    if mine:
+        return True
+    try:
+        length = place.stat().st_size
+    except OSError:
+        return False
+    new = size is None and digest not in seen
+    seen.add(digest)
+    if not dry and not _mounted(holdings, name, digest):
+        try:
+            upload = _upload(holdings, place, digest.algorithm)
+            length = holdings.blobs.seal(upload, digest)
+            linking.publish(holdings, name, upload, digest, length)
+        except WireError:
+            return False
+    if new:
+        done.blobs, done.bytes = done.blobs + 1, done.bytes + length
+    return True
+
+
+def _mounted(holdings: Holdings, name: str, digest: Digest) -> bool:
+    holders: Sequence[str] = linking.holders(holdings.database, digest, 1)
+    return any(linking.mount(holdings, name, digest, each) for each in holders)
+
+
+def _upload(holdings: Holdings, path: Path, algorithm: str) -> str:
+    if isinstance(holdings.blobs, Adopter):
+        return holdings.blobs.adopt(path, algorithm)
+    upload = holdings.blobs.begin(algorithm)
+    with open(path, "rb", buffering=0) as stream:
+        while data := stream.read(_PIECE):
+            holdings.blobs.append(upload, data)
+    return upload
+
+
+def _tags(holdings: Holdings, source: Source, name: str, here: set[str], dry: bool, done: Imported) -> None:
+    for tag, digest in source.tags(name).items():
+        try:
+            there = str(manifests.get(holdings.database, name, tag).digest)
+        except WireError:
+            there = ""
+        if there == str(digest):
+            continue
+        if there:
+            done.problem(f"{name}:{tag} is at {there} here and stays there; the folder has {digest}")
+            continue
+        if str(digest) not in here:
+            done.problem(f"{name}:{tag} leads to {digest}, which could not be taken over")
+            continue
+        if not dry:
+            found = manifests.get(holdings.database, name, str(digest))
+            try:
+                manifests.put(holdings, name, tag, found.raw, found.media_type, (), "")
+            except Error as error:
+                done.problem(f"{name}:{tag}: {error.message}")
+                continue
+        done.tags += 1

@@ -1,0 +1,165 @@
+"""Jobs in this process, from the table `job`: for SQLite, where all processes are on one machine.
+
+Every server process has one of these. The one that holds the lock on a file works; another takes over when it ends,
+however it ends, as the kernel lets go of the lock.
+"""
+
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from dockyard.errors import Error
+from dockyard.server.clock import now
+from dockyard.server.database import Database
+from dockyard.server.jobs import history
+from dockyard.server.jobs.history import Job
+from dockyard.server.jobs.interface import JobStopped, Task, TaskUnknownError
+
+_LOG = logging.getLogger("dockyard.jobs")
+_FIRST_WAIT_MS = 10_000
+_LONGEST_WAIT_MS = 3_600_000
+_NOTE_S = 1.0
+
+
+class LocalJobs:
+    """A runner of jobs (`jobs.interface.Jobs`).
+
+    Args:
+        database: has the table.
+        lock: the file whose lock makes a process the one that works.
+        tasks: by name.
+        threads: how many jobs run at once.
+        pace: seconds between looks at the table.
+    """
+
+    def __init__(
+        self, database: Database, lock: Path, tasks: Mapping[str, Task], *, threads: int = 2, pace: float = 1.0
+    ) -> None:
+        self._database, self._lock, self._tasks = database, lock, dict(tasks)
+        self._threads, self._pace = threads, pace
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def defer(
+        self, name: str, arguments: Mapping[str, Any] | None = None, *, due: int = 0, key: str = ""
+    ) -> int | None:
+        """Have a task done."""
+        if name not in self._tasks:
+            raise TaskUnknownError(f"there is no task {name!r}")
+        number = history.add(self._database, name, arguments or {}, due, key)
+        self._wake.set()
+        return number
+
+    def cancel(self, number: int) -> bool:
+        """Let a job not begin, or end soon."""
+        return history.cancel(self._database, number)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._serve, name="jobs", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, once the tasks under way have stopped."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _serve(self) -> None:
+        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            while not self._stopping.is_set():
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    self._stopping.wait(self._pace)
+                    continue
+                self._lead()
+        finally:
+            os.close(handle)
+
+    def _lead(self) -> None:
+        ready = False
+        running: set[Future[None]] = set()
+        with ThreadPoolExecutor(self._threads, "job") as pool:
+            while not self._stopping.is_set():
+                self._wake.clear()
+                try:
+                    if not ready:
+                        history.recover(self._database)
+                        for name in self._tasks:
+                            self._again(name, first=True)
+                        ready = True
+                    running = {each for each in running if not each.done()}
+                    while len(running) < self._threads and (job := history.claim(self._database)) is not None:
+                        running.add(pool.submit(self._run, job))
+                except Error as error:
+                    _LOG.warning("jobs wait: %s", error.message)
+                self._wake.wait(self._pace)
+
+    def _again(self, name: str, *, first: bool = False) -> None:
+        """Let a periodic task have its next run."""
+        every = self._tasks[name].every
+        if every and not self._stopping.is_set():
+            key, due = f"periodic {name}", now() + every * 1000
+            history.add(self._database, name, {}, due, key)
+            if first:
+                history.hasten(self._database, key, due)  # the interval may have been longer before
+
+    def _run(self, job: Job) -> None:
+        try:
+            self._carry_out(job)
+        except Exception:  # noqa: BLE001 (a thread's last door; the job is taken up again by the next leader)
+            _LOG.exception("job %s %s could not be noted", job.number, job.name)
+        self._wake.set()
+
+    def _carry_out(self, job: Job) -> None:
+        task = self._tasks.get(job.name)
+        database = self._database
+        if task is None:
+            history.finish(database, job, "failed", error=f"there is no task {job.name!r}")
+            return
+        try:
+            result = task.run(_Work(database, job, self._stopping))
+        except JobStopped:
+            if self._stopping.is_set():
+                history.finish(database, job, "waiting", due=now())
+                return
+            history.finish(database, job, "cancelled")
+        except Exception as error:  # noqa: BLE001 (kept with the job, for people to read)
+            text = error.message if isinstance(error, Error) else f"{type(error).__name__}: {error}"
+            if job.attempts < task.attempts:
+                wait = min(_FIRST_WAIT_MS << (job.attempts - 1), _LONGEST_WAIT_MS)
+                history.finish(database, job, "waiting", error=text, due=now() + wait)
+                return
+            _LOG.exception("job %s %s failed", job.number, job.name)
+            history.finish(database, job, "failed", error=text)
+        else:
+            history.finish(database, job, "done", result=result)
+        self._again(job.name)
+
+
+class _Work:
+    def __init__(self, database: Database, job: Job, stopping: threading.Event) -> None:
+        self._database, self._job, self._stopping = database, job, stopping
+        self._noted = 0.0
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        return self._job.arguments
+
+    def progress(self, text: str) -> None:
+        if self._stopping.is_set():
+            raise JobStopped
+        if time.monotonic() - self._noted >= _NOTE_S:
+            self._noted = time.monotonic()
+            if history.note(self._database, self._job, text):
+                raise JobStopped

@@ -1,0 +1,1 @@
+"""What projects demand: which tags they take, what they keep, how much they hold."""

@@ -1,0 +1,99 @@
+"""`dockyard registry …`: every verb over a registry in a folder."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockyard.cli.main import run
+from dockyard.oci.digest import Digest
+from making.pushed import image, opened
+
+Say = Callable[..., Any]
+
+
+@pytest.fixture
+def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    with opened(tmp_path / "registry") as house:
+        for tag in ("1.0.0", "1.1.0", "2.0.0"):
+            image(house.registry, "shop/web", tag, [tag.encode() * 1000], note=tag)
+
+    def call(*words: str, code: int = 0) -> Any:
+        capsys.readouterr()
+        assert run(["registry", *words, "--storage", str(tmp_path / "registry"), "--json"]) == code
+        return json.loads(capsys.readouterr().out)
+
+    return call
+
+
+def test_rules_are_added_listed_and_removed(say: Say) -> None:
+    made = say("rule", "add", "shop", "immutable", "1.*", "--repositories", "we*")
+    assert say("rule", "list", "shop") == {"rules": [made]}
+    assert made == {"number": 1, "kind": "immutable", "tags": "1.*", "repositories": "we*"}
+    assert say("rm", "shop/web", code=2)["error"]["reference"] == "registry-request-refused"
+    assert say("rule", "rm", "shop", "1") == {"removed": 1}
+    assert say("rule", "rm", "shop", "1", code=2)["error"]["reference"] == "project-rule-unknown"
+    assert say("rule", "add", "shop", "never", "x", code=2)["error"]["reference"] == "project-rule-invalid"
+    assert say("rule", "add", "nobody", "refused", "x", code=2)["error"]["reference"] == "project-unknown"
+
+
+def test_retention_is_tried_and_run(say: Say) -> None:
+    say("retention", "add", "shop", "latest-pushed", "1")
+    assert len(say("retention", "list", "shop")["rules"]) == 1
+    tried = say("retention", "dry-run", "shop")
+    assert sorted(tag for each in tried["removed"] for tag in each["tags"]) == ["1.0.0", "1.1.0"]
+    assert tried["bytes"] == tried["outcome"]["bytes"] == 2 * (5000 + len("{}1.0.0"))
+    assert say("retention", "run", "shop")["outcome"]["removed"] == 2
+    assert say("retention", "dry-run", "shop")["removed"] == []
+    assert say("retention", "schedule", "shop", "24") == {"project": "shop", "hours": 24}
+    assert say("retention", "rm", "shop", "1") == {"removed": 1}
+
+
+def test_quotas_are_set_and_shown(say: Say) -> None:
+    used = 3 * (5000 + len("{}1.0.0"))
+    assert say("quota") == {"quotas": [{"project": "shop", "used": used, "most": None}]}
+    assert say("quota", "set", "shop", "1.5GB")["quotas"][0]["most"] == 1_500_000_000
+    assert say("quota", "set", "shop", "none")["quotas"][0]["most"] is None
+    assert say("quota", "set", "shop", "much", code=2)["error"]["reference"] == "usage"
+
+
+def test_verify_ends_with_2_where_something_is_wrong(say: Say, tmp_path: Path) -> None:
+    assert say("verify", "--deep")["whole"] is True
+    digest = Digest.of(b"1.0.0" * 1000)
+    path = tmp_path / "registry" / "blobs" / "sha256" / digest.hex[:2] / digest.hex
+    nobody = path.parent / (digest.hex[:2] + "0" * 62)
+    nobody.write_bytes(b"nobody's")
+    assert say("verify")["whole"] is True  # so far it may belong to an upload
+    os.utime(nobody, (0, 0))
+    orphan = {"kind": "orphan-file", "what": f"sha256:{nobody.name}", "repaired": False}
+    assert say("verify", code=2)["flaws"] == [orphan]
+    assert say("verify", "--repair")["flaws"][0]["repaired"] is True
+    path.unlink()
+    assert say("verify", "--repair", code=2)["flaws"][0]["kind"] == "blob-missing"
+
+
+def test_repositories_and_projects_are_removed(say: Say) -> None:
+    assert say("rm", "shop", "--project", code=2)["error"]["message"].endswith("has 1 repositories")
+    assert say("rm", "shop", "--project", "--force") == {"removed": "shop", "repositories": ["shop/web"]}
+    assert say("rm", "shop/web", code=2)["error"]["message"] == "NAME_UNKNOWN: shop/web"
+    assert say("quota") == {"quotas": []}
+
+
+def test_jobs_are_asked_for_shown_and_cancelled(say: Say) -> None:
+    number = say("jobs", "run", "collect")["job"]
+    assert say("jobs", "run", "collect") == {"job": None}
+    assert [each["state"] for each in say("jobs")["jobs"]] == ["waiting"]
+    assert say("jobs", "cancel", str(number)) == {"cancelled": number}
+    assert say("jobs", "cancel", str(number), code=2)["error"]["reference"] == "usage"
+    assert say("jobs", "run", "nothing", code=2)["error"]["reference"] == "task-unknown"
+
+
+def test_a_folder_without_a_registry_is_said_to_be_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["registry", "verify", "--storage", str(tmp_path / "nothing")]) == 2
+    assert "there is no registry" in capsys.readouterr().err
+    assert not (tmp_path / "nothing").exists()
+    assert run(["registry", "import", str(tmp_path), "--storage", str(tmp_path / "new")]) == 2
+    assert "import-folder" in capsys.readouterr().err

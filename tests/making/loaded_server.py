@@ -1,0 +1,41 @@
+"""A registry server that collects and verifies all the time while it serves: `python -m making.loaded_server`."""
+
+import sys
+import threading
+import time
+
+from dockyard.server import serve
+from dockyard.server.house import House, open_house
+from dockyard.server.settings import Settings
+from dockyard.server.stored import deleting
+from dockyard.server.stored.verify import verify
+
+
+def main() -> None:
+    """Serve the folder of the first word at the port of the second, with the grace in seconds of the third."""
+    folder, port, grace = sys.argv[1:4]
+    house = open_house(Settings(storage=folder, grace=int(grace)))
+    threading.Thread(target=_collect, args=(house,), daemon=True).start()
+    threading.Thread(target=_verify, args=(house,), daemon=True).start()
+    house.start()
+    import asyncio
+
+    asyncio.run(serve._one(house, "127.0.0.1", int(port)))
+
+
+def _collect(house: House) -> None:
+    while True:
+        deleting.collect(house.registry.holdings, most=50)
+        time.sleep(0.02)
+
+
+def _verify(house: House) -> None:
+    while True:
+        flaws = [each for each in verify(house.registry.holdings).flaws if each.kind != "orphan-file"]
+        if flaws:
+            print("\n".join(f"{each.kind}: {each.what}" for each in flaws), flush=True)
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main()

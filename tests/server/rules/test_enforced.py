@@ -1,0 +1,152 @@
+"""Tags and quotas: what a project's rules refuse is refused, with the rule's name, and nothing else is."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from dockyard.oci.digest import Digest
+from dockyard.registry.interface import Registry, WireError
+from dockyard.server.house import House
+from dockyard.server.rules import quota, tag_rules
+from dockyard.server.rules.project import ProjectUnknownError
+from dockyard.server.schema.events import EVENT
+from making.pushed import blob, image, opened
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with opened(tmp_path) as house:
+        image(house.registry, "team/web", "first")
+        yield house
+
+
+def refused(registry: Registry, name: str, tag: str, note: str = "") -> WireError:
+    with pytest.raises(WireError) as caught:
+        image(registry, name, tag, note=note)
+    assert caught.value.code.name == "DENIED"
+    return caught.value
+
+
+def test_an_immutable_tag_can_be_pushed_again_but_neither_moved_nor_deleted(house: House) -> None:
+    registry = house.registry
+    rule = tag_rules.add(house.database, "team", "immutable", "v*", "we*")
+    one = image(registry, "team/web", "v1", note="one")
+    assert image(registry, "team/web", "v1", note="one") == one
+    error = refused(registry, "team/web", "v1", "two")
+    assert error.code.status == 412
+    assert f"rule {rule.number} (immutable v* in we*)" in error.code.meaning
+    for reference in ("v1", str(one)):
+        with pytest.raises(WireError) as caught:
+            registry.delete_manifest("team/web", reference)
+        assert caught.value.code.status == 412
+    assert registry.manifest("team/web", "v1").digest == one
+    image(registry, "team/api", "v1", note="one")
+    image(registry, "team/api", "v1", note="two")  # the rule does not speak of this repository
+    tag_rules.remove(house.database, "team", rule.number)
+    image(registry, "team/web", "v1", note="two")
+    registry.delete_manifest("team/web", "v1")
+
+
+def test_of_two_pushes_to_a_new_immutable_tag_one_wins(house: House) -> None:
+    tag_rules.add(house.database, "team", "immutable", "**")
+    ready = threading.Barrier(8)
+    outcome: list[str] = []
+
+    def push(number: int) -> None:
+        ready.wait()
+        try:
+            outcome.append(str(image(house.registry, "team/web", "race", note=str(number))))
+        except WireError as error:
+            outcome.append("" if error.code.status == 412 else str(error))
+
+    threads = [threading.Thread(target=push, args=(number,)) for number in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    won = [each for each in outcome if each]
+    assert len(outcome) == 8
+    assert won == [str(house.registry.manifest("team/web", "race").digest)]
+
+
+def test_signatures_beside_an_immutable_image_may_still_change(house: House) -> None:
+    tag_rules.add(house.database, "team", "immutable", "**")
+    tag_rules.add(house.database, "team", "required", "semver")
+    one = image(house.registry, "team/web", "1.0.0")
+    for note in ("first", "second"):
+        image(house.registry, "team/web", f"sha256-{one.hex}.sig", note=note)
+    strict = tag_rules.add(house.database, "team", "immutable", "sha256-*.sig")
+    error = refused(house.registry, "team/web", f"sha256-{one.hex}.sig", "third")
+    assert f"rule {strict.number}" in error.code.meaning
+
+
+def test_latest_is_refused_where_the_project_says_so(house: House) -> None:
+    tag_rules.add(house.database, "team", "refused", "{latest,dev-*}")
+    for tag in ("latest", "dev-1"):
+        error = refused(house.registry, "team/web", tag)
+        assert error.code.status == 403
+        assert tag in error.code.meaning
+    image(house.registry, "team/web", "1.0")
+    image(house.registry, "other/web", "latest")
+    raw = house.registry.manifest("team/web", "first")
+    with pytest.raises(WireError, match="DENIED"):
+        house.registry.put_manifest("team/web", "fine", raw.raw, raw.media_type, ["latest"])
+    with pytest.raises(WireError, match="MANIFEST_UNKNOWN"):
+        house.registry.manifest("team/web", "fine")
+
+
+@pytest.mark.parametrize(
+    ("form", "good", "bad"),
+    [
+        ("semver", ["1.2.3", "v0.0.1", "1.0.0-rc.1", "1.0.0-x-y.7"], ["1", "1.2", "01.0.0", "1.0.0-01", "x1.0.0"]),
+        ("git-sha", ["a1b2c3d", "f" * 40, "0" * 64], ["A1B2C3D", "abc", "f" * 41, "g" * 40]),
+        ("release-*", ["release-1"], ["1"]),
+    ],
+)
+def test_tags_need_the_form_that_the_project_requires(house: House, form: str, good: list[str], bad: list[str]) -> None:
+    rule = tag_rules.add(house.database, "team", "required", form)
+    for tag in good:
+        image(house.registry, "team/web", tag)
+    for tag in bad:
+        assert f"rule {rule.number}" in refused(house.registry, "team/web", tag).code.meaning
+    tag_rules.add(house.database, "team", "required", "nightly")
+    image(house.registry, "team/web", "nightly")  # one of several forms will do
+
+
+def test_rules_that_cannot_be_are_refused(house: House) -> None:
+    with pytest.raises(tag_rules.ProjectRuleInvalidError):
+        tag_rules.add(house.database, "team", "forbidden", "x")
+    with pytest.raises(ProjectUnknownError):
+        tag_rules.add(house.database, "nobody", "refused", "x")
+    with pytest.raises(tag_rules.ProjectRuleUnknownError):
+        tag_rules.remove(house.database, "team", 999)
+    assert tag_rules.listed(house.database, "team") == []
+
+
+def test_a_quota_counts_every_blob_once_and_says_what_is_used(house: House) -> None:
+    registry = house.registry
+    before = quota.quotas(house.database)[0].used
+    assert before == len(b"layer") + len(b"{}")
+    quota.set_quota(house.database, "team", before + 100)
+    blob(registry, "team/web", b"x" * 60)
+    blob(registry, "team/api", b"x" * 60)  # the project has it already
+    with pytest.raises(WireError) as caught:
+        blob(registry, "team/web", b"y" * 50)
+    assert caught.value.code.name == "DENIED"
+    assert f"uses {before + 60} of {before + 100} bytes; this blob would add 50" in caught.value.code.meaning
+    assert list((Path(house.folder) / "uploads").iterdir()) == []
+    blob(registry, "other/web", b"y" * 50)
+    with pytest.raises(WireError, match="DENIED"):
+        registry.mount("team/web", Digest.of(b"y" * 50), "other/web")
+    blob(registry, "team/web", b"z" * 35)
+    with house.database.read() as connection:
+        query = select(EVENT.c.detail).where(EVENT.c.kind == "quota.warning")
+        assert len(connection.execute(query).all()) == 1
+    assert quota.quotas(house.database)[1] == quota.Quota("team", before + 95, before + 100)
+    quota.set_quota(house.database, "team", None)
+    blob(registry, "team/web", b"y" * 50)
+    with pytest.raises(quota.QuotaInvalidError):
+        quota.set_quota(house.database, "team", 0)
