@@ -6,19 +6,23 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Semaphore
 from typing import Any
 
+from dockyard._internal.confidential import Confidential
+from dockyard.build import builds
 from dockyard.build.attestation import Facts, Wish, attested
 from dockyard.build.bases import Bases
+from dockyard.build.budget import Budget, budget
 from dockyard.build.cache import StepCache
 from dockyard.build.context import Context
 from dockyard.build.contexts import ignore_rules, read_dockerfile
+from dockyard.build.events import Relay, Watch
 from dockyard.build.gather import gathered
+from dockyard.build.journal import Journal
 from dockyard.build.options import Options
 from dockyard.build.plan import Base, Plan
 from dockyard.build.state import State
-from dockyard.build.tools import StepReport, Tools
+from dockyard.build.tools import Halted, StepReport, Tools
 from dockyard.content.layout import Layout
 from dockyard.dockerfile import stages as language
 from dockyard.dockerfile.node import Dockerfile
@@ -83,6 +87,8 @@ def build(
     options: Options | None = None,
     cache: StepCache | None = None,
     progress: Progress = SILENT,
+    journal: Journal | None = None,
+    halted: Halted | None = None,
 ) -> BuildResult:
     """Build the stage that `options` names (the last by default) and tag the image in `store`.
 
@@ -94,7 +100,9 @@ def build(
         bases: finds the images of FROM and --from.
         options: everything else.
         cache: as `step_cache` makes it, where records were put into it beforehand.
-        progress: gets a task a step, and the output of RUN.
+        progress: gets a task a step, and the output of RUN, where there is no `journal`.
+        journal: takes everything down; by default one that keeps logs below `data`.
+        halted: called where a RUN has failed, while its container's files are still there.
 
     Interrupting is safe: run it again, and finished steps are not done again. Stages that do not need each other run
     side by side, and those that nothing needs never.
@@ -108,10 +116,19 @@ def build(
     cache = cache or step_cache(data, store, options)
     path, parsed = read_dockerfile(context, dockerfile)
     files = Context(context, ignore_rules(context, path))
-    plans = [
-        _plan(parsed, path, files, platform, store, data, bases, options, cache, progress)
-        for platform in options.platforms or (Platform.host(),)
-    ]
+    journal = journal or opened(Relay(progress), data, options, context, path)
+    plans = []
+    journal.begin()
+    try:
+        room = budget(options.processors, options.memory)
+        for platform in options.platforms or (Platform.host(),):
+            plan = planned(parsed, path, files, platform, store, data, bases, options, cache, journal, room, halted)
+            plan.build(language.target_stage(plan.stages, options.target))
+            plans.append(plan)
+    except BaseException as error:
+        journal.end(error)
+        raise
+    journal.end()
     images = {str(plan.platform): _assembled(store, plan, options) for plan in plans}
     host = str(Platform.host())
     image = images.get(host) or next(iter(images.values()))
@@ -135,10 +152,22 @@ def build(
         store.tag(str(tag), descriptor)
     unused = sorted(set(options.build_args) - {name for plan in plans for name in plan.consumed} - _KNOWN_ARGS)
     if unused:
-        progress.log(f"warning: no ARG takes these build arguments: {', '.join(unused)}")
+        journal.log(f"warning: no ARG takes these build arguments: {', '.join(unused)}")
     steps = [report for plan in plans for report in plan.reports]
     used = list(dict.fromkeys(base for plan in plans for base in plan.bases_used))
     return BuildResult(descriptor, image, images, steps, used, round(time.monotonic() - began, 3), cache, unused)
+
+
+def opened(watch: Watch, data: Path, options: Options, context: Path, dockerfile: Path) -> Journal:
+    """A journal for a build with these options, kept below `data`; secrets' values stay out of it."""
+    facts = {
+        "context": str(context),
+        "dockerfile": str(dockerfile),
+        "target": options.target,
+        "tags": [str(tag) for tag in options.tags],
+    }
+    values = Confidential(secret.value for secret in options.secrets.values())
+    return Journal(watch, builds.new(data), values, facts)
 
 
 def step_cache(data: Path, store: Layout, options: Options) -> StepCache:
@@ -155,7 +184,7 @@ _KNOWN_ARGS = frozenset(
 )
 
 
-def _plan(
+def planned(
     parsed: Dockerfile,
     path: Path,
     context: Context,
@@ -165,8 +194,11 @@ def _plan(
     bases: Bases,
     options: Options,
     cache: StepCache,
-    progress: Progress,
+    journal: Journal,
+    room: Budget,
+    halted: Halted | None = None,
 ) -> Plan:
+    """A build for one platform, ready to begin; arguments are those of `build`, and the Dockerfile parsed."""
     global_args, stages = language.stages(parsed)
     given = dict(options.build_args)
     if options.epoch is not None:
@@ -182,18 +214,20 @@ def _plan(
         _epoch(options.epoch, given, values),
         given,
         values,
-        progress,
+        journal,
         options.uncached,
         options.secrets,
         options.agents,
         options.hosts,
         options.network,
         options.insecure,
-        Semaphore(options.parallel),
+        room,
         options.compression,
         options.level,
+        limits=options.limits,
+        prefix=f"{platform} " if len(options.platforms) > 1 else "",
+        halted=halted,
     )
-    plan.build(language.target_stage(stages, options.target))
     return plan
 
 

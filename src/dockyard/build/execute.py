@@ -3,11 +3,12 @@
 import contextlib
 import os
 import shutil
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from dockyard.build.enter import Cell
 from dockyard.build.fault import RunFailedError, place
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
@@ -23,7 +24,6 @@ from dockyard.runtime.user import resolve_user
 if TYPE_CHECKING:
     from dockyard.build.mounting import Wanted
 
-_TAIL = 20
 _HOST_FILES = ("/etc/resolv.conf", "/etc/hosts")
 
 
@@ -35,6 +35,7 @@ def execute(
     network: str,
     files: Mapping[str, bytes],
     mounts: "tuple[Wanted, ...]" = (),
+    instead: Callable[[Cell], NoReturn] | None = None,
 ) -> Layer:
     """Run `args` in a container on the stage's layers and return the layer of what it changed.
 
@@ -46,6 +47,7 @@ def execute(
         network: `default`, `host` or `none`.
         files: further files for the command to see, by absolute path; they do not enter the layer.
         mounts: what `--mount` asks for.
+        instead: called with the container that is ready, and nothing is run; it has to raise.
 
     Raises:
         RunFailedError: with the exit code and the last lines.
@@ -57,10 +59,9 @@ def execute(
     _sweep(data / "work")
     name = f"build-{os.getpid()}-{os.urandom(4).hex()}"
     work = data / "work" / name
-    tail: deque[str] = deque(maxlen=_TAIL)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, work, ignore_errors=True)
-        overlay = Overlay(_lowers(state, data, work, tools.progress), work / "upper", work / "work")
+        overlay = Overlay(_lowers(state, data, work, stage.step), work / "upper", work / "work")
         binds = [Mount(each, each) for each in _HOST_FILES if Path(each).exists()] + _files(files, work)
         if tools.hosts:
             binds = [each for each in binds if each.target != "/etc/hosts"] + [_hosts(tools.hosts, work)]
@@ -83,21 +84,32 @@ def execute(
             mounts=binds,
             privileged=instruction.security == "insecure",
         )
-        lines = _Lines(tools.progress, tail)
+        tools.limits.put_on(document, name)
+        shell = str(state.shell[0])
+        node = instruction.node
+        cell = Cell(document, overlay, tuple(overlays), runs / name, name, shell, node.start_line, node.text)
+        if instead is not None:
+            instead(cell)
         code = container.run(
             document,
             overlay=overlay,
             folder=runs / name,
             name=name,
-            output=lines.take,
+            output=stage.step.take,
             overlays=overlays,
             cancelled=tools.cancelled.is_set,
         )
-        lines.end()
+        stage.step.flush()
         if code != 0:
+            if tools.halted is not None and not tools.cancelled.is_set():
+                tools.halted(replace(cell, status=code))
             raise RunFailedError(
                 f"the command ended with status {code}",
-                context={**place(instruction.node), "output": "\n    ".join(["", *tail])},
+                context={
+                    **place(instruction.node),
+                    **({"log": stage.step.path} if stage.step.path is not None else {}),
+                    "output": "\n    ".join(["", *stage.step.tail]),
+                },
             )
         assert overlay.upper is not None
         _tidy(overlay.upper, state, [*_HOST_FILES, *files, *targets])
@@ -177,27 +189,3 @@ def _keep(upper: Path, layer: Layer, data: Path) -> None:
     upper.chmod(0o755)
     with contextlib.suppress(OSError):
         upper.rename(kept)
-
-
-class _Lines:
-    """Cuts output into lines for the progress and keeps the last ones for the error."""
-
-    def __init__(self, progress: Progress, tail: deque[str]) -> None:
-        self._progress, self._tail, self._rest = progress, tail, b""
-
-    def take(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._say(line)
-        if len(self._rest) > 1 << 16:
-            self.end()
-
-    def end(self) -> None:
-        if self._rest:
-            self._say(self._rest)
-        self._rest = b""
-
-    def _say(self, line: bytes) -> None:
-        text = line.decode(errors="replace").rstrip("\r")
-        self._tail.append(text)
-        self._progress.log(text)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dockyard.build.limits import Limits
 from dockyard.build.secret import Agent, Secret
 from dockyard.layers.compress import Compression, Level
 from dockyard.oci.platform import Platform
@@ -30,7 +31,9 @@ class Options:
         hosts: further lines of /etc/hosts for RUN, address by name.
         network: of RUN steps that name none.
         insecure: whether RUN --security=insecure may run.
-        parallel: how many RUN steps at once.
+        processors, memory: how many processors and bytes of memory the build takes at once; 0 is what there is.
+        limits: of what RUN may use.
+        inline: whether the image's configuration gets the cache's records.
         compression, level: of new layers: gzip, zstd or none; fast for what stays here, dense for what travels.
         layers: `instruction` keeps one a step, `stage` one a stage, `squash` one over the base, `auto` merges small
             neighbours. The base's own layers always stay as they are.
@@ -51,9 +54,12 @@ class Options:
     hosts: Mapping[str, str] = field(default_factory=dict)
     network: str = "default"
     insecure: bool = False
-    parallel: int = 2
+    processors: int = 0
+    memory: int = 0
+    limits: Limits = field(default_factory=Limits)
     compression: Compression = "gzip"
     level: Level = "fast"
     layers: Layers = "instruction"
     sbom: bool = False
     provenance: Literal["", "min", "max"] = ""
+    inline: bool = False

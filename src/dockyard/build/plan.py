@@ -9,6 +9,7 @@ from typing import Any
 
 from dockyard.build import costs, steps
 from dockyard.build.bases import Bases
+from dockyard.build.budget import FETCH
 from dockyard.build.context import Context
 from dockyard.build.contexts import key_of, opened
 from dockyard.build.copy import Copier, Order, Out, write
@@ -147,6 +148,7 @@ class Plan:
             state = self._base(stage)
             inputs = Inputs(self.tools.data / "cache" / "inputs", self.location, str(self.platform), stage.title)
             runner = Stage(state, self.tools, _Before(self, stage.number), stage.title, inputs)
+            runner.count = len(state.triggers) + len(stage.instructions)
             try:
                 steps.run(runner, stage.instructions)
             finally:
@@ -243,7 +245,8 @@ class Plan:
         with self._lock:
             if key not in self._images:
                 reference = Reference.parse(name)
-                descriptor = self.bases.resolve(reference)
+                with self.tools.budget.granted(FETCH, self.tools.cancelled.is_set):
+                    descriptor = self.bases.resolve(reference)
                 image = open_image(self.tools.store, descriptor, platform)
                 self._note(name, str(reference), image, pinned=reference.digest is not None, digest=descriptor.digest)
                 self._images[key] = State.on(image, self.tools.data / "index")

@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from dockyard._internal import redact
 from dockyard.build import git, material
+from dockyard.build.budget import FETCH
 from dockyard.build.context import Context
 from dockyard.build.download import download
 from dockyard.build.fault import place
@@ -42,7 +43,8 @@ def fetch(stage: Stage, instruction: ins.Add, source: str) -> Source | None:
             repository = repository.at(checksum)
         commit = git.resolve(repository)
         tools.note(material.repository(redact.url(repository.remote), commit))
-        folder = git.checkout(replace(repository, ref=commit), tools.data / "cache" / "git", tools.progress)
+        with tools.budget.granted(FETCH, tools.cancelled.is_set):
+            folder = git.checkout(replace(repository, ref=commit), tools.data / "cache" / "git", stage.step)
         return Context(folder, IgnoreRules())
     if not source.startswith(("http://", "https://")):
         if checksum:
@@ -55,7 +57,8 @@ def fetch(stage: Stage, instruction: ins.Add, source: str) -> Source | None:
         if secret in tools.secrets:
             headers["Authorization"] = form.format(tools.secrets[secret].value.decode("utf-8", "replace").strip())
             break
-    found = download(source, tools.data / "cache" / "http", checksum, headers, tools.progress)
+    with tools.budget.granted(FETCH, tools.cancelled.is_set):
+        found = download(source, tools.data / "cache" / "http", checksum, headers, stage.step)
     tools.note(material.file(redact.url(source), found.path.name))
     item = Item(name, name, "file", 0o600, size=found.size, mtime=found.mtime, handle=str(found.path))
     return Files(item)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dockyard._internal.lock import locked
 from dockyard.build import configure
+from dockyard.build.budget import RUN
 from dockyard.build.cache import Made, key
 from dockyard.build.fault import NotSupportedYetError, PlatformRefusedError, place
 from dockyard.build.stage import Stage
@@ -46,6 +47,7 @@ def run(stage: Stage, instruction: ins.Run) -> None:
     network = instruction.network if instruction.network != "default" else tools.network
     shown = _shown(stage, args)
     ways = [network, instruction.security, sorted(tools.hosts.items()), [mount.key for mount in mounts]]
+    ways += tools.limits.key
     step = key(state.key, "run", args, environment, ways, tools.epoch, _hashes(files))
     # Another process may be running the very same step: wait for it, then take what it made.
     with locked(tools.cache.lock(step)):
@@ -60,7 +62,7 @@ def run(stage: Stage, instruction: ins.Run) -> None:
             from dockyard.build import execute  # loaded only when something runs: a cached build is faster without
 
             stage.consumed.update(tools.proxies)
-            with tools.running:
+            with tools.budget.granted(RUN, tools.cancelled.is_set):
                 layer = execute.execute(stage, instruction, args, environment, network, files, mounts)
             made = Made(stage.now(), layer)
             tools.cache.put(step, made)

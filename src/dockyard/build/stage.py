@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from dockyard.build.cache import Made
 from dockyard.build.explain import Inputs
+from dockyard.build.journal import Step
 from dockyard.build.state import State, rfc3339
 from dockyard.build.tools import Sources, StepReport, Tools
 from dockyard.dockerfile import shell
@@ -17,6 +18,8 @@ class Stage:
     Attributes:
         cached: whether the step under way was found in the cache so far.
         inputs: what tells why it was not.
+        count: how many steps there will be.
+        step: the one under way, in the journal.
     """
 
     state: State
@@ -28,6 +31,18 @@ class Stage:
     consumed: set[str] = field(default_factory=set)
     cached: bool = True
     why: str = ""
+    count: int = 0
+    _step: Step | None = None
+
+    @property
+    def step(self) -> Step:
+        """The step under way."""
+        assert self._step is not None
+        return self._step
+
+    @step.setter
+    def step(self, step: Step) -> None:
+        self._step = step
 
     def expand(self, word: str) -> str:
         """`word` with the stage's variables."""

@@ -13,6 +13,9 @@ from dockyard.build.stage import Stage
 from dockyard.build.tools import StepReport
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile.parser import parse
+from dockyard.errors import Error
+
+_CANCELLED = ("container-cancelled", "build-cancelled")
 
 
 def run(stage: Stage, instructions: Sequence[ins.Instruction]) -> None:
@@ -30,9 +33,27 @@ def _step(stage: Stage, instruction: ins.Instruction) -> None:
     """Carry out one instruction."""
     began = time.monotonic()
     text = " ".join(instruction.node.text.split())
-    task = stage.tools.progress.start(f"[{stage.title}] {text[:100]}", total=None)
+    position = f"{len(stage.reports) + 1}/{stage.count}"
+    step = stage.tools.progress.step(stage.tools.prefix + stage.title, instruction.node.start_line, text, position)
     layers = len(stage.state.layers)
-    stage.cached, stage.why = True, ""
+    stage.cached, stage.why, stage.step = True, "", step
+    try:
+        _carry_out(stage, instruction)
+    except BaseException as error:
+        cancelled = isinstance(error, Error) and error.reference in _CANCELLED
+        step.finish("cancelled" if cancelled else "failed", note=str(error))
+        raise
+    new = stage.state.layers[layers:]
+    size = sum(layer.descriptor.size for layer in new)
+    seconds = round(time.monotonic() - began, 3)
+    report = StepReport(instruction.node.start_line, text, stage.cached, seconds, size, stage.why, stage.title)
+    stage.reports.append(report)
+    step.finish(
+        "cached" if stage.cached else "done", size=size, why=stage.why, note="" if new or stage.cached else "done"
+    )
+
+
+def _carry_out(stage: Stage, instruction: ins.Instruction) -> None:
     match instruction:
         case ins.Arg():
             _arg(stage, instruction)
@@ -47,11 +68,6 @@ def _step(stage: Stage, instruction: ins.Instruction) -> None:
             if created_by is None:
                 raise NotSupportedYetError(instruction.node.keyword.upper(), instruction.node)
             _empty(stage, created_by, instruction.node.text)
-    new = stage.state.layers[layers:]
-    size = sum(layer.descriptor.size for layer in new)
-    seconds = round(time.monotonic() - began, 3)
-    stage.reports.append(StepReport(instruction.node.start_line, text, stage.cached, seconds, size, stage.why))
-    task.done("cached" if stage.cached else f"{size} bytes" if new else "done")
 
 
 def _empty(stage: Stage, created_by: str, text: str) -> None:

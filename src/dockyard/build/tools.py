@@ -1,20 +1,27 @@
 """What the steps of a build work with."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Semaphore
-from typing import Any, Protocol
+from threading import Event
+from typing import TYPE_CHECKING, Any, Protocol
 
+from dockyard.build.budget import PACK, Budget, budget
 from dockyard.build.cache import StepCache
 from dockyard.build.context import Context
+from dockyard.build.journal import Journal
+from dockyard.build.limits import Limits
 from dockyard.build.secret import Agent, Secret
 from dockyard.build.state import State
 from dockyard.content.layout import Layout
 from dockyard.layers.compress import Compression, Level
 from dockyard.layers.write import LayerWriter
-from dockyard.progress import Progress
 
+if TYPE_CHECKING:
+    from dockyard.build.enter import Cell
+
+Halted = Callable[["Cell"], None]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
@@ -28,7 +35,10 @@ class Tools:
         network: of RUN steps that name none: `default`, `host` or `none`.
         insecure: whether `RUN --security=insecure` may run.
         uncached: stages that are carried out whatever the cache knows; `*` is all.
-        running: how many RUN steps at once.
+        budget: how much goes on at once.
+        limits: of what RUN may use.
+        prefix: stands before stages' names where there are several platforms.
+        halted: called where a RUN has failed, before its container's files are gone.
         compression, level: of the layers that are written.
         materials: what the build took in beside its context and bases.
         cancelled: set once the build has failed, so that what runs beside ends.
@@ -42,27 +52,35 @@ class Tools:
     epoch: int | None
     build_args: Mapping[str, str]
     global_args: Mapping[str, str]
-    progress: Progress
+    progress: Journal
     uncached: frozenset[str] = frozenset()
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     agents: Mapping[str, Agent] = field(default_factory=dict)
     hosts: Mapping[str, str] = field(default_factory=dict)
     network: str = "default"
     insecure: bool = False
-    running: Semaphore = field(default_factory=lambda: Semaphore(2))
+    budget: Budget = field(default_factory=budget)
     compression: Compression = "gzip"
     level: Level = "fast"
     cancelled: Event = field(default_factory=Event)
     materials: list[dict[str, Any]] = field(default_factory=list)
+    limits: Limits = field(default_factory=Limits)
+    prefix: str = ""
+    halted: Halted | None = None
 
     def note(self, material: dict[str, Any]) -> None:
         """Note something that the build took in."""
         if material not in self.materials:
             self.materials.append(material)
 
-    def writer(self) -> LayerWriter:
-        """For one new layer."""
-        return LayerWriter(self.store, epoch=self.epoch, compression=self.compression, level=self.level)
+    @contextlib.contextmanager
+    def writer(self) -> Iterator[LayerWriter]:
+        """For one new layer, once the budget allows for it."""
+        with (
+            self.budget.granted(PACK, self.cancelled.is_set),
+            LayerWriter(self.store, epoch=self.epoch, compression=self.compression, level=self.level) as writer,
+        ):
+            yield writer
 
     @property
     def proxies(self) -> dict[str, str]:
@@ -87,6 +105,7 @@ class StepReport:
     seconds: float
     size: int = 0
     why: str = ""
+    stage: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As `--json` prints it; `size` is the layer's blob in bytes, `why` the first input that differed."""

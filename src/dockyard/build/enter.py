@@ -1,0 +1,56 @@
+"""Going into the container of a step: to look around where a RUN has failed, or at any line."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dockyard.runtime import console
+from dockyard.runtime.rootfs import Overlay
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a RUN saw: files with all it changed so far, mounts, variables, user and working folder.
+
+    Attributes:
+        document: the configuration of its container.
+        overlay, overlays: what to mount first.
+        folder, name: where the container was made, and its name; a new one gets other ones.
+        shell: what to run where nothing else is asked for.
+        line, text: of the step.
+        status: what the step ended with; None where it was not run.
+    """
+
+    document: dict[str, Any]
+    overlay: Overlay
+    overlays: Sequence[tuple[Overlay, Path]]
+    folder: Path
+    name: str
+    shell: str
+    line: int
+    text: str
+    status: int | None = None
+
+    def enter(self, words: Sequence[str], *, terminal: bool, variables: Sequence[str] = ()) -> int:
+        """Run `words`, or the shell, in a new container on the same files, with this process's standard input, output
+        and error; returns its exit code. What it changes goes nowhere.
+
+        Args:
+            words: a command and its arguments.
+            terminal: give it a terminal of its own; standard input and output have to be one.
+            variables: further ones, NAME=value.
+
+        Raises:
+            ContainerError: it could not be started.
+        """
+        document = copy.deepcopy(self.document)
+        process = document["process"]
+        process["args"] = list(words) or [self.shell]
+        process["terminal"] = terminal
+        process["env"] = [*process["env"], *variables]
+        folder = self.folder.with_name(f"{self.folder.name}-in")
+        return console.attached(
+            document, overlay=self.overlay, folder=folder, name=f"{self.name}-in", overlays=self.overlays
+        )
