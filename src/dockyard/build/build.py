@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dockyard._internal import redact
 from dockyard._internal.confidential import Confidential
 from dockyard.build import builds
 from dockyard.build.attestation import Facts, Wish, attested
@@ -20,6 +21,7 @@ from dockyard.build.events import Relay, Watch
 from dockyard.build.gather import gathered
 from dockyard.build.journal import Journal
 from dockyard.build.options import Options
+from dockyard.build.order import better
 from dockyard.build.plan import Base, Plan
 from dockyard.build.state import State
 from dockyard.build.tools import Halted, StepReport, Tools
@@ -52,6 +54,7 @@ class BuildResult:
         image: the image, of several the one for this machine or the first.
         images: every image by its platform.
         cache: what it looked steps up in; knows which it used.
+        logs: the folder of the journal.
     """
 
     descriptor: Descriptor
@@ -62,6 +65,7 @@ class BuildResult:
     seconds: float
     cache: StepCache
     unused: Sequence[str] = field(default=())
+    logs: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As `--json` prints it."""
@@ -73,6 +77,8 @@ class BuildResult:
             "platforms": sorted(self.images),
             "bases": [each.to_json() for each in self.bases],
             "steps": [each.to_json() for each in self.steps],
+            "better_order": [each.to_json() for each in better(self.steps)],
+            "logs": self.logs,
             "unused_build_args": list(self.unused),
         }
 
@@ -116,7 +122,7 @@ def build(
     cache = cache or step_cache(data, store, options)
     path, parsed = read_dockerfile(context, dockerfile)
     files = Context(context, ignore_rules(context, path))
-    journal = journal or opened(Relay(progress), data, options, context, path)
+    journal = journal or opened(Relay(progress), data, options, str(context), str(path))
     plans = []
     journal.begin()
     try:
@@ -155,14 +161,15 @@ def build(
         journal.log(f"warning: no ARG takes these build arguments: {', '.join(unused)}")
     steps = [report for plan in plans for report in plan.reports]
     used = list(dict.fromkeys(base for plan in plans for base in plan.bases_used))
-    return BuildResult(descriptor, image, images, steps, used, round(time.monotonic() - began, 3), cache, unused)
+    seconds, logs = round(time.monotonic() - began, 3), str(journal.folder or "")
+    return BuildResult(descriptor, image, images, steps, used, seconds, cache, unused, logs)
 
 
-def opened(watch: Watch, data: Path, options: Options, context: Path, dockerfile: Path) -> Journal:
+def opened(watch: Watch, data: Path, options: Options, context: str, dockerfile: str) -> Journal:
     """A journal for a build with these options, kept below `data`; secrets' values stay out of it."""
     facts = {
-        "context": str(context),
-        "dockerfile": str(dockerfile),
+        "context": redact.url(context),
+        "dockerfile": dockerfile,
         "target": options.target,
         "tags": [str(tag) for tag in options.tags],
     }

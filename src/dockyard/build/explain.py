@@ -9,6 +9,7 @@ import msgspec
 from dockyard._internal import atomic
 
 _SHOWN = 60
+BASE_CHANGED = "a step before it, or the base, changed"
 
 
 class Inputs:
@@ -75,7 +76,7 @@ def _difference(name: str, before: Any, now: Any) -> str:
                 )
                 return f"{name} {each} changed{told}"
     if name == "base":
-        return "a step before it, or the base, changed"
+        return BASE_CHANGED
     if isinstance(now, str) and isinstance(before, str):
         return f"the {name} changed: {_short(before)} became {_short(now)}"
     return f"the {name} changed"

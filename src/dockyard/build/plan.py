@@ -146,13 +146,11 @@ class Plan:
         others = self._ahead(stage)
         try:
             state = self._base(stage)
-            inputs = Inputs(self.tools.data / "cache" / "inputs", self.location, str(self.platform), stage.title)
-            runner = Stage(state, self.tools, _Before(self, stage.number), stage.title, inputs)
-            runner.count = len(state.triggers) + len(stage.instructions)
+            runner = self.runner(stage, state)
             try:
                 steps.run(runner, stage.instructions)
             finally:
-                inputs.save()
+                runner.inputs.save()
                 with self._lock:
                     costs.keep(self.tools.data, self.location, stage.title, runner.reports)
         except BaseException:
@@ -165,6 +163,13 @@ class Plan:
             self.consumed |= runner.consumed
             self._reports[stage.number] = runner.reports
         return state
+
+    def runner(self, stage: language.Stage, state: State) -> Stage:
+        """What carries out the instructions of `stage` on `state`."""
+        inputs = Inputs(self.tools.data / "cache" / "inputs", self.location, str(self.platform), stage.title)
+        runner = Stage(state, self.tools, _Before(self, stage.number), stage.title, inputs)
+        runner.count = len(state.triggers) + len(stage.instructions)
+        return runner
 
     def _ahead(self, stage: language.Stage) -> list[threading.Thread]:
         """Begin the stages that this one will ask for, each in a thread; errors come up where they are asked for."""

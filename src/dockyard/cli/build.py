@@ -1,152 +1,136 @@
 """`dockyard build`: a Dockerfile and a context into an image in the store."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from dockyard.cli import bars, context, report
-from dockyard.errors import UsageError
+from dockyard.cli import context, report, view
+from dockyard.cli.build_flags import Flags, Result, options
+from dockyard.cli.build_refused import refuse
 from dockyard.oci.reference import Reference
 
 if TYPE_CHECKING:
     from dockyard.build.build import BuildResult
+
+__all__ = ["build", "refuse"]
 
 
 def build(
     folder: str = ".",
     /,
     *,
-    file: Annotated[str, Parameter(name=["--file", "-f"])] = "",
+    flags: Flags | None = None,
     tag: Annotated[list[str] | None, Parameter(name=["--tag", "-t"])] = None,
-    build_arg: list[str] | None = None,
-    target: str = "",
     label: list[str] | None = None,
     annotation: list[str] | None = None,
-    platform: list[str] | None = None,
-    build_context: list[str] | None = None,
-    secret: list[str] | None = None,
-    ssh: list[str] | None = None,
-    add_host: list[str] | None = None,
-    network: str = "default",
-    allow: list[str] | None = None,
     output: Annotated[list[str] | None, Parameter(name=["--output", "-o"])] = None,
     push: Annotated[bool, Parameter(negative="")] = False,
+    load: Annotated[bool, Parameter(negative="")] = False,
     compression: Literal["gzip", "zstd", "none"] = "gzip",
     compression_level: Literal["fast", "dense"] = "fast",
     layers: Literal["instruction", "stage", "auto"] = "instruction",
     squash: Annotated[bool, Parameter(negative="")] = False,
-    no_cache: Annotated[bool, Parameter(negative="")] = False,
-    no_cache_filter: list[str] | None = None,
     sbom: Annotated[bool, Parameter(negative="")] = False,
     provenance: str = "",
+    attest: list[str] | None = None,
     cache_from: list[str] | None = None,
     cache_to: list[str] | None = None,
-    pull: Annotated[bool, Parameter(negative="")] = False,
     explain: Annotated[bool, Parameter(negative="")] = False,
     print_: Annotated[str, Parameter(name=["--print", "--call"])] = "",
+    check: Annotated[bool, Parameter(negative="")] = False,
+    on_error: Literal["stop", "shell"] = "stop",
     iidfile: Path | None = None,
     metadata_file: Path | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
-) -> None:
+) -> int:
     """Build an image from a Dockerfile.
 
     Args:
         folder: the context: a folder, a Git repository, or `-` for a tar archive or a Dockerfile from standard input.
-        file: the Dockerfile; `Dockerfile` in the context by default, `-` for standard input.
+        flags: what the build is told.
         tag: a name for the image; may be given several times.
-        build_arg: NAME=value for an ARG, or NAME to take it from the environment.
-        target: the stage to build; the last by default.
         label: name=value for a label of the image.
         annotation: name=value for an annotation of the manifest.
-        platform: os/architecture, such as linux/arm64; several give an index.
-        build_context: NAME=SOURCE for FROM and --from: a folder, oci-layout://, docker-image:// or a Git repository.
-        secret: id=NAME,src=FILE or id=NAME,env=VARIABLE for RUN --mount=type=secret.
-        ssh: default, or ID=SOCKET, for RUN --mount=type=ssh.
-        add_host: NAME:ADDRESS for /etc/hosts in RUN.
-        network: default, host or none, of RUN steps that say nothing.
-        allow: security.insecure lets RUN --security=insecure run.
         output: type=oci|docker|tar|local|registry|store,dest=PATH; a folder alone is type=local, `-` a tar archive.
         push: send the image to the registry of its names, as --output type=registry does.
+        load: put the image into the store, which is done always.
         compression: of new layers: gzip, zstd or none.
         compression_level: fast for what stays here, dense for what is sent often.
         layers: a layer for each instruction, for each stage, or auto: small neighbours merged.
         squash: one layer over the base.
-        no_cache: carry every step out.
-        no_cache_filter: carry every step of this stage out; may be given several times.
         sbom: attach a list of the image's packages, as SPDX.
         provenance: attach where the image comes from: min (or true), or max for the build arguments, too.
-        cache_from: NAME, type=registry,ref=NAME or type=local,src=FOLDER: take what another machine built.
-        cache_to: the same with dest=FOLDER; mode=max sends every stage's steps, mounts=true cache mounts, too.
-        pull: ask the registry for newer bases.
-        explain: tell for every step that ran which of its inputs differed from the run before.
-        print_: targets or outline: tell what the Dockerfile has to offer, and build nothing.
+        attest: type=sbom or type=provenance,mode=min|max: the same in Docker's words.
+        cache_from: NAME, type=registry,ref=NAME, type=local,src=FOLDER or type=s3,bucket=NAME,region=NAME: take what
+            another machine built.
+        cache_to: the same with dest=FOLDER, or type=inline: inside the image; mode=max sends every stage's steps,
+            mounts=true cache mounts, too.
+        explain: tell for every step that ran which of its inputs differed from the run before, and what another order
+            would have saved.
+        print_: targets or outline: tell what the Dockerfile has to offer; check: judge it. Nothing is built.
+        check: judge the Dockerfile, as `dockyard lint` does, and build nothing.
+        on_error: shell opens a shell where a RUN has failed.
         iidfile: write the image ID to this file.
         metadata_file: write digests and names to this file, as JSON.
         quiet: print only the image ID.
         json: print one JSON document.
     """
+    flags = flags or Flags()
     from dockyard.build.bases import Bases
     from dockyard.build.build import build as build_image
-    from dockyard.build.build import step_cache
-    from dockyard.build.secret import agents, secrets
-    from dockyard.cli import build_cache, build_input, build_output
+    from dockyard.build.build import opened, step_cache
+    from dockyard.cli import build_cache, build_input, build_output, debug
     from dockyard.cli.fetch import puller
-    from dockyard.oci.platform import Platform
 
-    if network not in ("default", "host", "none"):
-        raise UsageError(f"there is no network {network!r}", hint="Give default, host or none.")
-    unknown = sorted(set(allow or ()) - {"security.insecure", "network.host"})
-    if unknown:
-        raise UsageError(f"there is nothing to allow called {unknown[0]!r}", hint="Give security.insecure.")
+    if check or print_ == "check":
+        from dockyard.cli.lint import lint
+
+        return lint(folder, file=flags.file, json=json)
     if print_:
-        with build_input.opened(folder, file) as given:
-            build_output.described(print_, given.path, given.dockerfile, target, json=json)
-        return
-    from dockyard.build.options import Options
-
+        with build_input.opened(folder, flags.file) as given:
+            build_output.described(print_, given.path, given.dockerfile, flags.target, json=json)
+        return 0
     names = [Reference.parse(name) for name in tag or ()]
     sources, sinks = build_cache.parse(cache_from, "--cache-from"), build_cache.parse(cache_to, "--cache-to")
     outputs = build_output.parse([*(output or ()), *(["type=registry"] if push else ())])
-    environment = context.environment()
-    options = Options(
-        build_args=context.pairs(build_arg, "--build-arg"),
-        target=target,
-        tags=names,
-        labels=context.pairs(label, "--label"),
-        annotations=context.pairs(annotation, "--annotation"),
-        platforms=[Platform.parse(each) for text in platform or () for each in text.split(",")],
-        epoch=context.epoch(),
-        uncached=frozenset({*(["*"] if no_cache else ()), *(no_cache_filter or ())}),
-        contexts=build_input.contexts(build_context),
-        secrets=secrets(secret or (), environment),
-        agents=agents(ssh or (), environment),
-        hosts=build_input.hosts(add_host),
-        network=network,
-        insecure="security.insecure" in (allow or ()),
-        compression=compression,
-        level=compression_level,
-        layers="squash" if squash else layers,
-        sbom=sbom,
-        provenance=build_output.provenance(provenance),
+    wish = build_output.attestations(sbom, provenance, attest)
+    chosen = options(
+        flags,
+        Result(
+            tuple(names),
+            label,
+            annotation,
+            compression,
+            compression_level,
+            "squash" if squash else layers,
+            wish.sbom,
+            wish.provenance,
+            any(each.type == "inline" for each in sinks),
+        ),
     )
-    store = context.store()
-    with bars.shown(quiet=quiet or json) as progress, build_input.opened(folder, file, progress) as given:
-        cache = step_cache(context.data_folder(), store, options)
-        build_cache.take(sources, store, cache, progress)
+    store, data = context.store(), context.data_folder()
+    with contextlib.ExitStack() as stack:
+        shown = stack.enter_context(view.shown(flags.view(silent=quiet or json)))
+        journal = opened(shown, data, chosen, folder, flags.file)
+        given = stack.enter_context(build_input.opened(folder, flags.file, journal))
+        cache = step_cache(data, store, chosen)
+        build_cache.take(sources, store, cache, journal)
         result = build_image(
             given.path,
             dockerfile=given.dockerfile,
             store=store,
-            data=context.data_folder(),
-            bases=Bases(store, puller(progress), always=pull),
-            options=options,
+            data=data,
+            bases=Bases(store, puller(journal), always=flags.pull),
+            options=chosen,
             cache=cache,
-            progress=progress,
+            journal=journal,
+            halted=debug.opener(shown) if on_error == "shell" else None,
         )
-        written = build_output.write(outputs, result, names, store, progress)
-        written += build_cache.give(sinks, result, store, progress)
+        written = build_output.write(outputs, result, names, store, journal)
+        written += build_cache.give(sinks, result, store, journal)
     image_id = str(result.image.manifest.config.digest)
     build_output.files(result, names, iidfile, metadata_file)
     if json:
@@ -155,6 +139,7 @@ def build(
         print(image_id)
     elif "-" not in written:
         _tell(result, names, written, explain=explain)
+    return 0
 
 
 def _tell(result: "BuildResult", names: list[Reference], written: list[str], *, explain: bool) -> None:
@@ -168,6 +153,10 @@ def _tell(result: "BuildResult", names: list[Reference], written: list[str], *, 
     for place in written:
         print(f"wrote   {place}")
     if explain:
+        from dockyard.build.order import better
+
         for step in result.steps:
             if step.why:
                 print(f"line {step.line}: {step.text[:80]}\n    ran because {step.why} ({step.seconds:.1f} s)")
+        for each in better(result.steps):
+            print(f"order: {each}")

@@ -70,6 +70,37 @@ def provenance(text: str) -> Literal["", "min", "max"]:
             raise UsageError(f"--provenance takes min or max, not {text!r}")
 
 
+@dataclass(frozen=True)
+class Wish:
+    """The attestations that were asked for."""
+
+    sbom: bool
+    provenance: Literal["", "min", "max"]
+
+
+def attestations(sbom: bool, provenance_: str, attest: list[str] | None) -> Wish:
+    """What --sbom, --provenance and --attest type=sbom or type=provenance,mode=max ask for together.
+
+    Raises:
+        UsageError: an --attest is of another type or has other keys.
+    """
+    wish = Wish(sbom, provenance(provenance_))
+    for text in attest or ():
+        parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
+        kind, off = parts.pop("type", ""), parts.pop("disabled", "false").lower() in ("true", "1", "")
+        parts.pop("version", "")
+        mode = parts.pop("mode", "min") if kind == "provenance" else ""
+        if kind not in ("sbom", "provenance") or parts:
+            raise UsageError(
+                f"--attest {text} cannot be done", hint="Write type=sbom or type=provenance,mode=max; nothing else."
+            )
+        if kind == "sbom":
+            wish = Wish(not off, wish.provenance)
+        else:
+            wish = Wish(wish.sbom, "" if off else provenance(mode))
+    return wish
+
+
 def write(
     outputs: list[Output], result: "BuildResult", names: list[Reference], store: "Layout", progress: "Progress"
 ) -> list[str]:

@@ -99,21 +99,38 @@ def _invoke(command: Command, words: Sequence[str]) -> int:
         version_flags=(),
         result_action="return_value",
     )
-    app.default(getattr(importlib.import_module(module), name))
+    code = importlib.import_module(module)
+    function = getattr(code, name)
+    refuse = getattr(code, "refuse", None)
+    if refuse is not None:
+        refuse(words)  # what is known from elsewhere, by its name
+    rest: list[str] = []
+    if "rest" in function.__annotations__ and "--" in words:
+        at = list(words).index("--")
+        words, rest = words[:at], list(words[at + 1 :])
+    app.default(function)
     try:
         # A bare `-` stands for standard input or output; the parser takes it for an option without a name.
         given = [_DASH if word == "-" else word for word in words]
-        function, bound, _ = app.parse_args(given, exit_on_error=False, print_error=False)
+        function, bound, ignored = app.parse_args(given, exit_on_error=False, print_error=False)
         arguments = [_restored(value) for value in bound.args]
-        result = function(*arguments, **{name: _restored(value) for name, value in bound.kwargs.items()})
+        named = {name: _restored(value) for name, value in bound.kwargs.items()}
+        if "rest" in ignored:
+            named["rest"] = rest
+        result = function(*arguments, **named)
     except cyclopts.CycloptsError as error:
         raise UsageError(str(error), hint=f"`dockyard {command.word} --help` shows what it takes.") from error
     return result if isinstance(result, int) else 0
 
 
 def _restored(value: Any) -> Any:
+    import dataclasses
+
     if isinstance(value, list | tuple):
         return type(value)(_restored(each) for each in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+        return type(value)(**{name: _restored(each) for name, each in fields.items()})
     if isinstance(value, str | Path) and str(value) == _DASH:
         return type(value)("-")
     return value

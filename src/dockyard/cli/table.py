@@ -27,6 +27,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("lint", "dockyard.cli.lint:lint", "Judge a Dockerfile; say why and give the better line.", "Build"),
     Command("build", "dockyard.cli.build:build", "Build an image from a Dockerfile.", "Build"),
+    Command("debug", "dockyard.cli.debug:debug", "Open a shell inside a build, at a line or where it fails.", "Build"),
+    Command("builds", "dockyard.cli.builds:builds", "List the last builds and show what their steps printed.", "Build"),
     Command("cache", "dockyard.cli.cache:cache", "Show or prune what builds keep to be faster.", "Build"),
     Command("base", "dockyard.cli.base:base", "Make a base image from a distribution's packages.", "Build"),
     Command("images", "dockyard.cli.images:images", "List the images in the store.", "Images"),

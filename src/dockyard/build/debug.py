@@ -1,0 +1,139 @@
+"""Building up to a line, and going into the container there."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from dockyard.build.bases import Bases
+from dockyard.build.budget import budget
+from dockyard.build.build import planned, step_cache
+from dockyard.build.context import Context
+from dockyard.build.contexts import ignore_rules, read_dockerfile
+from dockyard.build.enter import Cell
+from dockyard.build.fault import RunFailedError
+from dockyard.build.journal import Journal
+from dockyard.build.options import Options
+from dockyard.build.plan import Plan
+from dockyard.content.layout import Layout
+from dockyard.dockerfile import instructions as ins
+from dockyard.dockerfile import stages as language
+from dockyard.dockerfile.parser import parse
+from dockyard.errors import UsageError
+from dockyard.oci.platform import Platform
+
+Visit = Callable[[Cell], int]
+
+
+class LineUnknownError(UsageError):
+    """No instruction of a stage that can be built stands on the line that `dockyard debug --at` names."""
+
+    reference = "debug-line-unknown"
+    hint = "Name a line of FROM or of an instruction below it, as the Dockerfile counts them from 1."
+
+
+class _LeftError(Exception):
+    """The container was left; unwinds the step that made it ready."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def debug(
+    context: Path,
+    visit: Visit,
+    *,
+    dockerfile: Path | None,
+    store: Layout,
+    data: Path,
+    bases: Bases,
+    options: Options,
+    journal: Journal,
+    at: int = 0,
+) -> int:
+    """Build up to and including line `at`, or the whole target where it is 0, and call `visit` with the container
+    there: with the mounts of a RUN where `at` is one's. A RUN that fails on the way is visited instead, as it left its
+    files. Returns what `visit` returned; no image is made.
+
+    Raises:
+        LineUnknownError: there is no instruction on that line.
+        Error: whatever stops the build in another way.
+    """
+    path, parsed = read_dockerfile(context, dockerfile)
+    left: list[int] = []
+
+    def failed(cell: Cell) -> None:
+        left.append(visit(cell))
+
+    plan = planned(
+        parsed,
+        path,
+        Context(context, ignore_rules(context, path)),
+        next(iter(options.platforms), None) or Platform.host(),
+        store,
+        data,
+        bases,
+        options,
+        step_cache(data, store, options),
+        journal,
+        budget(options.processors, options.memory),
+        failed,
+    )
+    stage = _upto(plan, at) if at else language.target_stage(plan.stages, options.target)
+    journal.begin()
+    try:
+        plan.build(stage)
+    except RunFailedError as error:
+        journal.end(error)
+        if left:
+            return left[0]
+        raise
+    except BaseException as error:
+        journal.end(error)
+        raise
+    journal.end()
+    return _visited(plan, stage, visit, at)
+
+
+def _upto(plan: Plan, at: int) -> language.Stage:
+    """The stage that line `at` is in, without what follows the line; stages are numbered as before."""
+    for stage in reversed(plan.stages):
+        if stage.head.node.start_line > at:
+            continue
+        body = tuple(each for each in stage.instructions if each.node.start_line <= at)
+        last = body[-1].node if body else stage.head.node
+        if last.end_line < at:
+            break
+        cut = replace(stage, instructions=body)
+        plan.stages = [cut if each.number == stage.number else each for each in plan.stages]
+        return cut
+    raise LineUnknownError(f"there is no instruction on line {at}")
+
+
+def _visited(plan: Plan, stage: language.Stage, visit: Visit, at: int) -> int:
+    """Make the container ready that a RUN would get after the last instruction, and visit it."""
+    from dockyard.build import execute, mounting
+
+    runner = plan.runner(stage, plan.result)
+    last = stage.instructions[-1] if stage.instructions else None
+    instruction: ins.Instruction = (
+        last if at and isinstance(last, ins.Run) else ins.interpret(parse("RUN true").nodes[0])
+    )
+    assert isinstance(instruction, ins.Run)
+    runner.step = plan.tools.progress.step(stage.title, at or stage.head.node.start_line, "shell")
+
+    def visited(cell: Cell) -> NoReturn:
+        raise _LeftError(visit(cell))
+
+    try:
+        mounts = tuple(mounting.wanted(runner, instruction))
+        network = instruction.network if instruction.network != "default" else plan.tools.network
+        execute.execute(runner, instruction, ["true"], dict(plan.result.scope), network, {}, mounts, instead=visited)
+    except _LeftError as gone:
+        runner.step.finish("done")
+        return gone.code
+    except BaseException as error:
+        runner.step.finish("failed", note=str(error))
+        raise
+    raise AssertionError

@@ -1,0 +1,173 @@
+"""The words that `dockyard build` and `dockyard debug` share, and what they become."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from dockyard.cli import context
+from dockyard.errors import UsageError
+from dockyard.oci.reference import Reference
+
+if TYPE_CHECKING:
+    from dockyard.build.limits import Limits
+    from dockyard.build.options import Options
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Flags:
+    """What a build is told, beside what becomes of its result.
+
+    Attributes:
+        file: the Dockerfile; `Dockerfile` in the context by default, `-` for standard input.
+        build_arg: NAME=value for an ARG, or NAME to take it from the environment.
+        target: the stage to build; the last by default.
+        platform: os/architecture, such as linux/arm64; several give an index.
+        build_context: NAME=SOURCE for FROM and --from: a folder, oci-layout://, docker-image:// or a Git repository.
+        secret: id=NAME,src=FILE or id=NAME,env=VARIABLE for RUN --mount=type=secret.
+        ssh: default, or ID=SOCKET, for RUN --mount=type=ssh.
+        add_host: NAME:ADDRESS for /etc/hosts in RUN.
+        network: default, host or none, of RUN steps that say nothing.
+        allow: security.insecure lets RUN --security=insecure run.
+        shm_size: size of /dev/shm in RUN, such as 256m.
+        ulimit: NAME=SOFT:HARD for processes in RUN, such as nofile=1024:2048.
+        cgroup_parent: the control group that containers of RUN are made in.
+        processors: most processors that the build keeps busy at once; all by default.
+        memory_budget: most memory that steps under way are reckoned to take, such as 2g; half of what is free by
+            default.
+        no_cache: carry every step out.
+        no_cache_filter: carry every step of this stage out; may be given several times.
+        pull: ask the registry for newer bases.
+        progress: auto, tty (a live tree), plain, rawjson (an event a line) or quiet; BUILDKIT_PROGRESS does as well.
+    """
+
+    file: Annotated[str, Parameter(name=["--file", "-f"])] = ""
+    build_arg: list[str] | None = None
+    target: str = ""
+    platform: list[str] | None = None
+    build_context: list[str] | None = None
+    secret: list[str] | None = None
+    ssh: list[str] | None = None
+    add_host: list[str] | None = None
+    network: str = "default"
+    allow: list[str] | None = None
+    shm_size: str = ""
+    ulimit: list[str] | None = None
+    cgroup_parent: str = ""
+    processors: int = 0
+    memory_budget: str = ""
+    no_cache: Annotated[bool, Parameter(negative="")] = False
+    no_cache_filter: list[str] | None = None
+    pull: Annotated[bool, Parameter(negative="")] = False
+    progress: str = ""
+
+    def view(self, *, silent: bool) -> str:
+        """The form of the progress: what was asked for, or the environment's, or the one that fits."""
+        return self.progress or ("quiet" if silent else context.environment().get("BUILDKIT_PROGRESS", "auto"))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What becomes of the result, where it concerns the build itself."""
+
+    tags: tuple[Reference, ...] = ()
+    label: list[str] | None = None
+    annotation: list[str] | None = None
+    compression: Literal["gzip", "zstd", "none"] = "gzip"
+    level: Literal["fast", "dense"] = "fast"
+    layers: Literal["instruction", "stage", "auto", "squash"] = "instruction"
+    sbom: bool = False
+    provenance: Literal["", "min", "max"] = ""
+    inline: bool = False
+
+
+def options(flags: Flags, result: Result | None = None) -> "Options":
+    """The options that the words mean.
+
+    Raises:
+        UsageError: a word is not well formed.
+    """
+    from dockyard.build.options import Options
+    from dockyard.build.secret import agents, secrets
+    from dockyard.cli import build_input
+    from dockyard.oci.platform import Platform
+
+    if flags.network not in ("default", "host", "none"):
+        raise UsageError(f"there is no network {flags.network!r}", hint="Give default, host or none.")
+    unknown = sorted(set(flags.allow or ()) - {"security.insecure", "network.host"})
+    if unknown:
+        raise UsageError(f"there is nothing to allow called {unknown[0]!r}", hint="Give security.insecure.")
+    if flags.processors < 0:
+        raise UsageError("--processors is less than nothing", hint="Give 1 or more.")
+    environment = context.environment()
+    result = result or Result()
+    build_args = context.pairs(flags.build_arg, "--build-arg")
+    return Options(
+        build_args=build_args,
+        target=flags.target,
+        tags=result.tags,
+        labels=context.pairs(result.label, "--label"),
+        annotations=context.pairs(result.annotation, "--annotation"),
+        platforms=[Platform.parse(each) for text in flags.platform or () for each in text.split(",")],
+        epoch=context.epoch(),
+        uncached=frozenset(
+            {*(["*"] if flags.no_cache else ()), *(e for t in flags.no_cache_filter or () for e in t.split(","))}
+        ),
+        contexts=build_input.contexts(flags.build_context),
+        secrets=secrets(flags.secret or (), environment),
+        agents=agents(flags.ssh or (), environment),
+        hosts=build_input.hosts(flags.add_host),
+        network=flags.network,
+        insecure="security.insecure" in (flags.allow or ()),
+        processors=flags.processors,
+        memory=size(flags.memory_budget, "--memory-budget") if flags.memory_budget else 0,
+        limits=limits(flags),
+        compression=result.compression,
+        level=result.level,
+        layers=result.layers,
+        sbom=result.sbom,
+        provenance=result.provenance,
+        inline=result.inline or build_args.get("BUILDKIT_INLINE_CACHE", "") in ("1", "true"),
+    )
+
+
+def limits(flags: Flags) -> "Limits":
+    """What RUN may use.
+
+    Raises:
+        UsageError: a limit is unknown or not well formed.
+    """
+    from dockyard.build.limits import NAMES, Limits, Ulimit
+
+    found = []
+    for text in flags.ulimit or ():
+        match = re.fullmatch(r"([a-z]+)=(-?\d{1,19})(?::(-?\d{1,19}))?", text.lower())
+        if match is None or match[1] not in NAMES:
+            raise UsageError(
+                f"--ulimit {text} is not a limit", hint=f"Write NAME=SOFT:HARD with one of {', '.join(NAMES)}."
+            )
+        soft = int(match[2])
+        hard = int(match[3]) if match[3] else soft
+        if hard >= 0 and (soft < 0 or soft > hard):
+            raise UsageError(f"--ulimit {text}: the soft limit is above the hard one", hint="Write NAME=SOFT:HARD.")
+        found.append(Ulimit(match[1], soft, hard))
+    group = flags.cgroup_parent
+    if (group and not re.fullmatch(r"/?[A-Za-z0-9_.@:-]+(/[A-Za-z0-9_.@:-]+)*", group)) or ".." in group.split("/"):
+        raise UsageError(f"--cgroup-parent {group} is no control group", hint="Write a path such as /builds.")
+    return Limits(size(flags.shm_size, "--shm-size") if flags.shm_size else 0, tuple(found), group)
+
+
+def size(text: str, flag: str) -> int:
+    """Bytes, as Docker's users write them: 64m, 1g, 1.5GB; k is 1024.
+
+    Raises:
+        UsageError: it is no size.
+    """
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([kmgt]?)i?b?", text.strip().lower())
+    if match is None or float(match[1]) <= 0:
+        raise UsageError(f"{flag} {text} is not a size", hint="Write it like 64m or 2g.")
+    return int(float(match[1]) * _UNITS[match[2]])

@@ -1,0 +1,93 @@
+"""`dockyard debug`: a shell inside a build."""
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from dockyard.cli import context, view
+from dockyard.cli.build_flags import Flags, options
+from dockyard.cli.build_refused import refuse
+
+if TYPE_CHECKING:
+    from dockyard.build.enter import Cell
+
+__all__ = ["debug", "opener", "refuse"]
+
+
+def debug(
+    folder: str = ".",
+    /,
+    *,
+    flags: Flags | None = None,
+    at: int = 0,
+    rest: Annotated[list[str] | None, Parameter(parse=False)] = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Build up to a line and open a shell there, with the files, mounts, variables and user that a RUN has.
+
+    A RUN that fails on the way is where the shell opens, with all that the command left. Without --at the shell opens
+    at the end of the target. What is changed inside goes nowhere. `dockyard debug . --at 7 -- COMMAND` runs a command
+    instead of a shell and ends with its exit code.
+
+    Args:
+        folder: the context, as for `dockyard build`.
+        flags: what the build is told.
+        at: the last line of the Dockerfile to carry out.
+        rest: after `--`: a command and its arguments.
+        json: show nothing of the build; the command's own output is left as it is.
+    """
+    from dockyard.build.bases import Bases
+    from dockyard.build.build import opened
+    from dockyard.build.debug import debug as build_and_visit
+    from dockyard.cli import build_input
+    from dockyard.cli.fetch import puller
+
+    flags = flags or Flags()
+    chosen = options(flags)
+    store, data = context.store(), context.data_folder()
+    with view.shown(flags.view(silent=json)) as shown:
+        journal = opened(shown, data, chosen, folder, flags.file)
+        with build_input.opened(folder, flags.file, journal) as given:
+            return build_and_visit(
+                given.path,
+                visitor(shown, rest or ()),
+                dockerfile=given.dockerfile,
+                store=store,
+                data=data,
+                bases=Bases(store, puller(journal), always=flags.pull),
+                options=chosen,
+                journal=journal,
+                at=at,
+            )
+
+
+def visitor(shown: view.View, words: Sequence[str]) -> "Callable[[Cell], int]":
+    """Goes into a container with this process's terminal, if it has one; the view waits meanwhile."""
+
+    def visit(cell: "Cell") -> int:
+        terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        variables = [f"TERM={context.environment().get('TERM', 'xterm')}"] if terminal else []
+        with shown.paused():
+            if not words:
+                state = f"ended with status {cell.status}" if cell.status is not None else "is done"
+                print(f"line {cell.line} {state}: {shlex.quote(cell.shell)} there; leave with exit", file=sys.stderr)
+            sys.stdout.flush()
+            return cell.enter(words, terminal=terminal, variables=variables)
+
+    return visit
+
+
+def opener(shown: view.View) -> "Callable[[Cell], None]":
+    """Opens a shell where a step has failed; only the first that fails."""
+    visited: list[int] = []
+    visit = visitor(shown, ())
+
+    def open_shell(cell: "Cell") -> None:
+        if not visited:
+            visited.append(0)
+            visit(cell)
+
+    return open_shell
