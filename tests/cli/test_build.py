@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -121,3 +122,85 @@ def test_explain_names_the_file_that_changed(context: Path) -> None:
     dockyard(context, "-q")
     (context / "f").write_text("other")
     assert "ran because file f changed" in dockyard(context, "--explain").stdout
+
+
+def test_a_cache_goes_through_s3_and_inside_an_image(context: Path, tmp_path: Path) -> None:
+    from making.buckets import served
+
+    with served("cache") as bucket:
+        facts = f"type=s3,bucket=cache,region=us-east-1,prefix=p/,name=a;b,endpoint_url={bucket.endpoint}"
+        keys = "access_key_id=key,secret_access_key=secret"
+        sent = json.loads(dockyard(context, "--cache-to", f"{facts},{keys},mode=max", "--json").stdout)
+        assert sent["outputs"] == ["s3://cache/p/"]
+        other = tmp_path / "other" / "context"
+        shutil.copytree(context, other)
+        taken = dockyard(other, "--cache-from", f"{facts},{keys}", "--json")
+        assert all(step["cached"] for step in json.loads(taken.stdout)["steps"]), taken.stderr
+        assert json.loads(taken.stdout)["digest"] == sent["digest"]
+        third = tmp_path / "third" / "context"
+        shutil.copytree(context, third)
+        nothing = dockyard(third, "--cache-from", f"{facts.replace('a;b', 'c')},{keys}", "--progress", "plain")
+        assert (nothing.returncode, "warning: no cache from s3://cache/p/" in nothing.stderr) == (0, True)
+        assert "secret" not in nothing.stderr
+
+
+def test_words_for_caches_are_checked(context: Path) -> None:
+    for words in (
+        ("--cache-to", "type=s3,region=x"),
+        ("--cache-to", "type=gha"),
+        ("--cache-from", "type=inline"),
+        ("--cache-to", "type=s3,bucket=b,acces_key_id=x"),
+        ("--cache-to", "type=local,dest=x,mode=most"),
+    ):
+        done = dockyard(context, *words)
+        assert (done.returncode, "hint" in done.stderr) == (2, True), words
+
+
+def test_events_come_as_json_lines_and_the_log_is_told(context: Path) -> None:
+    done = dockyard(context, "--progress", "rawjson", "--json")
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [events[0]["event"], events[-1]["event"]] == ["begun", "ended"]
+    assert (events[-1]["steps"], events[-1]["cached"]) == (3, 0)
+    started = [each for each in events if each["event"] == "started"]
+    assert [(each["line"], each["position"]) for each in started] == [(2, "1/3"), (3, "2/3"), (4, "3/3")]
+    assert json.loads(done.stdout)["logs"] == events[0]["log"]
+    again = dockyard(context, "--progress", "plain").stderr
+    assert "#2 [0 2/3] COPY f /f\n#2 CACHED\n" in again
+
+
+def test_words_of_docker_build_are_taken_or_refused_by_name(context: Path) -> None:
+    for words in (("--builder", "x"), ("--memory=1g",), ("--rm",), ("--cpu-shares", "2"), ("--isolation=process",)):
+        done = dockyard(context, *words)
+        assert (done.returncode, "hint" in done.stderr) == (2, True), words
+        assert f"does not take {words[0].partition('=')[0]}" in done.stderr
+    for words in (
+        ("--ulimit", "nofiles=1"),
+        ("--ulimit", "nofile=9:1"),
+        ("--shm-size", "much"),
+        ("--cgroup-parent", "../x"),
+        ("--attest", "type=other"),
+        ("--progress", "fancy"),
+        ("--progress", "tty"),
+        ("--processors", "-1"),
+        ("--memory-budget", "0"),
+    ):
+        done = dockyard(context, *words)
+        assert (done.returncode, "hint" in done.stderr) == (2, True), words
+    words = ["--load", "--ulimit", "nofile=10:20", "--shm-size", "1m", "--attest", "type=provenance,mode=max"]
+    assert dockyard(context, *words, "--no-cache-filter", "a,b", "--processors", "1").returncode == 0
+    checked = dockyard(context, "--check", "--json")
+    assert "findings" in json.loads(checked.stdout)
+
+
+def test_builds_are_listed_and_only_the_last_are_kept(context: Path) -> None:
+    from dockyard.build import builds
+
+    dockyard(context, "-q")
+    data = context.parent / "home"
+    assert [each["result"] for each in builds.kept(data)] == ["done"]
+    for number in range(builds.KEPT + 5):
+        folder = data / "builds" / f"old-{number}"
+        folder.mkdir()
+        (folder / "build.json").write_text("{}")
+    dockyard(context, "-q")
+    assert len(list((data / "builds").iterdir())) == builds.KEPT

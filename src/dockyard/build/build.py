@@ -258,6 +258,10 @@ def _assembled(store: Layout, plan: Plan, options: Options) -> Image:
     )
     author = {"author": state.author} if state.author else {}
     config = {"created": created, **author, **state.platform, "config": state.config}
+    if options.inline:
+        from dockyard.build.exchange import INLINE_KEY, inline  # loaded only when it is asked for
+
+        config[INLINE_KEY] = inline(plan.tools.cache, [layer.descriptor.digest for layer in state.layers])
     return assemble(
         store, config=config, layers=state.layers, history=state.history, annotations=dict(options.annotations)
     )

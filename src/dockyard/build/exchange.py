@@ -25,6 +25,7 @@ from dockyard.oci.manifest import Manifest, encode
 from dockyard.oci.mediatype import OCI_MANIFEST
 
 CACHE_TYPE = "application/vnd.dockyard.build.cache.v1+json"
+INLINE_KEY = "dockyard.build.cache.v1"
 _MOST_BYTES = 64 << 20
 Mode = Literal["min", "max"]
 
@@ -51,9 +52,13 @@ class _Mount(msgspec.Struct):
     digest: str
 
 
-class _Contents(msgspec.Struct):
+class _Contents(msgspec.Struct, omit_defaults=True):
     steps: list[_Step]
     mounts: list[_Mount] = []
+
+
+class _Config(msgspec.Struct):
+    cache: _Contents | None = msgspec.field(default=None, name=INLINE_KEY)
 
 
 def exported(
@@ -68,17 +73,7 @@ def exported(
         mode: `min` keeps only steps whose layer the image has, or that have none; `max` those of every stage.
         mounts: cache mounts to send along, by id.
     """
-    wanted = set(image)
-    steps, layers = [], {}
-    for key in cache.used:
-        made = cache.get(key)
-        if made is None or (mode == "min" and made.layer is not None and made.layer.descriptor.digest not in wanted):
-            continue
-        step = _Step(key, made.created, made.content)
-        if made.layer is not None:
-            step.diff_id, step.digest = str(made.layer.diff_id), str(made.layer.descriptor.digest)
-            layers[made.layer.descriptor.digest] = made.layer.descriptor
-        steps.append(step)
+    steps, layers = _steps(cache, None if mode == "max" else set(image))
     packed = []
     for name, folder in sorted(mounts.items()):
         with LayerWriter(store) as writer:
@@ -97,19 +92,46 @@ def exported(
     return store.add(OCI_MANIFEST, encode(document))
 
 
+def inline(cache: StepCache, image: Iterable[Digest]) -> dict[str, Any]:
+    """The records of the steps that made an image, to stand in its configuration under `INLINE_KEY`."""
+    steps, _ = _steps(cache, set(image))
+    found: dict[str, Any] = msgspec.to_builtins(_Contents(steps))
+    return found
+
+
+def _steps(cache: StepCache, wanted: set[Digest] | None) -> tuple[list[_Step], dict[Digest, Descriptor]]:
+    """The steps that the last build used, and their layers; only those whose layer is `wanted`, or that have none."""
+    steps, layers = [], {}
+    for key in list(cache.used):
+        made = cache.get(key)
+        if made is None or (wanted is not None and made.layer and made.layer.descriptor.digest not in wanted):
+            continue
+        step = _Step(key, made.created, made.content)
+        if made.layer is not None:
+            step.diff_id, step.digest = str(made.layer.diff_id), str(made.layer.descriptor.digest)
+            layers[made.layer.descriptor.digest] = made.layer.descriptor
+        steps.append(step)
+    return steps, layers
+
+
 def imported(store: Layout, cache: StepCache, artifact: Descriptor, mounts: Path) -> int:
     """Take the records of an artifact whose blobs are in `store` already; returns how many steps there were.
 
     What is known here already stays. Cache mounts are unpacked below `mounts` where there are none of their id.
 
     Raises:
-        CacheInvalidError: it is no build cache.
+        CacheInvalidError: it is neither a build cache nor an image that was built with one inside.
     """
     manifest = Manifest(read(store, artifact), artifact.media_type)
-    if manifest.config.media_type != CACHE_TYPE:
-        raise CacheInvalidError(f"{artifact.digest} is not a build cache")
+    raw = read(store, manifest.config, limit=_MOST_BYTES)
     try:
-        contents = msgspec.json.decode(read(store, manifest.config, limit=_MOST_BYTES), type=_Contents)
+        if manifest.config.media_type == CACHE_TYPE:
+            contents = msgspec.json.decode(raw, type=_Contents)
+        else:
+            held = msgspec.json.decode(raw, type=_Config).cache
+            if held is None:
+                raise CacheInvalidError(f"{artifact.digest} is not a build cache, nor an image with one inside")
+            contents = _Contents(held.steps)
         layers = {each.digest: each for each in manifest.layers}
         for step in contents.steps:
             if not set(step.key) <= set("0123456789abcdef") or len(step.key) != 64:

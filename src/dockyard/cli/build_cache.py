@@ -1,7 +1,8 @@
 """`--cache-from` and `--cache-to`: where a build's cache comes from and goes to."""
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,17 +14,43 @@ if TYPE_CHECKING:
     from dockyard.build.cache import StepCache
     from dockyard.build.exchange import Mode
     from dockyard.content.layout import Layout
+    from dockyard.content.objects import Bucket, Objects
+    from dockyard.oci.descriptor import Descriptor
     from dockyard.progress import Progress
+
+_HINT = "Write type=local,dest=FOLDER,mode=max, type=registry,ref=NAME, type=s3,bucket=NAME,region=NAME or type=inline."
+_COMMON = {"type", "mode", "mounts", "ignore-error"}
+_KEYS = {
+    "local": {"src", "dest"},
+    "registry": {"ref"},
+    "inline": set[str](),
+    "s3": {
+        "bucket",
+        "region",
+        "prefix",
+        "blobs_prefix",
+        "manifests_prefix",
+        "name",
+        "endpoint_url",
+        "access_key_id",
+        "secret_access_key",
+        "session_token",
+        "use_path_style",
+        "upload_parallelism",
+    },
+}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a cache is: `local` has a folder, `registry` a name. `mode` and `mounts` say what is sent."""
+    """Where a cache is. `mode` and `mounts` say what is sent; credentials among `facts` stand in no `repr`."""
 
     type: str
     where: str
     mode: "Mode" = "min"
     mounts: bool = False
+    lenient: bool = False
+    facts: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def parse(texts: list[str] | None, flag: str) -> list[Place]:
@@ -32,72 +59,168 @@ def parse(texts: list[str] | None, flag: str) -> list[Place]:
     Raises:
         UsageError: a text is not well formed, or of a type that is not supported.
     """
-    found = []
-    for text in texts or ():
-        if "=" not in text:
-            found.append(Place("registry", text))
-            continue
-        parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
-        kind = parts.get("type", "registry")
-        if kind not in ("local", "registry"):
-            raise UsageError(f"{flag} type={kind} is not supported", hint="Give type=local or type=registry.")
-        where = parts.get("ref") if kind == "registry" else parts.get("dest") or parts.get("src")
-        mode = parts.get("mode", "min")
-        if not where or mode not in ("min", "max"):
-            raise UsageError(
-                f"{flag} {text} is not complete",
-                hint="Write type=local,dest=FOLDER,mode=max or type=registry,ref=NAME.",
-            )
-        found.append(Place(kind, where, "max" if mode == "max" else "min", parts.get("mounts") == "true"))
-    return found
+    return [_place(text, flag) for text in texts or ()]
+
+
+def _place(text: str, flag: str) -> Place:
+    if "=" not in text:
+        return Place("registry", text)
+    parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
+    kind = parts.get("type", "registry")
+    if kind not in _KEYS or (kind == "inline" and flag == "--cache-from"):
+        hint = "An image with its cache inside is taken by its name: type=registry,ref=NAME."
+        raise UsageError(f"{flag} type={kind} is not supported", hint=hint if kind == "inline" else _HINT)
+    unknown = sorted(set(parts) - _COMMON - _KEYS[kind])
+    if unknown:
+        known = ", ".join(sorted(_COMMON | _KEYS[kind]))
+        raise UsageError(f"{flag} type={kind} does not take {unknown[0]}", hint=f"It takes {known}.")
+    where = {
+        "local": parts.get("dest") or parts.get("src") or "",
+        "registry": parts.get("ref", ""),
+        "inline": "the image",
+        "s3": f"s3://{parts['bucket']}/{parts.get('prefix', '')}" if parts.get("bucket") else "",
+    }[kind]
+    mode = parts.get("mode", "min")
+    if not where or mode not in ("min", "max"):
+        raise UsageError(f"{flag} type={kind} is not complete", hint=_HINT)
+    if parts.get("upload_parallelism", "4") not in map(str, range(1, 65)):
+        raise UsageError(f"{flag} upload_parallelism is not a number from 1 to 64")
+    chosen: Mode = "max" if mode == "max" else "min"
+    return Place(kind, where, chosen, parts.get("mounts") == "true", parts.get("ignore-error") == "true", parts)
 
 
 def take(places: list[Place], store: "Layout", cache: "StepCache", progress: "Progress") -> None:
     """Bring caches in. One that is not there or not sound is told and left out: the build only takes longer."""
     from dockyard.build.exchange import imported
-    from dockyard.content.copy import copy
-    from dockyard.content.layout import Layout
 
     for place in places:
         try:
-            if place.type == "local":
-                layout = Layout(Path(place.where))
-                artifact = layout.resolve("cache")
-                copy(layout, store, artifact, progress=progress)
-            else:
-                from dockyard.cli.registry_access import client
-                from dockyard.oci.reference import Reference
-
-                repository, artifact = client().find(Reference.parse(place.where))
-                copy(repository, store, artifact, progress=progress)
-            count = imported(store, cache, artifact, context.data_folder() / "cache" / "mounts")
+            count = 0
+            for artifact in _fetched(place, store, progress):
+                count += imported(store, cache, artifact, context.data_folder() / "cache" / "mounts")
             progress.log(f"cache from {place.where}: {count} steps")
         except Error as error:
             progress.log(f"warning: no cache from {place.where}: {error.message}")
 
 
+def _fetched(place: Place, store: "Layout", progress: "Progress") -> "Iterator[Descriptor]":
+    """The artifacts, or images with a cache inside, that a place has; they are in `store` then."""
+    from dockyard.content.copy import copy
+    from dockyard.content.layout import Layout
+
+    if place.type == "local":
+        layout = Layout(Path(place.where))
+        artifact = layout.resolve("cache")
+        copy(layout, store, artifact, progress=progress)
+        yield artifact
+    elif place.type == "s3":
+        from dockyard.content.objects import spread
+        from dockyard.oci.descriptor import Descriptor
+        from dockyard.oci.digest import Digest
+        from dockyard.oci.mediatype import OCI_MANIFEST
+
+        objects = _objects(place)
+        for name in _names(place):
+            raw = objects.named(name)
+            artifact = Descriptor(OCI_MANIFEST, Digest.of(raw), len(raw))
+            spread(objects, store, artifact, progress=progress)
+            yield artifact
+    else:
+        from dockyard.cli.registry_access import client
+        from dockyard.content.store import read
+        from dockyard.oci.manifest import Index, parse
+        from dockyard.oci.reference import Reference
+
+        repository, root = client().find(Reference.parse(place.where))
+        document = parse(read(repository, root), root.media_type)
+        # Of an index, the images that it has for platforms; attestations say that theirs is unknown.
+        children = document.manifests if isinstance(document, Index) else [root]
+        for child in children:
+            if child.platform is None or child.platform.os != "unknown":
+                copy(repository, store, child, progress=progress)
+                yield child
+
+
 def give(places: list[Place], result: "BuildResult", store: "Layout", progress: "Progress") -> list[str]:
-    """Send the cache of a build, and tell where it went."""
+    """Send the cache of a build, and tell where it went. With `ignore-error=true` a failure is only told."""
+    gone = []
+    for place in places:
+        if place.type == "inline":
+            continue  # it went with the image
+        try:
+            _give(place, result, store, progress)
+            gone.append(place.where)
+        except Error as error:
+            if not place.lenient:
+                raise
+            progress.log(f"warning: no cache to {place.where}: {error.message}")
+    return gone
+
+
+def _give(place: Place, result: "BuildResult", store: "Layout", progress: "Progress") -> None:
     from dockyard.build.exchange import exported
     from dockyard.content.copy import copy
     from dockyard.content.layout import Layout
 
-    for place in places:
-        artifact = exported(
-            store,
-            result.cache,
-            image=[layer.descriptor.digest for image in result.images.values() for layer in image.layers],
-            mode=place.mode,
-            mounts=result.cache.mounts if place.mounts else {},
-        )
-        if place.type == "local":
-            layout = Layout(Path(place.where), create=True)
-            copy(store, layout, artifact, progress=progress)
-            layout.tag("cache", artifact)
-        else:
-            from dockyard.cli.registry_access import client
-            from dockyard.oci.reference import Reference
-            from dockyard.registry.push import push
+    artifact = exported(
+        store,
+        result.cache,
+        image=[layer.descriptor.digest for image in result.images.values() for layer in image.layers],
+        mode=place.mode,
+        mounts=result.cache.mounts if place.mounts else {},
+    )
+    if place.type == "local":
+        layout = Layout(Path(place.where), create=True)
+        copy(store, layout, artifact, progress=progress)
+        layout.tag("cache", artifact)
+    elif place.type == "s3":
+        from dockyard.content.objects import spread
+        from dockyard.content.store import read
 
-            push(Reference.parse(place.where), store, artifact, client=client(), progress=progress)
-    return [place.where for place in places]
+        objects = _objects(place)
+        spread(store, objects, artifact, at_once=int(place.facts.get("upload_parallelism", "4")), progress=progress)
+        for name in _names(place):
+            objects.name(name, read(store, artifact))
+    else:
+        from dockyard.cli.registry_access import client
+        from dockyard.oci.reference import Reference
+        from dockyard.registry.push import push
+
+        push(Reference.parse(place.where), store, artifact, client=client(), progress=progress)
+
+
+def _names(place: Place) -> list[str]:
+    """Several names are separated by semicolons, as BuildKit has it."""
+    return [name for name in place.facts.get("name", "dockyard").split(";") if name]
+
+
+def _objects(place: Place) -> "Objects":
+    from dockyard.content.objects import Objects, s3
+
+    facts = place.facts
+    prefix = facts.get("prefix", "")
+    return Objects(
+        s3(bucket(facts, context.environment())),
+        blobs=prefix + facts.get("blobs_prefix", "blobs/"),
+        names=prefix + facts.get("manifests_prefix", "manifests/"),
+    )
+
+
+def bucket(facts: dict[str, str], environment: dict[str, str]) -> "Bucket":
+    """The bucket that the words name; what they do not say comes from the variables that the AWS tools read."""
+    from dockyard.content.objects import Bucket
+
+    def said(word: str, *variables: str) -> str:
+        return facts.get(word) or next((environment[each] for each in variables if environment.get(each)), "")
+
+    endpoint = said("endpoint_url", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    own = "access_key_id" in facts  # a key that is given does not go with a secret from elsewhere
+    return Bucket(
+        facts["bucket"],
+        said("region", "AWS_REGION", "AWS_DEFAULT_REGION"),
+        endpoint,
+        said("access_key_id", "AWS_ACCESS_KEY_ID"),
+        facts.get("secret_access_key", "") if own else said("secret_access_key", "AWS_SECRET_ACCESS_KEY"),
+        facts.get("session_token", "") if own else said("session_token", "AWS_SESSION_TOKEN"),
+        facts.get("use_path_style", "true" if endpoint else "false") == "true",
+    )

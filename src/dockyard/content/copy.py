@@ -1,17 +1,23 @@
 """Copying graphs of content between places."""
 
 import io
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
-from dockyard.content.store import Reader, Writer, read
+from dockyard.content.store import Reader, read
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import parse
 from dockyard.oci.mediatype import traits
 from dockyard.progress import SILENT, Progress
 
 
-class Sink(Reader, Writer, Protocol):
+class Sink(Protocol):
     """Where a copy goes: it must tell what it already has."""
+
+    def exists(self, target: Descriptor) -> bool:
+        """As `Reader.exists`."""
+
+    def put(self, target: Descriptor, content: BinaryIO) -> None:
+        """As `Writer.put`."""
 
 
 def copy(source: Reader, sink: Sink, root: Descriptor, *, progress: Progress = SILENT) -> None:
