@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dockyard.build.build import step_cache
-from dockyard.build.exchange import CACHE_TYPE, CacheInvalidError, exported, imported
+from dockyard.build.exchange import CACHE_TYPE, INLINE_KEY, CacheInvalidError, exported, imported
 from dockyard.build.options import Options
 from dockyard.content.copy import copy
 from making.builds import Yard
@@ -67,3 +67,17 @@ def test_something_else_is_refused(yards: tuple[Yard, Yard]) -> None:
     document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": bad.to_json(), "layers": []}
     with pytest.raises(CacheInvalidError, match="key"):
         imported(there.store, cache, there.store.add(OCI_MANIFEST, encode(document)), there.data)
+
+
+def test_a_cache_travels_inside_the_image(yards: tuple[Yard, Yard]) -> None:
+    here, there = yards
+    built = here.build(TEXT, inline=True)
+    assert INLINE_KEY in built.image.config.document
+    copy(here.store, there.store, built.image.descriptor)
+    cache = step_cache(there.data, there.store, Options())
+    assert imported(there.store, cache, built.image.descriptor, there.data / "cache" / "mounts") >= 4
+    again = there.build(TEXT, inline=True)
+    ran = [step.text for step in again.steps if not step.cached]
+    assert ran == ["COPY a /a"]  # its stage left no layer in the image
+    assert again.image.descriptor.digest == built.image.descriptor.digest
+    assert INLINE_KEY not in here.build(TEXT).image.config.document

@@ -134,7 +134,7 @@ def test_a_cache_goes_through_s3_and_inside_an_image(context: Path, tmp_path: Pa
         assert sent["outputs"] == ["s3://cache/p/"]
         other = tmp_path / "other" / "context"
         shutil.copytree(context, other)
-        taken = dockyard(other, "--cache-from", f"{facts},{keys}", "--json")
+        taken = dockyard(other, "--cache-from", f"{facts},{keys}", "--json", "--progress", "plain")
         assert all(step["cached"] for step in json.loads(taken.stdout)["steps"]), taken.stderr
         assert json.loads(taken.stdout)["digest"] == sent["digest"]
         third = tmp_path / "third" / "context"
@@ -186,8 +186,8 @@ def test_words_of_docker_build_are_taken_or_refused_by_name(context: Path) -> No
     ):
         done = dockyard(context, *words)
         assert (done.returncode, "hint" in done.stderr) == (2, True), words
-    words = ["--load", "--ulimit", "nofile=10:20", "--shm-size", "1m", "--attest", "type=provenance,mode=max"]
-    assert dockyard(context, *words, "--no-cache-filter", "a,b", "--processors", "1").returncode == 0
+    more = ["--load", "--ulimit", "nofile=10:20", "--shm-size", "1m", "--attest", "type=provenance,mode=max"]
+    assert dockyard(context, *more, "--no-cache-filter", "a,b", "--processors", "1").returncode == 0
     checked = dockyard(context, "--check", "--json")
     assert "findings" in json.loads(checked.stdout)
 

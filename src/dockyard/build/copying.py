@@ -114,9 +114,15 @@ def _made(
         # committed then, so no blob is written.
         if earlier is not None and tools.epoch is None:
             return Made(earlier.created, earlier.layer, content)
+        if earlier is not None and earlier.layer is not None:
+            # Times count where they are kept to an epoch: only the finished layer tells whether it is the same.
+            layer = writer.commit()
+            if layer.diff_id == earlier.layer.diff_id:
+                return Made(earlier.created, earlier.layer, content)
         stage.missed(base=stage.state.key, instruction=shown, file=_facts(source, taken))
         _name_file(stage, source)
-        layer = writer.commit()
+        if earlier is None or earlier.layer is None:
+            layer = writer.commit()
         made = Made(stage.now(), layer, content)
         if segments is not None:
             segments.save(layer.descriptor.digest, writer.members)
