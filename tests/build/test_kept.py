@@ -62,5 +62,14 @@ def test_the_command_shows_and_prunes(
     assert '"kind": "layer"' in capsys.readouterr().out
     assert run(["cache", "prune", "--keep", "10GB"]) == 0
     assert "removed 0 things" in capsys.readouterr().out
+    assert run(["cache", "prune", "--dry-run"]) == 0
+    assert "would remove 1 things" in capsys.readouterr().out
+    assert run(["cache", "prune", "--filter", "kind=mount"]) == 0
+    assert "removed 0 things" in capsys.readouterr().out
+    assert run(["cache", "prune", "--filter", "until=1h", "--keep-duration", "1h"]) == 0
+    assert "removed 0 things" in capsys.readouterr().out
+    assert run(["cache", "ls", "--filter", "kind=layer", "--filter", "name=sha256"]) == 0
+    assert "layer" in capsys.readouterr().out
+    assert run(["cache", "prune", "--filter", "kind=other"]) == 2
     assert run(["cache", "prune", "--keep", "much"]) == 2
     assert run(["cache", "prune", "--unused-for", "long"]) == 2

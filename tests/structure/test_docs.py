@@ -39,6 +39,24 @@ def test_every_settings_file_that_is_shown_is_one() -> None:
     decode((ROOT / "examples/shop/dockyard.toml").read_bytes(), Settings, what="the shop's")
 
 
+def test_the_commands_about_builds_run(tmp_path: Path) -> None:
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY f /f\n")
+    (context / "f").write_text("x")
+    environment = {
+        **os.environ,
+        "DOCKYARD_HOME": str(tmp_path / "home"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    (script,) = blocks(ROOT / "docs" / "builds.md", "sh")
+    done = subprocess.run(
+        ["sh", "-ec", script], cwd=context, env=environment, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "COPY f /f" in done.stdout
+
+
 def test_every_link_between_pages_leads_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):

@@ -48,6 +48,7 @@ class Journal:
         self._number = 0
         self._began = time.time()
         self._steps: list[Step] = []
+        self._errors: list[BaseException] = []
 
     def begin(self) -> None:
         """The build begins."""
@@ -87,6 +88,14 @@ class Journal:
         with self._lock:
             self._number += 1
             return self._number
+
+    def told(self, error: BaseException) -> bool:
+        """Whether this very error was asked for before: it has been told of as another step's."""
+        with self._lock:
+            if any(error is each for each in self._errors):
+                return True
+            self._errors.append(error)
+            return False
 
     def start(self, label: str, *, total: int | None = None, unit: str = "bytes") -> Task:
         """Announce work that belongs to no step."""

@@ -48,7 +48,15 @@ def kept(data: Path, store: Layout) -> list[Kept]:
     return sorted(found, key=lambda each: each.used)
 
 
-def prune(data: Path, store: Layout, keep: int, *, older: float = 0.0) -> list[Kept]:
+def prune(
+    data: Path,
+    store: Layout,
+    keep: int,
+    *,
+    older: float = 0.0,
+    only: Callable[[Kept], bool] = lambda each: True,
+    dry: bool = False,
+) -> list[Kept]:
     """Throw the longest unused away until at most `keep` bytes are left, and return what went.
 
     Args:
@@ -56,6 +64,8 @@ def prune(data: Path, store: Layout, keep: int, *, older: float = 0.0) -> list[K
         store: its store.
         keep: bytes that may stay.
         older: only what has not been used for so many seconds goes.
+        only: whether something may go at all; what may not counts among what is left.
+        dry: only tell what would go.
 
     Raises:
         CacheBusyError: a build is running.
@@ -70,9 +80,10 @@ def prune(data: Path, store: Layout, keep: int, *, older: float = 0.0) -> list[K
         for each in every:
             if total <= keep:
                 break
-            if time.time() - each.used < older:
+            if time.time() - each.used < older or not only(each):
                 continue
-            each.remove()
+            if not dry:
+                each.remove()
             total -= each.size
             gone.append(each)
     return gone

@@ -1,8 +1,9 @@
 """The graph of stages: each finished once and only if something needs it, side by side where they may be."""
 
+import contextlib
 import difflib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -175,7 +176,7 @@ class Plan:
         """Begin the stages that this one will ask for, each in a thread; errors come up where they are asked for."""
         needed = [each for each in self._needed(stage) if each.number not in self._done]
         threads = [threading.Thread(target=self._quietly, args=(each,)) for each in needed]
-        base = self._earlier(self._base_name(stage), stage.number)
+        base = self.earlier(self._base_name(stage), stage.number)
         if len(threads) == 1 and base is not None and needed[0].number == base.number:
             return []  # nothing to do beside it
         for thread in threads:
@@ -189,11 +190,12 @@ class Plan:
             return
 
     def _needed(self, stage: language.Stage) -> list[language.Stage]:
-        names = [self._base_name(stage), *_sources(stage.instructions)]
-        found = [self._earlier(name, stage.number) for name in names]
+        names = [self._base_name(stage), *steps.sources(stage.instructions)]
+        found = [self.earlier(name, stage.number) for name in names]
         return list({each.number: each for each in found if each is not None}.values())
 
-    def _earlier(self, name: str, before: int) -> language.Stage | None:
+    def earlier(self, name: str, before: int) -> language.Stage | None:
+        """The stage of that name or number before stage `before`, unless a named context goes before it."""
         if self._named(name) is not None:
             return None
         return language.find_stage(self.stages, name, before=before)
@@ -301,14 +303,6 @@ class Plan:
         return self._opened(name, self.platform)
 
 
-def _sources(instructions: Sequence[ins.Instruction]) -> Iterator[str]:
-    for instruction in instructions:
-        if isinstance(instruction, ins.Copy) and instruction.from_:
-            yield instruction.from_
-        elif isinstance(instruction, ins.Run):
-            yield from (mount.from_ for mount in instruction.mounts if mount.from_)
-
-
 @dataclass(frozen=True)
 class _Before:
     """The stages before one, as it sees them."""
@@ -319,3 +313,11 @@ class _Before:
     def source(self, name: str, node: Node) -> State | Context:
         """The finished stage, image or named context of that name."""
         return self.plan.named(name, self.number, node)
+
+    def wait(self, names: Iterable[str]) -> None:
+        """Wait until the stages among `names` are finished; what stopped one comes up where it is used."""
+        for name in names:
+            stage = self.plan.earlier(name, self.number)
+            if stage is not None:
+                with contextlib.suppress(Exception):
+                    self.plan.finished(stage)

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dockyard.build import configure, copying, running
 from dockyard.build.cache import Made, key
@@ -31,6 +31,7 @@ def run(stage: Stage, instructions: Sequence[ins.Instruction]) -> None:
 
 def _step(stage: Stage, instruction: ins.Instruction) -> None:
     """Carry out one instruction."""
+    stage.sources.wait(sources([instruction]))  # so that waiting does not count as this step's time
     began = time.monotonic()
     text = " ".join(instruction.node.text.split())
     position = f"{len(stage.reports) + 1}/{stage.count}"
@@ -40,7 +41,8 @@ def _step(stage: Stage, instruction: ins.Instruction) -> None:
     try:
         _carry_out(stage, instruction)
     except BaseException as error:
-        cancelled = isinstance(error, Error) and error.reference in _CANCELLED
+        # A step that uses a stage which failed gets that stage's own error.
+        cancelled = (isinstance(error, Error) and error.reference in _CANCELLED) or stage.tools.progress.told(error)
         step.finish("cancelled" if cancelled else "failed", note=str(error))
         raise
     new = stage.state.layers[layers:]
@@ -123,3 +125,12 @@ def _workdir(stage: Stage, instruction: ins.Workdir) -> None:
         stage.tools.cache.put(step, made)
     stage.state.key = step
     stage.state.add(made, created_by)
+
+
+def sources(instructions: Sequence[ins.Instruction]) -> Iterator[str]:
+    """What instructions take by `--from` and `from=`."""
+    for instruction in instructions:
+        if isinstance(instruction, ins.Copy) and instruction.from_:
+            yield instruction.from_
+        elif isinstance(instruction, ins.Run):
+            yield from (mount.from_ for mount in instruction.mounts if mount.from_)

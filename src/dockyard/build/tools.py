@@ -1,7 +1,7 @@
 """What the steps of a build work with."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -93,6 +93,9 @@ class Sources(Protocol):
 
     def source(self, name: str, node: Any) -> State | Context:
         """The finished stage, image or named context of that name."""
+
+    def wait(self, names: Iterable[str]) -> None:
+        """Wait until the stages among `names` are finished, well or not."""
 
 
 @dataclass
