@@ -13,10 +13,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from dockyard.cli.report import size as shown_size
-from dockyard.cli.view import Clock
 
 if TYPE_CHECKING:
     from dockyard.build.events import Event
@@ -79,7 +78,7 @@ class Tree:
         """A tree on standard error that is drawn anew ten times a second for the block, and whole at its end."""
         tree = cls(sys.stderr)
         try:
-            with Clock(tree.draw):
+            with _Clock(tree.draw):
                 yield tree
         finally:
             tree.draw(time.monotonic(), whole=True)
@@ -190,6 +189,27 @@ class Tree:
                 row.note, row.log = event.note, event.log
             case _:
                 return
+
+
+class _Clock:
+    """Calls a function a few times a second, until the block ends."""
+
+    def __init__(self, tick: Callable[[float], None], every: float = 0.1) -> None:
+        self._tick, self._every = tick, every
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every):
+            self._tick(time.monotonic())
 
 
 def _screen() -> tuple[int, int]:

@@ -2,10 +2,8 @@
 
 import contextlib
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from dockyard.cli.report import size as shown_size
 from dockyard.errors import UsageError
@@ -111,24 +109,3 @@ class Plain(Quiet):
 
 def _write(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-class Clock:
-    """Calls a function a few times a second, until the block ends."""
-
-    def __init__(self, tick: Callable[[float], None], every: float = 0.1) -> None:
-        self._tick, self._every = tick, every
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._every):
-            self._tick(time.monotonic())
