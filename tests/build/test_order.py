@@ -26,8 +26,14 @@ def test_steps_below_a_changed_copy_could_have_stayed() -> None:
 
 def test_an_argument_that_a_command_does_not_name_belongs_below_it() -> None:
     changed = "argument REVISION changed: 'a' became 'b'"
-    (found,) = better([step(2, "RUN make", changed, 4.0), step(3, "RUN echo $REVISION", BASE_CHANGED, 1.0)])
-    assert (found.argument, list(found.lines), found.seconds) == ("REVISION", [2], 4.0)
+    steps = [
+        step(2, "RUN make", changed, 4.0),
+        step(3, "RUN make test", changed, 2.0),
+        step(4, "RUN echo $REVISION", changed, 1.0),
+        step(5, "RUN make install", BASE_CHANGED, 0.5),
+    ]
+    (found,) = better(steps)
+    assert (found.argument, list(found.lines), found.seconds) == ("REVISION", [2, 3, 5], 6.5)
     assert "ARG REVISION" in str(found)
     assert better([step(2, "RUN make $REVISION", changed, 4.0)]) == []
 

@@ -11,7 +11,6 @@ from typing import Any
 from dockyard._internal import redact
 from dockyard._internal.confidential import Confidential
 from dockyard.build import builds
-from dockyard.build.attestation import Facts, Wish, attested
 from dockyard.build.bases import Bases
 from dockyard.build.budget import Budget, budget
 from dockyard.build.cache import StepCache
@@ -140,6 +139,8 @@ def build(
     image = images.get(host) or next(iter(images.values()))
     descriptor = image.descriptor
     if len(images) > 1 or options.sbom or options.provenance:
+        from dockyard.build.attestation import Facts, Wish, attested  # heavy, and seldom asked for
+
         facts = Facts(
             path.name,
             hashlib.sha256(path.read_bytes()).hexdigest(),

@@ -64,13 +64,15 @@ def _stage(title: str, steps: Sequence[StepReport]) -> Better | None:
     if first is None or steps[first].why == BASE_CHANGED:
         return None
     cause = steps[first]
-    later = [step for step in steps[first + 1 :] if step.why == BASE_CHANGED and step.text.upper().startswith("RUN")]
+    commands = [step for step in steps[first + 1 :] if step.text.upper().startswith("RUN")]
+    later = [step for step in commands if step.why == BASE_CHANGED]
     argument = ""
     if cause.why.startswith(_ARGUMENT):
         name = cause.why.removeprefix(_ARGUMENT).split(" ")[0]
         if name in cause.text:
             return None  # it needs what changed, and so may all that stands on it
-        later = [step for step in (cause, *later) if name not in step.text]
+        alike = (BASE_CHANGED, cause.why)
+        later = [step for step in (cause, *commands) if step.why in alike and name not in step.text]
         argument = name
     elif not cause.why.startswith("file "):
         return None
