@@ -124,7 +124,7 @@ def test_explain_names_the_file_that_changed(context: Path) -> None:
     assert "ran because file f changed" in dockyard(context, "--explain").stdout
 
 
-def test_a_cache_goes_through_s3_and_inside_an_image(context: Path, tmp_path: Path) -> None:
+def test_a_cache_goes_through_s3(context: Path, tmp_path: Path) -> None:
     from making.buckets import served
 
     with served("cache") as bucket:
@@ -142,6 +142,36 @@ def test_a_cache_goes_through_s3_and_inside_an_image(context: Path, tmp_path: Pa
         nothing = dockyard(third, "--cache-from", f"{facts.replace('a;b', 'c')},{keys}", "--progress", "plain")
         assert (nothing.returncode, "warning: no cache from s3://cache/p/" in nothing.stderr) == (0, True)
         assert "secret" not in nothing.stderr
+
+
+def test_a_cache_goes_through_a_registry_alone_and_inside_an_image(context: Path, tmp_path: Path) -> None:
+    from making.serving import Server
+
+    server = Server(tmp_path)
+    try:
+        name = f"{server.address}/shop/web"
+        words = [
+            "-t",
+            f"{name}:1",
+            "--push",
+            "--cache-to",
+            "type=inline",
+            "--cache-to",
+            f"type=registry,ref={name}:cache",
+        ]
+        sent = dockyard(context, "-t", f"{name}:1", "--push", *both, "--attest", "type=provenance,mode=max", "--json")
+        assert sent.returncode == 0, sent.stdout + sent.stderr
+        for number, tag in enumerate(("1", "cache")):
+            other = tmp_path / f"other{number}" / "context"
+            shutil.copytree(context, other)
+            taken = dockyard(other, "--cache-from", f"{name}:{tag}", "--json", "--progress", "plain")
+            assert all(step["cached"] for step in json.loads(taken.stdout)["steps"]), taken.stderr
+        plain = dockyard(context, "-t", f"{name}:2", "--push", "--cache-from", f"{name}:nothing", "--progress", "plain")
+        assert (plain.returncode, f"warning: no cache from {name}:nothing" in plain.stderr) == (0, True)
+        nothing = dockyard(context, "--cache-from", f"{name}:2", "--progress", "plain")
+        assert (nothing.returncode, "is not a build cache" in nothing.stderr) == (0, True)
+    finally:
+        server.stop()
 
 
 def test_words_for_caches_are_checked(context: Path) -> None:
