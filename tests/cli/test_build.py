@@ -150,15 +150,7 @@ def test_a_cache_goes_through_a_registry_alone_and_inside_an_image(context: Path
     server = Server(tmp_path)
     try:
         name = f"{server.address}/shop/web"
-        words = [
-            "-t",
-            f"{name}:1",
-            "--push",
-            "--cache-to",
-            "type=inline",
-            "--cache-to",
-            f"type=registry,ref={name}:cache",
-        ]
+        both = ["--cache-to", "type=inline", "--cache-to", f"type=registry,ref={name}:cache"]
         sent = dockyard(context, "-t", f"{name}:1", "--push", *both, "--attest", "type=provenance,mode=max", "--json")
         assert sent.returncode == 0, sent.stdout + sent.stderr
         for number, tag in enumerate(("1", "cache")):
