@@ -9,7 +9,7 @@ import pytest
 from dockyard._internal.confidential import Confidential
 from dockyard.build import builds
 from dockyard.build.events import Event
-from dockyard.build.journal import Journal
+from dockyard.build.journal import Journal, Step
 from making.builds import Yard
 
 
@@ -58,6 +58,17 @@ def test_a_line_without_end_is_cut_and_kept_whole_on_disk(tmp_path: Path) -> Non
     assert step.path is not None
     assert step.path.stat().st_size == 250_000
     assert len(step.tail) <= 20
+
+
+def test_a_command_that_prints_for_ever_fills_no_disk(tmp_path: Path) -> None:
+    seen = Seen()
+    step = Step(Journal(seen, tmp_path), 1, "one", 1, "RUN yes", "1/1", most=10)
+    for _ in range(100):
+        step.take(b"123\n")
+    step.finish("done")
+    assert step.path is not None
+    assert step.path.read_bytes() == b"123\n123\n12\n[what follows was printed, but is not kept]\n"
+    assert (len(seen.texts()), step.log_bytes) == (100, 400)
 
 
 def test_secrets_reach_neither_events_nor_disk(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from dockyard._internal.confidential import Confidential
 from dockyard.build.events import Event, Result, Watch
 from dockyard.progress import Task
 
+MOST_LOG = 256 << 20  # bytes of a step's output that are kept: a command that prints for ever fills no disk
+_CUT = b"\n[what follows was printed, but is not kept]\n"
 _TAIL = 20
 _MOST_LINE = 1 << 16
 _EVERY = 0.1  # seconds between two events of one work's progress
@@ -132,7 +134,16 @@ class Journal:
 class Step:
     """One step under way. It is the `Progress` of what is done for it."""
 
-    def __init__(self, journal: Journal, number: int, stage: str, line: int, text: str, position: str) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        number: int,
+        stage: str,
+        line: int,
+        text: str,
+        position: str,
+        most: int = MOST_LOG,
+    ) -> None:
         self._journal, self.number, self.stage, self.line, self.text = journal, number, stage, line, text
         self.position = position
         self.result: Result = ""
@@ -143,6 +154,7 @@ class Step:
         self._hiding = journal.confidential.stream()
         self._rest = b""
         self._file: IO[bytes] | None = None
+        self._most = most
 
     @property
     def path(self) -> Path | None:
@@ -213,12 +225,13 @@ class Step:
     def _keep(self, data: bytes) -> None:
         if not data:
             return
+        room = self._most - self.log_bytes
         self.log_bytes += len(data)
         path = self.path
-        if path is not None:
+        if path is not None and room >= 0:
             if self._file is None:
-                self._file = open(path, "wb", buffering=0)
-            self._file.write(data)
+                self._file = open(path, "wb", buffering=0)  # closed when the step finishes
+            self._file.write(data if len(data) <= room else data[:room] + _CUT)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._say(line)

@@ -108,4 +108,4 @@ class Plain(Quiet):
 
 
 def _write(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    sys.stderr.write(line + "\n")  # at once: standard error keeps no line back
