@@ -103,10 +103,10 @@ class Budget:
 
 
 def budget(processors: int = 0, memory: int = 0) -> Budget:
-    """A budget with so many processors and bytes; 0 takes what this process may use: its processors, and half of the
-    memory that is free.
+    """A budget with so many processors and bytes; 0 takes what this process may use: half of the memory that is free,
+    and its processors, though two at least, as commands often wait for something else.
     """
-    return Budget(processors or len(os.sched_getaffinity(0)), memory or max(_LEAST_MEMORY, _available() // 2))
+    return Budget(processors or max(2, len(os.sched_getaffinity(0))), memory or max(_LEAST_MEMORY, _available() // 2))
 
 
 def _available() -> int:
