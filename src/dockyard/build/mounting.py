@@ -89,7 +89,9 @@ def wanted(stage: Stage, instruction: ins.Run) -> Iterator[Wanted]:
     """
     for text in instruction.mount_texts:
         mount = parse_mount(text, stage.expand, line=instruction.node.start_line)
-        target = posixpath.normpath(posixpath.join("/", stage.state.workdir, mount.target)) if mount.target else ""
+        target = ""
+        if mount.target or mount.type in ("bind", "cache", "tmpfs"):
+            target = posixpath.normpath(posixpath.join("/", stage.state.workdir, mount.target))
         if target == "/":
             raise SourceMissingError("a mount cannot replace /", context=place(instruction.node), hint="Name a folder.")
         match mount.type:
