@@ -161,7 +161,8 @@ def _taken(stage: Stage, instruction: ins.Copy | ins.Add, source: State | Contex
     for doc in instruction.heredocs:
         text = doc.body
         if doc.expand:
-            text = shell.process(text, stage.state.scope, stage.tools.escape, skip_quotes=True).text
+            # The directive `escape` does not reach into heredocs.
+            text = shell.process(text, stage.state.scope, skip_quotes=True).text
         data = text.encode("utf-8", "surrogateescape")
         item = Item(doc.name, doc.name, "file", 0o644, size=len(data), mtime=stage.seconds(), handle=data)
         found.append(Taken(Files(item), [item]))

@@ -15,6 +15,10 @@ from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile.parser import parse
 
 
+# Arguments that say what is to be scanned; no command sees them.
+_UNSEEN = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
+
+
 def run(stage: Stage, instructions: Sequence[ins.Instruction]) -> None:
     """Carry out the base's ONBUILD instructions, then `instructions`."""
     triggers = stage.state.triggers
@@ -74,7 +78,7 @@ def _arg(stage: Stage, instruction: ins.Arg) -> None:
         if value is None:
             value = stage.tools.global_args.get(name) if default is None else stage.expand(default)
         if value is not None:
-            stage.state.scope[name] = value
+            (stage.state.unseen if name in _UNSEEN else stage.state.scope)[name] = value
         if name not in stage.state.args:
             stage.state.args.append(name)
         shown.append(name if value is None else f"{name}={value}")
@@ -82,7 +86,11 @@ def _arg(stage: Stage, instruction: ins.Arg) -> None:
 
 
 def _workdir(stage: Stage, instruction: ins.Workdir) -> None:
-    path = configure.joined(stage.state.workdir, stage.expand(instruction.path), instruction.node)
+    written = stage.expand(instruction.path)
+    # An absolute path stays as it is written, a relative one is cleaned, and none at all changes nothing.
+    path = written or stage.state.workdir
+    if not path.startswith("/"):
+        path = configure.joined(stage.state.workdir, path, instruction.node)
     stage.state.config["WorkingDir"] = path
     created_by = f"WORKDIR {path}"
     if path == "/":

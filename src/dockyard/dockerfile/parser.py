@@ -101,8 +101,6 @@ class _Reader:
     def directive(self, line: str) -> None:
         if self.directives_end:
             return
-        if self.at == 1 and line.startswith("#!"):
-            return  # a Dockerfile may be a script for the program that builds it
         match = _DIRECTIVE.fullmatch(line)
         key = match[1].lower() if match else ""
         if match is None or key not in _DIRECTIVES:
