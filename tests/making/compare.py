@@ -13,8 +13,11 @@ _BUILT = 1_750_000_000
 _OWN = ("created", "rootfs", "history", "config")
 
 
-def differences(ours: Image, theirs: Image) -> list[str]:
-    """What differs, each as a line with both values; of times only whether both are the time of the build."""
+def differences(ours: Image, theirs: Image, *, folder_times: bool = True) -> list[str]:
+    """What differs, each as a line with both values; of times only whether both are the time of the build.
+
+    Without `folder_times` the times of folders are not looked at.
+    """
     found = _mapping("config", ours.config.execution, theirs.config.execution)
     one, two = ({name: each[name] for name in each if name not in _OWN} for each in _documents(ours, theirs))
     found += _mapping("document", one, two)
@@ -22,7 +25,7 @@ def differences(ours: Image, theirs: Image) -> list[str]:
     if ours.manifest.media_type != theirs.manifest.media_type:
         found.append(f"media type: {ours.manifest.media_type} / {theirs.manifest.media_type}")
     found += _history(ours, theirs)
-    return found + _files(ours, theirs)
+    return found + _files(ours, theirs, folder_times)
 
 
 def _documents(*images: Image) -> list[dict[str, Any]]:
@@ -42,12 +45,14 @@ def _history(ours: Image, theirs: Image) -> list[str]:
     return [f"history {number}: {a} / {b}" for number, (a, b) in enumerate(zip(one, two, strict=True)) if a != b]
 
 
-def _files(ours: Image, theirs: Image) -> list[str]:
+def _files(ours: Image, theirs: Image, folder_times: bool) -> list[str]:
     one, two = _facts(ours), _facts(theirs)
     found = []
     for path in sorted(one.keys() | two.keys()):
         a, b = one.get(path), two.get(path)
         if a is not None and b is not None:
+            if not folder_times and "dir" in a:
+                a, b = {**a, "mtime": 0}, {**b, "mtime": 0}
             if a != b:
                 found += _mapping(f"/{path}", a, b)
         else:

@@ -266,9 +266,10 @@ def _confided(
     mount = each.mount
     if mount.type == "ssh":
         agent = tools.agents.get(each.source)
-        if agent is None:
-            return
         target = each.target or f"/run/buildkit/ssh_agent.{number}"
+        if agent is None:
+            ready.environment.setdefault("SSH_AUTH_SOCK", target)
+            return
         stack.enter_context(forwarded(agent.socket, path))
         _owned(path, mount, 0o600)
         ready.mounts.append(bundle.Mount(str(path), target, False))

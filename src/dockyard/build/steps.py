@@ -1,6 +1,5 @@
 """One stage's instructions, carried out in order: each is looked up in the cache before anything is done."""
 
-import contextlib
 import time
 from collections.abc import Sequence
 
@@ -8,7 +7,7 @@ from dockyard.build import configure, copying, running
 from dockyard.build.cache import Made, key
 from dockyard.build.destination import Destination
 from dockyard.build.fault import NotSupportedYetError
-from dockyard.build.owner import OwnerUnknownError, owner
+from dockyard.build.owner import owner
 from dockyard.build.stage import Stage
 from dockyard.build.tools import StepReport
 from dockyard.dockerfile import instructions as ins
@@ -102,13 +101,13 @@ def _workdir(stage: Stage, instruction: ins.Workdir) -> None:
         stage.missed(base=stage.state.key, instruction=created_by, user=stage.state.config.get("User"))
         user = str(stage.state.config.get("User") or "")
         owned = (0, 0)
-        with contextlib.suppress(OwnerUnknownError):  # a user that is not known yet is one for RUN to refuse
-            owned = owner(user, stage.state.tree, instruction.node) if user else (0, 0)
+        if user:  # one that is not known yet is for RUN to refuse
+            owned = owner(user, stage.state.tree, stage.warner(instruction.node.start_line))
         destination = Destination(stage.state.tree)
         with stage.tools.writer() as writer:
             entries = destination.folders(destination.resolve(path), 0o755, owned, stage.seconds())
             for entry in entries:
-                for folder in destination.above(entry.path):
+                for folder in destination.above(entry.path, stage.seconds()):
                     writer.add(folder)
                 writer.add(entry)
             made = Made(stage.now(), writer.commit())
