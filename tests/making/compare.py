@@ -6,7 +6,6 @@ from typing import Any
 from dockyard.images.image import Image
 from dockyard.layers.tree import Node
 
-
 # Times later than this are the time of the build, which two builds do not share.
 _BUILT = 1_750_000_000
 # What tells one build from another and is the same in no two; history, layers and the rest are compared below.

@@ -131,7 +131,9 @@ def test_platforms_are_written_as_go_writes_them() -> None:
     assert not Platform("linux", "arm", "v6").satisfies(Platform("linux", "arm", "v7"))
     assert Platform.parse("arm64") == Platform("linux", "arm64")
     assert Platform.parse("linux").os == "linux"
-    assert [str(Platform.parse(text).normal()) for text in ("linux/arm", "linux/arm64/v8", "linux/amd64/v1", "armhf")] == [
+    assert [
+        str(Platform.parse(text).normal()) for text in ("linux/arm", "linux/arm64/v8", "linux/amd64/v1", "armhf")
+    ] == [
         "linux/arm/v7",
         "linux/arm64",
         "linux/amd64",

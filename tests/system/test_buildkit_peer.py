@@ -156,10 +156,12 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     store = Layout(path / "data" / "store", create=True)
     base = image(store, rootfs(store, archive), config={"Env": ["PATH=/bin"], "Cmd": ["sh"]})
     store.tag("docker.io/library/busybox:latest", base.descriptor)
-    with running(str(PEERS / "buildkitd"), str(PEERS / "buildctl"), path / "buildkitd", store.path) as peer:
-        with ThreadPoolExecutor(3) as pool:
-            yield Both(path, peer, store, base, pool)
-            pool.shutdown(cancel_futures=True)
+    with (
+        running(str(PEERS / "buildkitd"), str(PEERS / "buildctl"), path / "buildkitd", store.path) as peer,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        yield Both(path, peer, store, base, pool)
+        pool.shutdown(cancel_futures=True)
 
 
 def rootfs(store: Layout, archive: Path) -> Layer:

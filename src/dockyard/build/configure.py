@@ -17,9 +17,7 @@ Expand = Callable[[str], str]
 Words = Callable[[str], list[str]]
 
 _NUMBER = r"\+?0*\d{1,5}|-0+"
-_PORT = re.compile(
-    rf"(?P<first>{_NUMBER})(?:-(?P<last>{_NUMBER}))?(?:/(?P<protocol>(?i:tcp|udp|sctp)?))?", re.ASCII
-)
+_PORT = re.compile(rf"(?P<first>{_NUMBER})(?:-(?P<last>{_NUMBER}))?(?:/(?P<protocol>(?i:tcp|udp|sctp)?))?", re.ASCII)
 _SIGNALS = (
     {number.name.removeprefix("SIG") for number in signal.Signals}
     | {"CLD", "STKFLT", "RTMIN", "RTMAX"}

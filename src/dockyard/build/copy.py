@@ -206,7 +206,19 @@ class Copier:
                 bits = self._octal
             elif self.order.chmod:
                 bits = self._changed(bits, kind == "dir")
-        entry = Entry(at, kind, bits, uid, gid, item.size, item.mtime if mtime is None else mtime, item.target, item.major, item.minor, item.xattrs)
+        entry = Entry(
+            at,
+            kind,
+            bits,
+            uid,
+            gid,
+            item.size,
+            item.mtime if mtime is None else mtime,
+            item.target,
+            item.major,
+            item.minor,
+            item.xattrs,
+        )
         self._destination.add(entry)
         return entry
 

@@ -13,7 +13,6 @@ from dockyard.build.tools import StepReport
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile.parser import parse
 
-
 # Arguments that say what is to be scanned; no command sees them.
 _UNSEEN = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
 

@@ -213,9 +213,22 @@ def expression(pattern: str, *, regular: bool = False) -> str:
 
 # What Go's regular expressions understand by a backslash and a letter.
 _ESCAPES = {
-    **{"a": r"\x07", "f": r"\x0c", "n": r"\n", "r": r"\r", "t": r"\t", "v": r"\x0b", "A": r"\A", "z": r"\Z"},
-    **{"d": "[0-9]", "D": "[^0-9]", "s": r"[\t\n\x0c\r ]", "S": r"[^\t\n\x0c\r ]"},
-    **{"w": "[0-9A-Za-z_]", "W": "[^0-9A-Za-z_]", "b": r"(?a:\b)", "B": r"(?a:\B)"},
+    "a": r"\x07",
+    "f": r"\x0c",
+    "n": r"\n",
+    "r": r"\r",
+    "t": r"\t",
+    "v": r"\x0b",
+    "A": r"\A",
+    "z": r"\Z",
+    "d": "[0-9]",
+    "D": "[^0-9]",
+    "s": r"[\t\n\x0c\r ]",
+    "S": r"[^\t\n\x0c\r ]",
+    "w": "[0-9A-Za-z_]",
+    "W": "[^0-9A-Za-z_]",
+    "b": r"(?a:\b)",
+    "B": r"(?a:\B)",
 }
 
 

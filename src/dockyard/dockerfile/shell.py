@@ -154,9 +154,7 @@ class _Lexer:
             f"cannot expand {_shown(self.text)}: {_shown(message, bare=True)}", context={"word": _shown(self.text)}
         )
 
-    def until(
-        self, stop: str, raw_escapes: bool | None = None, *, pattern: bool = False
-    ) -> tuple[str, list[str]]:
+    def until(self, stop: str, raw_escapes: bool | None = None, *, pattern: bool = False) -> tuple[str, list[str]]:
         """Text and words up to the character `stop`, or to the end where that is empty."""
         before = self.raw_escapes, self.pattern
         if raw_escapes is not None:

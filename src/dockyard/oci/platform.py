@@ -18,7 +18,19 @@ _MACHINES = {
 
 
 _SYSTEMS = ("linux", "windows", "darwin", "freebsd")
-_ARCHITECTURES = ("amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "mips64le", "loong64", "armhf", "armel")
+_ARCHITECTURES = (
+    "amd64",
+    "arm64",
+    "arm",
+    "386",
+    "ppc64le",
+    "s390x",
+    "riscv64",
+    "mips64le",
+    "loong64",
+    "armhf",
+    "armel",
+)
 
 
 class PlatformInvalidError(UsageError):
@@ -78,7 +90,9 @@ class Platform:
         """The same with the variant as images name it: none where it is the architecture's usual one, v7 of arm."""
         architecture, variant = self.architecture, self.variant.removeprefix("v")
         variant = f"v{variant}" if variant else ""
-        architecture, variant = {"armhf": ("arm", "v7"), "armel": ("arm", "v6")}.get(architecture, (architecture, variant))
+        architecture, variant = {"armhf": ("arm", "v7"), "armel": ("arm", "v6")}.get(
+            architecture, (architecture, variant)
+        )
         if architecture == "arm" and not variant:
             variant = "v7"
         if (architecture, variant) in (("arm64", "v8"), ("amd64", "v1")):
