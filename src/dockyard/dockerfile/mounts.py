@@ -111,13 +111,9 @@ def _take(values: dict[str, object], key: str, value: str, equals: bool, fail: _
         on = not equals or value in _TRUE
         values["readonly" if key == "readwrite" else key] = on != (key == "readwrite")
     elif key == "mode":
-        if not re.fullmatch("[0-7]{1,16}", value) or int(value, 8) > _MOST_ID:
-            raise fail(f"the mode {value!r} is not octal", "Write it like mode=0755.")
-        values[key] = int(value, 8)
+        values[key] = _number(value, 8, fail, f"the mode {value!r} is not octal", "Write it like mode=0755.")
     elif key in ("uid", "gid"):
-        if not re.fullmatch("[0-9]{1,16}", value) or int(value) > _MOST_ID:
-            raise fail(f"{key} is a number, not {value!r}")
-        values[key] = int(value)
+        values[key] = _number(value, 10, fail, f"{key} is a number, not {value!r}")
     elif key == "size":
         match = _SIZE.fullmatch(value)
         if match is None:
@@ -129,6 +125,13 @@ def _take(values: dict[str, object], key: str, value: str, equals: bool, fail: _
         values[key] = value.lower()
     else:
         values["from_" if key == "from" else key] = value
+
+
+def _number(value: str, base: int, fail: _Fail, message: str, hint: str | None = None) -> int:
+    digits = "[0-7]" if base == 8 else "[0-9]"
+    if not re.fullmatch(digits + "{1,16}", value) or int(value, base) > _MOST_ID:
+        raise fail(message, hint)
+    return int(value, base)
 
 
 def _go_together(values: dict[str, object], fail: _Fail) -> None:

@@ -47,10 +47,9 @@ def diff(upper: Path, writer: LayerWriter, *, lower: FileTree | None, folders: S
             continue
         opaque = entry.kind == "dir" and OVERLAY_OPAQUE in os.listxattr(place, follow_symlinks=False)
         above = [each for each in above if path.startswith(f"{each.path}/")]
-        if entry.kind == "dir" and not opaque and lower is not None:
-            if _untouched(entry, lower):
-                above.append(entry)
-                continue
+        if entry.kind == "dir" and not opaque and lower is not None and _untouched(entry, lower):
+            above.append(entry)
+            continue
         for folder in above:
             writer.add(folder)
         count += len(above) + 1
