@@ -10,8 +10,7 @@
     --- Dockerfile
     FROM scratch
 
-`arg`, `target` and `platform` are what the build is told; `link` and `mode` change the context; `folder-times differ`
-leaves the times of folders out of the comparison, for a reason that stands beside it. A line that would look
+`arg`, `target` and `platform` are what the build is told; `link` and `mode` change the context. A line that would look
 like one of these is written with a backslash before it.
 """
 
@@ -31,7 +30,6 @@ class Case:
     args: dict[str, str] = field(default_factory=dict)
     target: str = ""
     platform: str = ""
-    folder_times: bool = True
     links: dict[str, str] = field(default_factory=dict)
     modes: dict[str, int] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -83,8 +81,6 @@ def _set(case: Case, line: str, place: str) -> None:
             case.args[key] = value
         case "target":
             case.target = rest
-        case "folder-times":
-            case.folder_times = rest != "differ"
         case "platform":
             case.platform = rest
         case "link":

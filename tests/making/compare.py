@@ -12,10 +12,12 @@ _BUILT = 1_750_000_000
 _OWN = ("created", "rootfs", "history", "config")
 
 
-def differences(ours: Image, theirs: Image, *, folder_times: bool = True) -> list[str]:
+def differences(ours: Image, theirs: Image, *, context_time: int) -> list[str]:
     """What differs, each as a line with both values; of times only whether both are the time of the build.
 
-    Without `folder_times` the times of folders are not looked at.
+    A folder that has the context's own time with us may have the build's with BuildKit: its receiver of the context
+    leaves its own time on a folder in which something changed since it last received one, so that what it makes
+    depends on the builds before. The other way round is a difference.
     """
     found = _mapping("config", ours.config.execution, theirs.config.execution)
     one, two = ({name: each[name] for name in each if name not in _OWN} for each in _documents(ours, theirs))
@@ -24,7 +26,7 @@ def differences(ours: Image, theirs: Image, *, folder_times: bool = True) -> lis
     if ours.manifest.media_type != theirs.manifest.media_type:
         found.append(f"media type: {ours.manifest.media_type} / {theirs.manifest.media_type}")
     found += _history(ours, theirs)
-    return found + _files(ours, theirs, folder_times)
+    return found + _files(ours, theirs, context_time)
 
 
 def _documents(*images: Image) -> list[dict[str, Any]]:
@@ -44,14 +46,14 @@ def _history(ours: Image, theirs: Image) -> list[str]:
     return [f"history {number}: {a} / {b}" for number, (a, b) in enumerate(zip(one, two, strict=True)) if a != b]
 
 
-def _files(ours: Image, theirs: Image, folder_times: bool) -> list[str]:
+def _files(ours: Image, theirs: Image, context_time: int) -> list[str]:
     one, two = _facts(ours), _facts(theirs)
     found = []
     for path in sorted(one.keys() | two.keys()):
         a, b = one.get(path), two.get(path)
         if a is not None and b is not None:
-            if not folder_times and "dir" in a:
-                a, b = {**a, "mtime": 0}, {**b, "mtime": 0}
+            if "dir" in a and (a["mtime"], b["mtime"]) == (context_time, _BUILT):
+                b = {**b, "mtime": context_time}
             if a != b:
                 found += _mapping(f"/{path}", a, b)
         else:
