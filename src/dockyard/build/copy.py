@@ -170,13 +170,14 @@ class Copier:
             raise DestinationInvalidError(f"/{at} is there and is no folder")
         if found is not None and not whole:
             # It keeps what it is, but takes the time of the folder that is copied.
-            if at and found.mtime != self._time(item):
+            if at and (found.mtime != self._time(item) or not self._destination.made(at)):
                 entry = replace(found, path=at, mtime=self._time(item))
                 self._destination.add(entry)
                 yield entry, None
             return
         entry = self.entry(item, at)
-        if found is None or (found.mode, found.uid, found.gid, found.xattrs) != (
+        if found is None or (found.mtime, found.mode, found.uid, found.gid, found.xattrs) != (
+            entry.mtime,
             entry.mode,
             entry.uid,
             entry.gid,

@@ -127,10 +127,13 @@ class Destination:
         """Headers of the image's own folders above `path`, highest first, each told once.
 
         A layer that has them can be unpacked by itself: folders that it only implies would get another owner and mode.
-        The one that `path` is in gets the time `mtime`, as its content changes.
+        The one that `path` is in gets the time `mtime`, as its content changes, unless `path` is a folder there already.
         """
         found: list[Entry] = []
         nearest = folder = path.rpartition("/")[0]
+        here = self.tree.get(path, follow=False) if self.tree is not None else None
+        if here is not None and here.entry.kind == "dir":
+            nearest = ""
         while folder and folder not in self._told:
             self._told.add(folder)
             node = self.tree.get(folder, follow=False) if self.tree is not None and folder not in self._made else None
@@ -138,6 +141,10 @@ class Destination:
                 found.append(replace(node.entry, mtime=mtime) if folder == nearest else node.entry)
             folder = folder.rpartition("/")[0]
         return found[::-1]
+
+    def made(self, path: str) -> bool:
+        """Whether this step has written the header of `path`."""
+        return path in self._made
 
     def add(self, entry: Entry) -> None:
         """Note that `entry` will be there."""
