@@ -127,7 +127,7 @@ class Destination:
         """Headers of the image's own folders above `path`, highest first, each told once.
 
         A layer that has them can be unpacked by itself: folders that it only implies would get another owner and mode.
-        The one that `path` is in gets the time `mtime`, as its content changes, unless `path` is a folder there already.
+        The one that `path` is in gets the time `mtime`, as its content changes; not where `path` is a folder already.
         """
         found: list[Entry] = []
         nearest = folder = path.rpartition("/")[0]
