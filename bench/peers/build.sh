@@ -16,7 +16,7 @@ if [ -z "$go" ]; then
     exit 1
 fi
 mkdir -p bin
-[ $# -gt 0 ] || set -- cosign crane buildctl buildkitd registry conformance
+[ $# -gt 0 ] || set -- cosign crane buildctl buildkitd oracle registry conformance
 for name in "$@"; do
     found=""
     for module in . buildkit registry; do

@@ -67,8 +67,10 @@ def test_owner_by_name_by_number_and_unknown(yard: Yard) -> None:
     assert copied(yard, "COPY --chown=app one.txt /x/")["x/one.txt"][2:] == (1000, 1001)
     assert copied(yard, "COPY --chown=app:staff one.txt /x/")["x/one.txt"][2:] == (1000, 50)
     assert copied(yard, "COPY --chown=7:8 one.txt /x/")["x/one.txt"][2:] == (7, 8)
-    with pytest.raises(OwnerUnknownError, match="ghost"):
-        copied(yard, "COPY --chown=ghost one.txt /x/")
+    assert copied(yard, "COPY --chown=ghost one.txt /x/")["x/one.txt"][2:] == (0, 0)
+    assert copied(yard, "COPY --chown=7:ghost one.txt /x/")["x/one.txt"][2:] == (7, 7)
+    with pytest.raises(OwnerUnknownError, match="app"):
+        copied(yard, "COPY --link --chown=app one.txt /x/")
 
 
 def test_mode_by_number_and_symbols(yard: Yard) -> None:

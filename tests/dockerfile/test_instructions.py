@@ -72,10 +72,12 @@ def test_run_with_mounts_network_and_security() -> None:
 
 
 def test_mount_values_expand_but_not_from() -> None:
-    text = "type=cache,target=/c/$A,from=$A,uid=$A"
+    text = "type=cache,target=/c/$A,from=a,uid=$A"
     assert parse_mount(text).uid is None
     mount = parse_mount(text, lambda word: word.replace("$A", "7"))
-    assert (mount.target, mount.from_, mount.uid) == ("/c/7", "$A", 7)
+    assert (mount.target, mount.from_, mount.uid) == ("/c/7", "a", 7)
+    with pytest.raises(DockerfileInvalidError, match="from takes no variable"):
+        parse_mount("type=cache,target=/c,from=$A")
 
 
 def test_env_and_arg_keep_their_pairs() -> None:
@@ -110,11 +112,11 @@ def test_commands_in_both_forms() -> None:
     assert (empty.args, empty.shell) == ((), False)
 
 
-def test_onbuild_holds_a_typed_body() -> None:
-    trigger = one("ONBUILD COPY --from=x a b")
-    assert isinstance(trigger, Onbuild)
-    assert isinstance(trigger.body, Copy)
-    assert (trigger.body.from_, trigger.text) == ("x", "COPY --from=x a b")
+def test_onbuild_keeps_the_text_of_its_instruction() -> None:
+    for text in ("COPY --from=x a b", "NONSENSE", "COPY <<E /x\none\nE"):
+        trigger = one(f"ONBUILD {text}")
+        assert isinstance(trigger, Onbuild)
+        assert trigger.text == text
 
 
 @pytest.mark.parametrize(
@@ -130,12 +132,14 @@ def test_onbuild_holds_a_typed_body() -> None:
         ("FROM a b", "FROM takes an image", "AS"),
         ("FROM a ZZ b", "stands where AS has to", "FROM a AS b"),
         ("FROM a AS 1b", "cannot be the name of a stage", ""),
-        ("RUN", "RUN needs a command", ""),
+        ("COPY --link=1 a b", "--link is true or false", ""),
+        ("RUN --network= x", "--network takes", ""),
+        ("RUN --mount=type=bind,required x", "takes no required", ""),
         ('RUN ["a", 1]', "something other than strings", "double quotes"),
         ("RUN --network=hots x", "--network takes", "--network=host"),
         ("RUN --mount=type=cahce,target=/x y", "no mount type 'cahce'", "type=cache"),
-        ("RUN --mount=type=cache,tagret=/x y", "takes no 'tagret'", "target"),
-        ("RUN --mount=type=cache y", "needs a target", ""),
+        ("RUN --mount=type=cache,tagret=/x y", "a mount has no 'tagret'", "target"),
+        ("RUN --mount=type=bind,mode=0755 y", "takes no mode", ""),
         ("ENV A", "ENV needs a name and a value", "ENV A=value"),
         ("ENV A=1 B", "there is no = in 'B'", ""),
         ("ENV", "ENV needs a name and a value", ""),

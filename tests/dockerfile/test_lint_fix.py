@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dockyard.dockerfile.instructions import Add, Copy, Instruction, Run
+from dockyard.dockerfile.fault import DockerfileInvalidError
+from dockyard.dockerfile.instructions import Add, Copy, Instruction, Onbuild, Run, interpret
 from dockyard.dockerfile.lint.finding import LintFinding
 from dockyard.dockerfile.lint.fix import fix
 from dockyard.dockerfile.lint.lint import lint
@@ -196,8 +197,12 @@ def _plain(instruction: Instruction, rules: set[str]) -> Any:
         for field in fields(instruction)
         if field.name not in ("node", "legacy", "platform" if "redundant-platform" in rules else "node", "text")
     }
-    if kind == "Onbuild":
-        said["body"] = _plain(said["body"], rules)
+    if isinstance(instruction, Onbuild):
+        assert instruction.node.body is not None
+        try:
+            said["body"] = _plain(interpret(instruction.node.body), rules)
+        except DockerfileInvalidError:  # whether it is sound shows where it is triggered
+            said["body"] = instruction.node.body.text
     if isinstance(instruction, Add | Copy):
         kind = "Copy" if "add-for-copy" in rules else kind
         said = {name: value for name, value in said.items() if value and name != "destination"}

@@ -99,9 +99,10 @@ def test_an_unclosed_heredoc_names_its_line() -> None:
 
 
 def test_directives_are_read_only_at_the_top() -> None:
-    tree = parse("#!/usr/bin/env builder\n# Syntax = docker/dockerfile:1\n# escape=`\n# check=skip=all\nFROM a `\n b\n")
+    tree = parse("# Syntax = docker/dockerfile:1\n# escape=`\n# check=skip=all\nFROM a `\n b\n")
     assert tree.directives == {"syntax": "docker/dockerfile:1", "escape": "`", "check": "skip=all"}
     assert tree.nodes[0].args == ("a", "b")
+    assert parse("#!/usr/bin/env builder\n# escape=`\nFROM a\n").directives == {}
     assert parse("# a comment\n# escape=`\nFROM a").escape == "\\"
 
 

@@ -38,6 +38,7 @@ class BuildKit:
         target: str = "",
         bases: Mapping[str, str] | None = None,
         extra: tuple[str, ...] = (),
+        output: str = "",
     ) -> Image:
         """The image of a context, exported to `place` and read from there.
 
@@ -49,6 +50,7 @@ class BuildKit:
             target: the stage.
             bases: digests in the layout by the name that FROM uses.
             extra: further words for buildctl.
+            output: what else the exporter is told, as `key=value`.
 
         Raises:
             PeerFailedError: with BuildKit's words.
@@ -57,7 +59,7 @@ class BuildKit:
         out = place / "image.tar"
         words = [self._buildctl, "--addr", f"unix://{self._socket}", "build", "--progress=plain"]
         words += ["--frontend=dockerfile.v0", "--local", f"context={context}", "--local", f"dockerfile={context}"]
-        words += ["--opt", f"filename={dockerfile}", "--output", f"type=oci,dest={out}"]
+        words += ["--opt", f"filename={dockerfile}", "--output", f"type=oci,dest={out}" + f",{output}" * bool(output)]
         words += [f"--opt=build-arg:{name}={value}" for name, value in (args or {}).items()]
         words += [f"--opt=target={target}"] if target else []
         words += [f"--oci-layout=bases={self._layout}"]

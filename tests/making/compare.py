@@ -6,16 +6,31 @@ from typing import Any
 from dockyard.images.image import Image
 from dockyard.layers.tree import Node
 
+# Times later than this are the time of the build, which two builds do not share.
+_BUILT = 1_750_000_000
+# What tells one build from another and is the same in no two; history, layers and the rest are compared below.
+_OWN = ("created", "rootfs", "history", "config")
 
-def differences(ours: Image, theirs: Image, *, times: bool = True) -> list[str]:
-    """What differs, each as a line with both values; times of folders and of what a RUN made are not compared."""
+
+def differences(ours: Image, theirs: Image, *, context_time: int) -> list[str]:
+    """What differs, each as a line with both values; of times only whether both are the time of the build.
+
+    A folder that has the context's own time with us may have the build's with BuildKit: its receiver of the context
+    leaves its own time on a folder in which something changed since it last received one, so that what it makes
+    depends on the builds before. The other way round is a difference.
+    """
     found = _mapping("config", ours.config.execution, theirs.config.execution)
-    for name in ("architecture", "os", "variant", "author"):
-        one, two = ours.config.document.get(name), theirs.config.document.get(name)
-        if (one or "") != (two or ""):
-            found.append(f"{name}: {one!r} / {two!r}")
+    one, two = ({name: each[name] for name in each if name not in _OWN} for each in _documents(ours, theirs))
+    found += _mapping("document", one, two)
+    found += [f"{name} is missing" for name in ("created", "rootfs") if name not in ours.config.document]
+    if ours.manifest.media_type != theirs.manifest.media_type:
+        found.append(f"media type: {ours.manifest.media_type} / {theirs.manifest.media_type}")
     found += _history(ours, theirs)
-    return found + _files(ours, theirs, times)
+    return found + _files(ours, theirs, context_time)
+
+
+def _documents(*images: Image) -> list[dict[str, Any]]:
+    return [image.config.document for image in images]
 
 
 def _mapping(what: str, one: dict[str, Any], two: dict[str, Any]) -> list[str]:
@@ -31,14 +46,14 @@ def _history(ours: Image, theirs: Image) -> list[str]:
     return [f"history {number}: {a} / {b}" for number, (a, b) in enumerate(zip(one, two, strict=True)) if a != b]
 
 
-def _files(ours: Image, theirs: Image, times: bool) -> list[str]:
+def _files(ours: Image, theirs: Image, context_time: int) -> list[str]:
     one, two = _facts(ours), _facts(theirs)
     found = []
     for path in sorted(one.keys() | two.keys()):
         a, b = one.get(path), two.get(path)
         if a is not None and b is not None:
-            if not times or "dir" in a:
-                a, b = {**a, "mtime": 0}, {**b, "mtime": 0}
+            if "dir" in a and (a["mtime"], b["mtime"]) == (context_time, _BUILT):
+                b = {**b, "mtime": context_time}
             if a != b:
                 found += _mapping(f"/{path}", a, b)
         else:
@@ -63,7 +78,7 @@ def _fact(node: Node, contents: dict[str, bytes], groups: dict[tuple[int, str], 
         entry.kind: True,
         "mode": oct(entry.mode) if entry.kind != "symlink" else "",
         "owner": (entry.uid, entry.gid),
-        "mtime": entry.mtime,
+        "mtime": min(entry.mtime, _BUILT),
         "target": entry.target,
         "device": (entry.major, entry.minor),
         "xattrs": dict(entry.xattrs),

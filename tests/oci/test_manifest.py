@@ -129,6 +129,16 @@ def test_platforms_are_written_as_go_writes_them() -> None:
     assert str(Platform.parse("Linux/arm64/v8")) == "linux/arm64/v8"
     assert Platform("linux", "arm64", "v8").satisfies(Platform("linux", "arm64"))
     assert not Platform("linux", "arm", "v6").satisfies(Platform("linux", "arm", "v7"))
-    for text in ("", "linux", "a/b/c/d", "linux/"):
+    assert Platform.parse("arm64") == Platform("linux", "arm64")
+    assert Platform.parse("linux").os == "linux"
+    assert [
+        str(Platform.parse(text).normal()) for text in ("linux/arm", "linux/arm64/v8", "linux/amd64/v1", "armhf")
+    ] == [
+        "linux/arm/v7",
+        "linux/arm64",
+        "linux/amd64",
+        "linux/arm/v7",
+    ]
+    for text in ("", "nothing", "a/b/c/d", "linux/"):
         with pytest.raises(PlatformInvalidError):
             Platform.parse(text)

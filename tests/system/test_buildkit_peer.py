@@ -1,6 +1,6 @@
 """Dockerfiles built by us and by a real BuildKit: configuration, history and files are the same.
 
-Each file of the folder `buildkit` is one case, all over one context. What BuildKit refuses we refuse, too.
+The files of the folder `buildkit` hold the cases, all over one context. What BuildKit refuses we refuse, too.
 """
 
 import gzip
@@ -8,6 +8,7 @@ import io
 import os
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,19 +16,21 @@ import pytest
 from conftest import ROOT
 from dockyard.build.bases import Bases
 from dockyard.build.build import build
+from dockyard.build.options import Options
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
 from dockyard.images.image import Image
 from dockyard.layers import tar
 from dockyard.layers.layer import Layer
 from dockyard.layers.write import LayerWriter
+from dockyard.oci.platform import Platform
 from making.buildkit import BuildKit, PeerFailedError, running
+from making.cases import TIME, Case, cases
 from making.compare import differences
 from making.images import image
 
-CASES = Path(__file__).parent / "buildkit"
+FOLDER = Path(__file__).parent / "buildkit"
 PEERS = ROOT / "bench" / "peers" / "bin"
-TIME = 1_600_000_000
 
 
 def context(folder: Path) -> None:
@@ -83,24 +86,60 @@ def context(folder: Path) -> None:
         os.utime(path, (TIME, TIME), follow_symlinks=False)
 
 
+def _name(case: Case) -> str:
+    return case.name
+
+
+CASES = [case for path in sorted(FOLDER.glob("*.cases")) for case in cases(path)]
+
+
 class Both:
-    """One store and one daemon for all cases."""
+    """One store and one daemon for all cases; BuildKit begins with all of them at once, a few beside each other."""
 
-    def __init__(self, path: Path, peer: BuildKit, store: Layout, base: Image) -> None:
+    def __init__(self, path: Path, peer: BuildKit, store: Layout, base: Image, pool: ThreadPoolExecutor) -> None:
         self._path, self._peer, self._store, self._base = path, peer, store, base
+        self._theirs = {}
+        for case in CASES:
+            folder = path / "contexts" / case.name
+            folder.mkdir(parents=True)
+            self._theirs[case.name] = pool.submit(self._build, case, folder)
 
-    def build(self, folder: Path, name: str) -> tuple[Image | str, Image | str]:
-        """What we make of a context and what BuildKit does; the error's text where it is refused."""
-        ours: Image | str
-        theirs: Image | str
+    def _build(self, case: Case, folder: Path) -> Image | str:
+        context(folder)
+        case.write(folder)
+        bases = {"busybox": str(self._base.descriptor.digest)}
+        platform = ("--opt", f"platform={case.platform}") if case.platform else ()
+        # Our layers are written with SOURCE_DATE_EPOCH in mind; BuildKit's exporter has to be told.
+        output = "rewrite-timestamp=true" if "SOURCE_DATE_EPOCH" in case.args else ""
         try:
-            ours = build(folder, store=self._store, data=self._path / "data", bases=Bases(self._store)).image
+            return self._peer.build(
+                folder,
+                self._path / "theirs" / case.name,
+                args=case.args,
+                target=case.target,
+                bases=bases,
+                extra=platform,
+                output=output,
+            )
+        except PeerFailedError as error:
+            return str(error)
+
+    def build(self, case: Case) -> tuple[Image | str, Image | str]:
+        """What we make of a context and what BuildKit does; the error's text where it is refused."""
+        theirs = self._theirs[case.name].result()
+        ours: Image | str
+        options = Options(
+            build_args=case.args,
+            target=case.target,
+            platforms=[Platform.parse(case.platform)] if case.platform else (),
+        )
+        folder = self._path / "contexts" / case.name
+        try:
+            ours = build(
+                folder, store=self._store, data=self._path / "data", bases=Bases(self._store), options=options
+            ).image
         except Error as error:
             ours = f"{type(error).__name__}: {error.message} {error.context}"
-        try:
-            theirs = self._peer.build(folder, self._path / name, bases={"busybox": str(self._base.descriptor.digest)})
-        except PeerFailedError as error:
-            theirs = str(error)
         return ours, theirs
 
 
@@ -117,8 +156,12 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     store = Layout(path / "data" / "store", create=True)
     base = image(store, rootfs(store, archive), config={"Env": ["PATH=/bin"], "Cmd": ["sh"]})
     store.tag("docker.io/library/busybox:latest", base.descriptor)
-    with running(str(PEERS / "buildkitd"), str(PEERS / "buildctl"), path / "buildkitd", store.path) as peer:
-        yield Both(path, peer, store, base)
+    with (
+        running(str(PEERS / "buildkitd"), str(PEERS / "buildctl"), path / "buildkitd", store.path) as peer,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        yield Both(path, peer, store, base, pool)
+        pool.shutdown(cancel_futures=True)
 
 
 def rootfs(store: Layout, archive: Path) -> Layer:
@@ -128,19 +171,10 @@ def rootfs(store: Layout, archive: Path) -> Layer:
         return writer.commit()
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("*.Dockerfile")))
-def test_the_result_is_buildkit_s(both: Both, tmp_path: Path, name: str) -> None:
-    folder = tmp_path / "context"
-    folder.mkdir()
-    context(folder)
-    text = (CASES / f"{name}.Dockerfile").read_text()
-    if name == "ignore":
-        (folder / ".dockerignore").write_text("# comment\n*.tar*\n**/*.py\n!app/main.py\napp/sub\n/links\n!links/dir\n")
-        os.utime(folder / ".dockerignore", (TIME, TIME))
-    (folder / "Dockerfile").write_text(text)
-    os.utime(folder / "Dockerfile", (TIME, TIME))
-    ours, theirs = both.build(folder, name)
+@pytest.mark.parametrize("case", CASES, ids=_name)
+def test_the_result_is_buildkit_s(both: Both, case: Case) -> None:
+    ours, theirs = both.build(case)
     assert isinstance(theirs, Image) == isinstance(ours, Image), f"{ours}\n{theirs}"
     if isinstance(ours, Image) and isinstance(theirs, Image):
-        found = differences(ours, theirs, times="RUN" not in text and "<<" not in text)
+        found = differences(ours, theirs, context_time=TIME)
         assert not found, "\n".join(["", *found])

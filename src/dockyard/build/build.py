@@ -14,6 +14,7 @@ from dockyard.build import builds
 from dockyard.build.bases import Bases
 from dockyard.build.budget import Budget, budget
 from dockyard.build.cache import StepCache
+from dockyard.build.check import check
 from dockyard.build.context import Context
 from dockyard.build.contexts import ignore_rules, read_dockerfile
 from dockyard.build.events import Relay, Watch
@@ -120,13 +121,14 @@ def build(
     options = options or Options()
     cache = cache or step_cache(data, store, options)
     path, parsed = read_dockerfile(context, dockerfile)
+    check(parsed)
     files = Context(context, ignore_rules(context, path))
     journal = journal or opened(Relay(progress), data, options, str(context), str(path))
     plans = []
     journal.begin()
     try:
         room = budget(options.processors, options.memory)
-        for platform in options.platforms or (Platform.host(),):
+        for platform in dict.fromkeys(each.normal() for each in options.platforms or (Platform.host(),)):
             plan = planned(parsed, path, files, platform, store, data, bases, options, cache, journal, room, halted)
             plan.build(language.target_stage(plan.stages, options.target))
             plans.append(plan)
@@ -213,6 +215,9 @@ def planned(
         given.setdefault("SOURCE_DATE_EPOCH", str(options.epoch))
     plan = Plan(stages, bases, given, platform, options, f"{context.root}\0{path}")
     values = plan.globals(global_args, parsed.escape)
+    if given.get("SOURCE_DATE_EPOCH") == "":  # given as nothing, it is not given
+        del given["SOURCE_DATE_EPOCH"]
+        values.pop("SOURCE_DATE_EPOCH", None)
     plan.tools = Tools(
         store,
         data,
@@ -254,11 +259,15 @@ def _assembled(store: Layout, plan: Plan, options: Options) -> Image:
     gathered(state, plan.tools, options.layers)
     if options.labels:
         state.config["Labels"] = {**(state.config.get("Labels") or {}), **options.labels}
+    if options.platforms:
+        _aimed(state, plan.platform)
+    platform = Platform.from_json(state.platform).normal().to_json()
+    others = {name: value for name, value in state.platform.items() if name not in ("os", "architecture", "variant")}
     created = max(
         (str(item["created"]) for item in state.history if item.get("created")), default="1970-01-01T00:00:00Z"
     )
     author = {"author": state.author} if state.author else {}
-    config = {"created": created, **author, **state.platform, "config": state.config}
+    config = {"created": created, **author, **platform, **others, "config": state.config}
     if options.inline:
         from dockyard.build.exchange import INLINE_KEY, inline  # loaded only when it is asked for
 
@@ -266,6 +275,17 @@ def _assembled(store: Layout, plan: Plan, options: Options) -> Image:
     return assemble(
         store, config=config, layers=state.layers, history=state.history, annotations=dict(options.annotations)
     )
+
+
+def _aimed(state: State, platform: Platform) -> None:
+    """Say that the image is for the platform that was asked for, whatever its base says."""
+    same = (state.platform.get("os"), state.platform.get("architecture")) == (platform.os, platform.architecture)
+    variant = platform.variant or (state.platform.get("variant", "") if same else "")
+    version = state.platform.get("os.version", "") if same else ""
+    state.platform = {
+        **Platform(platform.os, platform.architecture, variant).to_json(),
+        **({"os.version": version} if version else {}),
+    }
 
 
 def _index(store: Layout, manifests: list[dict[str, Any]], annotations: Mapping[str, str]) -> Descriptor:

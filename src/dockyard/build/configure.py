@@ -16,8 +16,14 @@ from dockyard.errors import UsageError
 Expand = Callable[[str], str]
 Words = Callable[[str], list[str]]
 
-_PORT = re.compile(r"(?P<first>\d{1,5})(?:-(?P<last>\d{1,5}))?(?:/(?P<protocol>(?i:tcp|udp|sctp)?))?", re.ASCII)
-_SIGNALS = {number.name.removeprefix("SIG") for number in signal.Signals} | {"CLD", "STKFLT", "RTMIN", "RTMAX"}
+_NUMBER = r"\+?0*\d{1,5}|-0+"
+_PORT = re.compile(rf"(?P<first>{_NUMBER})(?:-(?P<last>{_NUMBER}))?(?:/(?P<protocol>(?i:tcp|udp|sctp)?))?", re.ASCII)
+_SIGNALS = (
+    {number.name.removeprefix("SIG") for number in signal.Signals}
+    | {"CLD", "STKFLT", "RTMIN", "RTMAX"}
+    | {f"RTMIN+{number}" for number in range(1, 16)}
+    | {f"RTMAX-{number}" for number in range(1, 15)}
+)
 
 
 class ValueInvalidError(UsageError):
@@ -62,8 +68,8 @@ def _cmd(state: State, instruction: ins.Cmd, expand: Expand, words: Words) -> st
     return f"CMD {history.quoted(args)}"
 
 
-def _set(state: State, name: str, args: list[str]) -> None:
-    """Set a list of the configuration; an empty one is left out."""
+def _set(state: State, name: str, args: list[str] | str) -> None:
+    """Set a value of the configuration; an empty one is left out."""
     state.config.pop(name, None)
     if args:
         state.config[name] = args
@@ -79,10 +85,16 @@ def _entrypoint(state: State, instruction: ins.Entrypoint, expand: Expand, words
 
 
 def _expose(state: State, instruction: ins.Expose, expand: Expand, words: Words) -> str:
-    written = sorted(word for each in instruction.ports for word in words(each))
+    # Sorted as they are written: variables do not have their values yet.
+    written = [word for each in sorted(instruction.ports, key=_bytes) for word in words(each)]
     found = [port for text in written for port in _ports(text, instruction)]
-    state.config["ExposedPorts"] = {**(state.config.get("ExposedPorts") or {}), **{port: {} for port in found}}
+    if found:
+        state.config["ExposedPorts"] = {**(state.config.get("ExposedPorts") or {}), **{port: {} for port in found}}
     return f"EXPOSE [{' '.join(found)}]"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _ports(text: str, instruction: ins.Expose) -> list[str]:
@@ -109,20 +121,23 @@ def _ports(text: str, instruction: ins.Expose) -> list[str]:
 
 def _volume(state: State, instruction: ins.Volume, expand: Expand, words: Words) -> str:
     paths = [expand(path) for path in instruction.paths]
+    if not all(paths):
+        raise ValueInvalidError("an empty path", context=place(instruction.node), hint="Was a variable not set?")
     state.config["Volumes"] = {**(state.config.get("Volumes") or {}), **{path: {} for path in paths}}
     return f"VOLUME [{' '.join(paths)}]"
 
 
 def _user(state: State, instruction: ins.User, expand: Expand, words: Words) -> str:
-    state.config["User"] = expand(instruction.user)
-    return f"USER {state.config['User']}"
+    user = expand(instruction.user)
+    _set(state, "User", user)
+    return f"USER {user}"
 
 
 def _stopsignal(state: State, instruction: ins.Stopsignal, expand: Expand, words: Words) -> str:
     text = expand(instruction.signal)
     name = text.upper().removeprefix("SIG")
-    known = (name.isdigit() and 0 < int(name) < 65) or re.sub(r"^(RTMIN|RTMAX)[+-]\d+$", r"\1", name) in _SIGNALS
-    if not known:
+    number = re.fullmatch(r"[+-]?0*([0-9]{1,18})", text)
+    if not (int(number[1]) if number else name in _SIGNALS):
         raise ValueInvalidError(f"not a signal: {text!r}", context=place(instruction.node), hint="Write SIGTERM or 15.")
     state.config["StopSignal"] = text
     return f"STOPSIGNAL {text}"

@@ -59,10 +59,15 @@ class Copier:
 
     def plan(self, item: Item, source: Source, includes: IgnoreRules | None = None) -> Iterator[Planned]:
         """Like `_plan`, with the headers of the image's own folders on the way."""
+        planned: Planned | None = None
         for planned in self._plan(item, source, includes):
-            for entry in self._destination.above(planned[0].path):
+            for entry in self._destination.above(planned[0].path, self.order.mtime):
                 yield entry, None
             yield planned
+        if item.kind != "dir" and planned is not None and planned[1] is item:
+            # A file that comes into a folder moves its time, even where a folder of this very step gave it its own.
+            for entry in self._destination.moved(planned[0].path, self.order.mtime):
+                yield entry, None
 
     def _plan(self, item: Item, source: Source, includes: IgnoreRules | None) -> Iterator[Planned]:
         """Headers in the order in which they are written, each with the item or stream that its content comes from.
@@ -88,7 +93,10 @@ class Copier:
         kind = destination.kind(at)
         if item.kind != "dir" and kind == "dir":
             at = f"{at}/{item.name}" if at else item.name
-        yield from self._folders(at if item.kind == "dir" and kind is None else at.rpartition("/")[0])
+        if item.kind == "dir" and kind is None:
+            yield from self._folders(at, self._time(item))
+        else:
+            yield from self._folders(at.rpartition("/")[0])
         yield from self._copy(item, "", at, source)
 
     def fresh(self, item: Item) -> str | None:
@@ -100,10 +108,18 @@ class Copier:
             return None
         return at
 
-    def _folders(self, path: str) -> Iterator[Planned]:
+    def _time(self, item: Item) -> int:
+        """The time of a folder that is copied; the root of a stage has that of its last step."""
+        return item.mtime if item.path or isinstance(item.handle, str) else self.order.mtime
+
+    def _folders(self, path: str, mtime: int | None = None) -> Iterator[Planned]:
+        """Headers for the folders that are missing; `mtime` is the last one's time."""
         order = self.order
         bits = 0o755 if self._octal is None else self._octal & 0o777
         for entry in self._destination.folders(path, bits, order.owner or (0, 0), order.mtime):
+            if entry.path == path and mtime is not None:
+                entry = replace(entry, mtime=mtime)
+                self._destination.add(entry)
             yield entry, None
 
     def _copy(self, item: Item, below: str, at: str, source: Source) -> Iterator[Planned]:
@@ -153,9 +169,15 @@ class Copier:
         if found is not None and found.kind != "dir":
             raise DestinationInvalidError(f"/{at} is there and is no folder")
         if found is not None and not whole:
+            # It keeps what it is, but takes the time of the folder that is copied.
+            if at and (found.mtime != self._time(item) or not self._destination.made(at)):
+                entry = replace(found, path=at, mtime=self._time(item))
+                self._destination.add(entry)
+                yield entry, None
             return
         entry = self.entry(item, at)
-        if found is None or (found.mode, found.uid, found.gid, found.xattrs) != (
+        if found is None or (found.mtime, found.mode, found.uid, found.gid, found.xattrs) != (
+            entry.mtime,
             entry.mode,
             entry.uid,
             entry.gid,
@@ -169,14 +191,14 @@ class Copier:
         for item, at in delayed:
             found = self._destination.look(at)
             if found is None:
-                yield self.entry(item, at), None
+                yield self.entry(item, at, self.order.mtime), None
             elif found.kind == "dir" and found.mode != item.mode:
                 entry = replace(found, path=at, mode=item.mode)
                 self._destination.add(entry)
                 yield entry, None
 
-    def entry(self, item: Item, at: str) -> Entry:
-        """The header that `item` gets at the path `at`."""
+    def entry(self, item: Item, at: str, mtime: int | None = None) -> Entry:
+        """The header that `item` gets at the path `at`; with `mtime` instead of its own time, if that is given."""
         owner, kind = self.order.owner, item.kind
         uid, gid = (item.uid, item.gid) if owner is None else owner
         bits = item.mode
@@ -185,7 +207,19 @@ class Copier:
                 bits = self._octal
             elif self.order.chmod:
                 bits = self._changed(bits, kind == "dir")
-        entry = Entry(at, kind, bits, uid, gid, item.size, item.mtime, item.target, item.major, item.minor, item.xattrs)
+        entry = Entry(
+            at,
+            kind,
+            bits,
+            uid,
+            gid,
+            item.size,
+            item.mtime if mtime is None else mtime,
+            item.target,
+            item.major,
+            item.minor,
+            item.xattrs,
+        )
         self._destination.add(entry)
         return entry
 
@@ -199,13 +233,15 @@ class Copier:
             if not entry.path:
                 continue
             above, _, name = entry.path.rpartition("/")
-            folder = destination.resolve(f"{root}/{above}")
+            folder = destination.resolve(above, root)
+            if destination.kind(folder) is None:
+                destination.passable(above, root)
             for made in destination.folders(folder, 0o755, (0, 0), order.mtime):
                 yield made, None
             path = f"{folder}/{name}" if folder else name
             target = entry.target
             if entry.kind == "hardlink":
-                target = destination.resolve(f"{root}/{entry.target}")
+                target = destination.resolve(entry.target, root)
             uid, gid = (entry.uid, entry.gid) if order.owner is None else order.owner
             placed = replace(entry, path=path, target=target, uid=uid, gid=gid)
             destination.add(placed)

@@ -14,7 +14,7 @@ from dockyard.build.context import Context
 from dockyard.build.copy import Copier, Order, Out, Planned, write, write_tree
 from dockyard.build.destination import Destination
 from dockyard.build.fault import SourceMissingError, place
-from dockyard.build.owner import OwnerUnknownError, owner
+from dockyard.build.owner import OwnerUnknownError, by_number, owner
 from dockyard.build.segments import Segments
 from dockyard.build.source import WILD, Files, Item, Source
 from dockyard.build.stage import Stage
@@ -165,9 +165,16 @@ def _taken(stage: Stage, instruction: ins.Copy | ins.Add, source: State | Contex
             stage.tools.progress.log(f"warning: line {node.start_line}: nothing matches {pattern!r}")
         found.append(Taken(tree, items, None, add and unpack))
     for doc in instruction.heredocs:
+        if "/" in doc.name:
+            raise SourceMissingError(
+                f"the heredoc {doc.name!r} would be a file in a folder that is not there",
+                context=place(node),
+                hint="Give it a name without slashes.",
+            )
         text = doc.body
         if doc.expand:
-            text = shell.process(text, stage.state.scope, stage.tools.escape, skip_quotes=True).text
+            # The directive `escape` does not reach into heredocs.
+            text = shell.process(text, stage.state.scope, skip_quotes=True).text
         data = text.encode("utf-8", "surrogateescape")
         item = Item(doc.name, doc.name, "file", 0o644, size=len(data), mtime=stage.seconds(), handle=data)
         found.append(Taken(Files(item), [item]))
@@ -182,7 +189,9 @@ def _with_parents(tree: Source, pattern: str, instruction: ins.Copy) -> Taken:
     if not WILD.search(wanted) and not WILD.search(root):
         tree.find(posixpath.join(root, wanted), instruction.node)  # it has to be there
     includes = IgnoreRules.of([wanted]) if wanted else None
-    return Taken(tree, tree.find(root, instruction.node), includes)
+    found = tree.find(root, instruction.node)
+    # The pattern is looked for below the root; what is no folder has nothing below it.
+    return Taken(tree, [item for item in found if item.kind == "dir"] if includes else found, includes)
 
 
 def _order(stage: Stage, instruction: ins.Copy | ins.Add) -> Order:
@@ -197,15 +206,13 @@ def _order(stage: Stage, instruction: ins.Copy | ins.Add) -> Order:
     chown = stage.expand(instruction.chown) if instruction.chown else ""
     owned = None
     if chown:
-        if instruction.link and not all(part.isdigit() for part in chown.split(":") if part):
+        if instruction.link and not by_number(chown):
             raise OwnerUnknownError(
                 f"--chown={chown} with --link cannot be looked up, as a linked copy does not see the image",
                 context=place(node),
-                hint="Name user and group by number.",
             )
-        owned = owner(chown, state.tree, node)
-    excludes = tuple(map(stage.expand, instruction.exclude))
-    return Order(node, target, owned, chmod, True, excludes, stage.seconds())
+        owned = owner(chown, state.tree, stage.warner(node.start_line))
+    return Order(node, target, owned, chmod, True, instruction.exclude, stage.seconds())
 
 
 def _patterns(stage: Stage, instruction: ins.Copy | ins.Add) -> list[Any]:

@@ -1,6 +1,7 @@
 """Where a COPY goes: a view of what the image holds with what the copy has made so far laid over it."""
 
 from collections import deque
+from dataclasses import replace
 
 from dockyard.errors import UsageError
 from dockyard.layers.tar import Entry, Kind
@@ -53,21 +54,21 @@ class Destination:
         found = self.look(path)
         return found.kind if found is not None else None
 
-    def resolve(self, path: str) -> str:
-        """`path` with every link followed, the last one too, as far as anything is there.
+    def resolve(self, path: str, root: str = "") -> str:
+        """`path` below `root` with every link followed inside `root`, the last one too, as far as anything is there.
 
         Raises:
             DestinationInvalidError: links lead in a circle.
         """
         parts = deque(path.split("/"))
-        at = ""
+        at = root
         links = 0
         while parts:
             part = parts.popleft()
             if part in ("", "."):
                 continue
             if part == "..":
-                at = at.rpartition("/")[0]
+                at = at.rpartition("/")[0] if at != root else root
                 continue
             here = f"{at}/{part}" if at else part
             found = self.look(here)
@@ -78,9 +79,22 @@ class Destination:
             if links > _MOST_LINKS:
                 raise DestinationInvalidError(f"the links on the way to /{path} lead in a circle")
             if found.target.startswith("/"):
-                at = ""
+                at = root
             parts.extendleft(reversed(found.target.split("/")))
         return at
+
+    def passable(self, path: str, root: str) -> None:
+        """Refuse a `path` below `root` on which a link leads nowhere: no folder can be made there.
+
+        Raises:
+            DestinationInvalidError: one does.
+        """
+        for end in [at for at, char in enumerate(path) if char == "/"] + [len(path)]:
+            above, _, name = path[:end].rpartition("/")
+            folder = self.resolve(above, root)
+            here = self.look(f"{folder}/{name}" if folder else name)
+            if here is not None and here.kind == "symlink" and self.kind(self.resolve(path[:end], root)) is None:
+                raise DestinationInvalidError(f"the link {path[:end]} on the way to {path} leads nowhere")
 
     def folders(self, path: str, mode: int, owner: tuple[int, int], mtime: int) -> list[Entry]:
         """Headers for `path`, which is resolved, and the folders above it that are not there yet, highest first.
@@ -101,20 +115,36 @@ class Destination:
             self._made[entry.path] = entry
         return missing[::-1]
 
-    def above(self, path: str) -> list[Entry]:
+    def moved(self, path: str, mtime: int) -> list[Entry]:
+        """The header of the folder that `path` is in with the time `mtime`, if this step gave it another."""
+        found = self._made.get(path.rpartition("/")[0])
+        if found is None or found.kind != "dir" or found.mtime == mtime:
+            return []
+        self._made[found.path] = replace(found, mtime=mtime)
+        return [self._made[found.path]]
+
+    def above(self, path: str, mtime: int) -> list[Entry]:
         """Headers of the image's own folders above `path`, highest first, each told once.
 
         A layer that has them can be unpacked by itself: folders that it only implies would get another owner and mode.
+        The one that `path` is in gets the time `mtime`, as its content changes; not where `path` is a folder already.
         """
         found: list[Entry] = []
-        folder = path.rpartition("/")[0]
+        nearest = folder = path.rpartition("/")[0]
+        here = self.tree.get(path, follow=False) if self.tree is not None else None
+        if here is not None and here.entry.kind == "dir":
+            nearest = ""
         while folder and folder not in self._told:
             self._told.add(folder)
             node = self.tree.get(folder, follow=False) if self.tree is not None and folder not in self._made else None
             if node is not None and node.entry.kind == "dir":
-                found.append(node.entry)
+                found.append(replace(node.entry, mtime=mtime) if folder == nearest else node.entry)
             folder = folder.rpartition("/")[0]
         return found[::-1]
+
+    def made(self, path: str) -> bool:
+        """Whether this step has written the header of `path`."""
+        return path in self._made
 
     def add(self, entry: Entry) -> None:
         """Note that `entry` will be there."""

@@ -6,9 +6,10 @@ from dockyard.build.fault import place
 from dockyard.dockerfile.node import Node
 from dockyard.errors import UsageError
 
-_CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[ugo]|[rwxXst]*))+)")
-_WHO = {"u": 0o4700, "g": 0o2070, "o": 0o1007}
-_BITS = {"r": 0o444, "w": 0o222, "x": 0o111, "s": 0o6000, "t": 0o1000}
+_CLAUSE = re.compile(r"([ugoa]*)((?:[-+=][rwxXstugo]*)+)")
+_STANDARD, _STICKY = 0o6777, 0o1000
+_WHO = {"u": 0o4700, "g": 0o2070, "o": 0o0007, "a": _STANDARD}
+_BITS = {"r": 0o444, "w": 0o222, "x": 0o111, "s": 0o6000, "t": _STICKY}
 
 
 class ModeInvalidError(UsageError):
@@ -32,25 +33,30 @@ def changed(mode: int, text: str, *, folder: bool, node: Node) -> int:
     number = octal(text)
     if number is not None:
         return number
+    before = mode
     for clause in text.split(","):
         match = _CLAUSE.fullmatch(clause)
         if match is None:
             raise ModeInvalidError(f"not a mode: {text!r}", context=place(node))
-        who = sum(_WHO[each] for each in set(match[1].replace("a", "ugo") or "ugo"))
-        for operator, letters in re.findall(r"([-+=])([ugo]|[rwxXst]*)", match[2]):
-            bits = 0
+        who = 0
+        for letter in match[1]:
+            who |= _WHO[letter]
+        for operator, letters in re.findall(r"([-+=])([rwxXstugo]*)", match[2]):
+            who &= ~_STICKY
+            others_only = bool(who) and not who & ~0o007
+            current = mode
+            if operator == "=":
+                # A copy of a class's bits leaves setuid and setgid alone.
+                mode &= ~(who or _STANDARD) | (0o7000 if set(letters) & set("ugo") else 0)
             for letter in letters:
                 if letter in "ugo":
-                    bits |= (mode >> "ogu".index(letter) * 3 & 7) * 0o111  # what that class has, for everyone
+                    bits = current >> "ogu".index(letter) * 3 & 7
+                    bits = bits * 0o111 & (who & 0o777 or 0o777)  # what that class has, for every class that is named
                 elif letter == "X":
-                    bits |= _BITS["x"] if folder or mode & 0o111 else 0
+                    bits = _BITS["x"] & (who or 0o777) if folder or before & 0o111 else 0
+                elif letter in "st" and others_only:
+                    bits = 0  # neither means anything for others alone
                 else:
-                    bits |= _BITS[letter]
-            bits &= who
-            if operator == "+":
-                mode |= bits
-            elif operator == "-":
-                mode &= ~bits
-            else:
-                mode = mode & ~(who & 0o777) | bits
+                    bits = _BITS[letter] & (who | _STICKY if who else 0o7777)
+                mode = mode & ~bits if operator == "-" else mode | bits
     return mode

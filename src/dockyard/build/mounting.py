@@ -89,7 +89,9 @@ def wanted(stage: Stage, instruction: ins.Run) -> Iterator[Wanted]:
     """
     for text in instruction.mount_texts:
         mount = parse_mount(text, stage.expand, line=instruction.node.start_line)
-        target = posixpath.normpath(posixpath.join("/", stage.state.workdir, mount.target)) if mount.target else ""
+        target = ""
+        if mount.target or mount.type in ("bind", "cache", "tmpfs"):
+            target = posixpath.normpath(posixpath.join("/", stage.state.workdir, mount.target))
         if target == "/":
             raise SourceMissingError("a mount cannot replace /", context=place(instruction.node), hint="Name a folder.")
         match mount.type:
@@ -264,9 +266,10 @@ def _confided(
     mount = each.mount
     if mount.type == "ssh":
         agent = tools.agents.get(each.source)
-        if agent is None:
-            return
         target = each.target or f"/run/buildkit/ssh_agent.{number}"
+        if agent is None:
+            ready.environment.setdefault("SSH_AUTH_SOCK", target)
+            return
         stack.enter_context(forwarded(agent.socket, path))
         _owned(path, mount, 0o600)
         ready.mounts.append(bundle.Mount(str(path), target, False))

@@ -176,7 +176,7 @@ class Plan:
         """Begin the stages that this one will ask for, each in a thread; errors come up where they are asked for."""
         needed = [each for each in self._needed(stage) if each.number not in self._done]
         threads = [threading.Thread(target=self._quietly, args=(each,)) for each in needed]
-        base = self.earlier(self._base_name(stage), stage.number)
+        base = self._stage_below(self._base_name(stage), stage.number)
         if len(threads) == 1 and base is not None and needed[0].number == base.number:
             return []  # nothing to do beside it
         for thread in threads:
@@ -190,9 +190,14 @@ class Plan:
             return
 
     def _needed(self, stage: language.Stage) -> list[language.Stage]:
-        names = [self._base_name(stage), *steps.sources(stage.instructions)]
-        found = [self.earlier(name, stage.number) for name in names]
+        found = [self.earlier(name, stage.number) for name in steps.sources(stage.instructions)]
+        found.insert(0, self._stage_below(self._base_name(stage), stage.number))
         return list({each.number: each for each in found if each is not None}.values())
+
+    def _stage_below(self, name: str, before: int) -> language.Stage | None:
+        """The earlier stage that FROM means: by its name in lower case, never by its number."""
+        found = self.earlier(name, before)
+        return found if found is not None and found.name == name else None
 
     def earlier(self, name: str, before: int) -> language.Stage | None:
         """The stage of that name or number before stage `before`, unless a named context goes before it."""
@@ -210,7 +215,7 @@ class Plan:
             text = shell.expand(stage.platform, tools.global_args, tools.escape)
             if not text:
                 raise PlatformRefusedError(f"--platform={stage.platform} is empty", context=place(node))
-            platform = Platform.parse(text)
+            platform = Platform.parse(text).normal()
         name = self._base_name(stage)
         if not name:
             raise BuildArgumentError(
@@ -220,9 +225,9 @@ class Plan:
         if named is not None:
             return self._on_context(named, node, platform)
         if name == "scratch":
-            return State.scratch(platform.to_json(), tools.data / "index")
-        earlier = language.find_stage(self.stages, name, before=stage.number)
-        if earlier is not None and earlier.name:
+            return State.scratch(self.platform.to_json(), tools.data / "index")
+        earlier = self._stage_below(name, stage.number)
+        if earlier is not None:
             return self.finished(earlier).branch()
         state = self._opened(name, platform)
         branch = state.branch()

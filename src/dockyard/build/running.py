@@ -84,7 +84,8 @@ def _runnable(architecture: str, instruction: ins.Run) -> None:
 def _shown(stage: Stage, args: list[str]) -> str:
     words = list(args)
     if stage.state.args:
-        pairs = [f"{name}={stage.state.scope.get(name, '')}" for name in stage.state.args]
+        known = {**stage.state.unseen, **stage.state.scope}
+        pairs = [f"{name}={known.get(name, '')}" for name in stage.state.args]
         words = [f"|{len(pairs)}", *pairs, *words]
     return f"RUN {' '.join(words)} # buildkit"
 

@@ -1,6 +1,7 @@
 """A stage under way, as its steps see it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dockyard.build.cache import Made
@@ -59,6 +60,10 @@ class Stage:
     def seconds(self) -> int:
         """The same in seconds since 1970."""
         return int(time.time()) if self.tools.epoch is None else self.tools.epoch
+
+    def warner(self, line: int) -> Callable[[str], None]:
+        """Tells a warning about the instruction at `line`."""
+        return lambda text: self.tools.progress.log(f"warning: line {line}: {text}")
 
     def known(self, step: str) -> Made | None:
         """What the step of that key made, unless the cache is not to be used for this stage."""

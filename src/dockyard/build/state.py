@@ -1,6 +1,7 @@
 """A stage under way: its layers, configuration, history, and the variables that its instructions see."""
 
 import json
+import posixpath
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ class State:
     Attributes:
         key: covers everything that went in so far.
         own: how many of the layers are the base image's.
+        unseen: arguments that no command and no expansion sees.
         stages: how many layers there were where each stage on the way ended.
     """
 
@@ -39,6 +41,7 @@ class State:
     history: list[dict[str, Any]] = field(default_factory=list)
     scope: dict[str, str] = field(default_factory=dict)
     args: list[str] = field(default_factory=list)
+    unseen: dict[str, str] = field(default_factory=dict)
     author: str = ""
     command_set: bool = False
     triggers: Sequence[str] = ()
@@ -57,6 +60,9 @@ class State:
     def on(cls, image: Image, index: Path | None) -> "State":
         """A stage on a base image; its ONBUILD instructions become `triggers` and are not inherited further."""
         config = image.config.execution
+        if config.get("WorkingDir"):
+            workdir = str(config["WorkingDir"])
+            config["WorkingDir"] = workdir if workdir.startswith("/") else posixpath.normpath(f"/{workdir}")
         triggers = [str(item) for item in config.pop("OnBuild", None) or []]
         if "PATH" not in image.config.environment:
             config["Env"] = [*(config.get("Env") or []), f"PATH={PATH}"]
@@ -92,6 +98,7 @@ class State:
             list(self.history),
             dict(self.scope),
             list(self.args),
+            dict(self.unseen),
             self.author,
             own=self.own,
             stages=(*self.stages, len(self.layers)),

@@ -1,6 +1,5 @@
 """One stage's instructions, carried out in order: each is looked up in the cache before anything is done."""
 
-import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +7,7 @@ from dockyard.build import configure, copying, running
 from dockyard.build.cache import Made, key
 from dockyard.build.destination import Destination
 from dockyard.build.fault import NotSupportedYetError
-from dockyard.build.owner import OwnerUnknownError, owner
+from dockyard.build.owner import owner
 from dockyard.build.stage import Stage
 from dockyard.build.tools import StepReport
 from dockyard.dockerfile import instructions as ins
@@ -16,6 +15,9 @@ from dockyard.dockerfile.parser import parse
 from dockyard.errors import Error
 
 _CANCELLED = ("container-cancelled", "build-cancelled")
+
+# Arguments that say what is to be scanned; no command sees them.
+_UNSEEN = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
 
 
 def run(stage: Stage, instructions: Sequence[ins.Instruction]) -> None:
@@ -92,7 +94,7 @@ def _arg(stage: Stage, instruction: ins.Arg) -> None:
         if value is None:
             value = stage.tools.global_args.get(name) if default is None else stage.expand(default)
         if value is not None:
-            stage.state.scope[name] = value
+            (stage.state.unseen if name in _UNSEEN else stage.state.scope)[name] = value
         if name not in stage.state.args:
             stage.state.args.append(name)
         shown.append(name if value is None else f"{name}={value}")
@@ -100,7 +102,11 @@ def _arg(stage: Stage, instruction: ins.Arg) -> None:
 
 
 def _workdir(stage: Stage, instruction: ins.Workdir) -> None:
-    path = configure.joined(stage.state.workdir, stage.expand(instruction.path), instruction.node)
+    written = stage.expand(instruction.path)
+    # An absolute path stays as it is written, a relative one is cleaned, and none at all changes nothing.
+    path = written or stage.state.workdir
+    if not path.startswith("/"):
+        path = configure.joined(stage.state.workdir, path, instruction.node)
     stage.state.config["WorkingDir"] = path
     created_by = f"WORKDIR {path}"
     if path == "/":
@@ -112,13 +118,13 @@ def _workdir(stage: Stage, instruction: ins.Workdir) -> None:
         stage.missed(base=stage.state.key, instruction=created_by, user=stage.state.config.get("User"))
         user = str(stage.state.config.get("User") or "")
         owned = (0, 0)
-        with contextlib.suppress(OwnerUnknownError):  # a user that is not known yet is one for RUN to refuse
-            owned = owner(user, stage.state.tree, instruction.node) if user else (0, 0)
+        if user:  # one that is not known yet is for RUN to refuse
+            owned = owner(user, stage.state.tree, stage.warner(instruction.node.start_line))
         destination = Destination(stage.state.tree)
         with stage.tools.writer() as writer:
             entries = destination.folders(destination.resolve(path), 0o755, owned, stage.seconds())
             for entry in entries:
-                for folder in destination.above(entry.path):
+                for folder in destination.above(entry.path, stage.seconds()):
                     writer.add(folder)
                 writer.add(entry)
             made = Made(stage.now(), writer.commit())

@@ -84,8 +84,9 @@ class Tools:
 
     @property
     def proxies(self) -> dict[str, str]:
-        """The proxies among the build arguments: RUN sees them, the image and the cache do not."""
-        return {name: value for name, value in self.build_args.items() if name.upper() in PROXIES}
+        """The proxies among the build arguments: RUN sees them under both spellings, image and cache do not."""
+        given = sorted((name, value) for name, value in self.build_args.items() if name.upper() in PROXIES)
+        return {spelled: value for name, value in given for spelled in (name.upper(), name.lower())}
 
 
 class Sources(Protocol):

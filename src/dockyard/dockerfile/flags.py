@@ -34,6 +34,10 @@ FLAGS: dict[str, dict[str, str]] = {
 }
 
 
+def _is_none(node: Node) -> bool:
+    return node.args[:1] != () and node.args[0].upper() == "NONE"
+
+
 class Flags:
     """The flags that one instruction was given."""
 
@@ -41,10 +45,14 @@ class Flags:
         """Read the flags of `node`.
 
         Raises:
-            DockerfileInvalidError: one is unknown, comes twice or lacks its value.
+            DockerfileInvalidError: one is unknown, comes twice or lacks its value, or a switch is neither true nor
+                false.
         """
         self.node = node
         self.values: dict[str, list[str]] = {}
+        # BuildKit does not look at the flags of these.
+        if node.keyword in ("arg", "stopsignal") or (node.keyword == "healthcheck" and _is_none(node)):
+            return
         known = FLAGS.get(node.keyword, {})
         for flag in node.flags:
             name, equals, value = flag[2:].partition("=")
@@ -59,8 +67,10 @@ class Flags:
                 raise self._fail(f"--{name} needs a value", f"Write --{name}=…")
             if kind != "many" and name in self.values:
                 raise self._fail(f"--{name} is there twice", "Leave one of the two out.")
-            if kind == "switch" and not equals:
-                value = "true"
+            if kind == "switch":
+                value = value.lower() if equals else "true"
+                if value not in ("true", "false"):
+                    raise self._fail(f"--{name} is true or false, not {flag.partition('=')[2]!r}")
             self.values.setdefault(name, []).append(value)
 
     def one(self, name: str) -> str:
@@ -72,17 +82,8 @@ class Flags:
         return tuple(self.values.get(name, ()))
 
     def switch(self, name: str) -> bool | None:
-        """Whether `--name` is on; None where it was not given.
-
-        Raises:
-            DockerfileInvalidError: the value is neither true nor false.
-        """
-        if name not in self.values:
-            return None
-        value = self.one(name).lower()
-        if value not in ("true", "false", "1", "0", "t", "f"):
-            raise self._fail(f"--{name} is true or false, not {self.one(name)!r}")
-        return value in ("true", "1", "t")
+        """Whether `--name` is on; None where it was not given."""
+        return self.one(name) == "true" if name in self.values else None
 
     def _fail(self, message: str, hint: str | None = None) -> DockerfileInvalidError:
         return DockerfileInvalidError(message, line=self.node.start_line, text=self.node.text, hint=hint)

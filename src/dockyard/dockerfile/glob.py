@@ -3,6 +3,8 @@
 `*` and `?` do not match a line feed. Matching takes time proportional to text times pattern, whatever the pattern.
 """
 
+import re
+
 _STAR = "star"
 _ANY = "any"
 
@@ -23,7 +25,7 @@ def without_suffix(pattern: str, text: str, *, longest: bool) -> str:
     Raises:
         ValueError: the pattern escapes a character that needs none.
     """
-    end = _match(_tokens(pattern)[::-1], text[::-1], 0, longest=longest)
+    end = _match(_tokens(_reversed(pattern)), text[::-1], 0, longest=longest)
     return text if end is None else text[: len(text) - end]
 
 
@@ -54,6 +56,11 @@ def replaced(pattern: str, replacement: str, text: str, *, every: bool) -> str:
         else:
             at = end
     return "".join(result)
+
+
+def _reversed(pattern: str) -> str:
+    """The pattern backwards, each escape before its character. A lone backslash at the end comes to escape the last."""
+    return "".join(re.findall(r"\\.|.", pattern, re.DOTALL)[::-1])
 
 
 def _tokens(pattern: str) -> list[str]:

@@ -127,12 +127,17 @@ def _cleaned(path: str) -> str:
 
 
 def _pattern(text: str) -> Pattern:
-    text = _cleaned(text)
+    text = _cleaned(strip(text))
     inverted = text.startswith("!")
     text = text[inverted:]
     if not text:
         raise IgnorePatternError("a lone ! excludes nothing", context={"pattern": "!"})
-    return Pattern(text, inverted, re.compile(expression(text), re.DOTALL))
+    return Pattern(text, inverted, re.compile(expression(text, regular=_regular(text)), re.DOTALL))
+
+
+def _regular(text: str) -> bool:
+    """Whether BuildKit's matcher makes a regular expression of `text` instead of comparing beginnings and ends."""
+    return not (_plain(text) or _plain(text.removesuffix("**")) or _plain(text.removeprefix("**")))
 
 
 def _reaches(pattern: list[str], path: list[str]) -> bool:
@@ -144,8 +149,13 @@ def _reaches(pattern: list[str], path: list[str]) -> bool:
     return True
 
 
-def expression(pattern: str) -> str:
+def expression(pattern: str, *, regular: bool = False) -> str:
     """The regular expression that matches what `pattern` does, from beginning to end of a path.
+
+    Args:
+        pattern: the pattern, cleaned.
+        regular: what the ignore matcher leaves to its regular expressions keeps their meaning: `^` is the beginning of
+            the path, and a backslash before a letter does not stand for that letter.
 
     Raises:
         IgnorePatternError: the pattern is not well formed.
@@ -192,11 +202,42 @@ def expression(pattern: str) -> str:
         elif char == "\\":
             if at == len(pattern):
                 raise _bad(pattern, "ends with a backslash")
-            out.append(re.escape(pattern[at]))
+            out.append(_escape(pattern, pattern[at]) if regular else re.escape(pattern[at]))
             at += 1
+        elif char == "^" and regular:
+            out.append(r"\A")
         else:
             out.append(re.escape(char))
     return "".join(out) + ")" * opened + r"\Z"
+
+
+# What Go's regular expressions understand by a backslash and a letter.
+_ESCAPES = {
+    "a": r"\x07",
+    "f": r"\x0c",
+    "n": r"\n",
+    "r": r"\r",
+    "t": r"\t",
+    "v": r"\x0b",
+    "A": r"\A",
+    "z": r"\Z",
+    "d": "[0-9]",
+    "D": "[^0-9]",
+    "s": r"[\t\n\x0c\r ]",
+    "S": r"[^\t\n\x0c\r ]",
+    "w": "[0-9A-Za-z_]",
+    "W": "[^0-9A-Za-z_]",
+    "b": r"(?a:\b)",
+    "B": r"(?a:\B)",
+}
+
+
+def _escape(pattern: str, char: str) -> str:
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    if char.isalnum() or not char.isascii():
+        raise _bad(pattern, f"has a backslash before {char!r}, which means nothing")
+    return re.escape(char)
 
 
 def _plain(rest: str) -> bool:

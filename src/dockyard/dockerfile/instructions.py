@@ -6,7 +6,7 @@ environment (`shell.expand`). Only JSON forms are already plain.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dockyard.dockerfile.duration import nanoseconds
 from dockyard.dockerfile.fault import DockerfileInvalidError, meant
@@ -14,8 +14,10 @@ from dockyard.dockerfile.flags import Flags
 from dockyard.dockerfile.mounts import Mount, parse_mount
 from dockyard.dockerfile.node import KEYWORDS, Heredoc, Node
 from dockyard.dockerfile.parser import parse_heredoc
+from dockyard.dockerfile.spaces import strip
 
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+_GO_SPACE = "\t\n\f\r "
 _SHORTEST = 1_000_000  # nanoseconds; the engine refuses shorter ones
 
 
@@ -170,9 +172,11 @@ class Maintainer(Instruction):
 
 @dataclass(frozen=True, slots=True)
 class Onbuild(Instruction):
-    """ONBUILD: an instruction for the builds that use this image as their base; `text` is kept in the image."""
+    """ONBUILD: an instruction for the builds that use this image as their base.
 
-    body: Instruction
+    `text` is kept in the image and read by those builds: whether it is sound shows only then.
+    """
+
     text: str
 
 
@@ -237,9 +241,14 @@ def _from(node: Node, flags: Flags) -> From:
     return From(node, words[0], name, flags.one("platform"))
 
 
+def _line(node: Node) -> tuple[str, ...]:
+    """The command line; nothing at all is the shell's empty command."""
+    return node.args if node.args or node.json else ("",)
+
+
 def _run(node: Node, flags: Flags) -> Run:
-    _needs(node, 1, "a command")
-    network, security = flags.one("network") or "default", flags.one("security") or "sandbox"
+    network = flags.one("network") if "network" in flags.values else "default"
+    security = flags.one("security") if "security" in flags.values else "sandbox"
     for name, value, known in (
         ("network", network, ("default", "none", "host")),
         ("security", security, ("sandbox", "insecure")),
@@ -252,28 +261,30 @@ def _run(node: Node, flags: Flags) -> Run:
             )
     texts = flags.many("mount")
     mounts = tuple(parse_mount(text, line=node.start_line) for text in texts)
-    return Run(node, node.args, not node.json, mounts, texts, network, security, flags.many("device"), node.heredocs)
+    return Run(node, _line(node), not node.json, mounts, texts, network, security, flags.many("device"), node.heredocs)
 
 
-def _sources(node: Node) -> tuple[tuple[str, ...], str]:
-    """The paths that are copied, without heredocs, and where they go."""
+def _sources(node: Node) -> tuple[tuple[str, ...], tuple[Heredoc, ...], str]:
+    """The paths that are copied, the heredocs, and where they go."""
     _needs(node, 2, "at least one source and a destination")
     *sources, destination = node.args
-    if not node.json:
-        if parse_heredoc(destination) is not None and node.heredocs:
-            raise _fail(node, "the destination cannot be a heredoc", f"Write {_EXAMPLES[node.keyword]}")
-        if node.heredocs:
-            sources = [word for word in sources if parse_heredoc(word) is None]
-    return tuple(sources), destination
+    if parse_heredoc(destination) is not None:
+        raise _fail(node, "the destination cannot be a heredoc", f"Write {_EXAMPLES[node.keyword]}")
+    # Of two heredocs with one name the later one's content counts; one that a JSON array names has none.
+    contents = {doc.name: doc.content for doc in node.heredocs}
+    opened = [parse_heredoc(word) for word in sources]
+    docs = tuple(replace(doc, content=contents.get(doc.name, "")) for doc in opened if doc is not None)
+    paths = tuple(word for word, doc in zip(sources, opened, strict=True) if doc is None)
+    return paths, docs, destination
 
 
 def _copy(node: Node, flags: Flags) -> Copy:
-    sources, destination = _sources(node)
+    sources, docs, destination = _sources(node)
     return Copy(
         node,
         sources,
         destination,
-        node.heredocs,
+        docs,
         from_=flags.one("from"),
         chown=flags.one("chown"),
         chmod=flags.one("chmod"),
@@ -284,12 +295,12 @@ def _copy(node: Node, flags: Flags) -> Copy:
 
 
 def _add(node: Node, flags: Flags) -> Add:
-    sources, destination = _sources(node)
+    sources, docs, destination = _sources(node)
     return Add(
         node,
         sources,
         destination,
-        node.heredocs,
+        docs,
         chown=flags.one("chown"),
         chmod=flags.one("chmod"),
         link=flags.switch("link") or False,
@@ -330,14 +341,15 @@ def _onbuild(node: Node, flags: Flags) -> Onbuild:
         raise _fail(node, "ONBUILD needs an instruction", f"Write {_EXAMPLES['onbuild']}")
     if node.body.keyword in ("onbuild", "from", "maintainer"):
         raise _fail(node, f"ONBUILD cannot hold {node.body.keyword.upper()}", f"Write {_EXAMPLES['onbuild']}")
-    return Onbuild(node, interpret(node.body), node.body.text)
+    text = re.sub(rf"\A[{_GO_SPACE}]*onbuild[{_GO_SPACE}]*", "", node.text, flags=re.IGNORECASE)
+    return Onbuild(node, text + "".join(f"\n{doc.content}{doc.name}" for doc in node.heredocs))
 
 
 def _healthcheck(node: Node, flags: Flags) -> Healthcheck:
     _needs(node, 1, "NONE, or CMD and a command")
     kind = node.args[0].upper()
     if kind == "NONE":
-        if len(node.args) > 1 or node.flags:
+        if len(node.args) > 1:
             raise _fail(node, "HEALTHCHECK NONE takes nothing else", "Write HEALTHCHECK NONE")
         return Healthcheck(node, ("NONE",))
     if kind != "CMD":
@@ -356,7 +368,7 @@ def _healthcheck(node: Node, flags: Flags) -> Healthcheck:
         return value
 
     retries = flags.one("retries")
-    if retries and not re.fullmatch("[0-9]{1,9}", retries):
+    if retries and not re.fullmatch(r"\+?0*[0-9]{1,9}|-0+", retries):
         raise _fail(node, f"--retries is a number, not {retries!r}", "Write --retries=3")
     return Healthcheck(
         node,
@@ -371,9 +383,10 @@ def _healthcheck(node: Node, flags: Flags) -> Healthcheck:
 
 def _several(node: Node, what: str) -> tuple[str, ...]:
     _needs(node, 1, what)
-    if any(not arg for arg in node.args):
+    args = tuple(map(strip, node.args))
+    if not all(args):
         raise _fail(node, f"{node.keyword.upper()} has an empty argument", f"Write {_EXAMPLES[node.keyword]}")
-    return node.args
+    return args
 
 
 _EXAMPLES = {
@@ -398,8 +411,8 @@ _EXAMPLES = {
 _READERS: dict[str, Callable[[Node, Flags], Instruction]] = {
     "from": _from,
     "run": _run,
-    "cmd": lambda node, flags: Cmd(node, node.args, not node.json),
-    "entrypoint": lambda node, flags: Entrypoint(node, node.args, not node.json),
+    "cmd": lambda node, flags: Cmd(node, _line(node), not node.json),
+    "entrypoint": lambda node, flags: Entrypoint(node, _line(node), not node.json),
     "copy": _copy,
     "add": _add,
     "env": lambda node, flags: Env(node, *_pairs(node)),

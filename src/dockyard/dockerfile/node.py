@@ -73,7 +73,7 @@ class Node:
         if self.body is not None:
             parts.append(f"({self.body.dump()})")
         parts += [quoted(arg) for arg in self.args]
-        return " ".join(parts)
+        return " ".join(parts).lstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dockyard.dockerfile.split import NotStringsError, json_strings, split_comma
 
 _DIRECTIVE = re.compile(r"#[\t\n\f\r ]*([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
 _DIRECTIVES = ("syntax", "escape", "check")
-_HEREDOC = re.compile(r"(\d*)<<(-?)([^<]*)", re.DOTALL)
+_HEREDOC = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)", re.DOTALL)
 _WITH_HEREDOCS = ("add", "copy", "run")
 _DEEPEST_ONBUILD = 8
 
@@ -42,15 +42,19 @@ def parse_heredoc(word: str) -> Heredoc | None:
     if match is None or not match[3]:
         return None
     try:
-        whole = shell.process(match[3], {}, raw_quotes=True, raw_escapes=True, keep_unset=True).words
+        whole = shell.process(match[3], {}, raw_quotes=True, keep_unset=True).words
         bare = shell.process(match[3], {}, keep_unset=True).words
     except shell.ExpansionError:
         return None
     if len(whole) != 1 or len(bare) != 1:
         return None
     number = int(match[1][:9]) if match[1] else 0
-    # Any quoting of the name means that the content is literal.
-    return Heredoc(bare[0], expand=whole == bare, chomp=bool(match[2]), descriptor=number)
+    # Quotes around the name mean that the content is literal; a backslash before it does not.
+    return Heredoc(bare[0], expand=_quotes(whole[0]) == _quotes(bare[0]), chomp=bool(match[2]), descriptor=number)
+
+
+def _quotes(word: str) -> int:
+    return word.count("'") + word.count('"')
 
 
 def _has_lone(text: str) -> bool:
@@ -83,9 +87,10 @@ class _Reader:
                 above = [*above, comment] if comment else []
                 continue
             start = self.at
-            line, gaps = self.joined(line)
-            if not strip(line):
+            if not line:
                 continue
+            # A lone escape character at the very end is an instruction without a name, which is refused later.
+            line, gaps = self.joined(line)
             nodes.append(self.heredocs(self.node(line, start, tuple(above), gaps)))
             above = []
         if not nodes:
@@ -96,8 +101,6 @@ class _Reader:
     def directive(self, line: str) -> None:
         if self.directives_end:
             return
-        if self.at == 1 and line.startswith("#!"):
-            return  # a Dockerfile may be a script for the program that builds it
         match = _DIRECTIVE.fullmatch(line)
         key = match[1].lower() if match else ""
         if match is None or key not in _DIRECTIVES:

@@ -12,6 +12,7 @@ from dockyard.dockerfile.spaces import SPACES
 from dockyard.errors import UsageError
 
 _SPECIAL = "@*#?-$!0"
+_BETWEEN = "\t\r "  # may stand between `<<` and the name
 _DEEPEST = 50
 _LONGEST = 4 << 20
 
@@ -87,11 +88,17 @@ def process(
 
 
 class _Words:
-    """Collects words: white space ends one only where it was neither quoted nor escaped."""
+    """Collects words: white space ends one only where it was neither quoted nor escaped.
 
-    def __init__(self) -> None:
+    Args:
+        parts: the word under way. A substitution with an operand has the same one, and what stood before it in the
+            word is lost: so does BuildKit, and EXPOSE shows it.
+    """
+
+    def __init__(self, parts: list[str]) -> None:
         self.done: list[str] = []
-        self.parts: list[str] = []
+        self.parts = parts
+        parts.clear()
 
     def add(self, text: str) -> None:
         for char in text:
@@ -107,7 +114,7 @@ class _Words:
         word = "".join(self.parts)
         if word:
             self.done.append(word)
-        self.parts = []
+        self.parts.clear()
         return self.done
 
 
@@ -128,6 +135,8 @@ class _Lexer:
         self.skip_quotes, self.keep_unset = skip_quotes, keep_unset
         self.at = 0
         self.depth = 0
+        self.pattern = False  # the word under way is a pattern: what quotes make literal is escaped for it
+        self.word: list[str] = []
         self.size = 0
         self.used: set[str] = set()
         self.missing: set[str] = set()
@@ -145,11 +154,12 @@ class _Lexer:
             f"cannot expand {_shown(self.text)}: {_shown(message, bare=True)}", context={"word": _shown(self.text)}
         )
 
-    def until(self, stop: str, raw_escapes: bool | None = None) -> tuple[str, list[str]]:
+    def until(self, stop: str, raw_escapes: bool | None = None, *, pattern: bool = False) -> tuple[str, list[str]]:
         """Text and words up to the character `stop`, or to the end where that is empty."""
-        before = self.raw_escapes
+        before = self.raw_escapes, self.pattern
         if raw_escapes is not None:
             self.raw_escapes = raw_escapes
+        self.pattern = pattern
         self.depth += 1
         if self.depth > _DEEPEST:
             raise self.error(f"substitutions nest deeper than {_DEEPEST}")
@@ -157,12 +167,12 @@ class _Lexer:
             return self._until(stop)
         finally:
             self.depth -= 1
-            self.raw_escapes = before
+            self.raw_escapes, self.pattern = before
 
     def _until(self, stop: str) -> tuple[str, list[str]]:
         result: list[str] = []
-        collected = _Words()
-        special: dict[str, Callable[[], str]] = {"$": self.dollar}
+        collected = _Words(self.word)
+        special: dict[str, Callable[[], str]] = {"$": self.dollar, "<": self.heredoc}
         if not self.skip_quotes:
             special |= {"'": self.single_quotes, '"': self.double_quotes}
         while char := self.peek():
@@ -188,12 +198,24 @@ class _Lexer:
             raise self.error(f"the closing {stop} is missing")
         return "".join(result), collected.end()
 
+    def heredoc(self) -> str:
+        """`<<` keeps the white space between it and the name in one word with it."""
+        end = self.at + 1
+        if self.text.startswith("<", end):
+            end += 1
+            while self.text[end : end + 1] in _BETWEEN and end < len(self.text):
+                end += 1
+        start, self.at = self.at, end
+        return self.text[start:end]
+
     def single_quotes(self) -> str:
         end = self.text.find("'", self.at + 1)
         if end < 0:
             raise self.error("the closing single quote is missing")
         inner = self.text[self.at + 1 : end]
         self.at = end + 1
+        if self.pattern:
+            inner = inner.replace(self.escape, self.escape * 2)
         return f"'{inner}'" if self.raw_quotes else inner
 
     def double_quotes(self) -> str:
@@ -208,13 +230,14 @@ class _Lexer:
             if char == '"':
                 return "".join([*result, quote])
             if char == self.escape:
-                if self.raw_escapes:
-                    result.append(char)
                 following = self.peek()
                 if not following:
                     break
-                # Before any other character the escape character is itself.
-                if following in ('"', "$", self.escape):
+                # Before any other character the escape character is itself, which a pattern needs twice.
+                escapes = following in ('"', "$", self.escape)
+                if self.raw_escapes and (escapes or not self.raw_quotes or self.pattern):
+                    result.append(char)
+                if escapes:
                     char = self.next()
             result.append(char)
         raise self.error("the closing double quote is missing")
@@ -240,12 +263,12 @@ class _Lexer:
         colon = operator == ":"
         if colon:
             operator = self.next()
-        if operator not in ("+", "-", "?", "#", "%") or not operator:
+        if operator not in ("+", "-", "?", "#", "%") or not operator or (colon and operator in "#%"):
             raise self.error(f"the modifier {':' * colon}{operator} is not known" if operator else "a } is missing")
         return self.modify(name, colon, operator)
 
     def modify(self, name: str, colon: bool, operator: str) -> str:
-        word, _ = self.until("}", operator in "#%")
+        word, _ = self.until("}", operator in "#%", pattern=operator in "#%")
         value = self.get(name)
         if value is None and self.keep_unset:
             return f"${{{name}{':' * colon}{operator}{word}}}"
@@ -269,7 +292,7 @@ class _Lexer:
     def replace(self, name: str) -> str:
         every = self.peek() == "/"
         self.at += every
-        pattern, _ = self.until("/", True)
+        pattern, _ = self.until("/", True, pattern=True)
         replacement, _ = self.until("}", True)
         value = self.get(name)
         if value is None and self.keep_unset:

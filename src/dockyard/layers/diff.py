@@ -27,8 +27,8 @@ def diff(upper: Path, writer: LayerWriter, *, lower: FileTree | None, folders: S
 
     Overlay's devices 0:0 become whiteouts and its opaque attribute an opaque whiteout; its other attributes and
     sockets are left out. With `lower`, what was only touched is left out: files that are the same as below, and
-    folders with the same header but for the time; such a folder stands in the layer, as it is below, where something
-    in it changed.
+    folders with the same header but for the time; such a folder stands in the layer, with its new time, where
+    something in it changed.
 
     Args:
         upper: the upper folder.
@@ -47,11 +47,9 @@ def diff(upper: Path, writer: LayerWriter, *, lower: FileTree | None, folders: S
             continue
         opaque = entry.kind == "dir" and OVERLAY_OPAQUE in os.listxattr(place, follow_symlinks=False)
         above = [each for each in above if path.startswith(f"{each.path}/")]
-        if entry.kind == "dir" and not opaque and lower is not None:
-            below = _untouched(entry, lower)
-            if below is not None:
-                above.append(below)
-                continue
+        if entry.kind == "dir" and not opaque and lower is not None and _untouched(entry, lower):
+            above.append(entry)
+            continue
         for folder in above:
             writer.add(folder)
         count += len(above) + 1
@@ -124,19 +122,18 @@ def _entry(path: str, place: str, found: os.stat_result, links: dict[tuple[int, 
     )
 
 
-def _untouched(entry: Entry, lower: FileTree) -> Entry | None:
-    """The folder as it is below, where that differs at most in its time, which a change inside it moves."""
+def _untouched(entry: Entry, lower: FileTree) -> bool:
+    """Whether the folder differs from what is below at most in its time, which a change inside it moves."""
     node = lower.get(entry.path, follow=False)
     if node is None or node.entry.kind != "dir":
-        return None
+        return False
     below = node.entry
-    same = (below.mode, below.uid, below.gid, dict(below.xattrs)) == (
+    return (below.mode, below.uid, below.gid, dict(below.xattrs)) == (
         entry.mode,
         entry.uid,
         entry.gid,
         dict(entry.xattrs),
     )
-    return below if same else None
 
 
 def _attributes(place: str) -> dict[str, bytes]:

@@ -17,6 +17,22 @@ _MACHINES = {
 }
 
 
+_SYSTEMS = ("linux", "windows", "darwin", "freebsd")
+_ARCHITECTURES = (
+    "amd64",
+    "arm64",
+    "arm",
+    "386",
+    "ppc64le",
+    "s390x",
+    "riscv64",
+    "mips64le",
+    "loong64",
+    "armhf",
+    "armel",
+)
+
+
 class PlatformInvalidError(UsageError):
     """A platform is not of the form `os/architecture[/variant]`."""
 
@@ -40,6 +56,10 @@ class Platform:
             PlatformInvalidError: `text` has not two or three parts.
         """
         parts = text.strip().lower().split("/")
+        if parts[0] in _SYSTEMS and len(parts) == 1:
+            parts.append(cls.host().architecture)
+        elif len(parts) == 1 and (parts[0] in _ARCHITECTURES or parts[0] in _MACHINES):
+            parts.insert(0, "linux")
         if len(parts) not in (2, 3) or not all(parts):
             raise PlatformInvalidError(f"not a platform: {text!r}")
         return cls(parts[0], _MACHINES.get(parts[1], parts[1]), parts[2] if len(parts) == 3 else "")
@@ -65,6 +85,19 @@ class Platform:
         if self.variant:
             out["variant"] = self.variant
         return out
+
+    def normal(self) -> "Platform":
+        """The same with the variant as images name it: none where it is the architecture's usual one, v7 of arm."""
+        architecture, variant = self.architecture, self.variant.removeprefix("v")
+        variant = f"v{variant}" if variant else ""
+        architecture, variant = {"armhf": ("arm", "v7"), "armel": ("arm", "v6")}.get(
+            architecture, (architecture, variant)
+        )
+        if architecture == "arm" and not variant:
+            variant = "v7"
+        if (architecture, variant) in (("arm64", "v8"), ("amd64", "v1")):
+            variant = ""
+        return Platform(self.os, architecture, variant)
 
     def satisfies(self, wanted: "Platform") -> bool:
         """Whether an image for this platform runs where `wanted` is asked for."""

@@ -1,2 +1,0 @@
-FROM scratch
-ADD --chmod=u=rwx,go= one.txt /a

@@ -1,3 +1,0 @@
-FROM busybox
-ADD --link arch.tar /etc/sub
-ADD --link one.txt /etc/

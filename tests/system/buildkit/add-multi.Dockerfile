@@ -1,2 +1,0 @@
-FROM scratch
-ADD one.txt arch.tar app /x/

@@ -1,3 +1,0 @@
-FROM busybox
-RUN echo x > /dest
-ADD arch.tar /dest

@@ -1,3 +1,0 @@
-FROM scratch
-ARG A="quoted value" B='single $X'
-LABEL a=$A b=$B

@@ -1,2 +1,0 @@
-FROM scratch
-ENV X=${MISSING:?give it}

@@ -1,4 +1,0 @@
-FROM busybox
-CMD ["a"]
-CMD b
-ENTRYPOINT ["e"]

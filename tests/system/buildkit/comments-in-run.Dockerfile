@@ -1,5 +1,0 @@
-FROM busybox
-RUN echo a \
-# comment one
-  # comment two
-  && echo b > /b

@@ -1,2 +1,0 @@
-FROM busybox
-COPY --chown=7: one.txt /f

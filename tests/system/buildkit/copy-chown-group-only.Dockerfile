@@ -1,2 +1,0 @@
-FROM busybox
-COPY --chown=:8 one.txt /f

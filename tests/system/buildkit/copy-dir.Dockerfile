@@ -1,5 +1,0 @@
-FROM scratch
-COPY app /app
-COPY app/ /slash/
-COPY app/sub /x/y/z
-COPY . /all

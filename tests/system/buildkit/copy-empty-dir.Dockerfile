@@ -1,3 +1,0 @@
-FROM scratch
-COPY emptydir /e
-COPY emptydir /f/

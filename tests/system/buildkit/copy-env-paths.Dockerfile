@@ -1,4 +1,0 @@
-FROM scratch
-ENV SRC=one DST=/dst EXT=txt
-COPY ${SRC}.${EXT} ${DST}/${SRC}-copy
-COPY $SRC.* $DST/

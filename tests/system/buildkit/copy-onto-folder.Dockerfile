@@ -1,3 +1,0 @@
-FROM busybox
-RUN mkdir -p /x/one.txt
-COPY one.txt /x/

@@ -1,4 +1,0 @@
-FROM busybox
-WORKDIR /w
-COPY app .
-COPY one.txt ./x/../y

@@ -1,3 +1,0 @@
-FROM scratch
-CMD ["a", "b c", "q\"uote"]
-ENTRYPOINT ["/e", "tab\t", "uni☃"]

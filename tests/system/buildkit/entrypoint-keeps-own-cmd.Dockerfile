@@ -1,5 +1,0 @@
-FROM busybox AS base
-CMD ["inherited"]
-FROM base
-CMD ["own"]
-ENTRYPOINT ["/e"]

@@ -1,4 +1,0 @@
-FROM busybox AS base
-CMD ["inherited"]
-FROM base
-ENTRYPOINT ["/e"]

@@ -1,3 +1,0 @@
-FROM scratch
-ENV A= B="" C
-LABEL d= e=""

@@ -1,4 +1,0 @@
-FROM busybox
-ENV PATH=$PATH:/extra
-ENV PATH /first:$PATH
-RUN echo $PATH > /p

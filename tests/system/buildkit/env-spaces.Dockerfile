@@ -1,3 +1,0 @@
-FROM scratch
-ENV C value with   spaces   
-LABEL l value with   spaces   

@@ -1,5 +1,0 @@
-# escape=`
-FROM scratch
-ENV A=c:\x B=`$A
-COPY one.txt `
-  /x

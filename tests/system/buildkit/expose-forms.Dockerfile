@@ -1,4 +1,0 @@
-FROM scratch
-EXPOSE 80/tcp
-EXPOSE 80/udp 443
-EXPOSE 3000-3002

@@ -1,3 +1,0 @@
-ARG REG=busybox
-FROM $REG as final
-LABEL x=$REG

@@ -1,3 +1,0 @@
-FROM scratch
-COPY hard /h
-COPY hard/one hard/two /apart/

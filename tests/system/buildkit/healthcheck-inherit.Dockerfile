@@ -1,4 +1,0 @@
-FROM busybox AS base
-HEALTHCHECK --interval=5s CMD one
-FROM base
-HEALTHCHECK NONE

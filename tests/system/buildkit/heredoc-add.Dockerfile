@@ -1,4 +1,0 @@
-FROM scratch
-ADD <<EOF /x/y
-added
-EOF

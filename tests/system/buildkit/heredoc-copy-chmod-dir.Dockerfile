@@ -1,4 +1,0 @@
-FROM scratch
-COPY --chmod=600 <<EOF /x/
-body
-EOF

@@ -1,3 +1,0 @@
-FROM scratch
-COPY <<EOF /empty
-EOF

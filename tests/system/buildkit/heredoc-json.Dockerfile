@@ -1,4 +1,0 @@
-FROM scratch
-COPY <<EOF /a.json
-{"a": "$A", "b": "\$B", "c": "\\n"}
-EOF

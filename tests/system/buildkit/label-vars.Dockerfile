@@ -1,3 +1,0 @@
-FROM scratch
-ENV N=name V=val
-LABEL $N=$V "${N}2"="${V}2" three=$N$V

@@ -1,3 +1,0 @@
-FROM busybox
-MAINTAINER me
-LABEL org.opencontainers.image.authors=me

@@ -1,3 +1,0 @@
-FROM scratch
-ONBUILD COPY . /x
-ONBUILD RUN ["a", "b"]

@@ -1,4 +1,0 @@
-FROM busybox
-ENV X=5
-RUN ["sh", "-c", "echo $X > /x"]
-RUN ["/bin/busybox", "touch", "/$X"]

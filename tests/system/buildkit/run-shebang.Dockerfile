@@ -1,5 +1,0 @@
-FROM busybox
-RUN <<EOF
-#!/bin/sh
-echo $0 > /a
-EOF

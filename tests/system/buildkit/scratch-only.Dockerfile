@@ -1,2 +1,0 @@
-FROM scratch
-ENV X=1

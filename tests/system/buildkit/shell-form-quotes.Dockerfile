@@ -1,3 +1,0 @@
-FROM scratch
-CMD echo "a  b"   'c'
-ENTRYPOINT   exec   top -b

@@ -1,4 +1,0 @@
-FROM scratch AS Build
-COPY one.txt /x
-FROM build
-COPY --from=BUILD /x /y

@@ -1,2 +1,0 @@
-FROM scratch
-STOPSIGNAL 9

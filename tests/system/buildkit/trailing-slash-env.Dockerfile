@@ -1,3 +1,0 @@
-FROM scratch
-ENV D=/a/
-COPY one.txt ${D}

@@ -1,4 +1,0 @@
-FROM busybox
-ENV NAME=Grüße
-RUN echo "☃ $NAME" > /ünï
-LABEL "ключ"="значение"

@@ -1,3 +1,0 @@
-FROM scratch
-ENV U=5
-USER $U:${G:-6}

@@ -1,4 +1,0 @@
-FROM scratch
-VOLUME ["/a b", "/c"]
-VOLUME /d
-VOLUME /d /e
