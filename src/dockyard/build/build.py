@@ -192,6 +192,7 @@ def _plan(
         Semaphore(options.parallel),
         options.compression,
         options.level,
+        options.certificates,
     )
     plan.build(language.target_stage(stages, options.target))
     return plan

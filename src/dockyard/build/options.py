@@ -28,7 +28,8 @@ class Options:
         contexts: further sources of FROM and --from by name: a folder, `oci-layout://…`, `docker-image://…`, Git.
         secrets, agents: what RUN --mount may ask for, by id.
         hosts: further lines of /etc/hosts for RUN, address by name.
-        network: of RUN steps that name none.
+        network: of RUN steps that name none: one of `network.WORDS`.
+        certificates: PEM, of authorities that RUN trusts and the image does not hold.
         insecure: whether RUN --security=insecure may run.
         parallel: how many RUN steps at once.
         compression, level: of new layers: gzip, zstd or none; fast for what stays here, dense for what travels.
@@ -50,6 +51,7 @@ class Options:
     agents: Mapping[str, Agent] = field(default_factory=dict)
     hosts: Mapping[str, str] = field(default_factory=dict)
     network: str = "default"
+    certificates: bytes = b""
     insecure: bool = False
     parallel: int = 2
     compression: Compression = "gzip"

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from threading import Event, Semaphore
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dockyard.build.cache import StepCache
 from dockyard.build.context import Context
@@ -14,6 +15,9 @@ from dockyard.content.layout import Layout
 from dockyard.layers.compress import Compression, Level
 from dockyard.layers.write import LayerWriter
 from dockyard.progress import Progress
+
+if TYPE_CHECKING:
+    from dockyard.runtime.way import Way
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
@@ -25,11 +29,12 @@ class Tools:
     Attributes:
         secrets, agents: what RUN may mount, by id.
         hosts: further lines of /etc/hosts, address by name.
-        network: of RUN steps that name none: `default`, `host` or `none`.
+        network: of RUN steps that name none: one of `network.WORDS`.
         insecure: whether `RUN --security=insecure` may run.
         uncached: stages that are carried out whatever the cache knows; `*` is all.
         running: how many RUN steps at once.
         compression, level: of the layers that are written.
+        certificates: PEM, of authorities that RUN trusts and the image does not hold.
         materials: what the build took in beside its context and bases.
         cancelled: set once the build has failed, so that what runs beside ends.
     """
@@ -52,6 +57,7 @@ class Tools:
     running: Semaphore = field(default_factory=lambda: Semaphore(2))
     compression: Compression = "gzip"
     level: Level = "fast"
+    certificates: bytes = b""
     cancelled: Event = field(default_factory=Event)
     materials: list[dict[str, Any]] = field(default_factory=list)
 
@@ -63,6 +69,17 @@ class Tools:
     def writer(self) -> LayerWriter:
         """For one new layer."""
         return LayerWriter(self.store, epoch=self.epoch, compression=self.compression, level=self.level)
+
+    @cached_property
+    def way(self) -> "Way":
+        """How this process runs containers; found out when something first runs.
+
+        Raises:
+            NoWayError: in no way.
+        """
+        from dockyard.runtime import way
+
+        return way.way(self.data)
 
     @property
     def proxies(self) -> dict[str, str]:

@@ -29,6 +29,7 @@ def build(
     ssh: list[str] | None = None,
     add_host: list[str] | None = None,
     network: str = "default",
+    ca_bundle: Path | None = None,
     allow: list[str] | None = None,
     output: Annotated[list[str] | None, Parameter(name=["--output", "-o"])] = None,
     push: Annotated[bool, Parameter(negative="")] = False,
@@ -65,7 +66,10 @@ def build(
         secret: id=NAME,src=FILE or id=NAME,env=VARIABLE for RUN --mount=type=secret.
         ssh: default, or ID=SOCKET, for RUN --mount=type=ssh.
         add_host: NAME:ADDRESS for /etc/hosts in RUN.
-        network: default, host or none, of RUN steps that say nothing.
+        network: of RUN steps that say nothing: default, host, none, or private: a network of the step's own through
+            slirp4netns or pasta (name one to choose). Without root that is the default; the step reaches this machine
+            as host.containers.internal.
+        ca_bundle: certificates that RUN steps trust beside the image's; not in the image. DOCKYARD_CA_BUNDLE does, too.
         allow: security.insecure lets RUN --security=insecure run.
         output: type=oci|docker|tar|local|registry|store,dest=PATH; a folder alone is type=local, `-` a tar archive.
         push: send the image to the registry of its names, as --output type=registry does.
@@ -94,9 +98,10 @@ def build(
     from dockyard.cli import build_cache, build_input, build_output
     from dockyard.cli.fetch import puller
     from dockyard.oci.platform import Platform
+    from dockyard.runtime.network import WORDS, NetworkUnknownError
 
-    if network not in ("default", "host", "none"):
-        raise UsageError(f"there is no network {network!r}", hint="Give default, host or none.")
+    if network not in WORDS:
+        raise NetworkUnknownError(f"there is no network {network!r}")
     unknown = sorted(set(allow or ()) - {"security.insecure", "network.host"})
     if unknown:
         raise UsageError(f"there is nothing to allow called {unknown[0]!r}", hint="Give security.insecure.")
@@ -104,12 +109,15 @@ def build(
         with build_input.opened(folder, file) as given:
             build_output.described(print_, given.path, given.dockerfile, target, json=json)
         return
+    from dockyard.build import authorities
     from dockyard.build.options import Options
 
+    context.enter_namespace()
     names = [Reference.parse(name) for name in tag or ()]
     sources, sinks = build_cache.parse(cache_from, "--cache-from"), build_cache.parse(cache_to, "--cache-to")
     outputs = build_output.parse([*(output or ()), *(["type=registry"] if push else ())])
     environment = context.environment()
+    bundle = ca_bundle or context.ca_bundle()
     options = Options(
         build_args=context.pairs(build_arg, "--build-arg"),
         target=target,
@@ -124,6 +132,7 @@ def build(
         agents=agents(ssh or (), environment),
         hosts=build_input.hosts(add_host),
         network=network,
+        certificates=authorities.read(bundle) if bundle else b"",
         insecure="security.insecure" in (allow or ()),
         compression=compression,
         level=compression_level,

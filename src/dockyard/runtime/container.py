@@ -8,6 +8,7 @@ import selectors
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,14 +16,21 @@ from typing import Any
 
 from dockyard._internal import process
 from dockyard.errors import Error
+from dockyard.runtime import inside
+from dockyard.runtime.network import Network, NetworkFailedError, attached, private
 from dockyard.runtime.rootfs import Overlay, need_root
+from dockyard.runtime.rootless import adapted
+from dockyard.runtime.way import ROOT, Way
 
 _PR_SET_PDEATHSIG = 1
 _POLL = 0.2
+_MERCY = 5.0
 # Mounts overlays in this process's own mount namespace, then becomes runc, whose container inherits the view.
 _IN_NAMESPACE = (
     'while [ "$1" != -- ]; do mount -t overlay overlay -o "$1" "$2" || exit 125; shift 2; done; shift; exec "$@"'
 )
+# With a network of its own, it waits for a line that tells that this is served.
+_ONCE_SERVED = "read -r go || exit 125; exec </dev/null; " + _IN_NAMESPACE
 
 
 class ContainerError(Error):
@@ -47,25 +55,30 @@ class ContainerCancelledError(ContainerError):
 def run(
     spec: Mapping[str, Any],
     *,
-    overlay: Overlay,
+    overlay: Overlay | Path,
     folder: Path,
     name: str,
     output: Callable[[bytes], None],
     timeout: float | None = None,
     overlays: Sequence[tuple[Overlay, Path]] = (),
     cancelled: Callable[[], bool] = lambda: False,
+    way: Way = ROOT,
+    network: Network = "host",
 ) -> int:
     """Run a container to its end and return its exit code.
 
     Args:
         spec: from `bundle.spec`.
-        overlay: the root file system; afterwards `overlay.upper` holds what was changed.
+        overlay: the root file system; afterwards `overlay.upper` holds what was changed. A path is that of a root file
+            system which is changed itself.
         folder: for the bundle and runc's state; made, and removed afterwards.
         name: unique on this machine.
         output: called with each piece of what it prints, standard output and error together.
         timeout: seconds until it is killed.
         overlays: further ones, each mounted on its folder before the container's own mounts are made.
         cancelled: asked a few times a second whether to kill it.
+        way: how it can be run here.
+        network: the machine's, none (the specification says so, too), or the program that serves one of its own.
 
     The container is gone when this returns or raises, also on Ctrl-C; what a killed process leaves is removed by
     `sweep`.
@@ -74,28 +87,36 @@ def run(
         ContainerError: it could not be started.
         ContainerTimeoutError: it took longer than `timeout`.
         ContainerCancelledError: `cancelled` said so.
-        RootNeededError: this process is not root.
+        NetworkFailedError: its network could not be set up.
+        RootNeededError: this process is not root, and `way` is root's.
     """
-    words = _prepare(spec, overlay, folder, overlays)
-    command = [*words, "run", "--no-new-keyring", name]
+    if way == ROOT:
+        need_root()
+    own = private(network)
+    if own and not way.mounts:
+        raise NetworkFailedError("a network of its own needs a namespace, which is not allowed here")
+    if way.runc:
+        words = _prepare(spec, overlay, folder, overlays, way, own=own)
+        command = [*words, "run", "--no-new-keyring", name]
+    else:
+        command = _changed_root(spec, overlay, folder, overlays, way, own=own)
     child = subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if own else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=folder,
         preexec_fn=_die_with_parent,  # noqa: PLW1509 (no lock is held across it: it only makes one system call)
     )
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(_end, child, name, folder)
+        if child.stdin is not None:
+            stack.enter_context(attached(network, child.pid, folder))
+            with child.stdin as stream:
+                stream.write(b"go\n")
         _pump(child, output, None if timeout is None else time.monotonic() + timeout, cancelled)
         return child.wait()
-    finally:
-        _remove(name, folder)
-        if child.poll() is None:
-            child.kill()
-            child.wait()
-        if child.stdout is not None:
-            child.stdout.close()
+    raise AssertionError("not reached")  # the type checker cannot see that the stack lets every exception through
 
 
 def create(spec: Mapping[str, Any], *, overlay: Overlay, folder: Path, name: str, output: int) -> int:
@@ -107,6 +128,7 @@ def create(spec: Mapping[str, Any], *, overlay: Overlay, folder: Path, name: str
     Raises:
         ContainerError: it could not be started, with runc's own words.
     """
+    need_root()
     words = _prepare(spec, overlay, folder)
     pid_file = folder / "pid"
     log = folder / "runc.log"
@@ -156,22 +178,96 @@ def sweep(parent: Path) -> None:
 
 
 def _prepare(
-    spec: Mapping[str, Any], overlay: Overlay, folder: Path, overlays: Sequence[tuple[Overlay, Path]] = ()
+    spec: Mapping[str, Any],
+    overlay: Overlay | Path,
+    folder: Path,
+    overlays: Sequence[tuple[Overlay, Path]] = (),
+    way: Way = ROOT,
+    *,
+    own: bool = False,
 ) -> list[str]:
-    need_root()
-    runc, unshare, _ = process.find("runc"), process.find("unshare"), process.find("mount")
+    runc, _ = process.find("runc"), process.find("mount")
+    (folder / "state").mkdir(parents=True, exist_ok=True)
+    document = dict(spec) if way.ids == "all" else adapted(spec, way.ids)
+    if isinstance(overlay, Path):
+        document["root"] = {**document["root"], "path": str(overlay)}
+    words = _isolated(overlay, folder, overlays, own=own)
+    (folder / "config.json").write_text(json.dumps(document))
+    return [*words, runc, "--root", str(folder / "state")]
+
+
+def _isolated(
+    overlay: Overlay | Path,
+    folder: Path,
+    overlays: Sequence[tuple[Overlay, Path]],
+    *,
+    own: bool,
+    alone: bool = False,
+) -> list[str]:
+    """The words before a command that make its mount namespace with the overlays, and its network namespace."""
     (folder / "rootfs").mkdir(parents=True, exist_ok=True)
-    (folder / "state").mkdir(exist_ok=True)
     (folder / "owner").write_text(str(os.getpid()))
-    (folder / "config.json").write_text(json.dumps(spec))
-    for path in (overlay.upper, overlay.work):
-        if path is not None:
-            path.mkdir(parents=True, exist_ok=True)
-    namespace = [unshare, "--mount", "--propagation", "private", "sh", "-c", _IN_NAMESPACE, "sh"]
-    mounted = [
-        word for each, place in [(overlay, folder / "rootfs"), *overlays] for word in (each.options(), str(place))
+    below = [(overlay, folder / "rootfs")] if isinstance(overlay, Overlay) else []
+    mounted: list[str] = []
+    for each, place in [*below, *overlays]:
+        for path in (each.upper, each.work):
+            if path is not None:
+                path.mkdir(parents=True, exist_ok=True)
+        mounted += [each.options(), str(place)]
+    namespaces = ["--mount", "--propagation", "private", *(["--net"] if own or alone else [])]
+    return [
+        process.find("unshare"),
+        *namespaces,
+        "sh",
+        "-c",
+        _ONCE_SERVED if own else _IN_NAMESPACE,
+        "sh",
+        *mounted,
+        "--",
     ]
-    return [*namespace, *mounted, "--", runc, "--root", str(folder / "state")]
+
+
+def _changed_root(
+    spec: Mapping[str, Any],
+    overlay: Overlay | Path,
+    folder: Path,
+    overlays: Sequence[tuple[Overlay, Path]],
+    way: Way,
+    *,
+    own: bool,
+) -> list[str]:
+    """The words for running without runc; see `inside`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / "rootfs" if isinstance(overlay, Overlay) else overlay
+    document = {**spec, "root": {**spec["root"], "path": str(place)}, "mountable": way.mounts}
+    (folder / "config.json").write_text(json.dumps(document))
+    if _alone(spec) and not way.mounts:
+        raise NetworkFailedError("a network apart needs a namespace, which is not allowed here")
+    words = _isolated(overlay, folder, overlays, own=own, alone=_alone(spec)) if way.mounts else []
+    (folder / "owner").write_text(str(os.getpid()))
+    # Alone with the standard library: what it may import must not depend on where it is started.
+    return [*words, sys.executable, "-I", "-S", str(Path(inside.__file__)), str(folder / "config.json")]
+
+
+def _alone(spec: Mapping[str, Any]) -> bool:
+    """Whether a container has a network namespace with nothing but a loopback."""
+    return any(each["type"] == "network" for each in spec["linux"]["namespaces"])
+
+
+def _end(child: "subprocess.Popen[bytes]", name: str, folder: Path) -> None:
+    if (folder / "state" / name).exists():
+        _runc(folder, "delete", "--force", name)
+    if child.poll() is None:
+        child.terminate()  # a changed root's keeper ends what it keeps; runc's container is gone already
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_MERCY)
+        child.kill()
+        child.wait()
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _die_with_parent() -> None:
