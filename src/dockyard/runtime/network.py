@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from dockyard._internal import process
 from dockyard.errors import Error, UsageError
+from dockyard.runtime.namespace import ids as namespace_ids
 
 Network = Literal["host", "none", "slirp4netns", "pasta"]
 WORDS = ("default", "host", "none", "private", "slirp4netns", "pasta")
@@ -21,6 +22,8 @@ WORDS = ("default", "host", "none", "private", "slirp4netns", "pasta")
 ADDRESS, GATEWAY, RESOLVER = "10.0.2.100", "10.0.2.2", "10.0.2.3"
 # What a container calls the machine that it runs on, as Podman and Docker name it.
 MACHINE = ("host.containers.internal", "host.docker.internal")
+_TUNNEL = "/dev/net/tun"
+TUNNEL_ADVICE = f"Let everyone use it, as distributions do: sudo chmod 666 {_TUNNEL}"
 _PR_SET_PDEATHSIG = 1
 _PATIENCE = 20.0
 
@@ -42,30 +45,42 @@ class NetworkUnknownError(UsageError):
 def chosen(word: str, *, root: bool) -> Network:
     """What a word for a network means here.
 
-    `default` is the machine's network for root, and one of its own for others where a program for it is installed;
-    `private` is one of its own always.
+    `default` is the machine's network for root, and one of its own for others where that can be made; `private` is
+    one of its own always.
 
     Raises:
         NetworkUnknownError: the word is none of `WORDS`.
         ProgramMissingError: the program that it needs is not installed.
+        NetworkFailedError: this user may not use the device that it needs.
     """
     match word:
         case "host" | "none":
             return word
+        case "default":
+            found = None if root else _program()
+            return found if found is not None and os.access(_TUNNEL, os.R_OK | os.W_OK) else "host"
+        case "private":
+            found = _program()
+            if found is None:
+                process.find("slirp4netns")  # says how to install it
         case "slirp4netns" | "pasta":
             process.find(word)
-            return word
-        case "default" if root:
-            return "host"
-        case "default" | "private":
-            for name in ("slirp4netns", "pasta"):
-                with contextlib.suppress(process.ProgramMissingError):
-                    process.find(name)
-                    return "slirp4netns" if name == "slirp4netns" else "pasta"
-            if word == "default":
-                return "host"
-            process.find("slirp4netns")
-    raise NetworkUnknownError(f"there is no network {word!r}")
+            found = word
+        case _:
+            raise NetworkUnknownError(f"there is no network {word!r}")
+    if found is None or not os.access(_TUNNEL, os.R_OK | os.W_OK):
+        raise NetworkFailedError(f"this user may not open {_TUNNEL}", hint=TUNNEL_ADVICE)
+    return found
+
+
+def _program() -> Network | None:
+    """The installed program that serves networks."""
+    names: tuple[Network, ...] = ("slirp4netns", "pasta")
+    for name in names:
+        with contextlib.suppress(process.ProgramMissingError):
+            process.find(name)
+            return name
+    return None
 
 
 def private(network: Network) -> bool:
@@ -118,15 +133,18 @@ def attached(network: Network, pid: int, folder: Path) -> Iterator[None]:
     log = folder / "network.log"
     with contextlib.ExitStack() as stack:
         said = stack.enter_context(open(log, "wb"))
+        # Held open: pasta gives up the right to look at another process before it opens what it is told to.
+        namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        stack.callback(os.close, namespace)
         ready, tell = os.pipe()
         stack.callback(os.close, ready)
         try:
             child = subprocess.Popen(
-                _words(network, pid, tell, folder),
+                _words(network, pid, namespace, tell, folder),
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
-                pass_fds=(tell,),
+                pass_fds=(tell, namespace),
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 (it only makes one system call)
             )
         finally:
@@ -136,7 +154,7 @@ def attached(network: Network, pid: int, folder: Path) -> Iterator[None]:
         yield
 
 
-def _words(network: Network, pid: int, tell: int, folder: Path) -> list[str]:
+def _words(network: Network, pid: int, namespace: int, tell: int, folder: Path) -> list[str]:
     path = process.find(network)
     if network == "slirp4netns":
         return [path, "--configure", "--mtu=65520", f"--ready-fd={tell}", "--enable-seccomp", str(pid), "tap0"]
@@ -144,7 +162,9 @@ def _words(network: Network, pid: int, tell: int, folder: Path) -> list[str]:
         *(path, "--foreground", "--quiet", "--config-net", "--netns-only"),
         *("--address", ADDRESS, "--netmask", "24", "--gateway", GATEWAY, "--dns-forward", RESOLVER, "--ipv4-only"),
         *("--tcp-ports", "none", "--udp-ports", "none", "--tcp-ns", "none", "--udp-ns", "none"),
-        *("--pid", str(folder / "network.pid"), "--netns", f"/proc/{pid}/ns/net"),
+        # As root it would become nobody, who may not enter the namespace.
+        *(["--runas", "0"] if os.geteuid() == 0 and namespace_ids() == "all" else []),
+        *("--pid", str(folder / "network.pid"), "--no-netns-quit", "--netns", f"/proc/self/fd/{namespace}"),
     ]
 
 

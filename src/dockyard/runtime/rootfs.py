@@ -55,9 +55,11 @@ class Overlay:
         Raises:
             TooManyLayersError: they are longer than the kernel takes.
         """
-        lowers = list(self.lowers)
+        # The kernel refuses a folder that is named twice, as two steps that changed the same have one; what the lower
+        # of two equal layers shows, the upper one shows, too.
+        lowers = list(dict.fromkeys(reversed(self.lowers)))
         # overlayfs wants at least one folder below, and two where nothing lies above.
-        options = "lowerdir=" + ":".join(_escaped(path) for path in reversed(lowers))
+        options = "lowerdir=" + ":".join(_escaped(path) for path in lowers)
         if self.upper is not None and self.work is not None:
             options += f",upperdir={_escaped(self.upper)},workdir={_escaped(self.work)}"
         if self.user:

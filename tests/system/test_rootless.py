@@ -1,0 +1,214 @@
+"""Builds by an ordinary user, with subordinate IDs and without, and their networks."""
+
+import http.server
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from making.builds import Yard
+from making.ordinary import Ordinary, interpreter, ordinary_user
+
+ALPINE = "alpine-minirootfs-3.16.9-x86_64.tar.gz"
+EPOCH = "1700000000"
+# Nothing in it needs more than one ID, so that every way can build it.
+PLAIN = f"""\
+FROM scratch
+ADD {ALPINE} /
+RUN echo one > /one && chmod 640 /etc/shadow && rm -r /etc/apk && mkdir /etc/apk && touch /etc/apk/new
+RUN rm /one && ln -s two /link && mkfifo /pipe && ln /etc/hostname /hard && echo x >> /etc/passwd
+COPY file /file
+RUN --mount=type=cache,target=/c --mount=type=tmpfs,target=/t --mount=target=/context \\
+    touch /c/x /t/x && ls /context > /seen
+"""
+OWNERS = f"""\
+FROM scratch
+ADD {ALPINE} /
+RUN adduser -D joe && touch /a && chown 5:7 /a && mkdir /d && chown joe /d
+USER joe
+RUN touch /d/x && id -u > /home/joe/id
+"""
+
+
+@pytest.fixture(scope="module")
+def python(program_of: Callable[[str], str]) -> str:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    for name in ("runc", "newuidmap", "useradd", "setpriv", "unshare"):
+        program_of(name)
+    found = interpreter()
+    if found is None:
+        pytest.skip("no Python of this version that an ordinary user may run")
+    return found
+
+
+@pytest.fixture(scope="module")
+def user(python: str, archive: bytes) -> Iterator[Ordinary]:
+    with ordinary_user(f"dyone{os.getpid()}", python, subordinate=True) as user:
+        user.write(f"context/{ALPINE}", archive)
+        user.write("context/file", "content\n")
+        yield user
+
+
+@pytest.fixture(scope="module")
+def poor_user(python: str, archive: bytes) -> Iterator[Ordinary]:
+    with ordinary_user(f"dytwo{os.getpid()}", python, subordinate=False) as user:
+        user.write(f"context/{ALPINE}", archive)
+        user.write("context/file", "content\n")
+        yield user
+
+
+@pytest.fixture(scope="module")
+def archive(shared_data: Path) -> bytes:
+    path = shared_data / "images" / ALPINE
+    if not path.exists():
+        pytest.skip(f"{path} is absent")
+    return path.read_bytes()
+
+
+def built(user: Ordinary, text: str, *words: str, before: tuple[str, ...] = ()) -> str:
+    """The digest of `text` as `user` builds it."""
+    user.write("context/Dockerfile", text)
+    context = str(user.home / "context")
+    done = user.dockyard("build", context, "--json", *words, env={"SOURCE_DATE_EPOCH": EPOCH}, before=before)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return str(json.loads(done.stdout)["digest"])
+
+
+def refused(user: Ordinary, text: str, *words: str) -> dict[str, str]:
+    """The error that building `text` gives."""
+    user.write("context/Dockerfile", text)
+    done = user.dockyard("build", str(user.home / "context"), "--json", *words)
+    assert done.returncode == 2, done.stdout + done.stderr
+    return dict(json.loads(done.stdout or done.stderr)["error"])
+
+
+def by_root(text: str, archive: bytes, path: Path) -> str:
+    yard = Yard(path)
+    yard.write({ALPINE: archive, "file": "content\n"})
+    return str(yard.build(text, epoch=int(EPOCH)).descriptor.digest)
+
+
+def test_an_ordinary_user_builds_what_root_builds(user: Ordinary, archive: bytes, tmp_path: Path) -> None:
+    assert built(user, PLAIN) == by_root(PLAIN, archive, tmp_path / "plain")
+    assert built(user, OWNERS) == by_root(OWNERS, archive, tmp_path / "owners")
+    assert list((user.home / ".local/share/dockyard/work").iterdir()) == []
+    assert list((user.home / ".local/share/dockyard/run").iterdir()) == []
+
+
+def test_one_id_suffices_where_nothing_needs_more(poor_user: Ordinary, archive: bytes, tmp_path: Path) -> None:
+    assert built(poor_user, PLAIN) == by_root(PLAIN, archive, tmp_path)
+
+
+def test_with_one_id_it_says_what_cannot_be_done(poor_user: Ordinary) -> None:
+    begin = f"FROM scratch\nADD {ALPINE} /\n"
+    error = refused(poor_user, begin + "RUN chown 5:5 /etc/passwd\n")
+    assert error["reference"] == "run-failed"
+    assert "one user ID only" in error["hint"]
+    assert refused(poor_user, begin + "USER 5\nRUN true\n")["reference"] == "ids-missing"
+    mount = "RUN --mount=type=cache,target=/c,uid=7 true\n"
+    assert refused(poor_user, begin + mount)["reference"] == "ids-missing"
+
+
+def test_what_builds_keep_can_be_thrown_away_again(user: Ordinary) -> None:
+    built(user, OWNERS, "--no-cache")
+    done = user.dockyard("cache", "prune", "--json")
+    assert done.returncode == 0, done.stderr
+    data = user.home / ".local/share/dockyard"
+    assert not [*data.glob("layers*/[0-9a-f]*"), *data.glob("roots/*")]
+
+
+def test_secrets_and_bind_mounts_reach_the_command(user: Ordinary) -> None:
+    secret = user.write("secret", "hunter2-very-secret")
+    text = (
+        f"FROM scratch AS base\nADD {ALPINE} /\nFROM base\n"
+        "RUN --mount=type=secret,id=s,uid=1,mode=0400 test $(stat -c %u /run/secrets/s) = 1\n"
+        "RUN --mount=type=secret,id=s,env=S test $(echo -n $S | wc -c) = 19\n"
+        "RUN --mount=from=base,target=/b,rw touch /b/x && test -e /b/etc/passwd\n"
+    )
+    built(user, text, "--no-cache", "--secret", f"id=s,src={secret}")
+
+
+def test_doctor_says_which_way_and_what_is_missing(user: Ordinary, poor_user: Ordinary) -> None:
+    said = json.loads(user.dockyard("doctor", "--json").stdout)["run"]
+    assert said["way"] == "rootless, with subordinate IDs: runc on overlayfs"
+    assert not [each for each in said["missing"] if "subuid" in each["advice"]]
+    said = json.loads(poor_user.dockyard("doctor", "--json").stdout)["run"]
+    assert said["way"] == "rootless, with a single ID: runc on overlayfs"
+    advice = [each["advice"] for each in said["missing"]]
+    assert any("usermod --add-subuids" in each and poor_user.name in each for each in advice)
+
+
+class _Marker(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"asked for {self.path}".encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def served() -> Iterator[int]:
+    """A server on this machine's loopback that answers with what it is asked for."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Marker)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def tunnel(tmp_path: Path) -> tuple[str, ...]:
+    """Words that let everyone use /dev/net/tun in a mount namespace of their own, as distributions do."""
+    script = (
+        f'mknod {tmp_path}/tun c 10 200; chmod 666 {tmp_path}/tun; mount --bind {tmp_path}/tun /dev/net/tun; exec "$@"'
+    )
+    return ("unshare", "--mount", "sh", "-c", script, "sh")
+
+
+@pytest.mark.parametrize("network", ["default", "private", "slirp4netns", "pasta"])
+def test_a_step_has_a_network_of_its_own_and_reaches_this_machine(
+    user: Ordinary, network: str, served: int, tunnel: tuple[str, ...], program: Callable[[str], str]
+) -> None:
+    program("pasta" if network == "pasta" else "slirp4netns")
+    text = (
+        f"FROM scratch\nADD {ALPINE} /\n"
+        f"RUN test $(readlink /proc/self/ns/net) != '{os.readlink('/proc/self/ns/net')}' &&"
+        f" wget -qO /proxied http://elsewhere.invalid/x && unset http_proxy &&"
+        f" wget -qO /direct http://host.containers.internal:{served}/y &&"
+        " grep -q 'asked for http://elsewhere.invalid/x' /proxied && grep -q 'asked for /y' /direct\n"
+    )
+    proxy = f"http_proxy=http://localhost:{served}"
+    built(user, text, "--no-cache", "--network", network, "--build-arg", proxy, before=tunnel)
+
+
+def test_without_the_device_for_it_the_default_is_the_machines_network(user: Ordinary, tmp_path: Path) -> None:
+    script = (
+        f'mknod {tmp_path}/tun c 10 200; chmod 600 {tmp_path}/tun; mount --bind {tmp_path}/tun /dev/net/tun; exec "$@"'
+    )
+    shut = ("unshare", "--mount", "sh", "-c", script, "sh")
+    text = f"FROM scratch\nADD {ALPINE} /\nRUN test $(readlink /proc/self/ns/net) {{}} '{os.readlink('/proc/self/ns/net')}'\n"
+    built(user, text.format("="), "--no-cache", before=shut)
+    built(user, text.format("!="), "--no-cache", "--network", "none", before=shut)
+    user.write("context/Dockerfile", text.format("="))
+    words = ("build", str(user.home / "context"), "--json", "--no-cache", "--network", "private")
+    done = user.dockyard(*words, before=shut)
+    assert "network-failed" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("network", ["slirp4netns", "pasta"])
+def test_root_may_have_it_too(
+    root: None, network: str, served: int, archive: bytes, tmp_path: Path, program: Callable[[str], str]
+) -> None:
+    program(network)
+    yard = Yard(tmp_path)
+    yard.write({ALPINE: archive})
+    text = f"FROM scratch\nADD {ALPINE} /\nRUN wget -qO /x http://host.docker.internal:{served}/y\n"
+    assert yard.build(text, network=network).image.tree().read("x") == b"asked for /y"
