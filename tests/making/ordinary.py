@@ -65,7 +65,7 @@ class Ordinary:
 @contextmanager
 def ordinary_user(name: str, python: str, *, subordinate: bool) -> Iterator[Ordinary]:
     """A user with 65536 subordinate IDs, or with none."""
-    home = Path(tempfile.mkdtemp(prefix="dockyard-user-", dir="/var/tmp"))  # noqa: S108 (pytest's own folders are root's)
+    home = Path(tempfile.mkdtemp(prefix="dockyard-user-", dir="/var/tmp"))
     none = [] if subordinate else ["-K", "SUB_UID_COUNT=0", "-K", "SUB_GID_COUNT=0"]
     subprocess.run(["useradd", "--no-create-home", "--home-dir", str(home), *none, name], check=True)
     try:

@@ -194,7 +194,8 @@ def test_without_the_device_for_it_the_default_is_the_machines_network(user: Ord
         f'mknod {tmp_path}/tun c 10 200; chmod 600 {tmp_path}/tun; mount --bind {tmp_path}/tun /dev/net/tun; exec "$@"'
     )
     shut = ("unshare", "--mount", "sh", "-c", script, "sh")
-    text = f"FROM scratch\nADD {ALPINE} /\nRUN test $(readlink /proc/self/ns/net) {{}} '{os.readlink('/proc/self/ns/net')}'\n"
+    own = os.readlink("/proc/self/ns/net")
+    text = f"FROM scratch\nADD {ALPINE} /\nRUN test $(readlink /proc/self/ns/net) {{}} '{own}'\n"
     built(user, text.format("="), "--no-cache", before=shut)
     built(user, text.format("!="), "--no-cache", "--network", "none", before=shut)
     user.write("context/Dockerfile", text.format("="))
