@@ -9,10 +9,9 @@ import pytest
 
 from dockyard.content.layout import Layout
 from dockyard.images.image import open_image
-from dockyard.layers.tree import FileTree
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
-from making.builds import Yard
+from making.builds import Yard, facts
 from making.confined import confined, forget, memory
 from making.ordinary import interpreter
 
@@ -64,16 +63,6 @@ def inside(python: str, work: Path, yard: Yard, *words: str, uid: int = 0) -> tu
     home = str(yard.path / "home")
     env = {"SOURCE_DATE_EPOCH": str(EPOCH), "DOCKYARD_HOME": home}
     return confined(python, work, yard.path, "-m", "dockyard.cli.main", *words, uid=uid, env=env)
-
-
-def facts(tree: FileTree) -> dict[str, tuple[object, ...]]:
-    """All of a tree but what only differs as nothing is mounted: the folders that runc makes to mount on."""
-    found = {}
-    for node in tree.walk():
-        entry = node.entry
-        content = tree.read(node.path) if entry.kind == "file" else b""
-        found[node.path] = (entry.kind, entry.mode, entry.uid, entry.gid, entry.target, entry.mtime, content)
-    return found
 
 
 def test_what_is_built_is_the_same(python: str, work: Path, yard: Yard) -> None:

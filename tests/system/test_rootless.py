@@ -3,13 +3,17 @@
 import http.server
 import json
 import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from making.builds import Yard
+from dockyard.content.layout import Layout
+from dockyard.images.image import open_image
+from making.builds import Yard, facts
 from making.ordinary import Ordinary, interpreter, ordinary_user
 
 ALPINE = "alpine-minirootfs-3.16.9-x86_64.tar.gz"
@@ -69,11 +73,14 @@ def archive(shared_data: Path) -> bytes:
     return path.read_bytes()
 
 
-def built(user: Ordinary, text: str, *words: str, before: tuple[str, ...] = ()) -> str:
+def built(
+    user: Ordinary, text: str, *words: str, before: tuple[str, ...] = (), home: str = ".local/share/dockyard"
+) -> str:
     """The digest of `text` as `user` builds it."""
     user.write("context/Dockerfile", text)
     context = str(user.home / "context")
-    done = user.dockyard("build", context, "--json", *words, env={"SOURCE_DATE_EPOCH": EPOCH}, before=before)
+    env = {"SOURCE_DATE_EPOCH": EPOCH, "DOCKYARD_HOME": str(user.home / home)}
+    done = user.dockyard("build", context, "--json", *words, env=env, before=before)
     assert done.returncode == 0, done.stdout + done.stderr
     return str(json.loads(done.stdout)["digest"])
 
@@ -119,6 +126,55 @@ def test_what_builds_keep_can_be_thrown_away_again(user: Ordinary) -> None:
     assert done.returncode == 0, done.stderr
     data = user.home / ".local/share/dockyard"
     assert not [*data.glob("layers*/[0-9a-f]*"), *data.glob("roots/*")]
+
+
+def covered(user: Ordinary, work: Path, script: str = "true") -> tuple[str, ...]:
+    """Words that lay an overlay over the user's home, on which no further overlay can write, and run `script`."""
+    home = user.home
+    overlay = f"mount -t overlay overlay -o lowerdir={home},upperdir={work}/upper,workdir={work}/work {home}"
+    return ("unshare", "--mount", "sh", "-c", f'{overlay} && {script} && exec "$@"', "sh")
+
+
+# Hides a part of /proc, as containers do; the kernel then lets nobody mount another /proc.
+HIDDEN = "mount -t tmpfs tmpfs /proc/driver"
+
+
+@pytest.mark.parametrize(
+    ("script", "way"),
+    [
+        ("true", "runc on a copy of the root file system"),
+        (HIDDEN, "a changed root on a copy of the root file system"),
+    ],
+)
+def test_without_overlayfs_a_copy_gives_the_same(
+    user: Ordinary, archive: bytes, tmp_path: Path, script: str, way: str
+) -> None:
+    work = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    try:
+        for name in ("upper", "work"):
+            (work / name).mkdir()
+        shutil.chown(work / "upper", user.name, user.name)
+        before = covered(user, work, script)
+        said = user.dockyard("doctor", "--json", before=before)
+        assert json.loads(said.stdout)["run"]["way"] == f"rootless, with subordinate IDs: {way}", said.stderr
+        secret = user.write("secret", "hunter2-very-secret")
+        mounts = (
+            "RUN --mount=type=secret,id=s --mount=type=cache,target=/c --mount=target=/context"
+            " test $(wc -c < /run/secrets/s) = 19 && test -e /c/x && test -e /context/file\n"
+        )
+        for number, text in enumerate((PLAIN, OWNERS)):
+            digest = built(user, text, "--tag", f"x:{number}", before=before, home="covered")
+            yard = Yard(tmp_path / str(number))
+            yard.write({ALPINE: archive, "file": "content\n"})
+            theirs = yard.build(text, epoch=int(EPOCH)).image.tree()
+            store = Layout(work / "upper" / "covered" / "store")
+            ours = open_image(store, store.resolve(f"docker.io/library/x:{number}"))
+            assert str(ours.descriptor.digest) == digest
+            assert facts(ours.tree()) == facts(theirs)
+        words = ("--secret", f"id=s,src={secret}")
+        built(user, PLAIN + mounts, *words, before=before)
+    finally:
+        shutil.rmtree(work)
 
 
 def test_secrets_and_bind_mounts_reach_the_command(user: Ordinary) -> None:
