@@ -72,7 +72,7 @@ def members(result: BuildResult) -> dict[str, tuple[str, int, int, int]]:
 
 def facts(tree: FileTree) -> dict[str, tuple[object, ...]]:
     """All that a tree says of each path, its content included."""
-    found = {}
+    found: dict[str, tuple[object, ...]] = {}
     contents = dict(tree.read_many([node.path for node in tree.walk() if node.entry.kind == "file"]))
     for node in tree.walk():
         entry = node.entry

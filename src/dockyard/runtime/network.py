@@ -96,13 +96,13 @@ def resolver(machine: str) -> str:
 
 def proxies(environment: Mapping[str, str]) -> dict[str, str]:
     """Proxy variables as they must be inside: one that listens on the machine's loopback is reached by its gateway."""
-    return {name: _outward(value) for name, value in environment.items()}
+    return {name: value if name.upper() == "NO_PROXY" else _outward(value) for name, value in environment.items()}
 
 
 def _outward(address: str) -> str:
     bare = "://" not in address
-    parts = urlsplit(f"//{address}" if bare else address)
     try:
+        parts = urlsplit(f"//{address}" if bare else address)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return address
