@@ -1,11 +1,14 @@
 """Builds by an ordinary user, with subordinate IDs and without, and their networks."""
 
+import contextlib
 import http.server
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -116,7 +119,7 @@ def test_with_one_id_it_says_what_cannot_be_done(poor_user: Ordinary) -> None:
     assert error["reference"] == "run-failed"
     assert "one user ID only" in error["hint"]
     assert refused(poor_user, begin + "USER 5\nRUN true\n")["reference"] == "ids-missing"
-    mount = "RUN --mount=type=cache,target=/c,uid=7 true\n"
+    mount = "RUN --mount=type=cache,target=/fresh,uid=7 true\n"
     assert refused(poor_user, begin + mount)["reference"] == "ids-missing"
 
 
@@ -175,6 +178,62 @@ def test_without_overlayfs_a_copy_gives_the_same(
         built(user, PLAIN + mounts, *words, before=before)
     finally:
         shutil.rmtree(work)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_killed_build_leaves_nothing_running(user: Ordinary, hidden: bool) -> None:
+    name = "sleeping" + os.urandom(3).hex()
+    text = f"FROM scratch\nADD {ALPINE} /\nUSER 1000\nRUN echo started {name}; sleep 1000 & sleep 2000\n"
+    user.write("context/Dockerfile", text)
+    work = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    try:
+        for each in ("upper", "work"):
+            (work / each).mkdir()
+        shutil.chown(work / "upper", user.name, user.name)
+        before = covered(user, work, HIDDEN) if hidden else ()
+        words = [*before, *user.words(user.python, "-m", "dockyard.cli.main", "build", str(user.home / "context"))]
+        child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/")
+        assert child.stderr is not None
+        while f"started {name}".encode() not in child.stderr.readline():
+            assert child.poll() is None
+        running = _processes(1000 + _first_subordinate(user) - 1)
+        assert len(running) >= 2
+        child.kill()
+        child.wait()
+        child.stderr.close()
+        deadline = time.monotonic() + 10
+        while any(Path("/proc", str(each)).exists() for each in running):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        shutil.rmtree(work)
+    built(user, f"FROM scratch\nADD {ALPINE} /\nRUN true\n")
+    assert list((user.home / ".local/share/dockyard/work").iterdir()) == []
+    assert list((user.home / ".local/share/dockyard/run").iterdir()) == []
+
+
+def _first_subordinate(user: Ordinary) -> int:
+    lines = Path("/etc/subuid").read_text().splitlines()
+    return next(int(line.split(":")[1]) for line in lines if line.startswith(f"{user.name}:"))
+
+
+def _processes(owner: int) -> list[int]:
+    """The numbers of the processes that `owner` runs."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_uid == owner:
+                found.append(int(path.name))
+    return found
+
+
+def test_power_and_limits_are_those_of_the_namespace(user: Ordinary) -> None:
+    text = (
+        f"FROM scratch\nADD {ALPINE} /\n"
+        "RUN --security=insecure mkdir /m && mount -t tmpfs tmpfs /m && umount /m && rmdir /m\n"
+        "RUN ! mount -t tmpfs tmpfs /mnt\n"
+    )
+    built(user, text, "--no-cache", "--allow", "security.insecure")
 
 
 def test_secrets_and_bind_mounts_reach_the_command(user: Ordinary) -> None:

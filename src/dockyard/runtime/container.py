@@ -17,6 +17,7 @@ from typing import Any
 from dockyard._internal import process
 from dockyard.errors import Error
 from dockyard.runtime import inside
+from dockyard.runtime.namespace import ids
 from dockyard.runtime.network import Network, NetworkFailedError, attached, private
 from dockyard.runtime.rootfs import Overlay, need_root
 from dockyard.runtime.rootless import adapted
@@ -109,7 +110,7 @@ def run(
         preexec_fn=_die_with_parent,  # noqa: PLW1509 (no lock is held across it: it only makes one system call)
     )
     with contextlib.ExitStack() as stack:
-        stack.callback(_end, child, name, folder)
+        stack.callback(_end, child, name, folder, way)
         if child.stdin is not None:
             stack.enter_context(attached(network, child.pid, folder))
             with child.stdin as stream:
@@ -172,7 +173,8 @@ def sweep(parent: Path) -> None:
         owner = folder / "owner"
         with contextlib.suppress(OSError, ValueError):
             if not Path(f"/proc/{int(owner.read_text())}").exists():
-                for state in (folder / "state").iterdir():
+                # Without root the container went with its builder, and runc's state means nothing outside.
+                for state in (folder / "state").glob("*") if ids() == "all" else ():
                     _runc(folder, "delete", "--force", state.name)
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -191,7 +193,7 @@ def _prepare(
     document = dict(spec) if way.ids == "all" else adapted(spec, way.ids)
     if isinstance(overlay, Path):
         document["root"] = {**document["root"], "path": str(overlay)}
-    words = _isolated(overlay, folder, overlays, own=own)
+    words = _isolated(overlay, folder, overlays, own=own, dying=way.ids != "all")
     (folder / "config.json").write_text(json.dumps(document))
     return [*words, runc, "--root", str(folder / "state")]
 
@@ -203,8 +205,13 @@ def _isolated(
     *,
     own: bool,
     alone: bool = False,
+    dying: bool = False,
 ) -> list[str]:
-    """The words before a command that make its mount namespace with the overlays, and its network namespace."""
+    """The words before a command that make its mount namespace with the overlays, and its network namespace.
+
+    With `dying` it has a process namespace, too, in which everything ends with the first process: whoever comes later
+    without root is in another user namespace and could not end it.
+    """
     (folder / "rootfs").mkdir(parents=True, exist_ok=True)
     (folder / "owner").write_text(str(os.getpid()))
     below = [(overlay, folder / "rootfs")] if isinstance(overlay, Overlay) else []
@@ -215,6 +222,8 @@ def _isolated(
                 path.mkdir(parents=True, exist_ok=True)
         mounted += [each.options(), str(place)]
     namespaces = ["--mount", "--propagation", "private", *(["--net"] if own or alone else [])]
+    if dying:
+        namespaces += ["--pid", "--fork", "--kill-child", "--mount-proc"]
     return [
         process.find("unshare"),
         *namespaces,
@@ -254,13 +263,14 @@ def _alone(spec: Mapping[str, Any]) -> bool:
     return any(each["type"] == "network" for each in spec["linux"]["namespaces"])
 
 
-def _end(child: "subprocess.Popen[bytes]", name: str, folder: Path) -> None:
-    if (folder / "state" / name).exists():
+def _end(child: "subprocess.Popen[bytes]", name: str, folder: Path, way: Way) -> None:
+    if way.ids == "all" and (folder / "state" / name).exists():
         _runc(folder, "delete", "--force", name)
     if child.poll() is None:
-        child.terminate()  # a changed root's keeper ends what it keeps; runc's container is gone already
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(_MERCY)
+        if not way.runc:
+            child.terminate()  # the keeper ends what it keeps
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(_MERCY)
         child.kill()
         child.wait()
     for stream in (child.stdin, child.stdout):
