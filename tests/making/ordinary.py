@@ -73,5 +73,5 @@ def ordinary_user(name: str, python: str, *, subordinate: bool) -> Iterator[Ordi
         home.chmod(0o755)
         yield Ordinary(name, home, python)
     finally:
-        subprocess.run(["userdel", name], check=True)
+        subprocess.run(["userdel", "--force", name], check=True)
         shutil.rmtree(home)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
 from making.builds import Yard, facts
 from making.confined import confined, forget, memory
-from making.ordinary import interpreter
+from making.ordinary import interpreter, packages
 
 ALPINE = "alpine-minirootfs-3.16.9-x86_64.tar.gz"
 EPOCH = 1_700_000_000
@@ -139,3 +140,22 @@ def test_an_ordinary_user_in_such_a_container_is_told_that_there_is_no_way(pytho
     code, said = inside(python, work, yard, "build", str(yard.context), uid=1234)
     assert code == 2, said
     assert "no-way-to-run" in said
+
+
+def test_root_with_a_store_on_overlayfs_works_on_a_copy(python: str, work: Path, yard: Yard) -> None:
+    for name in ("upper", "work", "lower"):
+        (work / name).mkdir()
+    home = yard.path / "home"
+    home.mkdir()
+    (yard.context / "Dockerfile").write_text(TEXT)
+    mount = f"mount -t overlay o -o lowerdir={work}/lower,upperdir={work}/upper,workdir={work}/work {home}"
+    words = ["unshare", "--mount", "sh", "-c", f'{mount} && exec "$@"', "sh", python, "-m", "dockyard.cli.main"]
+    env = {**os.environ, "PYTHONPATH": packages(), "DOCKYARD_HOME": str(home), "SOURCE_DATE_EPOCH": str(EPOCH)}
+    done = subprocess.run([*words, "doctor", "--json"], env=env, capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stdout)["run"]["way"] == "root: runc on a copy of the root file system"
+    build = ["build", str(yard.context), "--tag", "x:1", "--json"]
+    done = subprocess.run([*words, *build], env=env, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout
+    store = Layout(work / "upper" / "store")
+    ours = open_image(store, store.resolve("docker.io/library/x:1"))
+    assert facts(ours.tree()) == facts(yard.build(TEXT, epoch=EPOCH).image.tree())

@@ -192,24 +192,29 @@ def test_a_killed_build_leaves_nothing_running(user: Ordinary, hidden: bool) -> 
         shutil.chown(work / "upper", user.name, user.name)
         before = covered(user, work, HIDDEN) if hidden else ()
         words = [*before, *user.words(user.python, "-m", "dockyard.cli.main", "build", str(user.home / "context"))]
-        child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/")
-        assert child.stderr is not None
-        while f"started {name}".encode() not in child.stderr.readline():
-            assert child.poll() is None
-        running = _processes(1000 + _first_subordinate(user) - 1)
-        assert len(running) >= 2
-        child.kill()
-        child.wait()
-        child.stderr.close()
-        deadline = time.monotonic() + 10
-        while any(Path("/proc", str(each)).exists() for each in running):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/") as child:
+            try:
+                assert child.stderr is not None
+                while f"started {name}".encode() not in child.stderr.readline():
+                    assert child.poll() is None
+                owner = 1000 + _first_subordinate(user) - 1
+                _await(lambda: len(_processes(owner)) >= 2)
+                running = _processes(owner)
+            finally:
+                child.kill()
+        _await(lambda: not any(Path("/proc", str(each)).exists() for each in running))
     finally:
         shutil.rmtree(work)
     built(user, f"FROM scratch\nADD {ALPINE} /\nRUN true\n")
     assert list((user.home / ".local/share/dockyard/work").iterdir()) == []
     assert list((user.home / ".local/share/dockyard/run").iterdir()) == []
+
+
+def _await(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def _first_subordinate(user: Ordinary) -> int:
@@ -225,6 +230,27 @@ def _processes(owner: int) -> list[int]:
             if path.stat().st_uid == owner:
                 found.append(int(path.name))
     return found
+
+
+def test_the_user_keeps_name_and_home_in_his_namespace(user: Ordinary) -> None:
+    code = (
+        "import os, pwd; from dockyard.runtime.namespace import enter, ids; assert enter() == '' and enter() == '';"
+        "me = pwd.getpwuid(0); print(os.getuid(), ids(), me.pw_name, me.pw_dir, pwd.getpwnam('root').pw_dir)"
+    )
+    done = subprocess.run(user.words(user.python, "-c", code), capture_output=True, text=True, timeout=60, cwd="/")
+    assert done.stdout.split() == ["0", "subordinate", user.name, str(user.home), "/root"], done.stderr
+    lines = Path("/etc/passwd").read_text().splitlines()
+    assert not [line for line in lines if line.startswith(f"{user.name}:x:0:")]  # nobody else sees it
+
+
+def test_a_failing_stage_ends_the_one_beside_it(user: Ordinary) -> None:
+    text = (
+        f"FROM scratch AS base\nADD {ALPINE} /\nFROM base AS a\nRUN sleep 60\nFROM base AS b\nRUN sleep 0.5; exit 7\n"
+        "FROM base\nCOPY --from=b /etc /x\nCOPY --from=a /etc /x\n"
+    )
+    began = time.monotonic()
+    assert "status 7" in refused(user, text)["message"]
+    assert time.monotonic() - began < 30
 
 
 def test_power_and_limits_are_those_of_the_namespace(user: Ordinary) -> None:

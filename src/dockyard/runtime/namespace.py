@@ -8,6 +8,7 @@ import ctypes
 import os
 import pwd
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dockyard._internal import process
 from dockyard.layers.apply import Ids
 
 _NEW_MOUNT, _NEW_USER = 0x00020000, 0x10000000
+_BIND, _REC, _SLAVE = 1 << 12, 1 << 14, 1 << 19
 _SYS_ADMIN = 21
 _TIMEOUT = 20.0
 
@@ -52,7 +54,8 @@ def enter() -> str:
     """
     if os.geteuid() == 0 and powers() >> _SYS_ADMIN & 1:
         return ""
-    lacking, wanted = _wanted()
+    user = _user()
+    lacking, wanted = _wanted(user)
     pid, told, answer = os.getpid(), *_pipe_pair()
     child = os.fork()
     if child == 0:  # stays outside, from where alone more than one ID can be mapped
@@ -74,7 +77,10 @@ def enter() -> str:
         lacking = lacking or said
         _map_one(uid, gid)
     # Mounts of the machine still arrive here; ours never leave.
-    libc.mount(b"none", b"/", None, ctypes.c_ulong(1 << 19 | 1 << 14), None)
+    libc.mount(b"none", b"/", None, ctypes.c_ulong(_SLAVE | _REC), None)
+    if uid != 0:
+        with contextlib.suppress(OSError):
+            _rename(libc, user)
     return lacking
 
 
@@ -90,15 +96,33 @@ def subordinate(kind: str, user: str, number: int, folder: Path = Path("/etc")) 
     return found
 
 
-def _wanted() -> tuple[str, dict[str, list[Range]]]:
+def _user() -> pwd.struct_passwd:
+    uid = os.getuid()
+    try:
+        return pwd.getpwuid(uid)
+    except KeyError:
+        return pwd.struct_passwd((str(uid), "x", uid, os.getgid(), "", os.path.expanduser("~"), "/bin/sh"))
+
+
+def _rename(libc: ctypes.CDLL, user: pwd.struct_passwd) -> None:
+    """Let the user keep name and home in his namespace, where he is number 0.
+
+    Programs such as ssh look for keys in the home that /etc/passwd tells, which would be root's.
+    """
+    known = Path("/etc/passwd").read_bytes()
+    line = f"{user.pw_name}:x:0:0:{user.pw_gecos}:{user.pw_dir}:{user.pw_shell}\n"
+    with tempfile.NamedTemporaryFile(prefix="dockyard-passwd-") as file:
+        file.write(os.fsencode(line) + known)
+        file.flush()
+        os.fchmod(file.fileno(), 0o644)
+        libc.mount(os.fsencode(file.name), b"/etc/passwd", None, ctypes.c_ulong(_BIND), None)
+
+
+def _wanted(who: pwd.struct_passwd) -> tuple[str, dict[str, list[Range]]]:
     """What is missing for several IDs, and the ranges to map; none where only one can be."""
     if os.geteuid() == 0:  # in a container: hand on what it has
         return "", {kind: [Range(each.inside, each.inside, each.count) for each in _mapped(kind)] for kind in _KINDS}
-    uid, gid = os.getuid(), os.getgid()
-    try:
-        user = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        user = str(uid)
+    uid, gid, user = os.getuid(), os.getgid(), who.pw_name
     ranges = {kind: subordinate(kind, user, uid) for kind in _KINDS}
     for kind, own in (("uid", uid), ("gid", gid)):
         if not ranges[kind]:
