@@ -103,6 +103,16 @@ def test_doctor_names_the_way_and_the_limits_are_told(python: str, work: Path, y
     (yard.context / "Dockerfile").write_text(f"{begin}RUN --mount=type=secret,id=s,env=S test $S = /tmp\n")
     code, said = inside(python, work, yard, "build", str(yard.context), "--secret", "id=s,env=HOME")
     assert code == 0, said
+    bundle = "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n"
+    (yard.path / "ca.pem").write_text(bundle)
+    line = "RUN grep -q YQ== $SSL_CERT_FILE && touch /made"
+    (yard.context / "Dockerfile").write_text(f"{begin}{line}\n")
+    words = ("build", str(yard.context), "--ca-bundle", str(yard.path / "ca.pem"), "--tag", "x:1")
+    code, said = inside(python, work, yard, *words)
+    assert code == 0, said
+    store = Layout(yard.path / "home" / "store")
+    layer = open_image(store, store.resolve("docker.io/library/x:1")).layers[-1]
+    assert [entry.path for entry, _ in layer.entries()] == ["made"]
 
 
 def test_nothing_outlives_the_step_and_nothing_runs_in_the_builders_own_root(
