@@ -107,8 +107,8 @@ def test_doctor_names_the_way_and_the_limits_are_told(python: str, work: Path, y
     (yard.path / "ca.pem").write_text(bundle)
     line = "RUN grep -q YQ== $SSL_CERT_FILE && touch /made"
     (yard.context / "Dockerfile").write_text(f"{begin}{line}\n")
-    words = ("build", str(yard.context), "--ca-bundle", str(yard.path / "ca.pem"), "--tag", "x:1")
-    code, said = inside(python, work, yard, *words)
+    trusting = ("--ca-bundle", str(yard.path / "ca.pem"), "--tag", "x:1")
+    code, said = inside(python, work, yard, "build", str(yard.context), *trusting)
     assert code == 0, said
     store = Layout(yard.path / "home" / "store")
     layer = open_image(store, store.resolve("docker.io/library/x:1")).layers[-1]
