@@ -8,6 +8,7 @@ from dockyard.build.bases import Bases
 from dockyard.build.build import BuildResult, build
 from dockyard.build.options import Options
 from dockyard.content.layout import Layout
+from dockyard.layers.tree import FileTree
 from dockyard.oci.reference import Reference
 
 
@@ -67,3 +68,14 @@ def members(result: BuildResult) -> dict[str, tuple[str, int, int, int]]:
     """What the last layer of an image holds: kind, mode, user, group by path."""
     entries = [entry for entry, _ in result.image.layers[-1].entries()]
     return {entry.path: (entry.kind, entry.mode, entry.uid, entry.gid) for entry in entries}
+
+
+def facts(tree: FileTree) -> dict[str, tuple[object, ...]]:
+    """All that a tree says of each path, its content included."""
+    found: dict[str, tuple[object, ...]] = {}
+    contents = dict(tree.read_many([node.path for node in tree.walk() if node.entry.kind == "file"]))
+    for node in tree.walk():
+        entry = node.entry
+        content = contents.get(node.path, b"")
+        found[node.path] = (entry.kind, entry.mode, entry.uid, entry.gid, entry.target, entry.mtime, content)
+    return found

@@ -31,8 +31,14 @@ def root() -> None:
 
 
 @pytest.fixture
-def program() -> Callable[[str], str]:
+def program(program_of: Callable[[str], str]) -> Callable[[str], str]:
     """The path of a program, or skip."""
+    return program_of
+
+
+@pytest.fixture(scope="session")
+def program_of() -> Callable[[str], str]:
+    """The same for fixtures that many tests share."""
 
     def find(name: str) -> str:
         found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")

@@ -193,3 +193,15 @@ def test_cache_mounts_travel_through_s3(context: Path, tmp_path: Path) -> None:
         taken = dockyard(other, "build", ".", "--cache-from", place, "--progress", "plain", **keys)
         assert taken.returncode == 0, taken.stderr
         assert any(line.endswith(" once") for line in taken.stderr.splitlines()), taken.stderr
+
+
+def test_a_network_of_its_own_is_there_at_a_line_too(context: Path, program: Callable[[str], str]) -> None:
+    program("slirp4netns")
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        pytest.skip("/dev/net/tun cannot be opened")
+    words = ["debug", ".", "--at", "4", "--network", "slirp4netns", "--progress", "quiet"]
+    done = dockyard(context, *words, stdin="cat; ip addr show; exit 4\n")
+    assert done.returncode in (0, 4)  # cat takes the rest of standard input
+    done = dockyard(context, *words, "--", "ip", "addr")
+    assert (done.returncode, "10.0.2.100" in done.stdout) == (0, True), done.stderr
+    assert leftovers(context) == []

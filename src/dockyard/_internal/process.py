@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from dockyard.errors import Error
 
-_PACKAGES = {"runc": "runc", "haproxy": "haproxy", "gpgv": "gpgv"}
+_PACKAGES = {
+    "runc": "runc",
+    "haproxy": "haproxy",
+    "gpgv": "gpgv",
+    "newuidmap": "uidmap",
+    "newgidmap": "uidmap",
+    "pasta": "passt",
+}
 
 
 class ProgramMissingError(Error):

@@ -237,6 +237,7 @@ def planned(
         room,
         options.compression,
         options.level,
+        options.certificates,
         limits=options.limits,
         prefix=f"{platform} " if len(options.platforms) > 1 else "",
         halted=halted,

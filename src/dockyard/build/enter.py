@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from dockyard.runtime import console
+from dockyard.runtime.network import Network
 from dockyard.runtime.rootfs import Overlay
+from dockyard.runtime.way import ROOT, Way
 
 
 @dataclass(frozen=True)
@@ -20,17 +22,20 @@ class Cell:
         folder, name: where the container was made, and its name; a new one gets other ones.
         shell: what to run where nothing else is asked for.
         line, text: of the step.
+        way, network: how it runs here, and what it reaches.
         status: what the step ended with; None where it was not run.
     """
 
     document: dict[str, Any]
-    overlay: Overlay
+    overlay: Overlay | Path
     overlays: Sequence[tuple[Overlay, Path]]
     folder: Path
     name: str
     shell: str
     line: int
     text: str
+    way: Way = ROOT
+    network: Network = "host"
     status: int | None = None
 
     def enter(self, words: Sequence[str], *, terminal: bool, variables: Sequence[str] = ()) -> int:
@@ -51,6 +56,12 @@ class Cell:
         process["terminal"] = terminal
         process["env"] = [*process["env"], *variables]
         folder = self.folder.with_name(f"{self.folder.name}-in")
-        return console.attached(
-            document, overlay=self.overlay, folder=folder, name=f"{self.name}-in", overlays=self.overlays
+        return console.sit(
+            document,
+            overlay=self.overlay,
+            folder=folder,
+            name=f"{self.name}-in",
+            overlays=self.overlays,
+            way=self.way,
+            network=self.network,
         )

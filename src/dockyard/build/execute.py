@@ -8,23 +8,31 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from dockyard.build import authorities
 from dockyard.build.enter import Cell
 from dockyard.build.fault import RunFailedError, place
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
 from dockyard.dockerfile.instructions import Run
+from dockyard.layers import snapshot
 from dockyard.layers.diff import diff
 from dockyard.layers.layer import Layer
-from dockyard.progress import Progress
-from dockyard.runtime import container
+from dockyard.runtime import container, copied
+from dockyard.runtime import network as networks
 from dockyard.runtime.bundle import Mount, spec
+from dockyard.runtime.placing import placed
 from dockyard.runtime.rootfs import Overlay, lower_dirs
 from dockyard.runtime.user import resolve_user
+from dockyard.runtime.way import IdsMissingError
 
 if TYPE_CHECKING:
     from dockyard.build.mounting import Wanted
 
 _HOST_FILES = ("/etc/resolv.conf", "/etc/hosts")
+_SINGLE = (
+    "This build has one user ID only, so a command that gives a file to another user or becomes one fails "
+    "(Operation not permitted, Invalid argument). `dockyard doctor` gives the commands that give you more IDs."
+)
 
 
 def execute(
@@ -44,27 +52,27 @@ def execute(
         instruction: for its security and for errors.
         args: the command line, shell included.
         environment: the variables of the stage.
-        network: `default`, `host` or `none`.
+        network: one of `network.WORDS`.
         files: further files for the command to see, by absolute path; they do not enter the layer.
         mounts: what `--mount` asks for.
         instead: called with the container that is ready, and nothing is run; it has to raise.
 
     Raises:
         RunFailedError: with the exit code and the last lines.
+        IdsMissingError: the stage's user needs an ID that this build does not have.
+        NoWayError: this process can run nothing.
     """
-    tools, state = stage.tools, stage.state
+    tools, state, way = stage.tools, stage.state, stage.tools.way
     data = tools.data
     runs = data / "run"
     container.sweep(runs)
     _sweep(data / "work")
     name = f"build-{os.getpid()}-{os.urandom(4).hex()}"
     work = data / "work" / name
+    reached = networks.chosen(network, root=way.ids == "all" or not way.mounts)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, work, ignore_errors=True)
-        overlay = Overlay(_lowers(state, data, work, stage.step), work / "upper", work / "work")
-        binds = [Mount(each, each) for each in _HOST_FILES if Path(each).exists()] + _files(files, work)
-        if tools.hosts:
-            binds = [each for each in binds if each.target != "/etc/hosts"] + [_hosts(tools.hosts, work)]
+        binds = _machine_files(tools.hosts, reached, work) + _files(files, work)
         overlays: list[tuple[Overlay, Path]] = []
         confided: dict[str, str] = {}
         targets: list[str] = []
@@ -74,35 +82,53 @@ def execute(
             ready = stack.enter_context(prepared(stage, mounts, work))
             binds += ready.mounts
             overlays, confided, targets = ready.overlays, ready.environment, ready.targets
+        trusted: dict[str, str] = {}
+        if tools.certificates:
+            bundle = work / "ca-bundle.pem"
+            bundle.parent.mkdir(parents=True, exist_ok=True)
+            bundle.write_bytes(authorities.whole(state, tools.certificates))
+            bundle.chmod(0o644)
+            binds.append(Mount(str(bundle), authorities.INSIDE))
+            targets.append(authorities.INSIDE)
+            trusted = authorities.environment()
         user = resolve_user(str(state.config.get("User") or ""), _read(state, "etc/passwd"), _read(state, "etc/group"))
+        if way.ids == "single" and (user.uid or user.gid):
+            raise IdsMissingError(
+                f"USER {state.config.get('User')} needs the ID {user.uid}:{user.gid}", context=place(instruction.node)
+            )
+        proxies = networks.proxies(tools.proxies) if networks.private(reached) else tools.proxies
         document = spec(
             args=args,
-            env={"HOME": user.home, **tools.proxies, **environment, **confided},
+            env={"HOME": user.home, **proxies, **trusted, **environment, **confided},
             cwd=state.workdir,
             user=user,
-            network="none" if network == "none" else "host",
+            network="none" if reached == "none" else "host",
             mounts=binds,
             privileged=instruction.security == "insecure",
         )
+        root = _Overlaid(stage, work) if way.overlay else _Copied(stage, work)
         tools.limits.put_on(document, name)
-        shell = str(state.shell[0])
-        node = instruction.node
-        cell = Cell(document, overlay, tuple(overlays), runs / name, name, shell, node.start_line, node.text)
-        if instead is not None:
-            instead(cell)
-        code = container.run(
-            document,
-            overlay=overlay,
-            folder=runs / name,
-            name=name,
-            output=stage.step.take,
-            overlays=overlays,
-            cancelled=tools.cancelled.is_set,
-        )
-        stage.step.flush()
-        if code != 0:
-            if tools.halted is not None and not tools.cancelled.is_set():
+        node, shell = instruction.node, str(state.shell[0])
+        seen = tuple(overlays)
+        cell = Cell(document, root.place, seen, runs / name, name, shell, node.start_line, node.text, way, reached)
+        with root.ready(binds):
+            if instead is not None:
+                instead(cell)
+            code = container.run(
+                document,
+                overlay=root.place,
+                folder=runs / name,
+                name=name,
+                output=stage.step.take,
+                overlays=overlays,
+                cancelled=tools.cancelled.is_set,
+                way=way,
+                network=reached,
+            )
+            stage.step.flush()
+            if code != 0 and tools.halted is not None and not tools.cancelled.is_set():
                 tools.halted(replace(cell, status=code))
+        if code != 0:
             raise RunFailedError(
                 f"the command ended with status {code}",
                 context={
@@ -110,15 +136,92 @@ def execute(
                     **({"log": stage.step.path} if stage.step.path is not None else {}),
                     "output": "\n    ".join(["", *stage.step.tail]),
                 },
+                hint=_SINGLE if way.ids == "single" else None,
             )
-        assert overlay.upper is not None
-        _tidy(overlay.upper, state, [*_HOST_FILES, *files, *targets])
+        return root.layer([*_HOST_FILES, *files, *targets])
+
+
+class _Overlaid:
+    """The stage's layers stacked by overlayfs, whose upper folder is what the command changed."""
+
+    def __init__(self, stage: Stage, work: Path) -> None:
+        self._stage = stage
+        tools, state, way = stage.tools, stage.state, stage.tools.way
+        lowers = lower_dirs(state.layers, tools.data, stage.step, way)
+        if not lowers:
+            empty = work / "empty"
+            empty.mkdir(parents=True, exist_ok=True)
+            lowers = [empty]
+        self._lowers = lowers
+        laid = authorities.laid_over(state, tools.certificates, work / "trusted") if tools.certificates else None
+        self._upper = work / "upper"
+        shown = [*lowers, *([laid] if laid is not None else [])]
+        self.place = Overlay(shown, self._upper, work / "work", user=way.ids != "all")
+
+    def ready(self, binds: Sequence[Mount]) -> contextlib.AbstractContextManager[None]:
+        """Nothing is to be done before: everything is mounted."""
+        return contextlib.nullcontext()
+
+    def layer(self, targets: Sequence[str]) -> Layer:
+        """The layer of what was changed."""
+        tools, state, way = self._stage.tools, self._stage.state, self._stage.tools.way
+        if tools.certificates:
+            authorities.taken_out(state, tools.certificates, self._upper)
+        _tidy(self._upper, state, targets)
         with tools.writer() as writer:
-            diff(overlay.upper, writer, lower=state.tree, folders=overlay.lowers)
+            diff(self._upper, writer, lower=state.tree, folders=self._lowers, ids=way.ids)
             layer = writer.commit()
         if tools.epoch is None:
-            _keep(overlay.upper, layer, data)
+            _keep(self._upper, layer, tools.data / way.layers)
         return layer
+
+
+class _Copied:
+    """The stage's layers in one folder, compared before and after."""
+
+    def __init__(self, stage: Stage, work: Path) -> None:
+        tools = stage.tools
+        self._stage, self._work = stage, work
+        self.place = work / "root"
+        copied.taken(stage.state.layers, tools.data, self.place, tools.way, stage.step)
+        self._before = snapshot.snapshot(self.place)
+
+    def ready(self, binds: Sequence[Mount]) -> contextlib.AbstractContextManager[None]:
+        """Put files into place where nothing can be mounted."""
+        tools = self._stage.tools
+        if tools.way.mounts:
+            return contextlib.nullcontext()
+        return placed(self.place, binds, tools.data, self._work / "aside")
+
+    def layer(self, targets: Sequence[str]) -> Layer:
+        """The layer of what was changed; the folder is left for the step that follows."""
+        tools, state = self._stage.tools, self._stage.state
+        _tidy(self.place, state, targets)
+        ignored = ["proc", "sys", "dev", *targets]
+        with tools.writer() as writer:
+            snapshot.changes(self._before, self.place, writer, lower=state.tree, ignored=ignored, ids=tools.way.ids)
+            layer = writer.commit()
+        if tools.epoch is None:
+            copied.given([*state.layers, layer], tools.data, self.place, tools.way)
+        return layer
+
+
+def _machine_files(hosts: Mapping[str, str], network: networks.Network, work: Path) -> list[Mount]:
+    """The machine's name server and hosts, as they are reached from the step's network."""
+    present = [each for each in _HOST_FILES if Path(each).exists()]
+    mounts = [Mount(each, each) for each in present]
+    if networks.private(network):
+        place_ = work / "resolv.conf"
+        place_.parent.mkdir(parents=True, exist_ok=True)
+        machine = Path("/etc/resolv.conf")
+        place_.write_text(networks.resolver(machine.read_text() if machine.exists() else ""))
+        place_.chmod(0o644)
+        mounts = [each for each in mounts if each.target != "/etc/resolv.conf"]
+        mounts.append(Mount(str(place_), "/etc/resolv.conf"))
+        hosts = {**dict.fromkeys(networks.MACHINE, networks.GATEWAY), **hosts}
+    if hosts:
+        mounts = [each for each in mounts if each.target != "/etc/hosts"] + [_hosts(hosts, work)]
+    return mounts
 
 
 def _hosts(hosts: Mapping[str, str], work: Path) -> Mount:
@@ -136,15 +239,6 @@ def _sweep(parent: Path) -> None:
     for folder in parent.glob("build-*-*") if parent.is_dir() else ():
         if not Path("/proc", folder.name.split("-")[1]).exists():
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lowers(state: State, data: Path, work: Path, progress: Progress) -> list[Path]:
-    lowers = lower_dirs(state.layers, data, progress)
-    if not lowers:
-        empty = work / "empty"
-        empty.mkdir(parents=True, exist_ok=True)
-        lowers = [empty]
-    return lowers
 
 
 def _read(state: State, path: str) -> bytes:
@@ -182,9 +276,9 @@ def _tidy(upper: Path, state: State, files: Sequence[str]) -> None:
                 here.unlink()
 
 
-def _keep(upper: Path, layer: Layer, data: Path) -> None:
+def _keep(upper: Path, layer: Layer, folder: Path) -> None:
     """Keep the upper folder as the unpacked layer, so that the next step need not unpack what was just packed."""
-    kept = data / "layers" / layer.diff_id.hex[:24]
+    kept = folder / layer.diff_id.hex[:24]
     kept.parent.mkdir(parents=True, exist_ok=True)
     upper.chmod(0o755)
     with contextlib.suppress(OSError):

@@ -110,7 +110,8 @@ def _layers(data: Path, store: Layout) -> Iterator[Kept]:
 def _unpacked(data: Path) -> Iterator[Kept]:
     """Layers unpacked for RUN, but for those that deployed applications run on."""
     states = "".join(path.read_text(errors="replace") for path in (data / "apps").glob("*/*.json"))
-    for folder in (data / "layers").glob("[0-9a-f]*"):
+    folders = [*data.glob("layers*/[0-9a-f]*"), *data.glob("roots/[0-9a-f]*")]
+    for folder in folders:
         if folder.is_dir() and folder.name not in states:
             yield Kept("unpacked", folder.name, _size(folder), folder.stat().st_mtime, _remover(folder))
 

@@ -22,11 +22,13 @@ from dockyard.build.stage import Stage
 from dockyard.build.state import State
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile.mounts import Mount, parse_mount
-from dockyard.errors import UsageError
+from dockyard.errors import Error, UsageError
+from dockyard.layers.apply import apply
 from dockyard.layers.layer import Layer
 from dockyard.layers.write import LayerWriter
 from dockyard.runtime import bundle
 from dockyard.runtime.rootfs import Overlay, lower_dirs
+from dockyard.runtime.way import IdsMissingError
 
 if TYPE_CHECKING:
     from dockyard.build.tools import Tools
@@ -40,6 +42,15 @@ class SecretMissingError(UsageError):
 
     reference = "secret-missing"
     hint = "Give it with --secret id=NAME,src=FILE, or --ssh default."
+
+
+class MountRefusedError(Error):
+    """A RUN asks for a file with a secret, or an SSH agent, where nothing can be mounted: it would have to be written
+    into the root file system on disk.
+    """
+
+    reference = "mount-refused"
+    hint = "Give the secret as a variable (--mount=type=secret,id=…,env=…), or build where mounting is allowed."
 
 
 @dataclass(frozen=True)
@@ -189,18 +200,31 @@ def prepared(stage: Stage, mounts: tuple[Wanted, ...], work: Path) -> Iterator[P
 
 def _bound(tools: "Tools", each: Wanted, folder: Path, ready: Prepared) -> bundle.Mount:
     layers = [each.layer] if each.layer is not None else list(each.state.layers if each.state is not None else ())
-    lowers = lower_dirs(layers, tools.data, tools.progress)
+    lowers = _unpacked(tools, layers, folder / "unpacked")
     if not lowers:
         (folder / "empty").mkdir(parents=True)
         lowers = [folder / "empty"]
+    if not tools.way.overlay:  # a copy of one's own, thrown away afterwards
+        return bundle.Mount(str(lowers[0] / each.source), each.target, each.mount.readonly)
     if each.mount.readonly and len(lowers) == 1:
         return bundle.Mount(str(lowers[0] / each.source), each.target, True)
     merged = folder / "merged"
     for path in (merged, folder / "upper", folder / "work"):
         path.mkdir(parents=True)
     # What is written goes to folders that are thrown away.
-    ready.overlays.append((Overlay(lowers, folder / "upper", folder / "work"), merged))
+    user = tools.way.ids != "all"
+    ready.overlays.append((Overlay(lowers, folder / "upper", folder / "work", user=user), merged))
     return bundle.Mount(str(merged / each.source), each.target, each.mount.readonly)
+
+
+def _unpacked(tools: "Tools", layers: list[Layer], folder: Path) -> list[Path]:
+    """The folders of `layers`, lowest first; where overlayfs cannot stack them, one `folder` with all of them."""
+    if tools.way.overlay or not layers:
+        return lower_dirs(layers, tools.data, tools.progress, tools.way)
+    folder.mkdir(parents=True)
+    for layer in layers:
+        apply(layer, folder, whiteouts="apply", ids=tools.way.ids)
+    return [folder]
 
 
 @contextlib.contextmanager
@@ -234,11 +258,11 @@ def _begun(tools: "Tools", each: Wanted, place_: Path, work: Path) -> None:
     if layers:
         source = each.source.partition("\0")[2]
         # Later layers are laid over earlier ones; a cache begins with the files, not with what layers removed.
-        for lower in lower_dirs(layers, tools.data, tools.progress):
+        for lower in _unpacked(tools, layers, work / "unpacked"):
             if (lower / source).is_dir():
                 shutil.copytree(lower / source, beside, symlinks=True, dirs_exist_ok=True, copy_function=shutil.copy2)
     beside.mkdir(exist_ok=True, parents=True)
-    os.chown(beside, mount.uid or 0, mount.gid or 0)
+    _give(tools, beside, mount)
     beside.chmod(0o755 if mount.mode is None else mount.mode)
     with contextlib.suppress(OSError):
         beside.rename(place_)
@@ -264,6 +288,10 @@ def _confided(
 ) -> None:
     """A secret's file or variable, or an agent's socket. One that was not given is left out: it was not required."""
     mount = each.mount
+    if not tools.way.mounts and (mount.type == "ssh" or each.target):
+        raise MountRefusedError(
+            f"RUN --mount=type={mount.type} cannot be mounted here", context={"target": each.target}
+        )
     if mount.type == "ssh":
         agent = tools.agents.get(each.source)
         target = each.target or f"/run/buildkit/ssh_agent.{number}"
@@ -271,7 +299,7 @@ def _confided(
             ready.environment.setdefault("SSH_AUTH_SOCK", target)
             return
         stack.enter_context(forwarded(agent.socket, path))
-        _owned(path, mount, 0o600)
+        _owned(tools, path, mount, 0o600)
         ready.mounts.append(bundle.Mount(str(path), target, False))
         ready.environment.setdefault("SSH_AUTH_SOCK", target)
         return
@@ -282,10 +310,22 @@ def _confided(
         ready.environment[mount.env] = secret.value.decode("utf-8", "surrogateescape")
     if each.target:
         path.write_bytes(secret.value)
-        _owned(path, mount, 0o400)
+        _owned(tools, path, mount, 0o400)
         ready.mounts.append(bundle.Mount(str(path), each.target, True))
 
 
-def _owned(path: Path, mount: Mount, mode: int) -> None:
-    os.chown(path, mount.uid or 0, mount.gid or 0)
+def _owned(tools: "Tools", path: Path, mount: Mount, mode: int) -> None:
+    _give(tools, path, mount)
     path.chmod(mode if mount.mode is None else mount.mode)
+
+
+def _give(tools: "Tools", path: Path, mount: Mount) -> None:
+    uid, gid = mount.uid or 0, mount.gid or 0
+    try:
+        os.chown(path, uid, gid)
+    except OSError as error:
+        if tools.way.ids == "all":
+            raise
+        raise IdsMissingError(
+            f"RUN --mount=type={mount.type} needs the ID {uid}:{gid}", context={"target": mount.target}
+        ) from error

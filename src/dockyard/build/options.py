@@ -29,7 +29,8 @@ class Options:
         contexts: further sources of FROM and --from by name: a folder, `oci-layout://…`, `docker-image://…`, Git.
         secrets, agents: what RUN --mount may ask for, by id.
         hosts: further lines of /etc/hosts for RUN, address by name.
-        network: of RUN steps that name none.
+        network: of RUN steps that name none: one of `network.WORDS`.
+        certificates: PEM, of authorities that RUN trusts and the image does not hold.
         insecure: whether RUN --security=insecure may run.
         processors, memory: how many processors and bytes of memory the build takes at once; 0 is what there is.
         limits: of what RUN may use.
@@ -53,6 +54,7 @@ class Options:
     agents: Mapping[str, Agent] = field(default_factory=dict)
     hosts: Mapping[str, str] = field(default_factory=dict)
     network: str = "default"
+    certificates: bytes = b""
     insecure: bool = False
     processors: int = 0
     memory: int = 0

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +21,7 @@ from dockyard.layers.write import LayerWriter
 
 if TYPE_CHECKING:
     from dockyard.build.enter import Cell
+    from dockyard.runtime.way import Way
 
 Halted = Callable[["Cell"], None]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
@@ -32,7 +34,7 @@ class Tools:
     Attributes:
         secrets, agents: what RUN may mount, by id.
         hosts: further lines of /etc/hosts, address by name.
-        network: of RUN steps that name none: `default`, `host` or `none`.
+        network: of RUN steps that name none: one of `network.WORDS`.
         insecure: whether `RUN --security=insecure` may run.
         uncached: stages that are carried out whatever the cache knows; `*` is all.
         budget: how much goes on at once.
@@ -40,6 +42,7 @@ class Tools:
         prefix: stands before stages' names where there are several platforms.
         halted: called where a RUN has failed, before its container's files are gone.
         compression, level: of the layers that are written.
+        certificates: PEM, of authorities that RUN trusts and the image does not hold.
         materials: what the build took in beside its context and bases.
         cancelled: set once the build has failed, so that what runs beside ends.
     """
@@ -62,6 +65,7 @@ class Tools:
     budget: Budget = field(default_factory=budget)
     compression: Compression = "gzip"
     level: Level = "fast"
+    certificates: bytes = b""
     cancelled: Event = field(default_factory=Event)
     materials: list[dict[str, Any]] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
@@ -81,6 +85,17 @@ class Tools:
             LayerWriter(self.store, epoch=self.epoch, compression=self.compression, level=self.level) as writer,
         ):
             yield writer
+
+    @cached_property
+    def way(self) -> "Way":
+        """How this process runs containers; found out when something first runs.
+
+        Raises:
+            NoWayError: in no way.
+        """
+        from dockyard.runtime import way
+
+        return way.way(self.data)
 
     @property
     def proxies(self) -> dict[str, str]:

@@ -93,6 +93,7 @@ def build(
         with build_input.opened(folder, flags.file) as given:
             build_output.described(print_, given.path, given.dockerfile, flags.target, json=json)
         return 0
+    context.enter_namespace()
     names = [Reference.parse(name) for name in tag or ()]
     sources, sinks = build_cache.parse(cache_from, "--cache-from"), build_cache.parse(cache_to, "--cache-to")
     outputs = build_output.parse([*(output or ()), *(["type=registry"] if push else ())])

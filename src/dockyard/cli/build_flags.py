@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -31,7 +32,10 @@ class Flags:
         secret: id=NAME,src=FILE or id=NAME,env=VARIABLE for RUN --mount=type=secret.
         ssh: default, or ID=SOCKET, for RUN --mount=type=ssh.
         add_host: NAME:ADDRESS for /etc/hosts in RUN.
-        network: default, host or none, of RUN steps that say nothing.
+        network: of RUN steps that say nothing: default, host, none, or private: a network of the step's own through
+            slirp4netns or pasta (name one to choose). Without root that is the default; the step reaches this machine
+            as host.containers.internal.
+        ca_bundle: certificates that RUN steps trust beside the image's; not in the image. DOCKYARD_CA_BUNDLE does, too.
         allow: security.insecure lets RUN --security=insecure run.
         shm_size: size of /dev/shm in RUN, such as 256m.
         ulimit: NAME=SOFT:HARD for processes in RUN, such as nofile=1024:2048.
@@ -54,6 +58,7 @@ class Flags:
     ssh: list[str] | None = None
     add_host: list[str] | None = None
     network: str = "default"
+    ca_bundle: Path | None = None
     allow: list[str] | None = None
     shm_size: str = ""
     ulimit: list[str] | None = None
@@ -91,19 +96,22 @@ def options(flags: Flags, result: Result | None = None) -> "Options":
     Raises:
         UsageError: a word is not well formed.
     """
+    from dockyard.build import authorities
     from dockyard.build.options import Options
     from dockyard.build.secret import agents, secrets
     from dockyard.cli import build_input
     from dockyard.oci.platform import Platform
+    from dockyard.runtime.network import WORDS, NetworkUnknownError
 
-    if flags.network not in ("default", "host", "none"):
-        raise UsageError(f"there is no network {flags.network!r}", hint="Give default, host or none.")
+    if flags.network not in WORDS:
+        raise NetworkUnknownError(f"there is no network {flags.network!r}")
     unknown = sorted(set(flags.allow or ()) - {"security.insecure", "network.host"})
     if unknown:
         raise UsageError(f"there is nothing to allow called {unknown[0]!r}", hint="Give security.insecure.")
     if flags.processors < 0:
         raise UsageError("--processors is less than nothing", hint="Give 1 or more.")
     environment = context.environment()
+    bundle = flags.ca_bundle or context.ca_bundle()
     result = result or Result()
     build_args = context.pairs(flags.build_arg, "--build-arg")
     return Options(
@@ -122,6 +130,7 @@ def options(flags: Flags, result: Result | None = None) -> "Options":
         agents=agents(flags.ssh or (), environment),
         hosts=build_input.hosts(flags.add_host),
         network=flags.network,
+        certificates=authorities.read(bundle) if bundle else b"",
         insecure="security.insecure" in (flags.allow or ()),
         processors=flags.processors,
         memory=size(flags.memory_budget, "--memory-budget") if flags.memory_budget else 0,

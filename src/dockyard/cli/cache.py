@@ -40,6 +40,7 @@ def cache(
     """
     from dockyard.build.kept import kept, prune
 
+    context.enter_namespace()  # unpacked layers have owners that only exist there
     store = context.store()
     data = context.data_folder()
     fits = _filter(filter or [])

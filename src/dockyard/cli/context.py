@@ -54,6 +54,22 @@ def environment() -> dict[str, str]:
     return dict(os.environ)
 
 
+def ca_bundle() -> Path | None:
+    """The file with certificates that RUN steps trust: `DOCKYARD_CA_BUNDLE`."""
+    named = os.environ.get("DOCKYARD_CA_BUNDLE")
+    return Path(named) if named else None
+
+
+def enter_namespace() -> str:
+    """Be root in a user namespace, unless this process is root: unpacked files have many owners.
+
+    Called before anything has started a thread. Returns what was missing for subordinate IDs, if anything was.
+    """
+    from dockyard.runtime import namespace
+
+    return namespace.enter()
+
+
 def pairs(items: list[str] | None, flag: str) -> dict[str, str]:
     """`NAME=value` texts as a mapping; a bare NAME takes its value from the environment, if it has one there.
 

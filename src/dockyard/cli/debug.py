@@ -46,6 +46,7 @@ def debug(
     from dockyard.cli.fetch import puller
 
     flags = flags or Flags()
+    context.enter_namespace()
     chosen = options(flags)
     store, data = context.store(), context.data_folder()
     with view.shown(flags.view(silent=json)) as shown:

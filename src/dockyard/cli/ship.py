@@ -39,6 +39,7 @@ def ship(
     from dockyard.signing.keys import PrivateKey, load_private, load_public, public_of
 
     settings = files.load(folder)
+    context.enter_namespace()
     store = context.store()
 
     def private_key() -> PrivateKey:

@@ -5,6 +5,7 @@ an archive holds can lead outside, whatever else changes the folder meanwhile.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -13,18 +14,32 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from dockyard._internal import atomic
+from dockyard.errors import Error
 from dockyard.layers.layer import Layer
 from dockyard.layers.tar import ArchiveEscapeError, ArchiveInvalidError, Entry
 from dockyard.layers.tree import OPAQUE, WHITEOUT
 
 Whiteouts = Literal["overlay", "apply"]
+# Which user and group IDs the process can give to files: every one, those of its user namespace, or one alone.
+Ids = Literal["all", "subordinate", "single"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-OVERLAY_OPAQUE = "trusted.overlay.opaque"
 
 
-def apply(layer: Layer, target: Path, *, whiteouts: Whiteouts) -> None:
+class IdNotMappedError(Error):
+    """A file in a layer belongs to a user or group ID that is not among those this process has."""
+
+    reference = "id-not-mapped"
+    hint = "Give this user more subordinate IDs: usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST USER"
+
+
+def opaque_attribute(ids: Ids) -> str:
+    """The extended attribute by which overlayfs knows that a folder hides what lies below."""
+    return "trusted.overlay.opaque" if ids == "all" else "user.overlay.opaque"
+
+
+def apply(layer: Layer, target: Path, *, whiteouts: Whiteouts, ids: Ids = "all") -> None:
     """Unpack `layer` into the folder `target`.
 
     Args:
@@ -32,10 +47,12 @@ def apply(layer: Layer, target: Path, *, whiteouts: Whiteouts) -> None:
         target: exists; usually empty for `overlay`, holds the layers below for `apply`.
         whiteouts: `overlay` makes them what overlayfs understands (device 0:0, opaque attribute: needs root);
             `apply` deletes what they hide.
+        ids: in a user namespace, what it has: devices are left out there, and with a `single` ID owners, too.
 
     Owner, mode, time, extended attributes, hard links and devices are kept as far as the process may set them.
 
     Raises:
+        IdNotMappedError: an owner is not among the `subordinate` IDs.
         ArchiveEscapeError: a member leads outside; what was unpacked before stays inside `target`.
         ArchiveInvalidError, DigestMismatchError: the layer is damaged.
         DiskFullError: the disk is full.
@@ -43,16 +60,17 @@ def apply(layer: Layer, target: Path, *, whiteouts: Whiteouts) -> None:
     with atomic.disk_errors(target):
         root = os.open(target, _FOLDER)
         try:
-            _Unpacker(root, whiteouts).run(layer)
+            _Unpacker(root, whiteouts, ids).run(layer)
         finally:
             os.close(root)
 
 
 class _Unpacker:
-    def __init__(self, root: int, whiteouts: Whiteouts) -> None:
+    def __init__(self, root: int, whiteouts: Whiteouts, ids: Ids) -> None:
         self._root = root
         self._whiteouts = whiteouts
-        self._privileged = os.geteuid() == 0
+        self._ids = ids
+        self._privileged = os.geteuid() == 0 and ids != "single"
         # Folders get their times last: what is put into them would change those.
         self._folder_times: dict[str, int] = {}
         self._written: set[str] = set()
@@ -104,6 +122,8 @@ class _Unpacker:
             self._link(entry, parent, name)
             return
         else:
+            if entry.kind != "fifo" and self._ids != "all":
+                return  # the kernel lets nobody make devices in a user namespace; containers get theirs mounted
             kinds = {"char": stat.S_IFCHR, "block": stat.S_IFBLK, "fifo": stat.S_IFIFO}
             os.mknod(name, kinds[entry.kind] | 0o600, os.makedev(entry.major, entry.minor), dir_fd=parent)
         self._attributes(entry, parent, name)
@@ -120,7 +140,7 @@ class _Unpacker:
 
     def _attributes(self, entry: Entry, parent: int, name: str) -> None:
         if self._privileged:
-            os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+            self._own(entry, parent, name)
         if entry.kind != "symlink":
             os.chmod(name, entry.mode, dir_fd=parent)
         for key, value in entry.xattrs.items():
@@ -131,9 +151,19 @@ class _Unpacker:
         if entry.kind != "dir":
             os.utime(name, (entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
 
+    def _own(self, entry: Entry, parent: int, name: str) -> None:
+        try:
+            os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+        except OSError as error:
+            if error.errno != errno.EINVAL or self._ids == "all":
+                raise
+            raise IdNotMappedError(
+                f"{entry.path!r} belongs to {entry.uid}:{entry.gid}, which this user namespace does not have"
+            ) from error
+
     def _opaque(self, parent: int, folder: str) -> None:
         if self._whiteouts == "overlay":
-            os.setxattr(f"/proc/self/fd/{parent}", OVERLAY_OPAQUE, b"y")
+            os.setxattr(f"/proc/self/fd/{parent}", opaque_attribute(self._ids), b"y")
             return
         for name in os.listdir(parent):
             path = f"{folder}/{name}" if folder else name

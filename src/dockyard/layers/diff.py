@@ -3,10 +3,12 @@
 import filecmp
 import os
 import stat
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from dockyard.layers.apply import OVERLAY_OPAQUE
+from dockyard.layers.apply import Ids, opaque_attribute
 from dockyard.layers.tar import Entry, Kind
 from dockyard.layers.tree import OPAQUE, WHITEOUT, FileTree
 from dockyard.layers.write import LayerWriter
@@ -22,7 +24,13 @@ _KINDS: dict[int, Kind] = {
 _OVERLAY = ("trusted.overlay.", "user.overlay.")
 
 
-def diff(upper: Path, writer: LayerWriter, *, lower: FileTree | None, folders: Sequence[Path] = ()) -> int:
+# What was found below a folder: its path, where it is, and what `stat` says; None where it was deleted.
+Found = tuple[str, str, os.stat_result | None]
+
+
+def diff(
+    upper: Path, writer: LayerWriter, *, lower: FileTree | None, folders: Sequence[Path] = (), ids: Ids = "all"
+) -> int:
     """Write what `upper` holds into `writer`, sorted by path, and return how many members that were.
 
     Overlay's devices 0:0 become whiteouts and its opaque attribute an opaque whiteout; its other attributes and
@@ -35,17 +43,33 @@ def diff(upper: Path, writer: LayerWriter, *, lower: FileTree | None, folders: S
         writer: gets the members.
         lower: what lies below.
         folders: its layers unpacked, lowest first; without them files are not compared.
+        ids: as for `apply`; with a `single` ID, what lies below keeps its owner.
     """
+    return write(_walk(upper, ""), writer, lower=lower, folders=folders, ids=ids)
+
+
+def write(
+    items: Iterable[Found],
+    writer: LayerWriter,
+    *,
+    lower: FileTree | None,
+    folders: Sequence[Path] = (),
+    ids: Ids = "all",
+) -> int:
+    """What `diff` does, for `items` sorted by path, each after the folder that holds it."""
+    mark = opaque_attribute(ids)
     links: dict[tuple[int, int], str] = {}
     above: list[Entry] = []
     count = 0
-    for path, place, found in _walk(upper, ""):
-        if _unchanged(path, place, found, lower, folders):
+    for path, place, found in items:
+        if found is not None and _unchanged(path, place, found, lower, folders, ids):
             continue
-        entry = _entry(path, place, found, links)
+        entry = _whiteout(path, int(time.time())) if found is None else _entry(path, place, found, links)
         if entry is None:
             continue
-        opaque = entry.kind == "dir" and OVERLAY_OPAQUE in os.listxattr(place, follow_symlinks=False)
+        if ids == "single" and lower is not None and entry.path == path:
+            entry = _owned_as_below(entry, lower)
+        opaque = entry.kind == "dir" and mark in os.listxattr(place, follow_symlinks=False)
         above = [each for each in above if path.startswith(f"{each.path}/")]
         if entry.kind == "dir" and not opaque and lower is not None and _untouched(entry, lower):
             above.append(entry)
@@ -65,7 +89,9 @@ def diff(upper: Path, writer: LayerWriter, *, lower: FileTree | None, folders: S
     return count
 
 
-def _unchanged(path: str, place: str, found: os.stat_result, lower: FileTree | None, folders: Sequence[Path]) -> bool:
+def _unchanged(
+    path: str, place: str, found: os.stat_result, lower: FileTree | None, folders: Sequence[Path], ids: Ids
+) -> bool:
     """Whether a file is in all the same as below: it was copied up, but not changed."""
     if lower is None or not folders or not stat.S_ISREG(found.st_mode):
         return False
@@ -73,18 +99,22 @@ def _unchanged(path: str, place: str, found: os.stat_result, lower: FileTree | N
     if node is None or node.entry.kind != "file":
         return False
     entry = node.entry
-    if (entry.mode, entry.uid, entry.gid, entry.size, entry.mtime) != (
-        stat.S_IMODE(found.st_mode),
-        found.st_uid,
-        found.st_gid,
-        found.st_size,
-        int(found.st_mtime),
-    ):
+    if (entry.mode, entry.size, entry.mtime) != (stat.S_IMODE(found.st_mode), found.st_size, int(found.st_mtime)):
+        return False
+    if ids != "single" and (entry.uid, entry.gid) != (found.st_uid, found.st_gid):
         return False
     return dict(entry.xattrs) == _attributes(place) and filecmp.cmp(place, folders[node.layer] / node.content, False)
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, str, os.stat_result]]:
+def _owned_as_below(entry: Entry, lower: FileTree) -> Entry:
+    """With the owner that it has below: with a single ID nobody can have changed that."""
+    node = lower.get(entry.path, follow=False)
+    if node is None or node.entry.kind != entry.kind:
+        return entry
+    return replace(entry, uid=node.entry.uid, gid=node.entry.gid)
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[Found]:
     for item in sorted(os.scandir(folder), key=lambda each: os.fsencode(each.name)):
         path = f"{prefix}/{item.name}" if prefix else item.name
         found = item.stat(follow_symlinks=False)
@@ -99,9 +129,7 @@ def _entry(path: str, place: str, found: os.stat_result, links: dict[tuple[int, 
         return None  # a socket means nothing in an image
     mtime = int(found.st_mtime)
     if kind == "char" and found.st_rdev == 0:
-        folder, _, name = path.rpartition("/")
-        hidden = WHITEOUT + name
-        return Entry(f"{folder}/{hidden}" if folder else hidden, mtime=mtime)
+        return _whiteout(path, mtime)
     mode = stat.S_IMODE(found.st_mode)
     if found.st_nlink > 1 and kind != "dir":
         first = links.setdefault((found.st_dev, found.st_ino), path)
@@ -120,6 +148,12 @@ def _entry(path: str, place: str, found: os.stat_result, links: dict[tuple[int, 
         os.minor(found.st_rdev) if kind in ("char", "block") else 0,
         _attributes(place),
     )
+
+
+def _whiteout(path: str, mtime: int) -> Entry:
+    folder, _, name = path.rpartition("/")
+    hidden = WHITEOUT + name
+    return Entry(f"{folder}/{hidden}" if folder else hidden, mtime=mtime)
 
 
 def _untouched(entry: Entry, lower: FileTree) -> bool:

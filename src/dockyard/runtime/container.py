@@ -8,21 +8,33 @@ import selectors
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dockyard._internal import process
 from dockyard.errors import Error
+from dockyard.runtime import inside
+from dockyard.runtime.namespace import ids
+from dockyard.runtime.network import Network, NetworkFailedError, attached, private
 from dockyard.runtime.rootfs import Overlay, need_root
+from dockyard.runtime.rootless import adapted
+from dockyard.runtime.way import ROOT, Way
 
+Served = Literal["", "input", "fifo"]
+FIFO = "served"
 _PR_SET_PDEATHSIG = 1
 _POLL = 0.2
+_MERCY = 5.0
 # Mounts overlays in this process's own mount namespace, then becomes runc, whose container inherits the view.
 _IN_NAMESPACE = (
     'while [ "$1" != -- ]; do mount -t overlay overlay -o "$1" "$2" || exit 125; shift 2; done; shift; exec "$@"'
 )
+# With a network of its own, it waits for a line that tells that this is served: on standard input, which is nothing
+# afterwards, or from a file where standard input is somebody's.
+_ONCE_SERVED = "read -r go || exit 125; exec </dev/null; " + _IN_NAMESPACE
 
 
 class ContainerError(Error):
@@ -47,25 +59,30 @@ class ContainerCancelledError(ContainerError):
 def run(
     spec: Mapping[str, Any],
     *,
-    overlay: Overlay,
+    overlay: Overlay | Path,
     folder: Path,
     name: str,
     output: Callable[[bytes], None],
     timeout: float | None = None,
     overlays: Sequence[tuple[Overlay, Path]] = (),
     cancelled: Callable[[], bool] = lambda: False,
+    way: Way = ROOT,
+    network: Network = "host",
 ) -> int:
     """Run a container to its end and return its exit code.
 
     Args:
         spec: from `bundle.spec`.
-        overlay: the root file system; afterwards `overlay.upper` holds what was changed.
+        overlay: the root file system; afterwards `overlay.upper` holds what was changed. A path is that of a root file
+            system which is changed itself.
         folder: for the bundle and runc's state; made, and removed afterwards.
         name: unique on this machine.
         output: called with each piece of what it prints, standard output and error together.
         timeout: seconds until it is killed.
         overlays: further ones, each mounted on its folder before the container's own mounts are made.
         cancelled: asked a few times a second whether to kill it.
+        way: how it can be run here.
+        network: the machine's, none (the specification says so, too), or the program that serves one of its own.
 
     The container is gone when this returns or raises, also on Ctrl-C; what a killed process leaves is removed by
     `sweep`.
@@ -74,28 +91,50 @@ def run(
         ContainerError: it could not be started.
         ContainerTimeoutError: it took longer than `timeout`.
         ContainerCancelledError: `cancelled` said so.
-        RootNeededError: this process is not root.
+        NetworkFailedError: its network could not be set up.
+        RootNeededError: this process is not root, and `way` is root's.
     """
-    words = _prepare(spec, overlay, folder, overlays)
-    command = [*words, "run", "--no-new-keyring", name]
+    own = private(network)
     child = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
+        command(spec, overlay, folder, name, overlays, way, own="input" if own else ""),
+        stdin=subprocess.PIPE if own else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=folder,
-        preexec_fn=_die_with_parent,  # noqa: PLW1509 (no lock is held across it: it only makes one system call)
+        preexec_fn=die_with_parent,  # noqa: PLW1509 (no lock is held across it: it only makes one system call)
     )
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(ended, child, name, folder, way)
+        if child.stdin is not None:
+            stack.enter_context(attached(network, child.pid, folder))
+            with child.stdin as stream:
+                stream.write(b"go\n")
         _pump(child, output, None if timeout is None else time.monotonic() + timeout, cancelled)
         return child.wait()
-    finally:
-        _remove(name, folder)
-        if child.poll() is None:
-            child.kill()
-            child.wait()
-        if child.stdout is not None:
-            child.stdout.close()
+    raise AssertionError("not reached")  # the type checker cannot see that the stack lets every exception through
+
+
+def command(
+    spec: Mapping[str, Any],
+    overlay: Overlay | Path,
+    folder: Path,
+    name: str,
+    overlays: Sequence[tuple[Overlay, Path]],
+    way: Way,
+    *,
+    own: Served,
+) -> list[str]:
+    """The words that run a container in the foreground; its folder is ready then.
+
+    `own` is where a line tells that its own network is served, if it has one: standard input, or `FIFO` in the folder.
+    """
+    if way == ROOT:
+        need_root()
+    if own and not way.mounts:
+        raise NetworkFailedError("a network of its own needs a namespace, which is not allowed here")
+    if way.runc:
+        return [*_prepare(spec, overlay, folder, overlays, way, own=own), "run", "--no-new-keyring", name]
+    return _changed_root(spec, overlay, folder, overlays, way, own=own)
 
 
 def create(spec: Mapping[str, Any], *, overlay: Overlay, folder: Path, name: str, output: int) -> int:
@@ -107,6 +146,7 @@ def create(spec: Mapping[str, Any], *, overlay: Overlay, folder: Path, name: str
     Raises:
         ContainerError: it could not be started, with runc's own words.
     """
+    need_root()
     words = _prepare(spec, overlay, folder)
     pid_file = folder / "pid"
     log = folder / "runc.log"
@@ -150,31 +190,122 @@ def sweep(parent: Path) -> None:
         owner = folder / "owner"
         with contextlib.suppress(OSError, ValueError):
             if not Path(f"/proc/{int(owner.read_text())}").exists():
-                for state in (folder / "state").iterdir():
+                # Without root the container went with its builder, and runc's state means nothing outside.
+                for state in (folder / "state").glob("*") if ids() == "all" else ():
                     _runc(folder, "delete", "--force", state.name)
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prepare(
-    spec: Mapping[str, Any], overlay: Overlay, folder: Path, overlays: Sequence[tuple[Overlay, Path]] = ()
+    spec: Mapping[str, Any],
+    overlay: Overlay | Path,
+    folder: Path,
+    overlays: Sequence[tuple[Overlay, Path]] = (),
+    way: Way = ROOT,
+    *,
+    own: Served = "",
 ) -> list[str]:
-    need_root()
-    runc, unshare, _ = process.find("runc"), process.find("unshare"), process.find("mount")
+    runc, _ = process.find("runc"), process.find("mount")
+    (folder / "state").mkdir(parents=True, exist_ok=True)
+    document = dict(spec) if way.ids == "all" else adapted(spec, way.ids)
+    if isinstance(overlay, Path):
+        document["root"] = {**document["root"], "path": str(overlay)}
+    words = _isolated(overlay, folder, overlays, own=own, dying=way.ids != "all")
+    (folder / "config.json").write_text(json.dumps(document))
+    return [*words, runc, "--root", str(folder / "state")]
+
+
+def _isolated(
+    overlay: Overlay | Path,
+    folder: Path,
+    overlays: Sequence[tuple[Overlay, Path]],
+    *,
+    own: Served,
+    alone: bool = False,
+    dying: bool = False,
+) -> list[str]:
+    """The words before a command that make its mount namespace with the overlays, and its network namespace.
+
+    With `dying` it has a process namespace, too, in which everything ends with the first process: whoever comes later
+    without root is in another user namespace and could not end it.
+    """
     (folder / "rootfs").mkdir(parents=True, exist_ok=True)
-    (folder / "state").mkdir(exist_ok=True)
     (folder / "owner").write_text(str(os.getpid()))
-    (folder / "config.json").write_text(json.dumps(spec))
-    for path in (overlay.upper, overlay.work):
-        if path is not None:
-            path.mkdir(parents=True, exist_ok=True)
-    namespace = [unshare, "--mount", "--propagation", "private", "sh", "-c", _IN_NAMESPACE, "sh"]
-    mounted = [
-        word for each, place in [(overlay, folder / "rootfs"), *overlays] for word in (each.options(), str(place))
+    below = [(overlay, folder / "rootfs")] if isinstance(overlay, Overlay) else []
+    mounted: list[str] = []
+    for each, place in [*below, *overlays]:
+        for path in (each.upper, each.work):
+            if path is not None:
+                path.mkdir(parents=True, exist_ok=True)
+        mounted += [each.options(), str(place)]
+    namespaces = ["--mount", "--propagation", "private", *(["--net"] if own or alone else [])]
+    if dying:
+        namespaces += ["--pid", "--fork", "--kill-child", "--mount-proc"]
+    return [
+        process.find("unshare"),
+        *namespaces,
+        "sh",
+        "-c",
+        _waiting(own),
+        "sh",
+        *mounted,
+        "--",
     ]
-    return [*namespace, *mounted, "--", runc, "--root", str(folder / "state")]
 
 
-def _die_with_parent() -> None:
+def _waiting(own: Served) -> str:
+    if own == "fifo":
+        return f"read -r go <{FIFO} || exit 125; {_IN_NAMESPACE}"
+    return _ONCE_SERVED if own else _IN_NAMESPACE
+
+
+def _changed_root(
+    spec: Mapping[str, Any],
+    overlay: Overlay | Path,
+    folder: Path,
+    overlays: Sequence[tuple[Overlay, Path]],
+    way: Way,
+    *,
+    own: Served,
+) -> list[str]:
+    """The words for running without runc; see `inside`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / "rootfs" if isinstance(overlay, Overlay) else overlay
+    document = {**spec, "root": {**spec["root"], "path": str(place)}, "mountable": way.mounts}
+    (folder / "config.json").write_text(json.dumps(document))
+    if _alone(spec) and not way.mounts:
+        raise NetworkFailedError("a network apart needs a namespace, which is not allowed here")
+    words = _isolated(overlay, folder, overlays, own=own, alone=_alone(spec)) if way.mounts else []
+    (folder / "owner").write_text(str(os.getpid()))
+    # Alone with the standard library: what it may import must not depend on where it is started.
+    return [*words, sys.executable, "-I", "-S", str(Path(inside.__file__)), str(folder / "config.json")]
+
+
+def _alone(spec: Mapping[str, Any]) -> bool:
+    """Whether a container has a network namespace with nothing but a loopback."""
+    return any(each["type"] == "network" for each in spec["linux"]["namespaces"])
+
+
+def ended(child: "subprocess.Popen[bytes]", name: str, folder: Path, way: Way) -> None:
+    """End a container in the foreground, if it still runs, and remove what it left."""
+    if way.ids == "all" and (folder / "state" / name).exists():
+        _runc(folder, "delete", "--force", name)
+    if child.poll() is None:
+        if not way.runc:
+            child.terminate()  # the keeper ends what it keeps
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(_MERCY)
+        child.kill()
+        child.wait()
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def die_with_parent() -> None:
+    """In a new child: be killed when the thread that began it ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

@@ -16,6 +16,8 @@ from dockyard.errors import Error
 from dockyard.layers.apply import apply
 from dockyard.layers.layer import Layer
 from dockyard.progress import SILENT, Progress
+from dockyard.runtime import namespace
+from dockyard.runtime.way import ROOT, Way
 
 _OPTIONS_BYTES = 4095
 _STALE_SECONDS = 24 * 3600
@@ -29,7 +31,7 @@ class TooManyLayersError(Error):
 
 
 class RootNeededError(Error):
-    """Running containers needs root for now: unpacking owners and mounting overlayfs are not done without it yet."""
+    """Containers that stay, such as those of `deploy`, need root; only the steps of a build run without."""
 
     reference = "root-needed"
     hint = "Run the command as root: sudo dockyard …"
@@ -37,11 +39,15 @@ class RootNeededError(Error):
 
 @dataclass(frozen=True)
 class Overlay:
-    """The folders of an overlay mount, lowest first. Without `upper` and `work` it is read-only."""
+    """The folders of an overlay mount, lowest first. Without `upper` and `work` it is read-only.
+
+    `user` is for a mount in a user namespace: overlayfs keeps its own attributes as `user.overlay.…` there.
+    """
 
     lowers: Sequence[Path]
     upper: Path | None = None
     work: Path | None = None
+    user: bool = False
 
     def options(self) -> str:
         """The options for `mount -t overlay`.
@@ -49,11 +55,15 @@ class Overlay:
         Raises:
             TooManyLayersError: they are longer than the kernel takes.
         """
-        lowers = list(self.lowers)
+        # The kernel refuses a folder that is named twice, as two steps that changed the same have one; what the lower
+        # of two equal layers shows, the upper one shows, too.
+        lowers = list(dict.fromkeys(reversed(self.lowers)))
         # overlayfs wants at least one folder below, and two where nothing lies above.
-        options = "lowerdir=" + ":".join(_escaped(path) for path in reversed(lowers))
+        options = "lowerdir=" + ":".join(_escaped(path) for path in lowers)
         if self.upper is not None and self.work is not None:
             options += f",upperdir={_escaped(self.upper)},workdir={_escaped(self.work)}"
+        if self.user:
+            options += ",userxattr"
         if len(os.fsencode(options)) > _OPTIONS_BYTES:
             raise TooManyLayersError(f"{len(lowers)} layers do not fit into one overlay mount")
         return options
@@ -67,13 +77,13 @@ def need_root() -> None:
     """Say clearly that root is needed.
 
     Raises:
-        RootNeededError: this process is not root.
+        RootNeededError: this process is not root, or only in a user namespace.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 or namespace.ids() != "all":
         raise RootNeededError("running containers needs root")
 
 
-def lower_dirs(layers: Sequence[Layer], data: Path, progress: Progress = SILENT) -> list[Path]:
+def lower_dirs(layers: Sequence[Layer], data: Path, progress: Progress = SILENT, way: Way = ROOT) -> list[Path]:
     """A folder for each of `layers`, unpacked for overlayfs; lowest first.
 
     Folders are named by diff ID and shared by everything that runs. A layer is unpacked once, beside its place, and
@@ -83,11 +93,12 @@ def lower_dirs(layers: Sequence[Layer], data: Path, progress: Progress = SILENT)
         RootNeededError: this process is not root.
         ArchiveInvalidError, DigestMismatchError, DiskFullError: from unpacking; nothing half-done is left in place.
     """
-    need_root()
-    return [_lower(layer, data / "layers", progress) for layer in layers]
+    if way == ROOT:
+        need_root()
+    return [_lower(layer, data / way.layers, progress, way) for layer in layers]
 
 
-def _lower(layer: Layer, folder: Path, progress: Progress) -> Path:
+def _lower(layer: Layer, folder: Path, progress: Progress, way: Way) -> Path:
     # 24 digits keep mount options short and still tell any two layers apart.
     place = folder / layer.diff_id.hex[:24]
     if place.is_dir():
@@ -102,7 +113,7 @@ def _lower(layer: Layer, folder: Path, progress: Progress) -> Path:
         beside = folder / f".{place.name}.{os.urandom(4).hex()}.tmp"
         beside.mkdir(mode=0o755)
         try:
-            apply(layer, beside, whiteouts="overlay")
+            apply(layer, beside, whiteouts="overlay", ids=way.ids)
             beside.rename(place)
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
