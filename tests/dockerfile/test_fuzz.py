@@ -19,23 +19,19 @@ from dockyard.dockerfile.stages import stages
 from dockyard.errors import Error
 
 SECONDS = 10.0  # nothing of this size takes a hundredth of it
-KEYWORDS = (
-    "FROM RUN COPY ADD ENV ARG LABEL ONBUILD HEALTHCHECK CMD ENTRYPOINT SHELL EXPOSE VOLUME USER WORKDIR STOPSIGNAL "
-    "MAINTAINER from Run FORM"
-).split()
-FLAGS = (
-    "--from=a --from= --mount=type=cache,target=/c,sharing=locked --mount=type=bind,from=a,rw --mount=type=secret,env=X "
-    "--mount=type=tmpfs,size=1g,target=/t --mount=,= --chmod=u+x --chmod=0755 --chown=1:1 --link --link=false --parents "
-    "--exclude=** --checksum=sha256:00 --keep-git-dir --unpack --interval=1h5s --start-interval=-1s --retries=x "
-    "--platform=$X --network=none --security=insecure --device=a --unknown --"
-).split()
-WORDS = (
-    'a b alpine:3 scratch AS NONE CMD x=y x="y z" x=\'$y\' $X ${X} ${X:-${Y:+z}} ${X#a*} ${X%%?} ${X//a/b} ${X/#a/} ${ '
-    '["a","b"] ["a", [ ] { } \\ ` " \' \\" \\$ ~ * ? [a-z] [!a] [^ .. ./ / /./ é \udcff \x00 \x85 \u2028 \xa0 \ufeff # '
-    "<<EOF <<-EOF <<'EOF' <<\"EOF\" <<~EOF 3<<EOF << <<E\\OF <<a<<b http://h/a.git#b:c git@h:a && ; |"
-).split(" ")
-DIRECTIVES = ["# escape=`", "# escape=\\", "# syntax=x", "#check=skip=all;error=true", "# hadolint ignore=DL3008", "#!x"]
-BREAKS = ["\n", "\n", "\n", " \\\n", "\\\n", "`\n", "\r\n", "\n#c\n", "\n\n", "\\ \n", "\nEOF\n", "\n\tEOF\n", "\x0b", "\r"]
+_KEYWORDS = """FROM RUN COPY ADD ENV ARG LABEL ONBUILD HEALTHCHECK CMD ENTRYPOINT SHELL EXPOSE VOLUME USER WORKDIR
+STOPSIGNAL MAINTAINER from Run FORM"""
+_FLAGS = """--from=a --from= --mount=type=cache,target=/c,sharing=locked --mount=type=bind,from=a,rw --mount=,=
+--mount=type=secret,env=X --mount=type=tmpfs,size=1g,target=/t --chmod=u+x --chmod=0755 --chown=1:1 --link --link=false
+--parents --exclude=** --checksum=sha256:00 --keep-git-dir --unpack --interval=1h5s --start-interval=-1s --retries=x
+--platform=$X --network=none --security=insecure --device=a --unknown --"""
+_WORDS = """a b alpine:3 scratch AS NONE CMD x=y x="y z" x='$y' $X ${X} ${X:-${Y:+z}} ${X#a*} ${X%%?} ${X//a/b} ${X/#a/} ${
+["a","b"] ["a", [ ] { } ` " ' ~ * ? [a-z] [!a] [^ .. ./ / /./ é # <<EOF <<-EOF <<'EOF' <<"EOF" <<~EOF 3<<EOF << <<a<<b
+http://h/a.git#b:c git@h:a && ; |"""
+KEYWORDS, FLAGS = _KEYWORDS.split(), _FLAGS.split()
+WORDS = [*_WORDS.split(), "\\", '\\"', "\\$", "<<E\\OF", "\udcff", "\x00", "\x85", "\u2028", "\xa0", "\ufeff"]
+DIRECTIVES = ["# escape=`", "# escape=\\", "# syntax=x", "#check=skip=all;error=true", "# hadolint ignore=DL1", "#!x"]
+BREAKS = ["\n", "\n", "\n", " \\\n", "\\\n", "`\n", "\r\n", "\n#c\n", "\n\n", "\\ \n", "\nEOF\n", "\n\tEOF\n"]
 
 word = st.one_of(st.sampled_from(WORDS), st.sampled_from(FLAGS), st.sampled_from(KEYWORDS), st.text(max_size=6))
 line = st.tuples(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from dockyard.errors import Error
 from dockyard.layers import tar
-from dockyard.layers.tar import ArchiveEscapeError, ArchiveInvalidError, ArchiveTruncatedError, Entry, Kind
+from dockyard.layers.fault import ArchiveEscapeError, ArchiveInvalidError, ArchiveTruncatedError
+from dockyard.layers.tar import Entry, Kind
 
 KINDS: list[Kind] = ["file", "dir", "symlink", "hardlink", "char", "block", "fifo"]
 part = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=60).filter(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dockyard.build.confide import leaks, masked, masks
 from dockyard.build.fault import RunFailedError, place
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
@@ -68,11 +69,17 @@ def execute(
         confided: dict[str, str] = {}
         targets: list[str] = []
         if mounts:
-            from dockyard.build.mounting import prepared  # loaded only when something is mounted
+            from dockyard.build.mounting import in_memory, prepared  # loaded only when something is mounted
 
             ready = stack.enter_context(prepared(stage, mounts, work))
             binds += ready.mounts
             overlays, confided, targets = ready.overlays, ready.environment, ready.targets
+        given = [
+            tools.secrets[each.source]
+            for each in mounts
+            if each.mount.type == "secret" and each.source in tools.secrets
+        ]
+        memory = stack.enter_context(in_memory()) if confided else None
         user = resolve_user(str(state.config.get("User") or ""), _read(state, "etc/passwd"), _read(state, "etc/group"))
         document = spec(
             args=args,
@@ -83,7 +90,7 @@ def execute(
             mounts=binds,
             privileged=instruction.security == "insecure",
         )
-        lines = _Lines(tools.progress, tail)
+        lines = _Lines(tools.progress, tail, masks(given))
         code = container.run(
             document,
             overlay=overlay,
@@ -92,6 +99,7 @@ def execute(
             output=lines.take,
             overlays=overlays,
             cancelled=tools.cancelled.is_set,
+            memory=memory,
         )
         lines.end()
         if code != 0:
@@ -101,6 +109,11 @@ def execute(
             )
         assert overlay.upper is not None
         _tidy(overlay.upper, state, [*_HOST_FILES, *files, *targets])
+        for path, name_ in leaks(overlay.upper, given):
+            tools.progress.log(
+                f"warning: line {instruction.node.start_line}: the command wrote the secret {name_!r} to /{path}, "
+                "which is in the image now"
+            )
         with tools.writer() as writer:
             diff(overlay.upper, writer, lower=state.tree, folders=overlay.lowers)
             layer = writer.commit()
@@ -182,8 +195,8 @@ def _keep(upper: Path, layer: Layer, data: Path) -> None:
 class _Lines:
     """Cuts output into lines for the progress and keeps the last ones for the error."""
 
-    def __init__(self, progress: Progress, tail: deque[str]) -> None:
-        self._progress, self._tail, self._rest = progress, tail, b""
+    def __init__(self, progress: Progress, tail: deque[str], hidden: Sequence[bytes]) -> None:
+        self._progress, self._tail, self._hidden, self._rest = progress, tail, hidden, b""
 
     def take(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
@@ -198,6 +211,6 @@ class _Lines:
         self._rest = b""
 
     def _say(self, line: bytes) -> None:
-        text = line.decode(errors="replace").rstrip("\r")
+        text = masked(line, self._hidden).decode(errors="replace").rstrip("\r")
         self._tail.append(text)
         self._progress.log(text)

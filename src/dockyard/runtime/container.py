@@ -54,6 +54,7 @@ def run(
     timeout: float | None = None,
     overlays: Sequence[tuple[Overlay, Path]] = (),
     cancelled: Callable[[], bool] = lambda: False,
+    memory: Path | None = None,
 ) -> int:
     """Run a container to its end and return its exit code.
 
@@ -66,6 +67,7 @@ def run(
         timeout: seconds until it is killed.
         overlays: further ones, each mounted on its folder before the container's own mounts are made.
         cancelled: asked a few times a second whether to kill it.
+        memory: a folder in memory for the configuration, where its variables hold secrets.
 
     The container is gone when this returns or raises, also on Ctrl-C; what a killed process leaves is removed by
     `sweep`.
@@ -76,7 +78,7 @@ def run(
         ContainerCancelledError: `cancelled` said so.
         RootNeededError: this process is not root.
     """
-    words = _prepare(spec, overlay, folder, overlays)
+    words = _prepare(spec, overlay, folder, overlays, memory)
     command = [*words, "run", "--no-new-keyring", name]
     child = subprocess.Popen(
         command,
@@ -156,13 +158,19 @@ def sweep(parent: Path) -> None:
 
 
 def _prepare(
-    spec: Mapping[str, Any], overlay: Overlay, folder: Path, overlays: Sequence[tuple[Overlay, Path]] = ()
+    spec: Mapping[str, Any],
+    overlay: Overlay,
+    folder: Path,
+    overlays: Sequence[tuple[Overlay, Path]] = (),
+    memory: Path | None = None,
 ) -> list[str]:
     need_root()
     runc, unshare, _ = process.find("runc"), process.find("unshare"), process.find("mount")
     (folder / "rootfs").mkdir(parents=True, exist_ok=True)
     (folder / "state").mkdir(exist_ok=True)
     (folder / "owner").write_text(str(os.getpid()))
+    if memory is not None:
+        (folder / "config.json").symlink_to(memory / "config.json")
     (folder / "config.json").write_text(json.dumps(spec))
     for path in (overlay.upper, overlay.work):
         if path is not None:
