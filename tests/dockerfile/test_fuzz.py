@@ -25,8 +25,8 @@ _FLAGS = """--from=a --from= --mount=type=cache,target=/c,sharing=locked --mount
 --mount=type=secret,env=X --mount=type=tmpfs,size=1g,target=/t --chmod=u+x --chmod=0755 --chown=1:1 --link --link=false
 --parents --exclude=** --checksum=sha256:00 --keep-git-dir --unpack --interval=1h5s --start-interval=-1s --retries=x
 --platform=$X --network=none --security=insecure --device=a --unknown --"""
-_WORDS = """a b alpine:3 scratch AS NONE CMD x=y x="y z" x='$y' $X ${X} ${X:-${Y:+z}} ${X#a*} ${X%%?} ${X//a/b} ${X/#a/} ${
-["a","b"] ["a", [ ] { } ` " ' ~ * ? [a-z] [!a] [^ .. ./ / /./ é # <<EOF <<-EOF <<'EOF' <<"EOF" <<~EOF 3<<EOF << <<a<<b
+_WORDS = """a b alpine:3 scratch AS NONE CMD x=y x="y z" x='$y' $X ${X} ${X:-${Y:+z}} ${X#a*} ${X%%?} ${X//a/b} ${X/#a/}
+${ ["a","b"] ["a", [ ] { } ` " ' ~ * ? [a-z] [!a] [^ .. ./ / /./ é # <<EOF <<-EOF <<'EOF' <<"EOF" <<~EOF 3<<EOF << <<a<<b
 http://h/a.git#b:c git@h:a && ; |"""
 KEYWORDS, FLAGS = _KEYWORDS.split(), _FLAGS.split()
 WORDS = [*_WORDS.split(), "\\", '\\"', "\\$", "<<E\\OF", "\udcff", "\x00", "\x85", "\u2028", "\xa0", "\ufeff"]
