@@ -46,7 +46,7 @@ files = st.tuples(
 
 def judged(data: bytes) -> None:
     """Go through everything that reads a Dockerfile before anything is carried out."""
-    began = time.monotonic()
+    began = time.process_time()
     try:
         parsed = parse(data)
         for node in parsed.nodes:
@@ -67,7 +67,7 @@ def judged(data: bytes) -> None:
     except Error as error:
         str(error).encode()
         repr(error.to_json()).encode()
-    assert time.monotonic() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 def attempt(work: object) -> None:
@@ -92,15 +92,15 @@ def test_fuzzed_bytes_are_understood_or_refused(data: bytes) -> None:
 
 @given(st.lists(st.sampled_from(WORDS), max_size=12).map("".join), st.sampled_from(["\\", "`"]))
 def test_fuzzed_words_expand_or_are_refused(text: str, escape: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     for each in (shell.expand, shell.words):
         attempt(lambda each=each: each(text, {"X": "a" * 50 + "*?[", "Y": ""}, escape))  # type: ignore[misc]
-    assert time.monotonic() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 @given(st.lists(st.lists(st.sampled_from([*WORDS, "!", "**", "**/", "/"]), max_size=9).map("".join), max_size=5))
 def test_fuzzed_ignore_files_decide_or_are_refused(lines: list[str]) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     text = "\n".join(lines).encode("utf-8", "surrogatepass")
 
     def work() -> None:
@@ -110,4 +110,4 @@ def test_fuzzed_ignore_files_decide_or_are_refused(lines: list[str]) -> None:
             rules.may_reinclude_below(path)
 
     attempt(work)
-    assert time.monotonic() - began < SECONDS
+    assert time.process_time() - began < SECONDS

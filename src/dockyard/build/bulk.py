@@ -50,7 +50,14 @@ class Bulk:
         self._flush(whole=False)
 
     def _below(self, path: str, place: str, at: str) -> None:
-        for row in self.context.listing(path, place):
+        # A stack of our own, as folders may be nested deeper than functions may call each other.
+        open_ = [(path, place, at, iter(self.context.listing(path, place)))]
+        while open_:
+            path, place, at, rows = open_[-1]
+            row = next(rows, None)
+            if row is None:
+                open_.pop()
+                continue
             name, bits = row[0], row[1]
             below = f"{path}/{name}" if path else name
             target = f"{at}/{name}" if at else name
@@ -61,7 +68,8 @@ class Bulk:
             if ends_segment(self._length, target):
                 self._flush(whole=True)
             if stat.S_ISDIR(bits):
-                self._below(below, f"{place}/{name}", target)
+                whole = f"{place}/{name}"
+                open_.append((below, whole, target, iter(self.context.listing(below, whole))))
 
     def _flush(self, *, whole: bool) -> None:
         rows, self._rows = self._rows, []

@@ -14,7 +14,7 @@ from dockyard.build.cache import Made, key
 from dockyard.build.context import TICK, Context
 from dockyard.build.copy import Copier, Order, Out, Planned, write, write_tree
 from dockyard.build.destination import Destination
-from dockyard.build.fault import SourceMissingError, place
+from dockyard.build.fault import ContextUnreadableError, SourceMissingError, place
 from dockyard.build.owner import OwnerUnknownError, owner
 from dockyard.build.segments import Segments
 from dockyard.build.source import WILD, Files, Item, Source
@@ -83,6 +83,10 @@ def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
                     if settled:
                         tools.cache.put(quick, made)
             break
+        except RecursionError as error:
+            raise ContextUnreadableError(
+                "folders are nested too deeply", context=place(node), hint="Copy them to a folder that is not there yet."
+            ) from error
         except FileChangedError:
             if attempt or not isinstance(source, Context):
                 raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from dockyard._internal.limits import most_unpacked
 from dockyard.layers import tar
 from dockyard.layers.compress import open_uncompressed
-from dockyard.layers.fault import ArchiveBombError, ArchiveEscapeError, ArchiveInvalidError, ArchiveTruncatedError
+from dockyard.layers.fault import ArchiveBombError, ArchiveEscapeError, ArchiveInvalidError, ArchiveTruncatedError, ArchiveUnfitError
 from dockyard.layers.tar import Entry
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _begins(path: str) -> bool:
             return next(iter(tar.read(_opened(raw))), None) is not None
         except ArchiveTruncatedError:
             return True  # a header was sound; reading it says what is missing
-        except ArchiveEscapeError:
+        except (ArchiveEscapeError, ArchiveUnfitError, ArchiveBombError):
             return True  # an archive all the same: reading it refuses it, where copying it would hide that
         except ArchiveInvalidError:
             return False

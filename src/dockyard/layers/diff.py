@@ -39,7 +39,7 @@ def diff(upper: Path, writer: LayerWriter, *, lower: FileTree | None, folders: S
     links: dict[tuple[int, int], str] = {}
     above: list[Entry] = []
     count = 0
-    for path, place, found in _walk(upper, ""):
+    for path, place, found in _walk(upper):
         if _unchanged(path, place, found, lower, folders):
             continue
         entry = _entry(path, place, found, links)
@@ -86,13 +86,25 @@ def _unchanged(path: str, place: str, found: os.stat_result, lower: FileTree | N
     return dict(entry.xattrs) == _attributes(place) and filecmp.cmp(place, folders[node.layer] / node.content, False)
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, str, os.stat_result]]:
-    for item in sorted(os.scandir(folder), key=lambda each: os.fsencode(each.name)):
+def _walk(folder: Path) -> Iterator[tuple[str, str, os.stat_result]]:
+    # A stack of our own, as folders may be nested deeper than functions may call each other.
+    open_ = [("", iter(_sorted(str(folder))))]
+    while open_:
+        prefix, items = open_[-1]
+        item = next(items, None)
+        if item is None:
+            open_.pop()
+            continue
         path = f"{prefix}/{item.name}" if prefix else item.name
         found = item.stat(follow_symlinks=False)
         yield path, item.path, found
         if stat.S_ISDIR(found.st_mode):
-            yield from _walk(Path(item.path), path)
+            open_.append((path, iter(_sorted(item.path))))
+
+
+def _sorted(folder: str) -> "list[os.DirEntry[str]]":
+    with os.scandir(folder) as items:
+        return sorted(items, key=lambda each: os.fsencode(each.name))
 
 
 def _entry(path: str, place: str, found: os.stat_result, links: dict[tuple[int, int], str]) -> Entry | None:

@@ -24,6 +24,13 @@ class ArchiveEscapeError(ArchiveInvalidError):
     hint = "No honest tool makes such an archive; nothing of it was unpacked outside. Do not use it."
 
 
+class ArchiveUnfitError(ArchiveInvalidError):
+    """An archive has a member that no file system here can hold: its name, owner, time or device is beyond bounds."""
+
+    reference = "archive-unfit"
+    hint = "Make the archive without that member."
+
+
 class ArchiveBombError(ArchiveInvalidError):
     """An archive or layer unpacks to far more than its size allows for; it was made to fill disks."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from dockyard._internal.limits import NAME_BYTES, PATH_BYTES, PAX_BYTES, TAR_ENTRIES
 from dockyard.layers import sparse
-from dockyard.layers.fault import ArchiveEscapeError, ArchiveInvalidError, ArchiveTruncatedError
+from dockyard.layers.fault import ArchiveEscapeError, ArchiveInvalidError, ArchiveTruncatedError, ArchiveUnfitError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -313,7 +313,7 @@ def _entry(
     name = records.get(sparse.NAME) or records.get("path") or long_name or name
     link = records.get("linkpath") or long_link or block[157:257].split(b"\0")[0]
     if len(name) >= PATH_BYTES or len(link) >= PATH_BYTES:
-        raise ArchiveInvalidError(
+        raise ArchiveUnfitError(
             f"a member's name or link has {max(len(name), len(link))} bytes, and no file system takes {PATH_BYTES}",
             context={"member": name[:100].decode(errors="replace") + "…"},
         )
@@ -334,9 +334,9 @@ def _entry(
     device = kind in ("char", "block")
     major, minor = (_number(block[329:337]), _number(block[337:345])) if device else (0, 0)
     if not (0 <= uid <= _MOST_ID and 0 <= gid <= _MOST_ID and stored <= _MOST_NUMBER and abs(mtime) <= _MOST_NUMBER):
-        raise ArchiveInvalidError(f"the member {path!r} has an owner, size or time beyond all bounds")
+        raise ArchiveUnfitError(f"the member {path!r} has an owner, size or time beyond all bounds")
     if not (0 <= major <= _MOST_MAJOR and 0 <= minor <= _MOST_MINOR):
-        raise ArchiveInvalidError(f"the member {path!r} is a device with numbers beyond all bounds")
+        raise ArchiveUnfitError(f"the member {path!r} is a device with numbers beyond all bounds")
     return Entry(
         path,
         kind,
@@ -371,7 +371,7 @@ def _clean(name: bytes) -> str:
         shown = name.decode("utf-8", "replace")
         raise ArchiveEscapeError(f"the member {shown!r} would be unpacked outside", context={"member": shown})
     if len(name) > NAME_BYTES and any(len(part) > NAME_BYTES for part in parts):
-        raise ArchiveInvalidError(
+        raise ArchiveUnfitError(
             f"a part of a member's name is longer than {NAME_BYTES} bytes, which no file system takes",
             context={"member": name[:100].decode(errors="replace") + "…"},
         )
