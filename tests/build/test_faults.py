@@ -192,6 +192,7 @@ def test_a_context_deeper_than_paths_reach_is_refused(yard: Yard) -> None:
     os.close(deep)
     with pytest.raises(ContextUnreadableError, match="too long"):
         yard.build("FROM scratch\nCOPY . /d/\n")
+    subprocess.run(["rm", "-rf", str(yard.context)], check=True)
     assert untouched(yard)
 
 
@@ -205,6 +206,7 @@ def test_a_tree_of_many_levels_is_copied(yard: Yard) -> None:
     assert any(node.path.endswith("d/f") for node in tree.walk())
     with pytest.raises(ContextUnreadableError, match="too deeply"):
         yard.build("FROM scratch\nCOPY Dockerfile /\nCOPY d /\n")
+    subprocess.run(["rm", "-rf", str(yard.context)], check=True)  # deeper than what cleans up after tests can reach
 
 
 def test_names_that_are_not_utf_8_are_kept_byte_by_byte(yard: Yard, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ number = st.one_of(
 name = st.one_of(*[st.sampled_from(NAMES)] * 4, st.sampled_from(LONG), st.binary(min_size=1, max_size=4))
 record = st.tuples(
     st.sampled_from(
-        "path linkpath size uid gid mtime SCHILY.xattr.user.a SCHILY.xattr.trusted.overlay.opaque comment".split()
+        ["path", "linkpath", "size", "uid", "gid", "mtime", "SCHILY.xattr.user.a", "SCHILY.xattr.trusted.overlay.opaque", "comment"]
     ).map(str.encode),
     st.one_of(name, st.sampled_from([b"1", b"-1", b"1.5", b"1e9", b"nan", b"9" * 25, b"4294967295", b"1_0", b"inf."])),
 )
@@ -92,7 +92,9 @@ def members(draw: st.DrawFn) -> bytes:
     elif flag in (b"L", b"K"):
         data = draw(name) + b"\0"
     elif flag in (b"0", b"S"):
-        data = draw(st.one_of(st.binary(max_size=40), st.sampled_from([b"2\n0\n3\n1000\n4\n".ljust(512, b"\0") + b"x" * 7])))
+        data = draw(
+            st.one_of(st.binary(max_size=40), st.sampled_from([b"2\n0\n3\n1000\n4\n".ljust(512, b"\0") + b"x" * 7]))
+        )
     else:
         data = b""
     size = draw(st.one_of(*[st.just(b"%o" % len(data))] * 8, number))
@@ -168,7 +170,9 @@ def unpacks(layer: Layer, folder: Path) -> None:
 @example(b"", [])
 def test_fuzzed_members_read_again_as_they_were_written(archive: bytes, harm: list[tuple[int, int]]) -> None:
     try:
-        found = [(entry, content.read()) for entry, content in tar.read(io.BytesIO(packed(archive or b"x", bytes, harm)))]
+        found = [
+            (entry, content.read()) for entry, content in tar.read(io.BytesIO(packed(archive or b"x", bytes, harm)))
+        ]
     except Error:
         return
     again = b"".join(tar.header(entry) + data + tar.padding(len(data)) for entry, data in found) + tar.END

@@ -85,7 +85,9 @@ def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
             break
         except RecursionError as error:
             raise ContextUnreadableError(
-                "folders are nested too deeply", context=place(node), hint="Copy them to a folder that is not there yet."
+                "folders are nested too deeply",
+                context=place(node),
+                hint="Copy them to a folder that is not there yet.",
             ) from error
         except FileChangedError:
             if attempt or not isinstance(source, Context):

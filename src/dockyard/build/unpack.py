@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from dockyard._internal.limits import most_unpacked
 from dockyard.layers import tar
 from dockyard.layers.compress import open_uncompressed
-from dockyard.layers.fault import ArchiveBombError, ArchiveEscapeError, ArchiveInvalidError, ArchiveTruncatedError, ArchiveUnfitError
+from dockyard.layers.fault import (
+    ArchiveBombError,
+    ArchiveEscapeError,
+    ArchiveInvalidError,
+    ArchiveTruncatedError,
+    ArchiveUnfitError,
+)
 from dockyard.layers.tar import Entry
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from dockyard._internal.limits import PAX_BYTES, SPARSE_BYTES
-from dockyard.layers.fault import ArchiveInvalidError, ArchiveTruncatedError
+from dockyard.layers.fault import ArchiveInvalidError, ArchiveTruncatedError, ArchiveUnfitError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -80,7 +80,7 @@ def checked(pieces: Sequence[Piece], real: int, stored: int, path: str) -> None:
         ArchiveInvalidError: pieces overlap, are out of order, go beyond the end, or are not what is stored.
     """
     if not 0 <= real <= SPARSE_BYTES:
-        raise ArchiveInvalidError(f"the sparse member {path!r} stands for {real} bytes, more than {SPARSE_BYTES}")
+        raise ArchiveUnfitError(f"the sparse member {path!r} stands for {real} bytes, more than {SPARSE_BYTES}")
     end = 0
     for offset, length in pieces:
         if offset < end or length < 0 or offset + length > real:
