@@ -288,7 +288,8 @@ def test_a_context_that_changes_while_it_is_read_is_read_again(
 ) -> None:
     yard.write({"tree/a/1": "1", "tree/b/2": "2", "tree/d/large": bytes(4 << 20), "tree/d/z": "z", "here/x": "x"})
     (yard.context / "tree" / "d" / "link").symlink_to("somewhere")
-    real, done = LayerWriter.add, []
+    real = LayerWriter.add
+    done: list[int] = []
 
     def add(self: LayerWriter, entry: Entry, content: Any = None) -> None:
         real(self, entry, content)

@@ -26,8 +26,8 @@ _FLAGS = """--from=a --from= --mount=type=cache,target=/c,sharing=locked --mount
 --parents --exclude=** --checksum=sha256:00 --keep-git-dir --unpack --interval=1h5s --start-interval=-1s --retries=x
 --platform=$X --network=none --security=insecure --device=a --unknown --"""
 _WORDS = """a b alpine:3 scratch AS NONE CMD x=y x="y z" x='$y' $X ${X} ${X:-${Y:+z}} ${X#a*} ${X%%?} ${X//a/b} ${X/#a/}
-${ ["a","b"] ["a", [ ] { } ` " ' ~ * ? [a-z] [!a] [^ .. ./ / /./ é # <<EOF <<-EOF <<'EOF' <<"EOF" <<~EOF 3<<EOF << <<a<<b
-http://h/a.git#b:c git@h:a && ; |"""
+${ ["a","b"] ["a", [ ] { } ` " ' ~ * ? [a-z] [!a] [^ .. ./ / /./ é # <<EOF <<-EOF <<'EOF' <<"EOF" <<~EOF 3<<EOF <<
+<<a<<b http://h/a.git#b:c git@h:a && ; |"""
 KEYWORDS, FLAGS = _KEYWORDS.split(), _FLAGS.split()
 WORDS = [*_WORDS.split(), "\\", '\\"', "\\$", "<<E\\OF", "\udcff", "\x00", "\x85", "\u2028", "\xa0", "\ufeff"]
 DIRECTIVES = ["# escape=`", "# escape=\\", "# syntax=x", "#check=skip=all;error=true", "# hadolint ignore=DL1", "#!x"]
@@ -58,10 +58,10 @@ def judged(data: bytes) -> None:
                     continue
                 if isinstance(each, Run):
                     for text in each.mount_texts:
-                        attempt(lambda text=text: parse_mount(text, None, line=1))  # type: ignore[misc]
+                        attempt(lambda text=text: parse_mount(text, None, line=1))
         targets(parsed)
         for stage in found:
-            attempt(lambda stage=stage: outline(parsed, stage.title))  # type: ignore[misc]
+            attempt(lambda stage=stage: outline(parsed, stage.title))
         for finding in lint(parsed):
             finding.message.encode()
     except Error as error:
@@ -94,7 +94,7 @@ def test_fuzzed_bytes_are_understood_or_refused(data: bytes) -> None:
 def test_fuzzed_words_expand_or_are_refused(text: str, escape: str) -> None:
     began = time.process_time()
     for each in (shell.expand, shell.words):
-        attempt(lambda each=each: each(text, {"X": "a" * 50 + "*?[", "Y": ""}, escape))  # type: ignore[misc]
+        attempt(lambda each=each: each(text, {"X": "a" * 50 + "*?[", "Y": ""}, escape))
     assert time.process_time() - began < SECONDS
 
 

@@ -19,7 +19,8 @@ echo "$1" >> calls
 case $1 in
     get) read -r server; f=$(echo "$server" | tr -c 'a-z0-9.\\n' _); [ -e "kept.$f" ] && exec cat "kept.$f"
          echo 'credentials not found in native keychain'; exit 1 ;;
-    store) cat > stored; f=$(sed 's/.*"ServerURL": *"\\([^"]*\\)".*/\\1/' stored | tr -c 'a-z0-9.\\n' _); mv stored "kept.$f" ;;
+    store) cat > stored; f=$(sed 's/.*"ServerURL": *"\\([^"]*\\)".*/\\1/' stored | tr -c 'a-z0-9.\\n' _)
+           mv stored "kept.$f" ;;
     erase) read -r server; f=$(echo "$server" | tr -c 'a-z0-9.\\n' _); rm "kept.$f" ;;
 esac
 """

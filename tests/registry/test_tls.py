@@ -1,6 +1,6 @@
 """TLS: an authority of one's own, and what insecure settings do and do not open."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import ssl
 from collections.abc import Iterator
@@ -34,12 +34,12 @@ def authority(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
     """A file with an authority's certificate, and what a server on 127.0.0.1 needs that it has vouched for."""
     key, server = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
 
     def certificate(subject: x509.Name, public: ec.EllipticCurvePublicKey, ca: bool) -> x509.CertificateBuilder:
         made = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public)
-        made = made.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
-        made = made.not_valid_after(now + datetime.timedelta(days=1))
+        made = made.serial_number(x509.random_serial_number()).not_valid_before(now - dt.timedelta(days=1))
+        made = made.not_valid_after(now + dt.timedelta(days=1))
         return made.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
 
     root = certificate(issuer, key.public_key(), True).sign(key, hashes.SHA256())
@@ -87,7 +87,7 @@ def test_an_authority_of_one_s_own_is_trusted_where_it_is_named(
 def test_another_authority_is_not_enough(ours: tuple[FaultyRegistry, Path], tmp_path: Path) -> None:
     registry, _ = ours
     other, _ = authority(tmp_path, "other")
-    with pytest.raises(RegistryUnreachableError, match="(?i)certificate"):
+    with pytest.raises(RegistryUnreachableError, match=r"(?i)certificate"):
         fetched(registry, tmp_path, f'[registries."HOST"]\nca = "{other}"\n')
 
 
