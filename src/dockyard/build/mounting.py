@@ -196,6 +196,7 @@ def _bound(tools: "Tools", each: Wanted, folder: Path, ready: Prepared) -> bundl
     merged = folder / "merged"
     for path in (merged, folder / "upper", folder / "work"):
         path.mkdir(parents=True)
+        path.chmod(0o755)
     # What is written goes to folders that are thrown away.
     ready.overlays.append((Overlay(lowers, folder / "upper", folder / "work"), merged))
     return bundle.Mount(str(merged / each.source), each.target, each.mount.readonly)

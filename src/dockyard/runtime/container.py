@@ -19,6 +19,8 @@ from dockyard.runtime.rootfs import Overlay, need_root
 
 _PR_SET_PDEATHSIG = 1
 _POLL = 0.2
+_BEGINNING = 5.0  # seconds that making a folder takes at most
+_UMASK = 0o022  # runc makes what it mounts on under this process's own, which must not show in an image
 # Mounts overlays in this process's own mount namespace, then becomes runc, whose container inherits the view.
 _IN_NAMESPACE = (
     'while [ "$1" != -- ]; do mount -t overlay overlay -o "$1" "$2" || exit 125; shift 2; done; shift; exec "$@"'
@@ -86,6 +88,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=folder,
+        umask=_UMASK,
         preexec_fn=_die_with_parent,  # noqa: PLW1509 (no lock is held across it: it only makes one system call)
     )
     try:
@@ -113,7 +116,7 @@ def create(spec: Mapping[str, Any], *, overlay: Overlay, folder: Path, name: str
     pid_file = folder / "pid"
     log = folder / "runc.log"
     command = [*words, "--log", str(log), "run", "--detach", "--no-new-keyring", "--pid-file", str(pid_file), name]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, umask=_UMASK)
     if done.returncode != 0:
         said = _runc_log(log)
         _remove(name, folder)
@@ -149,12 +152,20 @@ def remove(name: str, folder: Path) -> None:
 def sweep(parent: Path) -> None:
     """Remove the containers of processes that are gone. `parent` holds the folders given to `run`."""
     for folder in parent.iterdir() if parent.is_dir() else ():
-        owner = folder / "owner"
-        with contextlib.suppress(OSError, ValueError):
-            if not Path(f"/proc/{int(owner.read_text())}").exists():
-                for state in (folder / "state").iterdir():
+        with contextlib.suppress(OSError):
+            if not _is_owned(folder):
+                for state in (folder / "state").iterdir() if (folder / "state").is_dir() else ():
                     _runc(folder, "delete", "--force", state.name)
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_owned(folder: Path) -> bool:
+    """Whether the process that made the folder still runs."""
+    try:
+        return Path(f"/proc/{int((folder / 'owner').read_text())}").exists()
+    except (FileNotFoundError, ValueError):
+        # Killed before it could write its number, or just about to write it.
+        return time.time() - folder.stat().st_mtime < _BEGINNING
 
 
 def _prepare(
@@ -175,6 +186,7 @@ def _prepare(
     for path in (overlay.upper, overlay.work):
         if path is not None:
             path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o755)  # it becomes the container's /, whatever this process's mask is
     namespace = [unshare, "--mount", "--propagation", "private", "sh", "-c", _IN_NAMESPACE, "sh"]
     mounted = [
         word for each, place in [(overlay, folder / "rootfs"), *overlays] for word in (each.options(), str(place))
