@@ -288,21 +288,29 @@ def test_a_context_that_changes_while_it_is_read_is_read_again(
 ) -> None:
     yard.write({"tree/a/1": "1", "tree/b/2": "2", "tree/d/large": bytes(4 << 20), "tree/d/z": "z", "here/x": "x"})
     (yard.context / "tree" / "d" / "link").symlink_to("somewhere")
-    real = LayerWriter.add
+    real, put = LayerWriter.add, LayerWriter.put
     done: list[int] = []
 
     def add(self: LayerWriter, entry: Entry, content: Any = None) -> None:
         real(self, entry, content)
-        if entry.path.endswith("a/1") and len(done) < times:
+        passed(entry.path)
+
+    def put_small(self: LayerWriter, path: str, head: bytes, content: bytes) -> None:
+        put(self, path, head, content)
+        passed(path)
+
+    def passed(path: str) -> None:
+        if path.endswith("a/1") and not done:
             done.append(1)
             meddle(yard.context / "tree")
 
-    times = 1
     text = f"FROM scratch\nCOPY here /there/\nCOPY tree {target}\n"
     monkeypatch.setattr(LayerWriter, "add", add)
+    monkeypatch.setattr(LayerWriter, "put", put_small)
     built = yard.build(text)
     assert done
     monkeypatch.setattr(LayerWriter, "add", real)
+    monkeypatch.setattr(LayerWriter, "put", put)
     assert any("changed while it was read" in line for line in yard.progress.lines)
     # Neither this image nor what the cache kept is a mixture: another machine makes the same of the tree as it is now.
     again = yard.build(text)
@@ -324,18 +332,18 @@ def test_a_context_that_never_stops_changing_is_refused_and_nothing_is_kept_of_i
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     yard.write({"tree/log": "line\n", "tree/z": "z"})
-    real = Context.content
+    real = Context.small
 
-    def content(self: Context, item: Any) -> Any:
+    def small(self: Context, path: str, row: Any) -> Any:
         with open(yard.context / "tree" / "log", "a") as stream:
             stream.write("another line\n")
-        return real(self, item)
+        return real(self, path, row)
 
-    monkeypatch.setattr(Context, "content", content)
+    monkeypatch.setattr(Context, "small", small)
     with pytest.raises(FileChangedError, match="log"):
         yard.build("FROM scratch\nCOPY tree /app\n")
     assert untouched(yard)
-    monkeypatch.setattr(Context, "content", real)
+    monkeypatch.setattr(Context, "small", real)
     tree = yard.build("FROM scratch\nCOPY tree /app\n").image.tree()
     assert tree.read("app/log") == (yard.context / "tree" / "log").read_bytes()
 
@@ -359,3 +367,28 @@ def test_a_damaged_cache_record_is_made_again(yard: Yard) -> None:
             path.write_bytes(b"\xc1 nonsense")
     built = yard.build(text)
     assert built.image.layers[0].diff_id == digest
+
+
+def test_the_quick_way_of_copying_gives_what_the_long_way_gives(yard: Yard) -> None:
+    """A folder onto fresh ground goes the quick way; with --exclude, even of nothing, it goes the long one."""
+    names = ["a", "b" * 99, "b" * 101, "c/" + "d" * 120, "é", os.fsdecode(b"\xff"), "empty", "c/x.sh", "l"]
+    yard.write({f"tree/{name}": name.encode("utf-8", "surrogateescape") * 3 for name in names})
+    yard.write({"tree/empty": "", "tree/large": os.urandom(3 << 20)})
+    tree = yard.context / "tree"
+    (tree / "c" / "x.sh").chmod(0o4755)
+    os.link(tree / "a", tree / "z-hard")
+    (tree / "soft").symlink_to("a")
+    os.mkfifo(tree / "pipe")
+    os.utime(tree / "a", (2**33, 2**33))
+    try:
+        os.setxattr(tree / "l", "user.note", b"kept")
+    except OSError:
+        pass  # this file system has none
+    for flags in ("", "--chmod=u=rwX,go=rX", "--chmod=640 --chown=7:3000000", "--chown=5:6"):
+        for options in ({}, {"epoch": 1_700_000_000}):
+            quick, long = (
+                yard.build(f"FROM scratch\nCOPY {flags} {more} tree /\n", **options).image.layers[0]
+                for more in ("", "--exclude=nothing-like-this")
+            )
+            assert [entry for entry, _ in quick.entries()] == [entry for entry, _ in long.entries()]
+            assert [data.read() for _, data in quick.entries()] == [data.read() for _, data in long.entries()]

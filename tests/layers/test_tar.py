@@ -50,6 +50,19 @@ def test_what_is_written_is_read_again(members: list[tuple[Entry, bytes]]) -> No
     assert found == members
 
 
+@given(
+    st.text("ab/._-é" + "x" * 9, min_size=1, max_size=100),
+    st.integers(0, 0o7777),
+    st.tuples(st.integers(0, 0o7777777), st.integers(0, 0o7777777)),
+    st.integers(0, 1 << 20),
+    st.integers(0, 0o77777777777),
+)
+def test_the_quick_header_is_the_same(name: str, mode: int, owner: tuple[int, int], size: int, mtime: int) -> None:
+    if name.isascii():
+        quick = tar.plain_header(name.encode(), tar.plain_owner(mode, *owner), size, mtime)
+        assert quick == tar.header(Entry(name, "file", mode, *owner, size, mtime))
+
+
 @given(st.lists(entries(), max_size=3))
 def test_python_s_own_reader_agrees(members: list[tuple[Entry, bytes]]) -> None:
     with tarfile.open(fileobj=io.BytesIO(written(members))) as archive:

@@ -35,6 +35,8 @@ _TYPES: dict[Kind, bytes] = {
 _KINDS: dict[bytes, Kind] = {flag: kind for kind, flag in _TYPES.items()} | {b"\0": "file", b"7": "file", b"S": "file"}
 _MOST_ID, _MOST_NUMBER = (1 << 32) - 2, 1 << 62
 _MOST_MAJOR, _MOST_MINOR = (1 << 12) - 1, (1 << 20) - 1  # what Linux has room for
+_PLAIN_TAIL = b"0" + bytes(100) + b"ustar\00000" + bytes(64) + b"0000000\0" * 2 + bytes(155 + 12)
+_PLAIN_SUMMED = b"        " + _PLAIN_TAIL
 _EMPTY: Mapping[str, bytes] = {}
 _SPARSE = ("GNU.sparse.major", sparse.SIZE, sparse.REAL_SIZE, sparse.MAP)
 
@@ -99,6 +101,17 @@ def header(entry: Entry) -> bytes:
     records += [(_XATTR + key, value) for key, value in sorted(entry.xattrs.items())]
     block = _block(name, prefix, _TYPES[entry.kind], entry.mode, uid, gid, size, mtime, link, entry.major, entry.minor)
     return _pax(records, entry.mtime) + block if records else block
+
+
+def plain_owner(mode: int, uid: int, gid: int) -> bytes:
+    """The part of a header that says mode and owner, for `plain_header`."""
+    return b"%07o\0%07o\0%07o\0" % (mode, uid, gid)
+
+
+def plain_header(name: bytes, owner: bytes, size: int, mtime: int) -> bytes:
+    """The same as `header` for a small file whose name has at most 100 bytes, all ASCII: what most files are."""
+    head = b"%b%b%011o\0%011o\0" % (name.ljust(100, b"\0"), owner, size, mtime)
+    return b"%b%06o\0 %b" % (head, (zlib.adler32(head + _PLAIN_SUMMED) & 0xFFFF) - 1, _PLAIN_TAIL)
 
 
 def _split(name: bytes) -> tuple[bytes, bytes]:
