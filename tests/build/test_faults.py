@@ -385,9 +385,9 @@ def test_the_quick_way_of_copying_gives_what_the_long_way_gives(yard: Yard) -> N
     except OSError:
         pass  # this file system has none
     for flags in ("", "--chmod=u=rwX,go=rX", "--chmod=640 --chown=7:3000000", "--chown=5:6"):
-        for options in ({}, {"epoch": 1_700_000_000}):
+        for epoch in (None, 1_700_000_000):
             quick, long = (
-                yard.build(f"FROM scratch\nCOPY {flags} {more} tree /\n", **options).image.layers[0]
+                yard.build(f"FROM scratch\nCOPY {flags} {more} tree /\n", epoch=epoch).image.layers[0]
                 for more in ("", "--exclude=nothing-like-this")
             )
             assert [entry for entry, _ in quick.entries()] == [entry for entry, _ in long.entries()]

@@ -324,3 +324,13 @@ def test_what_a_command_makes_is_taken_whatever_it_is_called(yard: Yard) -> None
     assert all(step.cached for step in yard.build(text).steps)
     # Deeper than what cleans up after tests can reach.
     subprocess.run(["rm", "-rf", str(yard.data / "layers"), str(yard.data / "work")], check=True)
+
+
+def test_steps_that_change_nothing_may_follow_each_other(yard: Yard) -> None:
+    """Their layers are one and the same, and overlayfs takes no folder twice."""
+    yard.write({"a": "1"})
+    steps = "".join(f"RUN true {number}\n" for number in range(6))
+    text = f"FROM busybox\n{steps}RUN echo 1 > /a\nRUN rm /a\nRUN echo 1 > /a\nRUN rm /a\nRUN test ! -e /a && echo 2 > /b\n"
+    tree = yard.build(text).image.tree()
+    assert tree.get("a") is None
+    assert tree.read("b") == b"2\n"

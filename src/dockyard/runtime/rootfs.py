@@ -49,7 +49,8 @@ class Overlay:
         Raises:
             TooManyLayersError: they are longer than the kernel takes.
         """
-        lowers = list(self.lowers)
+        # The kernel refuses a folder that comes twice, as steps that change nothing make it; the upper one says it all.
+        lowers = list(dict.fromkeys(reversed(self.lowers)))[::-1]
         # overlayfs wants at least one folder below, and two where nothing lies above.
         options = "lowerdir=" + ":".join(_escaped(path) for path in reversed(lowers))
         if self.upper is not None and self.work is not None:
