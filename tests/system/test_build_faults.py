@@ -330,7 +330,8 @@ def test_steps_that_change_nothing_may_follow_each_other(yard: Yard) -> None:
     """Their layers are one and the same, and overlayfs takes no folder twice."""
     yard.write({"a": "1"})
     steps = "".join(f"RUN true {number}\n" for number in range(6))
-    text = f"FROM busybox\n{steps}RUN echo 1 > /a\nRUN rm /a\nRUN echo 1 > /a\nRUN rm /a\nRUN test ! -e /a && echo 2 > /b\n"
+    again = "RUN echo 1 > /a\nRUN rm /a\n"
+    text = f"FROM busybox\n{steps}{again}{again}RUN test ! -e /a && echo 2 > /b\n"
     tree = yard.build(text).image.tree()
     assert tree.get("a") is None
     assert tree.read("b") == b"2\n"
