@@ -80,7 +80,11 @@ def execute(
             if each.mount.type == "secret" and each.source in tools.secrets
         ]
         memory = stack.enter_context(in_memory()) if confided else None
-        user = resolve_user(str(state.config.get("User") or ""), _read(state, "etc/passwd"), _read(state, "etc/group"))
+        user = resolve_user(
+            str(state.config.get("User") or ""),
+            _read(state, overlay.lowers, "etc/passwd"),
+            _read(state, overlay.lowers, "etc/group"),
+        )
         document = spec(
             args=args,
             env={"HOME": user.home, **tools.proxies, **environment, **confided},
@@ -148,9 +152,13 @@ def _lowers(state: State, data: Path, work: Path, progress: Progress) -> list[Pa
     return lowers
 
 
-def _read(state: State, path: str) -> bytes:
+def _read(state: State, lowers: Sequence[Path], path: str) -> bytes:
     node = state.tree.get(path)
-    return state.tree.read(path, limit=1 << 20) if node is not None and node.entry.kind == "file" else b""
+    if node is None or node.entry.kind != "file":
+        return b""
+    # From the unpacked layer: finding one file in a packed one means to read all of that.
+    with open(lowers[node.layer] / node.content, "rb") as stream:
+        return stream.read(1 << 20)
 
 
 def _files(files: Mapping[str, bytes], work: Path) -> list[Mount]:
