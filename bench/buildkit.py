@@ -1,12 +1,14 @@
-"""Builds beside BuildKit in the same run: a COPY of 40,000 files, twenty RUN steps, and a real application.
+"""Builds beside BuildKit and Buildah in the same run: a COPY of 40,000 files, twenty RUN steps, a real application.
 
 BuildKit's daemon runs already when its client is timed; both export an OCI archive's worth of bytes: ours end with the
-blobs in our store, BuildKit's client with an OCI archive. Needs `make peers`, root, and for the application the Debian
-archive. Peak memory is that of our process, or of its largest child.
+blobs in our store, BuildKit's client with an OCI archive, Buildah with its storage and nothing compressed. The three
+take turns. Needs `make peers`, root, and for the application the Debian archive and the Python package index. Peak
+memory is that of our process, or of its largest child; a COPY of one file of 2 GB shows that it does not grow.
 """
 
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from bench.results import report
 FILES, BYTES = 40_000, 105 << 20
 ROUNDS = 3
 PEERS = Path(__file__).parent / "peers" / "bin"
+MEMORY = 300 << 20
 LIMITS = {"cold": 0.15, "one file changed": 0.1, "unchanged": 0.15, "20 RUN": 0.7, "application": 0.5}
 APPLICATION = """\
 FROM base AS build
@@ -80,6 +83,21 @@ class Peer:
         self._child.wait(30)
 
 
+class Buildah:
+    """Buildah with a storage of its own, where it is installed."""
+
+    def __init__(self, place: Path) -> None:
+        found = shutil.which("buildah")
+        self.words = [found] if found else []
+        self.words += ["--storage-driver", "overlay", "--root", f"{place}/root", "--runroot", f"{place}/run"]
+        self.installed = found is not None
+
+    def build(self, context: Path) -> float:
+        """Seconds that building `context` takes."""
+        bud = ["bud", "--isolation", "oci", "--layers", "-q", "-t", "bench:1", str(context)]
+        return timed([*self.words, *bud])[0]
+
+
 def timed(words: list[str], env: dict[str, str] | None = None) -> tuple[float, int]:
     """Seconds that a whole process takes, and the largest resident memory of it in bytes."""
     began = time.perf_counter()
@@ -117,7 +135,8 @@ def main() -> None:
         return
     figures: dict[str, float | int] = {}
     with tempfile.TemporaryDirectory(prefix="bench-buildkit-") as temporary:
-        for work in (_copies, _steps, _application):
+        for work in (_copies, _large, _steps, _application):
+            print(f"  {work.__name__.strip('_')} …", flush=True)
             work(Path(temporary) / work.__name__, figures)
     report("buildkit", figures)
 
@@ -130,10 +149,17 @@ def _copies(place: Path, figures: dict[str, float | int]) -> None:
     changed.parent.mkdir(parents=True, exist_ok=True)
     ours: dict[str, list[float]] = {"cold": [], "one file changed": [], "unchanged": []}
     theirs: dict[str, list[float]] = {name: [] for name in ours}
+    third: dict[str, list[float]] = {name: [] for name in ours}
     peak = 0
     for number in range(ROUNDS):
-        mine, peer = Ours(place / f"home{number}"), Peer(place / f"peer{number}")
-        builds = ((ours, partial(mine.build, context)), (theirs, partial(peer.build, context, place / "out.tar")))
+        mine, peer, buildah = (
+            Ours(place / f"home{number}"),
+            Peer(place / f"peer{number}"),
+            Buildah(place / f"b{number}"),
+        )
+        builds = [(ours, partial(mine.build, context)), (theirs, partial(peer.build, context, place / "out.tar"))]
+        if buildah.installed:
+            builds.append((third, partial(buildah.build, context)))
         for times, build in builds:
             changed.write_text(f"round {number}, before\n")
             time.sleep(0.2)  # what was written this very moment is not relied on
@@ -144,8 +170,22 @@ def _copies(place: Path, figures: dict[str, float | int]) -> None:
             times["one file changed"].append(build())
         peer.end()
         peak = max(peak, mine.peak)
-    _told(figures, ours, theirs)
-    figures["peak memory of COPY, bytes"] = peak
+    _told(figures, ours, theirs, third)
+    figures["peak memory of COPY, bytes"], figures["peak memory, at most, bytes"] = peak, MEMORY
+
+
+def _large(place: Path, figures: dict[str, float | int]) -> None:
+    """One file of 2 GB: what it takes of memory."""
+    context = place / "context"
+    context.mkdir(parents=True)
+    piece = random.Random(3).randbytes(1 << 20) + bytes(1 << 20)
+    with open(context / "large", "wb") as stream:
+        stream.writelines(piece for _ in range(1 << 10))
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY large /\n")
+    mine = Ours(place / "home")
+    figures["dockyard COPY of 2 GB, s"] = mine.build(context)
+    figures["peak memory of COPY of 2 GB, bytes"] = mine.peak
+    shutil.rmtree(place)
 
 
 def _steps(place: Path, figures: dict[str, float | int]) -> None:
@@ -161,25 +201,35 @@ def _steps(place: Path, figures: dict[str, float | int]) -> None:
     (context / "Dockerfile").write_text(head)
     ours: dict[str, list[float]] = {"20 RUN": []}
     theirs: dict[str, list[float]] = {"20 RUN": []}
-    mine, peer = Ours(place / "home"), Peer(place / "peer")
+    third: dict[str, list[float]] = {"20 RUN": []}
+    mine, peer, buildah = Ours(place / "home"), Peer(place / "peer"), Buildah(place / "buildah")
     mine.build(context)
     peer.build(context, place / "out.tar")
+    if buildah.installed:
+        buildah.build(context)
     for number in range(ROUNDS):
         steps = "".join(f"RUN true {number} {step}\n" for step in range(20))
         (context / "Dockerfile").write_text(head + steps)
         ours["20 RUN"].append(mine.build(context))
         theirs["20 RUN"].append(peer.build(context, place / "out.tar"))
+        if buildah.installed:
+            third["20 RUN"].append(buildah.build(context))
     peer.end()
-    _told(figures, ours, theirs)
+    _told(figures, ours, theirs, third)
+    figures["peak memory of 20 RUN, bytes"] = mine.peak
 
 
 def _application(place: Path, figures: dict[str, float | int]) -> None:
     """apt, pip, COPY and two stages: warm, after a change of the sources."""
     context = place / "context"
     sources(context / "src", 400, 4 << 20, seed=2)
+    for path in (context / "src").rglob("*.py"):
+        path.write_bytes(b"# " + path.read_bytes())  # words in one line: a comment, which Python compiles
     (context / "wheels").mkdir()
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", str(context / "wheels")]
-    subprocess.run([*pip, "Flask==3.0.3", "Werkzeug==3.0.3", "Jinja2==3.1.4", "click==8.1.7"], check=True)
+    wheels = ["Flask==3.0.3", "Werkzeug==3.0.3", "Jinja2==3.1.4", "click==8.1.7", "itsdangerous==2.2.0"]
+    wheels += ["blinker==1.8.2", "MarkupSafe==2.1.5", "--python-version=3.11", "--only-binary=:all:"]
+    subprocess.run([*pip, *wheels], check=True)
     (context / "Dockerfile").write_text(APPLICATION)
     mine = Ours(place / "home")
     dockyard = str(Path(sys.executable).parent / "dockyard")
@@ -207,8 +257,15 @@ def _application(place: Path, figures: dict[str, float | int]) -> None:
     figures["peak memory of the application, bytes"] = mine.peak
 
 
-def _told(figures: dict[str, float | int], ours: dict[str, list[float]], theirs: dict[str, list[float]]) -> None:
+def _told(
+    figures: dict[str, float | int],
+    ours: dict[str, list[float]],
+    theirs: dict[str, list[float]],
+    third: dict[str, list[float]] | None = None,
+) -> None:
     for name, seconds in ours.items():
+        if third and third[name]:
+            figures[f"buildah {name}, s"] = statistics.median(third[name])
         one, two = statistics.median(seconds), statistics.median(theirs[name])
         figures[f"dockyard {name}, s"], figures[f"buildkit {name}, s"] = one, two
         figures[f"{name} ratio"], figures[f"{name} ratio, at most"] = one / two, LIMITS[name]

@@ -20,6 +20,7 @@ LIST
 skopeo:reads and writes the same images as we do
 podman:pushes to and pulls from our registry
 docker.io:pushes to and pulls from our registry
+busybox-static:the one program in the base of a benchmark
 buildah:the builder we measure against
 docker-registry:a peer's registry to pull from and push to
 iptables:docker.io's daemon wants it
@@ -41,7 +42,7 @@ LIST
     esac
 }
 
-if [ ! -r /etc/debian_version ] || ! command -v apt-get >/dev/null; then
+if [ ! -r "${DOCKYARD_DEBIAN_MARKER:-/etc/debian_version}" ] || ! command -v apt-get >/dev/null; then
     if [ "$1" = run ]; then
         echo "This is not Debian or Ubuntu, so no system packages are installed here." >&2
         echo "Works: everything but RUN in builds, base images from packages, run and deploy." >&2

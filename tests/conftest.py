@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# CI looks for a moment; `--hypothesis-profile=fuzz` goes on until it is stopped.
+settings.register_profile("fuzz", max_examples=100_000_000, deadline=None, suppress_health_check=list(HealthCheck))
 
 ROOT = Path(__file__).resolve().parent.parent
 

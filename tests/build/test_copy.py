@@ -9,7 +9,8 @@ import pytest
 
 from dockyard.build.fault import ContextEscapeError, SourceMissingError
 from dockyard.build.owner import OwnerUnknownError
-from dockyard.layers.tar import ArchiveEscapeError, Entry
+from dockyard.layers.fault import ArchiveEscapeError
+from dockyard.layers.tar import Entry
 from making.builds import Yard, members
 from making.images import image, layer
 

@@ -9,7 +9,8 @@ import pytest
 from dockyard.content.memory import Memory
 from dockyard.content.store import DigestMismatchError
 from dockyard.layers.apply import apply
-from dockyard.layers.tar import ArchiveEscapeError, ArchiveInvalidError, Entry
+from dockyard.layers.fault import ArchiveEscapeError, ArchiveInvalidError
+from dockyard.layers.tar import Entry
 from making.images import layer
 
 DIR = Entry("", "dir", 0o755)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from dockyard.errors import Error
 from dockyard.layers import tar
-from dockyard.layers.tar import ArchiveEscapeError, ArchiveInvalidError, ArchiveTruncatedError, Entry, Kind
+from dockyard.layers.fault import ArchiveEscapeError, ArchiveInvalidError, ArchiveTruncatedError
+from dockyard.layers.tar import Entry, Kind
 
 KINDS: list[Kind] = ["file", "dir", "symlink", "hardlink", "char", "block", "fifo"]
 part = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=60).filter(
@@ -47,6 +48,19 @@ def written(members: list[tuple[Entry, bytes]]) -> bytes:
 def test_what_is_written_is_read_again(members: list[tuple[Entry, bytes]]) -> None:
     found = [(entry, content.read()) for entry, content in tar.read(io.BytesIO(written(members)))]
     assert found == members
+
+
+@given(
+    st.text("ab/._-é" + "x" * 9, min_size=1, max_size=100),
+    st.integers(0, 0o7777),
+    st.tuples(st.integers(0, 0o7777777), st.integers(0, 0o7777777)),
+    st.integers(0, 1 << 20),
+    st.integers(0, 0o77777777777),
+)
+def test_the_quick_header_is_the_same(name: str, mode: int, owner: tuple[int, int], size: int, mtime: int) -> None:
+    if name.isascii():
+        quick = tar.plain_header(name.encode(), tar.plain_owner(mode, *owner), size, mtime)
+        assert quick == tar.header(Entry(name, "file", mode, *owner, size, mtime))
 
 
 @given(st.lists(entries(), max_size=3))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from dockyard._internal.limits import TooLargeError
 from dockyard.content.memory import Memory
 from dockyard.layers.apply import apply
+from dockyard.layers.fault import ArchiveEscapeError
 from dockyard.layers.layer import Layer
-from dockyard.layers.tar import ArchiveEscapeError, Entry
+from dockyard.layers.tar import Entry
 from dockyard.layers.tree import FileTree, PathNotFoundError
 from making.images import layer
 

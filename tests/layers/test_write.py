@@ -11,7 +11,8 @@ import pytest
 from dockyard._internal.limits import read_bounded
 from dockyard.content.memory import Memory
 from dockyard.layers.compress import open_uncompressed
-from dockyard.layers.tar import ArchiveInvalidError, ArchiveTruncatedError, Entry
+from dockyard.layers.fault import ArchiveInvalidError, ArchiveTruncatedError
+from dockyard.layers.tar import Entry
 from dockyard.layers.write import FileChangedError, LayerWriter
 from making.images import layer
 

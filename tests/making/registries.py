@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import ssl
 import threading
 from collections import Counter
 from typing import Any
@@ -14,7 +15,7 @@ from dockyard.oci.digest import Digest
 class FaultyRegistry:
     """Serves `image`. The attributes are the faults; `seen` counts requests, `ranges` keeps Range headers."""
 
-    def __init__(self, store: Memory, image: Image) -> None:
+    def __init__(self, store: Memory, image: Image, tls: ssl.SSLContext | None = None) -> None:
         self.store, self.image = store, image
         self.fail_first = 0
         self.cut_first = 0
@@ -40,6 +41,8 @@ class FaultyRegistry:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
         self.address = f"127.0.0.1:{self._server.server_port}"

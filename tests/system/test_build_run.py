@@ -13,8 +13,8 @@ import pytest
 from dockyard.build.fault import RunFailedError
 from dockyard.content.layout import Layout
 from dockyard.content.store import DigestMismatchError
+from dockyard.layers.fault import ArchiveInvalidError
 from dockyard.layers.layer import Layer
-from dockyard.layers.tar import ArchiveInvalidError
 from making.builds import Yard
 from making.images import image
 

@@ -153,6 +153,12 @@ def test_docker_pulls_and_pushes(desk: Desk, program: Find, root: None, short: P
         archive = desk.path / "saved.tar"
         desk.run(client, "-H", address, "save", "-o", str(archive), f"{desk.name}:4.0")
         assert f"{desk.name}:4.0" in desk.dockyard("load", "-i", str(archive))
+        ours = desk.path / "ours.tar"
+        desk.dockyard("tag", "web:1", "archived:7")
+        desk.dockyard("save", "archived:7", "-o", str(ours))
+        assert "archived:7" in desk.run(client, "-H", address, "load", "-i", str(ours))
+        shown = json.loads(desk.run(client, "-H", address, "image", "inspect", "archived:7"))
+        assert shown[0]["Config"]["Cmd"] == ["/bin/cat", "/hello"]
     finally:
         server.terminate()
         server.wait(30)

@@ -144,3 +144,12 @@ container.run(document, overlay=Overlay(lowers, folder / "u", folder / "w"), fol
     child.stdout.close()
     container.sweep(box.path / "run")
     assert list((box.path / "run").iterdir()) == []
+
+
+def test_a_folder_whose_process_was_killed_before_it_wrote_its_number_is_swept(tmp_path: Path) -> None:
+    for name in ("beginning", "killed"):
+        (tmp_path / "run" / name / "rootfs").mkdir(parents=True)
+    (tmp_path / "run" / "killed" / "owner").touch()
+    os.utime(tmp_path / "run" / "killed", (1, 1))
+    container.sweep(tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["beginning"]

@@ -7,9 +7,13 @@ from dockyard.errors import Error
 MANIFEST_BYTES = 4 << 20
 CONFIG_BYTES = 8 << 20
 DOCKERFILE_BYTES = 4 << 20
+GRAPH_DEPTH = 8  # an index over images over layers is 2
 PATH_BYTES = 4096
 TAR_ENTRIES = 4_000_000
+NAME_BYTES = 255
 PAX_BYTES = 1 << 20
+SPARSE_BYTES = 64 << 30
+_BOMB_BYTES, _BOMB_RATIO = 16 << 30, 1_100  # gzip reaches 1,032 to one
 
 
 class TooLargeError(Error):
@@ -17,6 +21,11 @@ class TooLargeError(Error):
 
     reference = "too-large"
     hint = "If the input is yours and really that large, report it: the bound is there against hostile input."
+
+
+def most_unpacked(size: int) -> int:
+    """How many bytes `size` compressed bytes may stand for before they count as a bomb."""
+    return _BOMB_BYTES + _BOMB_RATIO * size
 
 
 class _Readable(Protocol):

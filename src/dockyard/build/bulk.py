@@ -13,9 +13,11 @@ from dockyard.build.context import Context, Listed
 from dockyard.build.copy import Copier, Hashed, Out, facts
 from dockyard.build.segments import Segments, digest_of
 from dockyard.build.source import Item
+from dockyard.layers import tar
 from dockyard.layers.tar import Entry
 from dockyard.layers.write import LayerWriter, ends_segment, nominal
 
+_MOST_TIME, _MOST_ID = 0o77777777777, 0o7777777  # what a header has room for
 _Row = tuple[str, str, Listed]  # path in the layer, path in the context, and what the listing says
 
 
@@ -41,6 +43,7 @@ class Bulk:
         self._rows: list[_Row] = []
         self._length = self.writer.begun
         self._links: dict[tuple[int, int], str] = {}
+        self._owned: dict[int, tuple[int, int, int, bytes]] = {}
         order = self.copier.order
         self._constant = (order.owner, order.chmod, self.writer.epoch)
 
@@ -50,7 +53,14 @@ class Bulk:
         self._flush(whole=False)
 
     def _below(self, path: str, place: str, at: str) -> None:
-        for row in self.context.listing(path, place):
+        # A stack of our own, as folders may be nested deeper than functions may call each other.
+        open_ = [(path, place, at, iter(self.context.listing(path, place)))]
+        while open_:
+            path, place, at, rows = open_[-1]
+            row = next(rows, None)
+            if row is None:
+                open_.pop()
+                continue
             name, bits = row[0], row[1]
             below = f"{path}/{name}" if path else name
             target = f"{at}/{name}" if at else name
@@ -61,7 +71,8 @@ class Bulk:
             if ends_segment(self._length, target):
                 self._flush(whole=True)
             if stat.S_ISDIR(bits):
-                self._below(below, f"{place}/{name}", target)
+                whole = f"{place}/{name}"
+                open_.append((below, whole, target, iter(self.context.listing(below, whole))))
 
     def _flush(self, *, whole: bool) -> None:
         rows, self._rows = self._rows, []
@@ -95,6 +106,13 @@ class Bulk:
         digest = hashlib.sha256()
         told: list[tuple[object, ...]] = []
         for (target, path, listed), link in zip(rows, links, strict=True):
+            plain = None if link else self._plain(target, path, listed)
+            if plain is not None:
+                fact, head, content = plain
+                told.append(fact)
+                digest.update(content)
+                self.writer.put(target, head, content)
+                continue
             item = self.context.item(path, listed)
             if item is None:
                 continue
@@ -112,3 +130,28 @@ class Bulk:
                 with data:
                     self.writer.add(entry, Hashed(data, digest))  # type: ignore[arg-type]
         return digest_of((told, digest.digest()))
+
+    def _plain(self, target: str, path: str, listed: Listed) -> tuple[tuple[object, ...], bytes, bytes] | None:
+        """Facts, header and content of what most files are: small, without attributes, with a short ASCII name.
+
+        None for everything else, which takes the long way. There are very many files, so every call counts here.
+        """
+        bits, size, mtime = listed[1], listed[2], listed[3] // 10**9
+        name = target.encode("utf-8", "surrogateescape")
+        if bits & 0o170000 != stat.S_IFREG or len(name) > 100 or not name.isascii() or not 0 <= mtime <= _MOST_TIME:
+            return None
+        content = self.context.small(path, listed)
+        if content is None:
+            return None
+        owned = self._owned.get(bits)
+        if owned is None:
+            entry = self.copier.entry(Item("", "", "file", bits & 0o7777), target)
+            if max(entry.uid, entry.gid) > _MOST_ID:
+                return None
+            owned = (entry.mode, entry.uid, entry.gid, tar.plain_owner(entry.mode, entry.uid, entry.gid))
+            self._owned[bits] = owned
+        if self.writer.epoch is not None and mtime > self.writer.epoch:
+            mtime = self.writer.epoch
+        mode, uid, gid, owner = owned
+        fact = (target, "file", mode, uid, gid, size, "", 0, 0, None)
+        return fact, tar.plain_header(name, owner, size, mtime), content

@@ -15,6 +15,7 @@ import msgspec
 
 from dockyard._internal import atomic
 from dockyard.content.layout import Layout
+from dockyard.errors import Error
 from dockyard.layers.layer import Layer
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
@@ -69,16 +70,20 @@ class StepCache:
         """What the step of that key made, if it is known and its layer still there."""
         try:
             record = msgspec.json.decode(self._path(step).read_bytes(), type=Record)
-        except (OSError, msgspec.MsgspecError):
+            made = self._made(record)
+        except (OSError, msgspec.MsgspecError, Error):
+            return None  # damaged: the step is carried out again and the record written anew
+        if made.layer is not None and not self._store.exists(made.layer.descriptor):
             return None
         self.used[step] = None
         with contextlib.suppress(OSError):
             os.utime(self._path(step))  # for throwing the longest unused away
+        return made
+
+    def _made(self, record: Record) -> Made:
         if not record.digest:
             return Made(record.created, None, record.content)
         descriptor = Descriptor(record.media_type, Digest.parse(record.digest), record.size)
-        if not self._store.exists(descriptor):
-            return None
         return Made(record.created, Layer(descriptor, Digest.parse(record.diff_id), self._store), record.content)
 
     def put(self, step: str, made: Made) -> None:

@@ -1,13 +1,15 @@
 """A folder on this machine as a source: the build context, a named context, or a Git checkout."""
 
 import difflib
+import errno
+import io
 import os
 import re
 import stat
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, SourceMissingError, place
 from dockyard.build.segments import digest_of
@@ -17,10 +19,13 @@ from dockyard.dockerfile.node import Node
 from dockyard.layers.tar import Kind
 from dockyard.layers.write import FileChangedError
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 _MOST_LINKS = 255
 _SMALL = 1 << 20
 _REMEMBERED = 200_000
-_TICK = 50_000_000  # nanoseconds
+TICK = 0.02  # seconds
 _KINDS: dict[int, Kind] = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "dir",
@@ -53,6 +58,7 @@ class Context:
         self._place = str(self.root).rstrip("/")
         self._rules = rules
         self._listed: dict[str, list[Listed]] = {}
+        self._before: dict[str, tuple[str, tuple[int, int, int]]] = {}
         self._count = 0
 
     def find(self, pattern: str, node: Node) -> list[Item]:
@@ -93,6 +99,7 @@ class Context:
         if known is not None:
             return known
         found: list[Listed] = []
+        self._before[path] = (whole, _folder_facts(whole))
         try:
             with os.scandir(whole) as entries:
                 for each in entries:
@@ -134,29 +141,49 @@ class Context:
         Raises:
             FileChangedError: it is not what it was when its folder was listed.
         """
-        # It was no link when it was listed; if it has become one since, it is not followed.
+        # It was a file when it was listed; if it has become a link or pipe since, it is not followed or waited for.
         try:
-            handle = os.open(item.handle, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            handle = os.open(item.handle, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError as error:
             raise FileChangedError(f"{item.path} is gone", context={"file": item.path}) from error
         except OSError as error:
-            raise ContextUnreadableError(
-                f"cannot read {item.path}: {error.strerror}", context={"file": item.handle}
-            ) from error
+            kind = FileChangedError if error.errno in (errno.ELOOP, errno.ENXIO) else ContextUnreadableError
+            raise kind(f"cannot read {item.path}: {error.strerror}", context={"file": item.handle}) from error
+        if item.size >= _SMALL:
+            return cast("BinaryIO", _Watched(handle, item))
         try:
-            if item.facts is not None and item.facts != _facts(os.fstat(handle)):
-                raise FileChangedError(f"{item.path} was changed while it was copied", context={"file": item.path})
-            if item.size < _SMALL:
-                return os.read(handle, item.size + 1)
-            return os.fdopen(os.dup(handle), "rb", buffering=0)
+            data = os.read(handle, item.size + 1)
+            _check(handle, item)  # afterwards: what is changed between listing and reading shows as well
+            return data
         finally:
             os.close(handle)
+
+    def small(self, path: str, row: Listed) -> bytes | None:
+        """The content of a small file without attributes, as `content` gives it; None for any other."""
+        size = row[2]
+        if size >= _SMALL:
+            return None
+        whole = f"{self._place}/{path}" if path else self._place
+        try:
+            if os.listxattr(whole, follow_symlinks=False):
+                return None
+            handle = os.open(whole, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return None  # the long way says what is wrong
+        try:
+            data = os.read(handle, size + 1)
+            found = os.fstat(handle)
+        finally:
+            os.close(handle)
+        if (size, row[3], row[4], row[5]) != (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino):
+            raise FileChangedError(f"{path} was changed while it was copied", context={"file": path})
+        return data
 
     def stamp(self, items: Sequence[Item]) -> tuple[str, bool]:
         """What tells whether anything in `items` and below has changed since, and whether it can be relied on.
 
         A file's content cannot change without its ctime; but a file changed this very moment may change again within
-        one tick of the clock, so what was touched in the last moments is not relied on.
+        one tick of the clock, so what was touched in the last moments is not relied on: list it again after `TICK`.
         """
         rows = []
         self.folders = {}
@@ -167,7 +194,7 @@ class Context:
                 newest = max(newest, self._stamp(item.path, str(item.handle)))
             elif item.facts is not None:
                 newest = max(newest, item.facts[2])
-        return digest_of([rows, sorted(self.folders.items())]), time.time_ns() - newest > _TICK
+        return digest_of([rows, sorted(self.folders.items())]), time.time_ns() - newest > TICK * 1e9
 
     def _stamp(self, path: str, whole: str) -> int:
         """Note the digest of every folder at and below `path`; returns the latest change of a file."""
@@ -197,9 +224,21 @@ class Context:
         name = max(files, key=lambda row: row[4])[0]
         return f"{path}/{name}" if path else name
 
+    def check(self) -> None:
+        """Make sure that the folders that were stamped last still hold what they held when they were listed.
+
+        Raises:
+            FileChangedError: something in one of them was added, removed or renamed since.
+        """
+        for path in self.folders:
+            whole, facts = self._before[path]
+            if facts != _folder_facts(whole):
+                raise FileChangedError(f"the folder {path or '.'} was changed while it was copied")
+
     def forget(self) -> None:
         """Look at the folder anew the next time."""
         self._listed.clear()
+        self._before.clear()
         self._count = 0
 
     def item(self, path: str, row: Listed) -> Item | None:
@@ -213,6 +252,13 @@ class Context:
             attributes = os.listxattr(whole, follow_symlinks=False)
         except OSError:
             attributes = []
+        try:
+            target = os.readlink(whole) if kind == "symlink" else ""
+            xattrs = (
+                {key: os.getxattr(whole, key, follow_symlinks=False) for key in attributes} if attributes else _NONE
+            )
+        except OSError as error:
+            raise FileChangedError(f"{path} was changed while it was copied", context={"file": whole}) from error
         return Item(
             name,
             path,
@@ -220,10 +266,10 @@ class Context:
             0o777 if kind == "symlink" else bits & 0o7777,
             size=size if kind == "file" else 0,
             mtime=mtime // 10**9,
-            target=os.readlink(whole) if kind == "symlink" else "",
+            target=target,
             major=os.major(special) if kind in ("char", "block") else 0,
             minor=os.minor(special) if kind in ("char", "block") else 0,
-            xattrs={key: os.getxattr(whole, key, follow_symlinks=False) for key in attributes} if attributes else _NONE,
+            xattrs=xattrs,
             link=(device, inode) if names > 1 and kind != "dir" else None,
             handle=whole,
             facts=(size, mtime, ctime, inode) if kind != "dir" else None,
@@ -308,6 +354,42 @@ class Context:
         near = difflib.get_close_matches(name, known, 1)
         nearest = f"Did you mean {folder + '/' if folder else ''}{near[0]}?" if near else None
         return SourceMissingError(f"{pattern!r} is not in the context {self.root}", context=place(node), hint=nearest)
+
+
+class _Watched(io.RawIOBase):
+    """A large file; when its end is reached it has to be what it was when its folder was listed."""
+
+    def __init__(self, handle: int, item: Item) -> None:
+        super().__init__()
+        self._handle, self._item, self._left = handle, item, item.size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        size = os.readv(self._handle, [buffer])
+        self._left -= size
+        if self._left <= 0 or not size:
+            _check(self._handle, self._item)
+        return size
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._handle)
+        super().close()
+
+
+def _check(handle: int, item: Item) -> None:
+    if item.facts is not None and item.facts != _facts(os.fstat(handle)):
+        raise FileChangedError(f"{item.path} was changed while it was copied", context={"file": item.path})
+
+
+def _folder_facts(whole: str) -> tuple[int, int, int]:
+    try:
+        status = os.lstat(whole)
+    except OSError:
+        return (0, 0, 0)
+    return (status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def _facts(status: os.stat_result) -> tuple[int, int, int, int]:

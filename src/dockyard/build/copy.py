@@ -1,6 +1,7 @@
 """COPY and ADD: from a source into a layer, in one pass. Where things land is as with BuildKit's file operations."""
 
 import hashlib
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,8 +14,10 @@ from dockyard.build.source import Item, Source
 from dockyard.build.unpack import archive_members
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Node
+from dockyard.layers.fault import ArchiveInvalidError
 from dockyard.layers.layer import Layer
 from dockyard.layers.tar import Entry
+from dockyard.layers.tree import WHITEOUT
 from dockyard.layers.write import LayerWriter
 
 Planned = tuple[Entry, Item | BinaryIO | None]
@@ -239,13 +242,36 @@ class Copier:
             for made in destination.folders(folder, 0o755, (0, 0), order.mtime):
                 yield made, None
             path = f"{folder}/{name}" if folder else name
+            if name.startswith(WHITEOUT) and name.removeprefix(WHITEOUT) in ("", ".", ".."):
+                raise ArchiveInvalidError(f"the member {entry.path!r} has a name that no layer can hold")
             target = entry.target
             if entry.kind == "hardlink":
-                target = destination.resolve(entry.target, root)
+                above, _, name = entry.target.rpartition("/")
+                folder = destination.resolve(above, root)
+                target = f"{folder}/{name}" if folder else name
+                yield from self._brought(entry, target, path)
             uid, gid = (entry.uid, entry.gid) if order.owner is None else order.owner
             placed = replace(entry, path=path, target=target, uid=uid, gid=gid)
-            destination.add(placed)
+            destination.replace(placed)
             yield placed, content if entry.kind == "file" else None
+
+    def _brought(self, link: Entry, target: str, path: str) -> Iterator[Planned]:
+        """What a hard link of an archive points to: nothing where this layer has it, or the image's own file.
+
+        Raises:
+            ArchiveInvalidError: it points to nothing, to a folder, or to itself.
+        """
+        found = self._destination.look(target)
+        if found is None or found.kind == "dir" or target == path:
+            what = "nothing" if found is None else "itself" if target == path else "a folder"
+            raise ArchiveInvalidError(f"the hard link {link.path!r} points to {what}", context={"target": link.target})
+        tree = self._destination.tree
+        if tree is None or self._destination.has(target):
+            return
+        # A layer cannot link to what lies in another one: the file becomes part of this layer, too.
+        entry = replace(found, path=target)
+        self._destination.add(entry)
+        yield entry, io.BytesIO(tree.read(target)) if entry.kind == "file" else None
 
 
 class Out:

@@ -2,6 +2,7 @@
 
 import hashlib
 import posixpath
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,10 @@ from dockyard._internal.lock import locked
 from dockyard.build import configure, mode
 from dockyard.build.bulk import Bulk
 from dockyard.build.cache import Made, key
-from dockyard.build.context import Context
+from dockyard.build.context import TICK, Context
 from dockyard.build.copy import Copier, Order, Out, Planned, write, write_tree
 from dockyard.build.destination import Destination
-from dockyard.build.fault import SourceMissingError, place
+from dockyard.build.fault import ContextUnreadableError, SourceMissingError, place
 from dockyard.build.owner import OwnerUnknownError, by_number, owner
 from dockyard.build.segments import Segments
 from dockyard.build.source import WILD, Files, Item, Source
@@ -55,6 +56,15 @@ def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
     for attempt in (0, 1):
         taken = _taken(stage, instruction, source)
         stamps, settled = _stamps(source, taken)
+        if not settled:
+            # A moment later every further change has another time, so none can go unnoticed.
+            time.sleep(TICK)
+            contexts = [each.source for each in taken if isinstance(each.source, Context)]
+            for each in contexts:
+                each.forget()
+            if source in contexts:
+                taken = _taken(stage, instruction, source)
+            stamps, settled = _stamps(source, taken)
         parts: list[Any] = [
             order.target,
             order.owner,
@@ -69,10 +79,16 @@ def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
             with locked(tools.cache.lock(quick)):
                 made = stage.known(quick)
                 if made is None:
-                    made = _made(stage, order, taken, source, linked, shown)
+                    made = _made(stage, order, taken, source, linked, shown, settled)
                     if settled:
                         tools.cache.put(quick, made)
             break
+        except RecursionError as error:
+            raise ContextUnreadableError(
+                "folders are nested too deeply",
+                context=place(node),
+                hint="Copy them to a folder that is not there yet.",
+            ) from error
         except FileChangedError:
             if attempt or not isinstance(source, Context):
                 raise
@@ -85,7 +101,13 @@ def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
 
 
 def _made(
-    stage: Stage, order: Order, taken: Sequence[Taken], source: State | Context, linked: bool, shown: str
+    stage: Stage,
+    order: Order,
+    taken: Sequence[Taken],
+    source: State | Context,
+    linked: bool,
+    shown: str,
+    settled: bool,
 ) -> Made:
     tools = stage.tools
     destination = Destination(None if linked else stage.state.tree)
@@ -107,6 +129,9 @@ def _made(
                     write_tree(planned, source.layers, out)
                 else:
                     write(planned, each.source, out)
+        for each in taken:
+            if isinstance(each.source, Context):
+                each.source.check()
         content = out.key()
         step = key(stage.state.key, "copied", content)
         earlier = stage.known(step)
@@ -124,7 +149,7 @@ def _made(
         if earlier is None or earlier.layer is None:
             layer = writer.commit()
         made = Made(stage.now(), layer, content)
-        if segments is not None:
+        if segments is not None and settled:
             segments.save(layer.descriptor.digest, writer.members)
     tools.cache.put(step, made)
     return made

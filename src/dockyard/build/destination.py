@@ -28,6 +28,7 @@ class Destination:
         self.tree = tree
         self._made: dict[str, Entry] = {}
         self._told: set[str] = set()
+        self._replaced: set[str] = set()
 
     def look(self, path: str) -> Entry | None:
         """What is at `path`, whose folders must be resolved already; links are not followed."""
@@ -35,9 +36,21 @@ class Destination:
         if made is not None:
             return made
         node = self.tree.get(path, follow=False) if self.tree is not None else None
-        if node is not None:
+        if node is not None and not (self._replaced and self._is_hidden(path)):
             return node.entry
         return Entry("", "dir", 0o755) if not path else None
+
+    def has(self, path: str) -> bool:
+        """Whether what is at `path` was made here, not in an earlier step."""
+        return path in self._made
+
+    def _is_hidden(self, path: str) -> bool:
+        """Whether a folder above `path` has been replaced by something that is none."""
+        while path:
+            path = path.rpartition("/")[0]
+            if path in self._replaced:
+                return True
+        return False
 
     def tree_is_empty(self, path: str) -> bool:
         """Whether nothing is at `path`, which is resolved, or an empty folder."""
@@ -147,5 +160,15 @@ class Destination:
         return path in self._made
 
     def add(self, entry: Entry) -> None:
-        """Note that `entry` will be there."""
+        """Note that `entry` will be there; nothing is in its way."""
+        self._made[entry.path] = entry
+
+    def replace(self, entry: Entry) -> None:
+        """Note that `entry` will be there instead of what was, with everything below a folder that it replaces."""
+        if entry.kind != "dir":
+            before = self.look(entry.path)
+            if before is not None and before.kind == "dir":
+                self._replaced.add(entry.path)
+                for path in [each for each in self._made if each.startswith(f"{entry.path}/")]:
+                    del self._made[path]
         self._made[entry.path] = entry

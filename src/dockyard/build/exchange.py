@@ -5,6 +5,8 @@ machine: a COPY is known by the content of its files, a RUN by its command and w
 """
 
 import os
+import re
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +29,8 @@ from dockyard.oci.mediatype import OCI_MANIFEST
 CACHE_TYPE = "application/vnd.dockyard.build.cache.v1+json"
 INLINE_KEY = "dockyard.build.cache.v1"
 _MOST_BYTES = 64 << 20
+_DATE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z)?", re.ASCII)
+_CONTENT = re.compile(r"([0-9a-f]{64})?")
 Mode = Literal["min", "max"]
 
 
@@ -121,6 +125,7 @@ def imported(store: Layout, cache: StepCache, artifact: Descriptor, mounts: Path
 
     Raises:
         CacheInvalidError: it is neither a build cache nor an image that was built with one inside.
+        LayerMismatchError, ArchiveInvalidError, DigestMismatchError: a layer is not what its record says.
     """
     manifest = Manifest(read(store, artifact), artifact.media_type)
     raw = read(store, manifest.config, limit=_MOST_BYTES)
@@ -133,13 +138,19 @@ def imported(store: Layout, cache: StepCache, artifact: Descriptor, mounts: Path
                 raise CacheInvalidError(f"{artifact.digest} is not a build cache, nor an image with one inside")
             contents = _Contents(held.steps)
         layers = {each.digest: each for each in manifest.layers}
+        sound: set[Digest] = set()
         for step in contents.steps:
             if not set(step.key) <= set("0123456789abcdef") or len(step.key) != 64:
                 raise CacheInvalidError(f"a step has the key {step.key[:80]!r}")
+            if not _DATE.fullmatch(step.created) or not _CONTENT.fullmatch(step.content):
+                raise CacheInvalidError(f"the step {step.key[:12]} has a malformed record")
             layer = None
             if step.digest:
                 layer = Layer(layers[Digest.parse(step.digest)], Digest.parse(step.diff_id), store)
             if cache.get(step.key) is None:
+                if layer is not None and layer.diff_id not in sound:
+                    layer.verify()  # its diff ID names the unpacked layer on this machine: a lie must not get in
+                    sound.add(layer.diff_id)
                 cache.put(step.key, Made(step.created, layer, step.content))
         for mount in contents.mounts:
             _unpack(mount, Layer(layers[Digest.parse(mount.digest)], Digest.parse(mount.diff_id), store), mounts)
@@ -149,13 +160,16 @@ def imported(store: Layout, cache: StepCache, artifact: Descriptor, mounts: Path
 
 
 def _unpack(mount: _Mount, layer: Layer, mounts: Path) -> None:
-    if not mount.folder.isalnum():
+    if not mount.folder.isalnum() or not mount.folder.isascii():
         raise CacheInvalidError(f"a cache mount has the folder {mount.folder[:80]!r}")
     folder = mounts / mount.folder
     if (folder / "0").is_dir():
         return
     beside = folder / f".{os.urandom(4).hex()}.tmp"
     beside.mkdir(parents=True)
-    (folder / "id").write_text(mount.id)
-    apply(layer, beside, whiteouts="apply")
-    beside.rename(folder / "0")
+    try:
+        apply(layer, beside, whiteouts="apply")
+        (folder / "id").write_text(mount.id)
+        beside.rename(folder / "0")
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from dockyard.build import authorities
+from dockyard.build.confide import leaks
 from dockyard.build.enter import Cell
 from dockyard.build.fault import RunFailedError, place
 from dockyard.build.stage import Stage
@@ -77,7 +78,7 @@ def execute(
         confided: dict[str, str] = {}
         targets: list[str] = []
         if mounts:
-            from dockyard.build.mounting import prepared  # loaded only when something is mounted
+            from dockyard.build.mounting import in_memory, prepared  # loaded only when something is mounted
 
             ready = stack.enter_context(prepared(stage, mounts, work))
             binds += ready.mounts
@@ -91,7 +92,14 @@ def execute(
             binds.append(Mount(str(bundle), authorities.INSIDE))
             targets.append(authorities.INSIDE)
             trusted = authorities.environment()
-        user = resolve_user(str(state.config.get("User") or ""), _read(state, "etc/passwd"), _read(state, "etc/group"))
+        given = [
+            tools.secrets[each.source]
+            for each in mounts
+            if each.mount.type == "secret" and each.source in tools.secrets
+        ]
+        memory = stack.enter_context(in_memory()) if confided else None
+        root = _Overlaid(stage, work) if way.overlay else _Copied(stage, work)
+        user = resolve_user(str(state.config.get("User") or ""), root.read("etc/passwd"), root.read("etc/group"))
         if way.ids == "single" and (user.uid or user.gid):
             raise IdsMissingError(
                 f"USER {state.config.get('User')} needs the ID {user.uid}:{user.gid}", context=place(instruction.node)
@@ -106,7 +114,6 @@ def execute(
             mounts=binds,
             privileged=instruction.security == "insecure",
         )
-        root = _Overlaid(stage, work) if way.overlay else _Copied(stage, work)
         tools.limits.put_on(document, name)
         node, shell = instruction.node, str(state.shell[0])
         seen = tuple(overlays)
@@ -124,6 +131,7 @@ def execute(
                 cancelled=tools.cancelled.is_set,
                 way=way,
                 network=reached,
+                memory=memory,
             )
             stage.step.flush()
             if code != 0 and tools.halted is not None and not tools.cancelled.is_set():
@@ -137,6 +145,11 @@ def execute(
                     "output": "\n    ".join(["", *stage.step.tail]),
                 },
                 hint=_SINGLE if way.ids == "single" else None,
+            )
+        for path, secret in leaks(root.changed, given):
+            stage.step.log(
+                f"warning: line {node.start_line}: the command wrote the secret {secret!r} to /{path}, "
+                "which is in the image now"
             )
         return root.layer([*_HOST_FILES, *files, *targets])
 
@@ -154,9 +167,17 @@ class _Overlaid:
             lowers = [empty]
         self._lowers = lowers
         laid = authorities.laid_over(state, tools.certificates, work / "trusted") if tools.certificates else None
-        self._upper = work / "upper"
+        self._upper = self.changed = work / "upper"
         shown = [*lowers, *([laid] if laid is not None else [])]
         self.place = Overlay(shown, self._upper, work / "work", user=way.ids != "all")
+
+    def read(self, path: str) -> bytes:
+        """A file of the image; nothing where it is none. From the unpacked layer: a packed one is read whole for it."""
+        node = self._stage.state.tree.get(path)
+        if node is None or node.entry.kind != "file":
+            return b""
+        with open(self._lowers[node.layer] / node.content, "rb") as stream:
+            return stream.read(1 << 20)
 
     def ready(self, binds: Sequence[Mount]) -> contextlib.AbstractContextManager[None]:
         """Nothing is to be done before: everything is mounted."""
@@ -182,9 +203,16 @@ class _Copied:
     def __init__(self, stage: Stage, work: Path) -> None:
         tools = stage.tools
         self._stage, self._work = stage, work
-        self.place = work / "root"
+        self.place = self.changed = work / "root"
         copied.taken(stage.state.layers, tools.data, self.place, tools.way, stage.step)
         self._before = snapshot.snapshot(self.place)
+
+    def read(self, path: str) -> bytes:
+        """A file of the image; nothing where it is none."""
+        node = self._stage.state.tree.get(path)
+        if node is None or node.entry.kind != "file":
+            return b""
+        return self._stage.state.tree.read(path, limit=1 << 20)
 
     def ready(self, binds: Sequence[Mount]) -> contextlib.AbstractContextManager[None]:
         """Put files into place where nothing can be mounted."""
@@ -239,11 +267,6 @@ def _sweep(parent: Path) -> None:
     for folder in parent.glob("build-*-*") if parent.is_dir() else ():
         if not Path("/proc", folder.name.split("-")[1]).exists():
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _read(state: State, path: str) -> bytes:
-    node = state.tree.get(path)
-    return state.tree.read(path, limit=1 << 20) if node is not None and node.entry.kind == "file" else b""
 
 
 def _files(files: Mapping[str, bytes], work: Path) -> list[Mount]:

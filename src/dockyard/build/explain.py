@@ -1,6 +1,7 @@
 """Why a step was not taken from the cache: its inputs beside those of the run before it in the same place."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,13 @@ class Inputs:
         """Keep the inputs that were noted for the next run."""
         if self._now:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(self._path, msgspec.json.encode({**(self._before or {}), **self._now}), durable=False)
+            # Names that are not UTF-8 have surrogates, which only escaped JSON can carry.
+            atomic.write(self._path, json.dumps({**(self._before or {}), **self._now}).encode(), durable=False)
 
     def _load(self) -> dict[str, dict[str, Any]]:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, dict[str, Any]])
-        except (OSError, msgspec.MsgspecError):
+            return msgspec.convert(json.loads(self._path.read_bytes()), type=dict[str, dict[str, Any]])
+        except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
             return {}
 
 

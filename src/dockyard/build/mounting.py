@@ -192,7 +192,7 @@ def prepared(stage: Stage, mounts: tuple[Wanted, ...], work: Path) -> Iterator[P
                 options = ("nosuid", "nodev", *([f"size={mount.size}"] if mount.size else []))
                 ready.mounts.append(bundle.Mount("tmpfs", each.target, False, "tmpfs", options))
             else:
-                memory = memory or stack.enter_context(_in_memory())
+                memory = memory or stack.enter_context(in_memory())
                 _confided(tools, each, memory / str(number), number, ready, stack)
         ready.targets += [each.target for each in ready.mounts]
         yield ready
@@ -211,6 +211,7 @@ def _bound(tools: "Tools", each: Wanted, folder: Path, ready: Prepared) -> bundl
     merged = folder / "merged"
     for path in (merged, folder / "upper", folder / "work"):
         path.mkdir(parents=True)
+        path.chmod(0o755)
     # What is written goes to folders that are thrown away.
     user = tools.way.ids != "all"
     ready.overlays.append((Overlay(lowers, folder / "upper", folder / "work", user=user), merged))
@@ -270,7 +271,7 @@ def _begun(tools: "Tools", each: Wanted, place_: Path, work: Path) -> None:
 
 
 @contextlib.contextmanager
-def _in_memory() -> Iterator[Path]:
+def in_memory() -> Iterator[Path]:
     """A folder that only root can enter, in memory. What a killed build left there is removed."""
     for old in _MEMORY.glob("dockyard-*-*"):
         if not Path("/proc", old.name.split("-")[1]).exists():

@@ -12,7 +12,9 @@ _RED, _DIM, _BOLD, _OFF = "\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
 
 def result(document: Any) -> None:
     """Print `document` as the one JSON document of a command run with --json."""
-    print(json_module.dumps(document, indent=2, ensure_ascii=False, default=str))
+    text = json_module.dumps(document, indent=2, ensure_ascii=False, default=str)
+    # Names that are not UTF-8 have surrogates; written as \\udcXX they are JSON's own escapes.
+    print(text.encode("utf-8", "backslashreplace").decode())
 
 
 def failure(error: Exception, *, json: bool) -> int:

@@ -3,8 +3,10 @@
 import io
 from typing import BinaryIO, Protocol
 
+from dockyard._internal.limits import GRAPH_DEPTH, TooLargeError
 from dockyard.content.store import Reader, read
 from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.digest import Digest
 from dockyard.oci.manifest import parse
 from dockyard.oci.mediatype import traits
 from dockyard.progress import SILENT, Progress
@@ -29,11 +31,21 @@ def copy(source: Reader, sink: Sink, root: Descriptor, *, progress: Progress = S
     Raises:
         ContentNotFoundError: `source` lacks an object that the graph names.
         DigestMismatchError: bytes read are not the bytes named; nothing of that object is committed.
+        TooLargeError: indexes refer to indexes more than a few levels deep.
     """
+    _copy(source, sink, root, progress, set(), 0)
+
+
+def _copy(source: Reader, sink: Sink, root: Descriptor, progress: Progress, done: set[Digest], depth: int) -> None:
+    if root.digest in done:
+        return  # indexes of a stranger may name one object very many times, level upon level
+    done.add(root.digest)
+    if depth > GRAPH_DEPTH:
+        raise TooLargeError(f"indexes refer to indexes more than {GRAPH_DEPTH} levels deep")
     if traits(root.media_type).role in ("index", "manifest"):
         raw = read(source, root)
         for child in parse(raw, root.media_type).references:
-            copy(source, sink, child, progress=progress)
+            _copy(source, sink, child, progress, done, depth + 1)
         if not sink.exists(root):
             sink.put(root, io.BytesIO(raw))
     elif not sink.exists(root):

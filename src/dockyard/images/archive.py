@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from dockyard._internal import atomic
-from dockyard._internal.limits import CONFIG_BYTES, MANIFEST_BYTES, read_bounded
+from dockyard._internal.limits import CONFIG_BYTES, GRAPH_DEPTH, MANIFEST_BYTES, TooLargeError, read_bounded
 from dockyard.content.layout import REF_NAME, Layout
 from dockyard.errors import UsageError
 from dockyard.images.assemble import assemble_as_it_is
 from dockyard.images.image import Image
 from dockyard.layers import tar
 from dockyard.layers.compress import open_uncompressed
+from dockyard.layers.fault import ArchiveInvalidError
 from dockyard.layers.layer import Layer
-from dockyard.layers.tar import ArchiveInvalidError, Entry
+from dockyard.layers.tar import Entry
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
 from dockyard.oci.manifest import Index, parse
@@ -147,22 +148,28 @@ def _member(out: BinaryIO, path: str, data: bytes) -> None:
 def _read_oci(raw: bytes, blobs: Mapping[str, Descriptor], store: Layout) -> dict[str, Descriptor]:
     held = {each.digest for each in blobs.values()}
     found: dict[str, Descriptor] = {}
+    done: set[Digest] = set()
     for item in Index(raw).manifests:
-        _complete(item, held, store)
+        _complete(item, held, store, done)
         name = item.annotations.get(REF_NAME, "")
         bare = Descriptor(item.media_type, item.digest, item.size, {}, item.platform)
         found[_name(name, item)] = bare
     return found
 
 
-def _complete(item: Descriptor, held: set[Digest], store: Layout) -> None:
+def _complete(item: Descriptor, held: set[Digest], store: Layout, done: set[Digest], depth: int = 0) -> None:
+    if item.digest in done:
+        return
+    done.add(item.digest)
+    if depth > GRAPH_DEPTH:
+        raise TooLargeError(f"indexes refer to indexes more than {GRAPH_DEPTH} levels deep")
     if item.digest not in held and not store.exists(item):
         raise ArchiveInvalidError(f"the archive names {item.digest} but does not hold it")
     if traits(item.media_type).role in ("manifest", "index"):
         with store.open(item) as stream:
             view = parse(read_bounded(stream, MANIFEST_BYTES, "a manifest"), item.media_type)
         for child in view.references:
-            _complete(child, held, store)
+            _complete(child, held, store, done, depth + 1)
 
 
 def _name(name: str, item: Descriptor) -> str:

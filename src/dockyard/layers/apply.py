@@ -15,8 +15,9 @@ from typing import BinaryIO, Literal
 
 from dockyard._internal import atomic
 from dockyard.errors import Error
+from dockyard.layers.fault import ArchiveEscapeError, ArchiveInvalidError
 from dockyard.layers.layer import Layer
-from dockyard.layers.tar import ArchiveEscapeError, ArchiveInvalidError, Entry
+from dockyard.layers.tar import Entry
 from dockyard.layers.tree import OPAQUE, WHITEOUT
 
 Whiteouts = Literal["overlay", "apply"]
@@ -34,6 +35,13 @@ class IdNotMappedError(Error):
     hint = "Give this user more subordinate IDs: usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST USER"
 
 
+class UnpackError(Error):
+    """A layer has a member that this file system does not take, or that this user may not make."""
+
+    reference = "unpack-failed"
+    hint = "Devices need root; names, owners and attributes depend on the file system of the data folder."
+
+
 def opaque_attribute(ids: Ids) -> str:
     """The extended attribute by which overlayfs knows that a folder hides what lies below."""
     return "trusted.overlay.opaque" if ids == "all" else "user.overlay.opaque"
@@ -43,7 +51,7 @@ def apply(layer: Layer, target: Path, *, whiteouts: Whiteouts, ids: Ids = "all")
     """Unpack `layer` into the folder `target`.
 
     Args:
-        layer: its blob is verified to the end before this returns.
+        layer: its blob and its diff ID are verified to the end before this returns.
         target: exists; usually empty for `overlay`, holds the layers below for `apply`.
         whiteouts: `overlay` makes them what overlayfs understands (device 0:0, opaque attribute: needs root);
             `apply` deletes what they hide.
@@ -54,8 +62,9 @@ def apply(layer: Layer, target: Path, *, whiteouts: Whiteouts, ids: Ids = "all")
     Raises:
         IdNotMappedError: an owner is not among the `subordinate` IDs.
         ArchiveEscapeError: a member leads outside; what was unpacked before stays inside `target`.
-        ArchiveInvalidError, DigestMismatchError: the layer is damaged.
+        ArchiveInvalidError, DigestMismatchError, LayerMismatchError: the layer is damaged or forged.
         DiskFullError: the disk is full.
+        UnpackError: the file system refuses a member.
     """
     with atomic.disk_errors(target):
         root = os.open(target, _FOLDER)
@@ -78,7 +87,7 @@ class _Unpacker:
 
     def run(self, layer: Layer) -> None:
         try:
-            for entry, content in layer.entries():
+            for entry, content in layer.entries(check=True):
                 self._member(entry, content)
             for path in sorted(self._folder_times, reverse=True):
                 with self._folder(path, make=False) as parent:
@@ -87,6 +96,16 @@ class _Unpacker:
             self._forget()
 
     def _member(self, entry: Entry, content: BinaryIO) -> None:
+        try:
+            self._placed(entry, content)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise UnpackError(
+                f"/{entry.path} cannot be unpacked: {error.strerror}", context={"kind": entry.kind}
+            ) from error
+
+    def _placed(self, entry: Entry, content: BinaryIO) -> None:
         folder, _, name = entry.path.rpartition("/")
         if not entry.path:
             if entry.kind == "dir":
@@ -122,6 +141,8 @@ class _Unpacker:
             self._link(entry, parent, name)
             return
         else:
+            if (entry.major, entry.minor) == (0, 0) and entry.kind == "char" and self._whiteouts == "overlay":
+                raise ArchiveInvalidError(f"/{entry.path} is a device that overlayfs takes for a deletion")
             if entry.kind != "fifo" and self._ids != "all":
                 return  # the kernel lets nobody make devices in a user namespace; containers get theirs mounted
             kinds = {"char": stat.S_IFCHR, "block": stat.S_IFBLK, "fifo": stat.S_IFIFO}

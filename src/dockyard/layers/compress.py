@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 import zstandard
 from isal import isal_zlib
 
-from dockyard.layers.tar import ArchiveInvalidError, ArchiveTruncatedError
+from dockyard.layers.fault import ArchiveBombError, ArchiveInvalidError, ArchiveTruncatedError
 from dockyard.oci.mediatype import OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD
 
 if TYPE_CHECKING:
@@ -65,14 +65,16 @@ def expander(compression: Compression) -> Callable[[bytes, int], bytes]:
     return expand_gzip if compression == "gzip" else expand
 
 
-def open_uncompressed(stream: BinaryIO, compression: str) -> BinaryIO:
+def open_uncompressed(stream: BinaryIO, compression: str, *, most: int | None = None) -> BinaryIO:
     """The plain bytes of `stream`, which is closed together with the result.
 
     Args:
         stream: compressed bytes; several gzip members or zstd frames in a row are one stream.
         compression: `none`, `gzip`, `zstd`, or `sniff` to tell by the first bytes.
+        most: how many plain bytes there may be.
 
     Raises (from reading):
+        ArchiveBombError: there are more than `most`.
         ArchiveInvalidError: the bytes are not what `compression` says.
         ArchiveTruncatedError: the stream ends inside a member.
     """
@@ -83,10 +85,18 @@ def open_uncompressed(stream: BinaryIO, compression: str) -> BinaryIO:
     if compression == "none":
         return stream
     if compression == "gzip":
-        return io.BufferedReader(_Gzip(stream), _CHUNK)
+        return io.BufferedReader(_Gzip(stream, most), _CHUNK)
     if compression == "zstd":
-        return io.BufferedReader(_Zstd(stream), _CHUNK)
+        return io.BufferedReader(_Zstd(stream, most), _CHUNK)
     raise ArchiveInvalidError(f"the compression {compression!r} is not supported", hint="Supported: none, gzip, zstd.")
+
+
+def _less(left: int | None, size: int) -> int | None:
+    if left is None:
+        return None
+    if size > left:
+        raise ArchiveBombError("it unpacks to far more than an honest archive of its size")
+    return left - size
 
 
 class _Chained(io.RawIOBase):
@@ -114,9 +124,10 @@ class _Chained(io.RawIOBase):
 class _Gzip(io.RawIOBase):
     """Members one after the other; what one step may put out is bounded, so a bomb costs time, not memory."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, most: int | None) -> None:
         super().__init__()
         self._stream = stream
+        self._left = most
         self._member = isal_zlib.decompressobj(31)
         self._pending = b""
         self._begun = False
@@ -146,6 +157,7 @@ class _Gzip(io.RawIOBase):
             self._begun = True
             self._pending = self._member.unconsumed_tail
             if data:
+                self._left = _less(self._left, len(data))
                 view[: len(data)] = data
                 return len(data)
 
@@ -167,9 +179,10 @@ class _Gzip(io.RawIOBase):
 class _Zstd(io.RawIOBase):
     """Frames one after the other, with a bounded window."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, most: int | None) -> None:
         super().__init__()
         self._stream = stream
+        self._left = most
         decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
         self._plain = decompressor.stream_reader(stream, read_size=_CHUNK, read_across_frames=True)
 
@@ -182,6 +195,7 @@ class _Zstd(io.RawIOBase):
             data = self._plain.read(len(view))
         except zstandard.ZstdError as error:
             raise ArchiveInvalidError(f"a zstd stream is damaged: {error}") from error
+        self._left = _less(self._left, len(data))
         view[: len(data)] = data
         return len(data)
 

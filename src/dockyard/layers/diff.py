@@ -45,7 +45,7 @@ def diff(
         folders: its layers unpacked, lowest first; without them files are not compared.
         ids: as for `apply`; with a `single` ID, what lies below keeps its owner.
     """
-    return write(_walk(upper, ""), writer, lower=lower, folders=folders, ids=ids)
+    return write(_walk(upper), writer, lower=lower, folders=folders, ids=ids)
 
 
 def write(
@@ -114,13 +114,25 @@ def _owned_as_below(entry: Entry, lower: FileTree) -> Entry:
     return replace(entry, uid=node.entry.uid, gid=node.entry.gid)
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[Found]:
-    for item in sorted(os.scandir(folder), key=lambda each: os.fsencode(each.name)):
+def _walk(folder: Path) -> Iterator[Found]:
+    # A stack of our own, as folders may be nested deeper than functions may call each other.
+    open_ = [("", iter(_sorted(str(folder))))]
+    while open_:
+        prefix, items = open_[-1]
+        item = next(items, None)
+        if item is None:
+            open_.pop()
+            continue
         path = f"{prefix}/{item.name}" if prefix else item.name
         found = item.stat(follow_symlinks=False)
         yield path, item.path, found
         if stat.S_ISDIR(found.st_mode):
-            yield from _walk(Path(item.path), path)
+            open_.append((path, iter(_sorted(item.path))))
+
+
+def _sorted(folder: str) -> "list[os.DirEntry[str]]":
+    with os.scandir(folder) as items:
+        return sorted(items, key=lambda each: os.fsencode(each.name))
 
 
 def _entry(path: str, place: str, found: os.stat_result, links: dict[tuple[int, int], str]) -> Entry | None:

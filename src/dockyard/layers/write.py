@@ -123,6 +123,17 @@ class LayerWriter:
             self._cut()
             self.begun = 0
 
+    def put(self, path: str, head: bytes, content: bytes) -> None:
+        """Write a file whose header is made already (`tar.plain_header`); its time is not clamped any more."""
+        size = len(content)
+        self._segment += b"%b%b%b" % (head, content, _ZEROS[: -size % tar.BLOCK])
+        if len(self._segment) >= _MOST:
+            self._cut()
+        self.begun += nominal(size)
+        if ends_segment(self.begun, path):
+            self._cut()
+            self.begun = 0
+
     def reuse(self, members: Iterable[Member], read: Callable[[int, int], bytes]) -> None:
         """Take a whole segment from a blob that was written before; `read` gives bytes of it by offset and size.
 

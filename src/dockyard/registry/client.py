@@ -11,7 +11,7 @@ from dockyard.oci.reference import DEFAULT_REGISTRY, Reference
 from dockyard.registry.credentials import Credential
 from dockyard.registry.repository import Repository
 from dockyard.registry.settings import RegistrySettings, Settings, is_local
-from dockyard.registry.transport import RegistryDeniedError, Transport
+from dockyard.registry.transport import RegistryDeniedError, Transport, speaks_tls
 
 _HUB = "registry-1.docker.io"
 
@@ -29,6 +29,7 @@ class Client:
         self._credential = credential
         self._lock = threading.Lock()
         self._transports: dict[str, Transport] = {}
+        self._schemes: dict[str, str] = {}
 
     def repository(self, reference: Reference) -> Repository:
         """The repository at its own registry: what pushes, signatures and tags go to."""
@@ -67,7 +68,12 @@ class Client:
         settings = self._settings.registries.get(registry, RegistrySettings())
         if registry == DEFAULT_REGISTRY:
             return f"https://{_HUB}"
-        return f"{'http' if settings.insecure or (is_local(registry) and not settings.ca) else 'https'}://{registry}"
+        if settings.insecure:
+            with self._lock:
+                if registry not in self._schemes:
+                    self._schemes[registry] = "https" if speaks_tls(registry) else "http"
+                return f"{self._schemes[registry]}://{registry}"
+        return f"{'http' if is_local(registry) and not settings.ca else 'https'}://{registry}"
 
     def _transport(self, base: str, registry: str) -> Transport:
         with self._lock:

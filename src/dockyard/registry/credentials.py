@@ -45,7 +45,7 @@ class Credentials:
         """
         document = self._read()
         key = _key(registry)
-        helper = (document.get("credHelpers") or {}).get(registry) or document.get("credsStore")
+        helper = _helper(document, registry)
         if helper:
             return self._ask(str(helper), key)
         auths = document.get("auths") or {}
@@ -72,7 +72,7 @@ class Credentials:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with locked(self.path.with_name(f".{self.path.name}.lock")):
             document = self._read()
-            helper = (document.get("credHelpers") or {}).get(registry) or document.get("credsStore")
+            helper = _helper(document, registry)
             if helper:
                 key = _key(registry)
                 if credential is None:
@@ -111,6 +111,13 @@ class Credentials:
         except (ValueError, KeyError, TypeError) as error:
             raise CredentialsInvalidError(f"docker-credential-{helper} gave no valid answer") from error
         return Credential("" if user == _TOKEN_USER else user, secret)
+
+
+def _helper(document: dict[str, Any], registry: str) -> Any:
+    """The helper for one registry, or the one for all."""
+    helpers = document.get("credHelpers") or {}
+    named = next((helpers[each] for each in _spellings(registry) if each in helpers), None)
+    return named or document.get("credsStore")
 
 
 def _key(registry: str) -> str:

@@ -7,12 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from dockyard._internal import atomic
+from dockyard._internal.limits import GRAPH_DEPTH, TooLargeError
 from dockyard._internal.lock import locked
 from dockyard._internal.retry import retry
 from dockyard.content.layout import Layout
 from dockyard.content.store import DigestMismatchError, read
 from dockyard.oci.choose import choose
 from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.digest import Digest
 from dockyard.oci.manifest import Index, parse
 from dockyard.oci.platform import Platform
 from dockyard.oci.reference import Reference
@@ -60,16 +62,28 @@ def pull(
     if isinstance(found, Index) and not every_platform:
         root = choose(found, platform or Platform.host())
         raw = read(repository, root)
-    _graph(root, raw, repository, store, progress)
+    _graph(root, raw, repository, store, progress, set(), 0)
     store.tag(str(reference), Descriptor(root.media_type, root.digest, root.size, {}, root.platform))
     return root
 
 
-def _graph(root: Descriptor, raw: bytes, repository: Repository, store: Layout, progress: Progress) -> None:
+def _graph(
+    root: Descriptor,
+    raw: bytes,
+    repository: Repository,
+    store: Layout,
+    progress: Progress,
+    done: set[Digest],
+    depth: int,
+) -> None:
+    done.add(root.digest)
+    if depth > GRAPH_DEPTH:
+        raise TooLargeError(f"indexes refer to indexes more than {GRAPH_DEPTH} levels deep")
     found = parse(raw, root.media_type)
     if isinstance(found, Index):
         for child in found.manifests:
-            _graph(child, read(repository, child), repository, store, progress)
+            if child.digest not in done:
+                _graph(child, read(repository, child), repository, store, progress, done, depth + 1)
     else:
         wanted = {child.digest: child for child in found.references if not store.exists(child)}
         with ThreadPoolExecutor(_AT_ONCE) as pool:

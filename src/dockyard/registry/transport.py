@@ -159,9 +159,8 @@ class Transport:
         try:
             return read_bounded(response, _BODY, "an answer")
         except (urllib3.exceptions.HTTPError, Error):
+            response.close()  # an endless answer is not read to its end
             return b""
-        finally:
-            response.drain_conn()
 
     def _authorization(self, scope: str) -> dict[str, str]:
         if self._basic and self._credential is not None:
@@ -219,6 +218,22 @@ class Transport:
             raise RegistryRefusedError("the registry's answer to the request for a token is malformed") from error
         # A little less than it says, so that a token does not end on its way.
         return token, max(5.0, seconds * 0.9)
+
+
+def speaks_tls(host: str) -> bool:
+    """Whether anything at `host[:port]` answers to HTTPS, whatever its certificate is; for insecure registries only."""
+    import socket
+    import ssl
+
+    parts = urlsplit(f"https://{host}")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 443), timeout=10) as raw:
+            context.wrap_socket(raw, server_hostname=parts.hostname).close()
+    except OSError:
+        return False
+    return True
 
 
 def _patience(header: str | None) -> float:

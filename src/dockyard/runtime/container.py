@@ -28,6 +28,8 @@ FIFO = "served"
 _PR_SET_PDEATHSIG = 1
 _POLL = 0.2
 _MERCY = 5.0
+_BEGINNING = 5.0  # seconds that making a folder takes at most
+_UMASK = 0o022  # runc makes what it mounts on under this process's own, which must not show in an image
 # Mounts overlays in this process's own mount namespace, then becomes runc, whose container inherits the view.
 _IN_NAMESPACE = (
     'while [ "$1" != -- ]; do mount -t overlay overlay -o "$1" "$2" || exit 125; shift 2; done; shift; exec "$@"'
@@ -68,6 +70,7 @@ def run(
     cancelled: Callable[[], bool] = lambda: False,
     way: Way = ROOT,
     network: Network = "host",
+    memory: Path | None = None,
 ) -> int:
     """Run a container to its end and return its exit code.
 
@@ -83,6 +86,7 @@ def run(
         cancelled: asked a few times a second whether to kill it.
         way: how it can be run here.
         network: the machine's, none (the specification says so, too), or the program that serves one of its own.
+        memory: a folder in memory for the configuration, where its variables hold secrets.
 
     The container is gone when this returns or raises, also on Ctrl-C; what a killed process leaves is removed by
     `sweep`.
@@ -95,12 +99,14 @@ def run(
         RootNeededError: this process is not root, and `way` is root's.
     """
     own = private(network)
+    words = command(spec, overlay, folder, name, overlays, way, own="input" if own else "", memory=memory)
     child = subprocess.Popen(
-        command(spec, overlay, folder, name, overlays, way, own="input" if own else ""),
+        words,
         stdin=subprocess.PIPE if own else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=folder,
+        umask=_UMASK,
         preexec_fn=die_with_parent,  # noqa: PLW1509 (no lock is held across it: it only makes one system call)
     )
     with contextlib.ExitStack() as stack:
@@ -123,6 +129,7 @@ def command(
     way: Way,
     *,
     own: Served,
+    memory: Path | None = None,
 ) -> list[str]:
     """The words that run a container in the foreground; its folder is ready then.
 
@@ -133,8 +140,9 @@ def command(
     if own and not way.mounts:
         raise NetworkFailedError("a network of its own needs a namespace, which is not allowed here")
     if way.runc:
-        return [*_prepare(spec, overlay, folder, overlays, way, own=own), "run", "--no-new-keyring", name]
-    return _changed_root(spec, overlay, folder, overlays, way, own=own)
+        words = _prepare(spec, overlay, folder, overlays, way, own=own, memory=memory)
+        return [*words, "run", "--no-new-keyring", name]
+    return _changed_root(spec, overlay, folder, overlays, way, own=own, memory=memory)
 
 
 def create(spec: Mapping[str, Any], *, overlay: Overlay, folder: Path, name: str, output: int) -> int:
@@ -151,7 +159,7 @@ def create(spec: Mapping[str, Any], *, overlay: Overlay, folder: Path, name: str
     pid_file = folder / "pid"
     log = folder / "runc.log"
     command = [*words, "--log", str(log), "run", "--detach", "--no-new-keyring", "--pid-file", str(pid_file), name]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, umask=_UMASK)
     if done.returncode != 0:
         said = _runc_log(log)
         _remove(name, folder)
@@ -187,13 +195,21 @@ def remove(name: str, folder: Path) -> None:
 def sweep(parent: Path) -> None:
     """Remove the containers of processes that are gone. `parent` holds the folders given to `run`."""
     for folder in parent.iterdir() if parent.is_dir() else ():
-        owner = folder / "owner"
-        with contextlib.suppress(OSError, ValueError):
-            if not Path(f"/proc/{int(owner.read_text())}").exists():
+        with contextlib.suppress(OSError):
+            if not _is_owned(folder):
                 # Without root the container went with its builder, and runc's state means nothing outside.
                 for state in (folder / "state").glob("*") if ids() == "all" else ():
                     _runc(folder, "delete", "--force", state.name)
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_owned(folder: Path) -> bool:
+    """Whether the process that made the folder still runs."""
+    try:
+        return Path(f"/proc/{int((folder / 'owner').read_text())}").exists()
+    except (FileNotFoundError, ValueError):
+        # Killed before it could write its number, or just about to write it.
+        return time.time() - folder.stat().st_mtime < _BEGINNING
 
 
 def _prepare(
@@ -204,6 +220,7 @@ def _prepare(
     way: Way = ROOT,
     *,
     own: Served = "",
+    memory: Path | None = None,
 ) -> list[str]:
     runc, _ = process.find("runc"), process.find("mount")
     (folder / "state").mkdir(parents=True, exist_ok=True)
@@ -211,8 +228,15 @@ def _prepare(
     if isinstance(overlay, Path):
         document["root"] = {**document["root"], "path": str(overlay)}
     words = _isolated(overlay, folder, overlays, own=own, dying=way.ids != "all")
-    (folder / "config.json").write_text(json.dumps(document))
+    _configured(folder, document, memory)
     return [*words, runc, "--root", str(folder / "state")]
+
+
+def _configured(folder: Path, document: Mapping[str, Any], memory: Path | None) -> None:
+    """Write the configuration; where its variables hold secrets, into a folder in memory."""
+    if memory is not None:
+        (folder / "config.json").symlink_to(memory / "config.json")
+    (folder / "config.json").write_text(json.dumps(document))
 
 
 def _isolated(
@@ -237,6 +261,7 @@ def _isolated(
         for path in (each.upper, each.work):
             if path is not None:
                 path.mkdir(parents=True, exist_ok=True)
+                path.chmod(0o755)  # it becomes the container's /, whatever this process's mask is
         mounted += [each.options(), str(place)]
     namespaces = ["--mount", "--propagation", "private", *(["--net"] if own or alone else [])]
     if dying:
@@ -267,12 +292,13 @@ def _changed_root(
     way: Way,
     *,
     own: Served,
+    memory: Path | None = None,
 ) -> list[str]:
     """The words for running without runc; see `inside`."""
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / "rootfs" if isinstance(overlay, Overlay) else overlay
     document = {**spec, "root": {**spec["root"], "path": str(place)}, "mountable": way.mounts}
-    (folder / "config.json").write_text(json.dumps(document))
+    _configured(folder, document, memory)
     if _alone(spec) and not way.mounts:
         raise NetworkFailedError("a network apart needs a namespace, which is not allowed here")
     words = _isolated(overlay, folder, overlays, own=own, alone=_alone(spec)) if way.mounts else []

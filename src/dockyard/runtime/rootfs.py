@@ -111,7 +111,8 @@ def _lower(layer: Layer, folder: Path, progress: Progress, way: Way) -> Path:
         _sweep(folder)
         task = progress.start(f"unpack {layer.diff_id.short}", total=layer.descriptor.size)
         beside = folder / f".{place.name}.{os.urandom(4).hex()}.tmp"
-        beside.mkdir(mode=0o755)
+        beside.mkdir()
+        beside.chmod(0o755)  # whatever this process's mask is
         try:
             apply(layer, beside, whiteouts="overlay", ids=way.ids)
             beside.rename(place)

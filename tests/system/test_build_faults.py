@@ -1,0 +1,337 @@
+"""A builder that is killed, lied to, given too much, or run twice at once, under the real kernel.
+
+`DOCKYARD_KILLS` says how often a build is killed (12 times unless told).
+"""
+
+import hashlib
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockyard.build.build import step_cache
+from dockyard.build.exchange import CACHE_TYPE, imported
+from dockyard.build.options import Options
+from dockyard.build.secret import Secret
+from dockyard.content.layout import Layout
+from dockyard.images.image import Image, open_image
+from dockyard.layers.fault import ArchiveInvalidError, LayerMismatchError
+from dockyard.layers.layer import Layer
+from dockyard.layers.tar import Entry
+from dockyard.layers.write import LayerWriter
+from dockyard.oci.manifest import encode
+from dockyard.oci.mediatype import OCI_MANIFEST
+from dockyard.runtime import container
+from making.builds import Yard
+from making.images import image
+
+Make = Callable[[Layout, str], Layer]
+KILLS = int(os.environ.get("DOCKYARD_KILLS", "12"))
+SECRET = "s3cr3t-Rj9qX2-value"
+
+
+@pytest.fixture
+def yard(root: None, program: Callable[[str], str], tmp_path: Path, rootfs_layer: Make) -> Yard:
+    program("runc")
+    yard = Yard(tmp_path / "yard")
+    base = image(yard.store, rootfs_layer(yard.store, "busybox-glibc-amd64.tar.gz"), config={"Env": ["PATH=/bin"]})
+    yard.store.tag("docker.io/library/busybox:latest", base.descriptor)
+    return yard
+
+
+def start(yard: Yard, *words: str, env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
+    """A build by the command line, in a process of its own."""
+    command = [sys.executable, "-m", "dockyard.cli.main", "build", str(yard.context), *words]
+    environment = {**os.environ, "DOCKYARD_HOME": str(yard.data), **(env or {})}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def sound(yard: Yard) -> None:
+    """Every blob is what its name says, and everything that a tag or a cache record names is there."""
+    blobs = {}
+    for path in (yard.store.path / "blobs" / "sha256").iterdir():
+        with open(path, "rb") as stream:
+            assert hashlib.file_digest(stream, "sha256").hexdigest() == path.name
+        blobs[path.name] = path.stat().st_size
+    for descriptor in yard.store.tags().values():
+        found = open_image(yard.store, descriptor)
+        for layer in found.layers:
+            layer.verify()
+            assert blobs[layer.descriptor.digest.hex] == layer.descriptor.size
+    for path in (yard.data / "cache" / "steps").glob("*/*"):
+        record = json.loads(path.read_bytes())
+        if record.get("digest"):
+            assert blobs[record["digest"].partition(":")[2]] == record["size"]
+
+
+KILLED = """\
+FROM busybox AS work
+ARG ROUND
+COPY tree /tree
+RUN --mount=type=cache,target=/c --mount=type=secret,id=s,env=S echo $ROUND > /c/n; cat /tree/*/f* | md5sum > /sum
+RUN for i in 1 2 3 4 5 6 7 8 9; do echo $i > /f$i; done
+FROM busybox
+COPY --from=work /sum /f* /out/
+COPY tree/d1 /d1
+RUN cat /d1/f1 > /last && mkdir -p /a/b && ln /last /a/b/hard
+"""
+
+
+def test_a_build_that_is_killed_at_any_moment_leaves_a_sound_store_and_completes(yard: Yard) -> None:
+    rng = random.Random(int(os.environ.get("DOCKYARD_SEED", "4")))
+    yard.write({f"tree/d{n % 7}/f{n}": rng.randbytes(20_000) for n in range(200)})
+    (yard.context / "Dockerfile").write_text(KILLED)
+    words = ["-t", "killed:1", "--quiet", "--secret", "id=s,env=SECRET_OF_TEST"]
+
+    def begun(number: int) -> "subprocess.Popen[bytes]":
+        yard.write({"tree/d1/f1": f"round {number}\n", "tree/d2/f2": rng.randbytes(30_000)})
+        return start(yard, *words, "--build-arg", f"ROUND={number}", env={"SECRET_OF_TEST": SECRET})
+
+    began = time.monotonic()
+    said, _ = begun(0).communicate(timeout=120)
+    whole = time.monotonic() - began
+    assert yard.store.tags()["docker.io/library/killed:1"], said
+    ended = 0
+    for number in range(1, KILLS + 1):
+        child = begun(number)
+        try:
+            child.communicate(timeout=rng.uniform(0.05, whole))
+            ended += 1
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+            child.communicate()
+        sound(yard)
+        again = start(yard, *words, "--build-arg", f"ROUND={number}", env={"SECRET_OF_TEST": SECRET})
+        said, _ = again.communicate(timeout=120)
+        assert again.returncode == 0, said.decode()
+        tree = open_image(yard.store, yard.store.resolve("docker.io/library/killed:1")).tree()
+        assert tree.read("last") == f"round {number}\n".encode()
+        want = b"".join(path.read_bytes() for path in sorted(yard.context.glob("tree/*/f*")))
+        assert tree.read("out/sum").split()[0].decode() == hashlib.md5(want).hexdigest()
+        assert tree.read("out/f9") == b"9\n"
+    sound(yard)
+    assert ended < KILLS * 2 / 3
+    assert not list((yard.data / "work").glob("build-*"))
+    time.sleep(6)
+    container.sweep(yard.data / "run")  # as the next build does
+    assert not list((yard.data / "run").glob("build-*"))
+    assert str(yard.path) not in Path("/proc/self/mountinfo").read_text()
+    assert searched(yard, SECRET) == []
+    for path in Path("/dev/shm").glob("dockyard-*"):
+        assert Path("/proc", path.name.split("-")[1]).exists(), "left by a killed build"
+
+
+def searched(yard: Yard, value: str) -> list[str]:
+    """Where the value stands below the data folder: in files, names, links, attributes, or inside layers."""
+    wanted = value.encode()
+    found = []
+    for path in yard.data.rglob("*"):
+        if value in path.name or (path.is_symlink() and value in os.readlink(path)):
+            found.append(str(path))
+        if path.is_file() and not path.is_symlink() and wanted in path.read_bytes():
+            found.append(str(path))
+        names = os.listxattr(path, follow_symlinks=False)
+        found += [f"{path}: {each}" for each in names if wanted in os.getxattr(path, each, follow_symlinks=False)]
+    for descriptor in yard.store.tags().values():
+        for layer in open_image(yard.store, descriptor).layers:
+            with layer.open_uncompressed() as stream:
+                if wanted in stream.read():
+                    found.append(str(layer.descriptor.digest))
+    return found
+
+
+def test_a_secret_stands_nowhere_but_in_the_command_s_hands(yard: Yard, tmp_path: Path) -> None:
+    """In the middle of the build, after it, in its log, its provenance, its exported cache, and its failure."""
+    yard.write({"token": SECRET, ".dockerignore": "token\n"})
+    text = (
+        "FROM busybox\n"
+        "RUN --mount=type=secret,id=s,env=S --mount=type=secret,id=s cat /run/secrets/s; echo got $S; sleep 1\n"
+        "RUN --mount=type=secret,id=s,required=true,target=/t cat /t; sleep 1; exit $(wc -c < /t | head -c0)\n"
+    )
+    (yard.context / "Dockerfile").write_text(text)
+    cache = tmp_path / "cache"
+    words = ["-t", "secret:1", "--secret", f"id=s,src={yard.context}/token", "--provenance", "max", "--sbom"]
+    words += ["--cache-to", f"type=local,dest={cache},mode=max,mounts=true"]
+    child = start(yard, *words)
+    assert child.stdout is not None
+    said = b""
+    looked = 0
+    while line := child.stdout.readline():
+        said += line
+        if b"got" in line or b"***" in line:
+            looked += 1
+            assert searched(yard, SECRET) == []
+    child.wait(60)
+    child.stdout.close()
+    assert child.returncode == 0, said.decode()
+    assert looked
+    assert b"got ***" in said
+    assert SECRET.encode() not in said
+    assert searched(yard, SECRET) == []
+    exported = Yard.__new__(Yard)
+    exported.data, exported.store = cache, Layout(cache)
+    assert not any(SECRET.encode() in path.read_bytes() for path in cache.rglob("*") if path.is_file())
+    failing = text.replace("exit ", "exit 3 ")
+    (yard.context / "Dockerfile").write_text(failing)
+    child = start(yard, *words)
+    said, _ = child.communicate(timeout=60)
+    assert child.returncode != 0
+    assert SECRET.encode() not in said
+    assert searched(yard, SECRET) == []
+
+
+def test_a_command_that_writes_a_secret_into_the_image_is_told(yard: Yard) -> None:
+    text = "FROM busybox\nRUN --mount=type=secret,id=s mkdir /d && cp /run/secrets/s /d/copy && chmod 600 /d/copy\n"
+    built = yard.build(text, secrets={"s": Secret("s", SECRET.encode())})
+    assert any("line 2" in line and "'s'" in line and "/d/copy" in line for line in yard.progress.lines)
+    assert built.image.tree().read("d/copy") == SECRET.encode()  # as every builder does it
+
+
+def test_two_builds_at_once_share_their_work_and_are_both_right(yard: Yard) -> None:
+    """The same Dockerfile over two contexts: equal steps run once, different ones apart."""
+    text = (
+        "FROM busybox\nRUN sleep 1; cat /proc/sys/kernel/random/uuid > /once\nCOPY tree /t\nRUN cat /t/mine > /mine\n"
+    )
+    twin = Yard.__new__(Yard)
+    twin.path, twin.context, twin.data, twin.store = yard.path, yard.path / "other", yard.data, yard.store
+    for each, mine in ((yard, "one"), (twin, "two")):
+        (each.context / "tree").mkdir(parents=True)
+        for number in range(300):
+            (each.context / "tree" / f"f{number}").write_text("x" * number)
+        (each.context / "tree" / "mine").write_text(mine)
+        (each.context / "Dockerfile").write_text(text)
+    children = [start(yard, "-t", "same:1"), start(yard, "-t", "same:2"), start(twin, "-t", "other:1")]
+    said = [child.communicate(timeout=120)[0].decode() for child in children]
+    assert [child.returncode for child in children] == [0, 0, 0], said
+    names = ("same:1", "same:2", "other:1")
+    images = [open_image(yard.store, yard.store.resolve(f"docker.io/library/{name}")) for name in names]
+    assert images[0].descriptor.digest == images[1].descriptor.digest
+    assert len({each.tree().read("once") for each in images}) == 1
+    assert [each.tree().read("mine") for each in images] == [b"one", b"one", b"two"]
+    sound(yard)
+
+
+def forged(yard: Yard, honest: Image) -> Layer:
+    """A layer with a program of an attacker's that claims to be the lowest layer of an honest image."""
+    with LayerWriter(yard.store) as writer:
+        writer.add(Entry("bin", "dir", 0o755))
+        writer.add(Entry("bin/sh", mode=0o755, size=9), b"#!/evil\n\n")
+        made = writer.commit()
+    return replace(made, diff_id=honest.layers[0].diff_id)
+
+
+def test_an_image_that_lies_about_its_layers_does_not_reach_other_images(yard: Yard) -> None:
+    """Unpacked layers are shared by their diff ID, which an image from a registry only claims."""
+    honest = open_image(yard.store, yard.store.resolve("docker.io/library/busybox:latest"))
+    evil = image(yard.store, forged(yard, honest), config={"Env": ["PATH=/bin"]})
+    assert evil.config.diff_ids[0] == honest.layers[0].diff_id
+    yard.store.tag("docker.io/library/evil:latest", evil.descriptor)
+    with pytest.raises(LayerMismatchError):
+        yard.build("FROM evil\nRUN true\n", tag="evil:2")
+    assert "docker.io/library/evil:2" not in yard.store.tags()
+    assert yard.build("FROM busybox\nRUN echo good > /good\n").image.tree().read("good") == b"good\n"
+
+
+def test_a_build_cache_that_lies_is_refused(yard: Yard) -> None:
+    honest = open_image(yard.store, yard.store.resolve("docker.io/library/busybox:latest"))
+    lie = forged(yard, honest)
+    key = "ab" * 32
+
+    def artifact(step: dict[str, Any]) -> Any:
+        config = yard.store.add(CACHE_TYPE, json.dumps({"steps": [step]}).encode())
+        layers = [lie.descriptor.to_json()]
+        document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config.to_json(), "layers": layers}
+        return yard.store.add(OCI_MANIFEST, encode(document))
+
+    cache = step_cache(yard.data, yard.store, Options())
+    step = {"key": key, "created": "2024-01-01T00:00:00Z", "digest": str(lie.descriptor.digest)}
+    with pytest.raises(LayerMismatchError):
+        imported(yard.store, cache, artifact({**step, "diff_id": str(lie.diff_id)}), yard.data / "mounts")
+    assert cache.get(key) is None
+    for wrong in ({"created": "yesterday\n"}, {"content": "../x"}, {"key": "../" + "a" * 61}):
+        with pytest.raises(Exception, match=r"malformed|key"):
+            imported(yard.store, cache, artifact({**step, "digest": "", **wrong}), yard.data / "mounts")
+    assert not (yard.data / "layers" / lie.diff_id.hex[:24]).exists()
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [Entry("way", "symlink", 0o777, target="/"), Entry("way/outside", size=0)],
+        [Entry("dev", "char", 0o666, major=0, minor=0)],
+        [Entry("a", "hardlink", target="way/b")],
+    ],
+)
+def test_a_base_whose_layers_mislead_is_refused_before_it_runs(yard: Yard, entries: list[Entry]) -> None:
+    with LayerWriter(yard.store) as writer:
+        for entry in entries:
+            writer.add(entry)
+        layer = writer.commit()
+    yard.store.tag("docker.io/library/evil:latest", image(yard.store, layer).descriptor)
+    with pytest.raises(ArchiveInvalidError):
+        yard.build("FROM evil\nRUN true\n", tag="evil:2")
+    assert not Path("/outside").exists()
+    assert not (yard.data / "layers" / layer.diff_id.hex[:24]).exists()
+    assert not [path for path in (yard.data / "layers").iterdir() if path.is_dir()]
+
+
+def test_a_file_of_four_gigabytes_passes_through_in_little_memory(yard: Yard) -> None:
+    size = (4 << 30) + 12_345
+    with open(yard.context / "large", "wb") as stream:
+        stream.truncate(size)
+        stream.seek(size - 3)
+        stream.write(b"end")
+    (yard.context / "Dockerfile").write_text("FROM scratch\nCOPY large /d/\n")
+    child = start(yard, "-t", "large:1", "--quiet")
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.stdout is not None
+    said = child.stdout.read()
+    child.stdout.close()
+    assert child.returncode == 0, said
+    assert usage.ru_maxrss < 300 << 10
+    built = open_image(yard.store, yard.store.resolve("docker.io/library/large:1"))
+    assert [entry.size for entry, _ in built.layers[0].entries() if entry.kind == "file"] == [size]
+    assert built.layers[0].descriptor.size < 64 << 20
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 << 20
+
+
+def test_what_a_command_makes_is_taken_whatever_it_is_called(yard: Yard) -> None:
+    text = (
+        "FROM busybox\n"
+        "RUN i=0; while [ $i -lt 1100 ]; do mkdir d && cd d; i=$((i+1)); done; echo deep > f\n"
+        "RUN printf x > \"$(printf 'caf\\351\\377')\"; mknod /null c 1 3; mkfifo /pipe; ln -s nowhere /dangling\n"
+        "RUN truncate -s 1G /holes && printf end >> /holes\n"
+        'RUN test "$(cat "$(printf \'caf\\351\\377\')")" = x && test -c /null; test $(stat -c %s /holes) = 1073741827\n'
+    )
+    built = yard.build(text)
+    tree = built.image.tree()
+    assert tree.read(os.fsdecode(b"caf\xe9\xff")) == b"x"
+    node = tree.get("null")
+    assert node is not None
+    assert (node.entry.kind, node.entry.major, node.entry.minor) == ("char", 1, 3)
+    assert sum(layer.descriptor.size for layer in built.image.layers[1:]) < 16 << 20
+    assert all(step.cached for step in yard.build(text).steps)
+    # Deeper than what cleans up after tests can reach.
+    subprocess.run(["rm", "-rf", str(yard.data / "layers"), str(yard.data / "work")], check=True)
+
+
+def test_steps_that_change_nothing_may_follow_each_other(yard: Yard) -> None:
+    """Their layers are one and the same, and overlayfs takes no folder twice."""
+    yard.write({"a": "1"})
+    steps = "".join(f"RUN true {number}\n" for number in range(6))
+    again = "RUN echo 1 > /a\nRUN rm /a\n"
+    text = f"FROM busybox\n{steps}{again}{again}RUN test ! -e /a && echo 2 > /b\n"
+    tree = yard.build(text).image.tree()
+    assert tree.get("a") is None
+    assert tree.read("b") == b"2\n"
