@@ -73,11 +73,16 @@ def test_an_archive_that_escapes_is_refused(yard: Yard, members: list[tuple[str,
     assert not list(yard.path.rglob("outside"))
 
 
-def test_links_of_an_archive_lead_to_where_they_lead_in_the_image(yard: Yard) -> None:
-    """A member behind a link lands where the link leads inside the image, as the running image would see it."""
-    yard.write({"x.tar": archive(symlink("way", "/etc"), ("way/passwd", b"in the image", {}))})
+def test_links_of_an_archive_lead_no_further_than_the_folder_that_it_is_unpacked_into(yard: Yard) -> None:
+    """As with BuildKit, which makes that folder its root while it unpacks."""
+    way = symlink("way", "/etc")
+    inside: tuple[str, bytes, dict[str, str]] = ("way/passwd", b"in the image", {})
+    yard.write({"x.tar": archive(("etc/other", b"", {}), way, inside), "y.tar": archive(way, inside)})
     tree = yard.build("FROM scratch\nADD x.tar /d/\n").image.tree()
-    assert tree.read("etc/passwd") == b"in the image"
+    assert tree.read("d/etc/passwd") == b"in the image"
+    assert tree.get("etc") is None
+    with pytest.raises(DestinationInvalidError, match="leads nowhere"):
+        yard.build("FROM scratch\nADD y.tar /d/\n")
     assert Path("/etc/passwd").read_bytes() != b"in the image"
 
 
