@@ -59,8 +59,8 @@ def test_the_challenge_names_the_server_as_the_client_sees_it(opened: Callable[.
     for host, expected in (("a.test", "http://a.test/token"), ('b.test"x', "http://b.testx/token")):
         found = place.call("GET", "/v2/team/web/manifests/1", headers={"host": host}).headers["www-authenticate"]
         assert found == f'Bearer realm="{expected}",service="dockyard",scope="repository:team/web:pull"'
-    found = place.call("GET", "/v2/", headers={"x-forwarded-proto": "https", "x-forwarded-host": "hub.test"})
-    assert found.headers["www-authenticate"] == 'Bearer realm="https://hub.test/token",service="dockyard"'
+    behind = place.call("GET", "/v2/", headers={"x-forwarded-proto": "https", "x-forwarded-host": "hub.test"})
+    assert behind.headers["www-authenticate"] == 'Bearer realm="https://hub.test/token",service="dockyard"'
     push = place.call("PUT", "/v2/team/web/manifests/1")
     assert 'scope="repository:team/web:pull,push"' in push.headers["www-authenticate"]
 
