@@ -1,5 +1,6 @@
 """The guard: who is challenged, what is kept, and how soon a change of rights holds."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -217,6 +218,19 @@ def test_wrong_passwords_make_the_account_wait_wherever_they_come_from(
     assert int(again.headers["retry-after"]) > 50
     users.change(place.database, SYSTEM, "dev", unlock=True)
     assert place.call("GET", "/v2/", auth=right).status == 200
+
+
+def test_a_flood_of_passwords_makes_nobody_wait_long(place: Place, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert place.call("GET", "/v2/", auth=root).status == 200
+    monkeypatch.setattr("dockyard.server.access.secret._WAITING", threading.BoundedSemaphore(1))
+    monkeypatch.setattr("dockyard.server.access.secret._PATIENCE_S", 0.01)
+    from dockyard.server.access import secret
+
+    with secret._WAITING:
+        busy = place.call("GET", "/v2/", auth=basic("root", "another"))
+        assert (busy.status, busy.headers["retry-after"]) == (429, "1")
+        assert place.call("GET", "/v2/", auth=root).status == 200  # it was looked at before
+    assert place.call("GET", "/v2/", auth=basic("root", "another")).status == 401
 
 
 def test_an_address_that_guesses_has_to_wait_whatever_it_guesses(opened: Callable[..., Place]) -> None:
