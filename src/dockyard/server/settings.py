@@ -111,7 +111,7 @@ class Ldap(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=Tr
     group_filter: str = "(member={dn})"
     group_attribute: str = "cn"
     admin_group: str = ""
-    timeout: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
+    timeout: Annotated[int, msgspec.Meta(ge=1, le=60)] = 5
 
 
 class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):

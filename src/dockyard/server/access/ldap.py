@@ -122,11 +122,17 @@ class LdapDirectory:
             auto_referrals=False,
             receive_timeout=wanted.timeout,
         )
-        connection.open()
-        if wanted.start_tls and not connection.start_tls():
-            raise DirectoryUnreachableError("the directory does not begin TLS")
-        if connection.bind():
-            return connection
+        try:
+            connection.open()
+            if wanted.start_tls and not connection.start_tls():
+                raise DirectoryUnreachableError("the directory does not begin TLS")
+            if connection.bind():
+                return connection
+        except Exception:
+            # The library leaves the socket to chance when it fails.
+            if connection.socket is not None:
+                connection.socket.close()
+            raise
         code = connection.result["result"]
         connection.unbind()
         if code in (32, 34, 48, 49, 53):  # no such entry, odd name, no password, wrong password, not now

@@ -165,7 +165,10 @@ class Login:
                 self.database.write(lambda connection: tries.forget(connection, called))
                 return proof
             raise LoginRefusedError("the directory does not know that name with that password")
-        right = secret.password_right(row.password if row is not None and row.source == "local" else None, value)
+        try:
+            right = secret.password_right(row.password if row is not None and row.source == "local" else None, value)
+        except secret.PasswordsBusyError as error:
+            raise TooManyTriesError(1) from error
         if row is None or not right or row.disabled:
             raise LoginRefusedError("no such account, or another password")
         number = row.id

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import BoundedSemaphore
 from typing import Any
@@ -11,8 +12,14 @@ from dockyard.errors import UsageError
 
 PERSONAL, ROBOT, REFRESH = "dyp_", "dyr_", "dyf_"
 _SHORTEST, _LONGEST = 8, 1024
-# Each check takes 19 MiB for some tens of milliseconds: strangers must not make the process large.
-_CHECKS = BoundedSemaphore(4)
+# Each check takes 19 MiB for some tens of milliseconds, and its thread keeps them: one thread does all, so that
+# strangers do not make the process large. Few may wait for it, so that they do not hold up everything else.
+_WAITING = BoundedSemaphore(3)
+_PATIENCE_S = 2.0
+
+
+class PasswordsBusyError(Exception):
+    """Too many passwords wait to be checked. Never leaves this folder."""
 
 
 class PasswordWeakError(UsageError):
@@ -55,16 +62,33 @@ def password_hash(password: str) -> str:
 
 
 def password_right(kept: str | None, password: str) -> bool:
-    """Whether `password` is the one that `kept` was made from. Without `kept` it is not, in the same time."""
-    from argon2.exceptions import InvalidHashError, VerificationError
+    """Whether `password` is the one that `kept` was made from. Without `kept` it is not, in the same time.
 
+    Raises:
+        PasswordsBusyError: it was not looked at.
+    """
     if len(password) > _LONGEST:
         return False
-    with _CHECKS:
-        try:
-            return bool(_hasher().verify(kept or _nobodys(), password)) and kept is not None
-        except (VerificationError, InvalidHashError):
-            return False
+    if not _WAITING.acquire(timeout=_PATIENCE_S):
+        raise PasswordsBusyError("too many passwords wait to be checked")
+    try:
+        return _bench().submit(_verified, kept or _nobodys(), password).result() and kept is not None
+    finally:
+        _WAITING.release()
+
+
+def _verified(kept: str, password: str) -> bool:
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    try:
+        return bool(_hasher().verify(kept, password))
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@cache
+def _bench() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "passwords")
 
 
 @cache
