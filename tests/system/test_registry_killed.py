@@ -118,7 +118,7 @@ def test_nothing_acknowledged_is_lost_however_often_the_server_is_killed(tmp_pat
     clients = [Client(number, port, up) for number in range(3)]
     chance = random.Random(KILLS)
     words = [sys.executable, "-m", "making.loaded_server", str(tmp_path / "registry"), str(port), str(GRACE_S)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
     orphans = 0
     try:
         for _ in range(KILLS):
