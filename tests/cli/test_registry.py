@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conftest import ROOT
 from dockyard.cli.main import run
 from dockyard.oci.digest import Digest
 from making.pushed import image, opened
@@ -97,3 +101,20 @@ def test_a_folder_without_a_registry_is_said_to_be_none(tmp_path: Path, capsys: 
     assert not (tmp_path / "nothing").exists()
     assert run(["registry", "import", str(tmp_path), "--storage", str(tmp_path / "new")]) == 2
     assert "import-folder" in capsys.readouterr().err
+
+
+def test_the_commands_of_the_page_run(say: Say, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "registry-care.md").read_text()
+    (script,) = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-ec", script],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(say("rule", "list", "shop")["rules"]) == 3
+    assert "all whole" in done.stdout
