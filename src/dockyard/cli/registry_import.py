@@ -31,7 +31,7 @@ def take(
 
     from dockyard.server.importing.distribution import open_source
     from dockyard.server.importing.take import take as take_over
-    from dockyard.server.stored.gate import UNGUARDED
+    from dockyard.server.stored.rules import UNRULED
 
     source = open_source(folder)
     if storage is None and config is None:
@@ -41,7 +41,7 @@ def take(
     with opened(storage, config) as house, bars.shown(quiet=json) as progress:
         task = progress.start("import")
         # What was allowed there is not judged again by the rules here.
-        holdings = replace(house.registry.holdings, projects=True, gate=UNGUARDED)
+        holdings = replace(house.registry.holdings, projects=True, rules=UNRULED)
         done = take_over(holdings, source, repositories=repositories, dry=dry_run, changed=house.registry.changed)
         task.done(f"{done.manifests} manifests")
     if json:

@@ -13,6 +13,7 @@ from dockyard.server.house import House
 from dockyard.server.rules import quota, tag_rules
 from dockyard.server.rules.project import ProjectUnknownError
 from dockyard.server.schema.events import EVENT
+from dockyard.server.stored import deleting
 from making.pushed import blob, image, opened
 
 
@@ -138,6 +139,8 @@ def test_a_quota_counts_every_blob_once_and_says_what_is_used(house: House) -> N
     assert caught.value.code.name == "DENIED"
     assert f"uses {before + 60} of {before + 100} bytes; this blob would add 50" in caught.value.code.meaning
     assert list((Path(house.folder) / "uploads").iterdir()) == []
+    deleting.collect(registry.holdings)
+    assert not registry.holdings.blobs.exists(Digest.of(b"y" * 50)), "what was refused takes no room"
     blob(registry, "other/web", b"y" * 50)
     with pytest.raises(WireError, match="DENIED"):
         registry.mount("team/web", Digest.of(b"y" * 50), "other/web")

@@ -1,4 +1,4 @@
-"""The rules of projects at work: the gate that pushes and deletions pass (`stored.gate.Gate`).
+"""The rules of projects at work: asked by pushes and deletions (`stored.rules.Rules`).
 
 All is asked in the transaction that makes the change. On SQLite one transaction writes at a time, so rules hold
 exactly. On PostgreSQL a lock on each tag does that for tags; quotas are summed without a lock, and pushes of the very
@@ -18,7 +18,7 @@ from dockyard.server.schema.projects import PROJECT
 
 
 class Enforced:
-    """The gate that holds every project to its own rules."""
+    """Holds every project to its own rules."""
 
     def linking(self, connection: Connection, project: int, length: int) -> None:
         """Refuse what goes over the quota, and note when a project comes near it.

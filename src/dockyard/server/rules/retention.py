@@ -210,7 +210,7 @@ def _remove_one(holdings: Holdings, connection: Connection, part: Part, held: He
         if connection.execute(select(MANIFEST.c.digest).where(*above)).first() is not None:
             return False
     try:
-        holdings.gate.forgetting(connection, _project(connection, part.number), part.name, tags)
+        holdings.rules.forgetting(connection, _project(connection, part.number), part.name, tags)
     except WireError:
         return False  # made immutable in the meantime
     deleting.drop(holdings, connection, part.number, held.digest)

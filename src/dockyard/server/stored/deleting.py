@@ -26,7 +26,7 @@ def manifest(holdings: Holdings, name: str, reference: str) -> None:
 
     Raises:
         WireError: NAME_UNKNOWN, MANIFEST_UNKNOWN, DIGEST_INVALID; DENIED while an index names the manifest, which
-            would no longer be complete; what the gate says.
+            would no longer be complete; what the rules say.
     """
     by_digest = ":" in reference
     wanted = str(digest_of(reference)) if by_digest else reference
@@ -41,13 +41,13 @@ def manifest(holdings: Holdings, name: str, reference: str) -> None:
         if by_digest:
             if referring(connection, repository, wanted):
                 raise WireError(codes.MANIFEST_IN_USE, wanted)
-            holdings.gate.forgetting(connection, project, name, tags)
+            holdings.rules.forgetting(connection, project, name, tags)
             gone = drop(holdings, connection, repository, wanted)
         else:
             mine = (TAG.c.repository_id == repository, TAG.c.name == wanted)
             there = connection.execute(select(TAG.c.name).where(*mine).with_for_update()).scalar()
             if there is not None:
-                holdings.gate.forgetting(connection, project, name, tags)
+                holdings.rules.forgetting(connection, project, name, tags)
             gone = connection.execute(delete(TAG).where(*mine)).rowcount > 0
         if not gone:
             raise WireError(codes.MANIFEST_UNKNOWN, reference[:140])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dockyard.registry.blobs import BlobStore
 from dockyard.server.database import Database
-from dockyard.server.stored.gate import UNGUARDED, Gate
+from dockyard.server.stored.rules import UNRULED, Rules
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,11 @@ class Holdings:
         blobs: has the bytes.
         grace: milliseconds for which a blob that nothing refers to is kept.
         projects: whether a push may make the project that its repository's name begins with.
-        gate: asked inside the transactions that change something, so that no two can slip past it side by side.
+        rules: asked inside the transactions that change something, so that no two can slip past it side by side.
     """
 
     database: Database
     blobs: BlobStore
     grace: int = 24 * 3600 * 1000
     projects: bool = True
-    gate: Gate = UNGUARDED
+    rules: Rules = UNRULED

@@ -130,14 +130,14 @@ def link(
     """Let a repository have a blob, count it for the project, and look later whether something refers to it.
 
     Raises:
-        WireError: what the gate says.
+        WireError: what the rules say.
     """
     statements, at, text = _statements(holdings.database.postgresql), now(), str(digest)
     connection.execute(statements.link, {"repository_id": repository, "digest": text, "added_at": at})
     row = {"project_id": project, "digest": text, "size": length}
     if connection.execute(statements.project, row).rowcount:
         count(holdings.database, connection, project, digest, length)
-        holdings.gate.linking(connection, project, length)
+        holdings.rules.linking(connection, project, length)
     watch(holdings.database, connection, [text], at + holdings.grace)
 
 

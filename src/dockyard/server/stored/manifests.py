@@ -66,7 +66,7 @@ def put(
 
     Raises:
         WireError: MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, SIZE_INVALID, NAME_UNKNOWN, 412, or
-            what the gate says.
+            what the rules say.
     """
     if len(raw) > MANIFEST_BYTES:
         raise WireError(codes.SIZE_INVALID, f"a manifest has at most {MANIFEST_BYTES} bytes")
@@ -88,7 +88,7 @@ def put(
             _expect(connection, repository, reference, expected)
         moves = _moves(connection, repository, wanted, str(name_of))
         if moves and not partial:  # what is mirrored follows its upstream
-            holdings.gate.pointing(connection, project, name, moves)
+            holdings.rules.pointing(connection, project, name, moves)
         if not partial:
             _check_children(connection, repository, found)
         _store(holdings, connection, repository, name_of, found, subject, partial=partial)

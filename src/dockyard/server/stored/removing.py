@@ -25,7 +25,7 @@ def repository(holdings: Holdings, name: str) -> None:
     """Remove a repository with everything in it. A push into it at the same time may make it anew.
 
     Raises:
-        WireError: NAME_UNKNOWN, or what the gate says of its tags.
+        WireError: NAME_UNKNOWN, or what the rules say of its tags.
     """
     number, project = holdings.database.write(partial(_empty, holdings, name=name))
     _let_go(holdings, number, project)
@@ -41,7 +41,7 @@ def project(holdings: Holdings, name: str, *, force: bool = False) -> list[str]:
         force: with its repositories; otherwise one that has any is refused.
 
     Raises:
-        WireError: NAME_UNKNOWN; DENIED where there are repositories; what the gate says of a tag.
+        WireError: NAME_UNKNOWN; DENIED where there are repositories; what the rules say of a tag.
     """
     with holdings.database.read() as connection:
         query = select(PROJECT.c.id).where(PROJECT.c.name == name)
@@ -74,7 +74,7 @@ def _empty(holdings: Holdings, connection: Connection, name: str) -> tuple[int, 
         raise WireError(codes.NAME_UNKNOWN, name)
     number, of_project = int(found[0]), int(found[1])
     tags = list(connection.execute(select(TAG.c.name).where(TAG.c.repository_id == number)).scalars())
-    holdings.gate.forgetting(connection, of_project, name, tags)
+    holdings.rules.forgetting(connection, of_project, name, tags)
     for table in (TAG, REFERENCE, MANIFEST):
         connection.execute(delete(table).where(table.c.repository_id == number))
     # If this process ends here, collecting finds every blob old enough and due.

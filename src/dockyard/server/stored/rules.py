@@ -6,7 +6,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 
-class Gate(Protocol):
+class Rules(Protocol):
     """Each method raises the `WireError` that refuses the change, which then does not happen at all."""
 
     def linking(self, connection: Connection, project: int, length: int) -> None:
@@ -22,7 +22,7 @@ class Gate(Protocol):
         """Tags of the repository `name` are about to be forgotten, alone or with their manifest."""
 
 
-class _Unguarded:
+class _Unruled:
     def linking(self, connection: Connection, project: int, length: int) -> None:
         pass
 
@@ -33,5 +33,5 @@ class _Unguarded:
         pass
 
 
-UNGUARDED: Gate = _Unguarded()
+UNRULED: Rules = _Unruled()
 """Lets everything happen."""
