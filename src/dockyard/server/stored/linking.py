@@ -135,7 +135,7 @@ def link(
     statements, at, text = _statements(holdings.database.postgresql), now(), str(digest)
     connection.execute(statements.link, {"repository_id": repository, "digest": text, "added_at": at})
     row = {"project_id": project, "digest": text, "size": length}
-    if connection.execute(statements.project, row).rowcount:
+    if connection.execute(statements.project, row).first() is not None:
         count(holdings.database, connection, project, digest, length)
         holdings.rules.linking(connection, project, length)
     watch(holdings.database, connection, [text], at + holdings.grace)
@@ -174,7 +174,8 @@ def _statements(postgresql: bool) -> _Statements:
         link.on_conflict_do_update(
             index_elements=["repository_id", "digest"], set_={"added_at": link.excluded.added_at}
         ),
-        insert(PROJECT_BLOB).on_conflict_do_nothing(),
+        # How many rows an INSERT made is not told by every driver; what it returns is.
+        insert(PROJECT_BLOB).on_conflict_do_nothing().returning(PROJECT_BLOB.c.digest),
         usage.on_conflict_do_update(index_elements=["project_id", "shard"], set_=total),
         deletion.on_conflict_do_update(index_elements=["digest"], set_={"due_at": deletion.excluded.due_at}),
     )
