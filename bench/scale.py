@@ -40,10 +40,13 @@ def main() -> None:
             "PostgreSQL, disk": (str(place / "disk"), {"DATABASE_URL": database.url("disk")}),
             "PostgreSQL, S3": (bucket.url("bench"), {"DATABASE_URL": database.url("bench"), **ENVIRONMENT}),
         }
+        kinds["PostgreSQL, stale 1 s"] = (str(place / "stale"), {"DATABASE_URL": database.url("stale")})
+        (place / "stale.toml").write_text("[limits]\nstale = 1\n")
         servers = []
         for name, (storage, environment) in kinds.items():
             port = free_port()
             words = [PROGRAM, "serve", "--listen", f"127.0.0.1:{port}", "--storage", storage]
+            words += ["--config", str(place / "stale.toml")] if "stale" in name else []
             home = {"DOCKYARD_HOME": str(place / name.replace(", ", "-")), **environment}
             servers.append(Served(name, port, words, home))
             stack.callback(servers[-1].end)

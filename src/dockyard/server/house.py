@@ -21,6 +21,7 @@ from dockyard.server.front import Maker, front
 from dockyard.server.generation import Changes, Generations, Moments
 from dockyard.server.health import health
 from dockyard.server.jobs.interface import Jobs
+from dockyard.server.jobs.leading import DatabaseLead, FileLead
 from dockyard.server.jobs.local import LocalJobs
 from dockyard.server.jobs.pulse import Pulse
 from dockyard.server.leaving import Leaving
@@ -75,12 +76,12 @@ def blob_store(settings: Settings) -> BlobStore:
     return ObjectBlobs(store, redirect=objects.expires if objects.redirect else 0)
 
 
-def open_house(settings: Settings, lead: int = 0) -> House:
+def open_house(settings: Settings, parent: int = 0) -> House:
     """Open database and storage, and build the application over them.
 
     Args:
         settings: of the server.
-        lead: the process that starts and ends the server; this one by default.
+        parent: the process that starts and ends the server; this one by default.
 
     Raises:
         DatabaseError, DatabaseAddressError, DatabaseBehindError, DatabaseAheadError: as `open_database`.
@@ -96,7 +97,8 @@ def open_house(settings: Settings, lead: int = 0) -> House:
     feed, index = Path(settings.feed or folder / "feed.sqlite"), folder / "index"
     gate = Gate(registry, database, opener(feed), index)
     watch = Watch(registry, database, feed, index)
-    jobs = LocalJobs(database, folder / "jobs.lock", tasks(holdings, stored.changed, watch))
+    lead = DatabaseLead(database) if database.postgresql else FileLead(folder / "jobs.lock")
+    jobs = LocalJobs(database, lead, tasks(holdings, stored.changed, watch))
     pulls = Pulls(database)
     proxy = settings.proxy
     doors = open_doors(database, settings)
@@ -112,7 +114,7 @@ def open_house(settings: Settings, lead: int = 0) -> House:
         gate=gate,
         patience=settings.limits.patience,
     )
-    leaving = Leaving(folder, lead)
+    leaving = Leaving(folder, parent)
     others: dict[str, Maker] = {
         "/healthz": lambda: health(database, leaving),
         "/readyz": lambda: health(database, leaving),
