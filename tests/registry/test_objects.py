@@ -206,6 +206,22 @@ def test_a_storage_that_always_throttles_is_an_error_and_what_arrived_before_sta
         front.close()
 
 
+def test_no_more_bodies_are_taken_at_once_than_memory_has_room_for(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dockyard.registry.objects._MOST_BODIES", 3)
+    blobs = replica(address)
+    uploads = [blobs.begin("sha256") for _ in range(4)]
+    for each in uploads[:3]:
+        blobs.append(each, b"x")
+    with pytest.raises(WireError, match="TOOMANYREQUESTS") as caught:
+        blobs.append(uploads[3], b"x")
+    assert caught.value.headers == {"retry-after": "5"}
+    blobs.append(uploads[0], b"")
+    body(blobs, uploads[3], b"x")
+    assert blobs.received(uploads[3]) == 1
+
+
 @pytest.mark.parametrize("address", ["ftp://x/y", "s3://", "s3:bucket", "s3://bucket?no-such-option=1", ""])
 def test_an_address_of_no_known_form_is_refused(address: str) -> None:
     with pytest.raises(ObjectStorageAddressError):

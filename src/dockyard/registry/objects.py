@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 _PIECE = 1 << 20
 _PART = 8 << 20
-_PARTS_AT_ONCE = 4
+_PARTS_AT_ONCE = 2
+# Each body under way holds up to 3 parts in memory.
+_MOST_BODIES = 128
 _MOST_RUNNING = 4096
 _LARGEST_COPY = 5 << 30  # S3's CopyObject takes no more
 _BEGUN = "begun"
@@ -96,6 +98,7 @@ class ObjectBlobs:
         if not data:
             return self._end(upload, known)
         if known.writer is None:
+            self._bounded()
             known.key = f"{self._upload(upload)}{known.size:018d}-{secrets.token_hex(8)}"
             known.length = 0
             known.writer = self._obstore.open_writer(
@@ -191,6 +194,13 @@ class ObjectBlobs:
                 yield Digest(algorithm, hexadecimal), int(each["size"])
             except DigestInvalidError:
                 continue
+
+    def _bounded(self) -> None:
+        with self._lock:
+            bodies = sum(each.writer is not None for each in self._running.values())
+        if bodies >= _MOST_BODIES:
+            detail = "as many uploads are under way as this server has memory for"
+            raise WireError(codes.TOO_MANY_REQUESTS, detail, {"retry-after": "5"})
 
     def _end(self, upload: str, known: _Upload) -> None:
         """The body has ended: from here on another process may go on."""
