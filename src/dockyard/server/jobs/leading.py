@@ -97,6 +97,9 @@ class DatabaseLead:
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
+                # The server would notice the connection's end only a moment later.
+                connection.execute(text("SELECT pg_advisory_unlock_all()"))
                 connection.close()
             except SQLAlchemyError:
                 connection.invalidate()
+                connection.close()
