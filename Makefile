@@ -6,7 +6,7 @@ RUN := $(VENV)/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test unit lint bench peers docs lock clean system system-test
+.PHONY: help demo demo-stop test unit lint bench peers docs lock clean migration system system-test
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ peers:  ## build newer peers (cosign, …) from the Go registry into bench/peers
 docs: $(VENV)/.installed  ## write the generated pages of docs/ anew
 	$(RUN)/python scripts/errors_page.py
 	$(RUN)/python scripts/lint_page.py
+
+migration: $(VENV)/.installed  ## write the database's next revision from the tables; NOTE="what it does"
+	$(RUN)/python scripts/migration.py "$(or $(NOTE),Change the tables)"
 
 lock:  ## resolve the dependencies anew and write requirements.lock
 	test -x $(RUN)/pip || $(PYTHON) -m venv $(VENV)

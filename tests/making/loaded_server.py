@@ -6,6 +6,7 @@ import time
 
 from dockyard.server import serve
 from dockyard.server.house import House, open_house
+from dockyard.server.leaving import Leaving
 from dockyard.server.settings import Settings
 from dockyard.server.stored import deleting
 from dockyard.server.stored.verify import verify
@@ -14,13 +15,14 @@ from dockyard.server.stored.verify import verify
 def main() -> None:
     """Serve the folder of the first word at the port of the second, with the grace in seconds of the third."""
     folder, port, grace = sys.argv[1:4]
-    house = open_house(Settings(storage=folder, grace=int(grace)))
+    settings = Settings(storage=folder, grace=int(grace))
+    house = open_house(settings)
     threading.Thread(target=_collect, args=(house,), daemon=True).start()
     threading.Thread(target=_verify, args=(house,), daemon=True).start()
     house.start()
     import asyncio
 
-    asyncio.run(serve._one(house, "127.0.0.1", int(port)))
+    asyncio.run(serve._one(house, serve._options(settings, "127.0.0.1", int(port)), Leaving(settings.home)))
 
 
 def _collect(house: House) -> None:

@@ -19,8 +19,11 @@ def free_port() -> int:
 class Server:
     """`dockyard serve` with its storage in `folder`; `stop` it at the end, or `kill` it."""
 
-    def __init__(self, folder: Path, *words: str, environment: Mapping[str, str] | None = None, port: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *words: str, environment: Mapping[str, str] | None = None, port: int = 0, storage: str = ""
+    ) -> None:
         self.folder, self.words, self.port = folder, words, port or free_port()
+        self.storage = storage or str(folder / "registry")
         self.environment = {**os.environ, "DOCKYARD_HOME": str(folder / "home"), **(environment or {})}
         self.start()
 
@@ -31,8 +34,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        storage = str(self.folder / "registry")
-        words = ["serve", "--listen", self.address, "--storage", storage, *self.words]
+        words = ["serve", "--listen", self.address, "--storage", self.storage, *self.words]
         log = open(self.folder / "serve.log", "ab")
         self.child = subprocess.Popen(
             [sys.executable, "-m", "dockyard.cli.main", *words], env=self.environment, stdout=log, stderr=log

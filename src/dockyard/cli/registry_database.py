@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dockyard.cli import context
 from dockyard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,12 +24,11 @@ def opened(storage: Path | None, config: Path | None) -> "Iterator[Database]":
     Raises:
         DatabaseError, DatabaseAddressError, SettingsInvalidError: it cannot be opened.
     """
+    from dockyard.cli import server_settings
     from dockyard.server.database import open_database
-    from dockyard.server.settings import Settings, parse
 
-    settings = parse(config.read_bytes(), str(config)) if config else Settings()
-    folder = Path(storage or settings.storage or context.data_folder() / "registry")
-    database = open_database(settings.database, folder)
+    settings = server_settings.settings(config, str(storage or ""))
+    database = open_database(settings.database, settings.home, change=settings.auto_migrate)
     try:
         yield database
     finally:

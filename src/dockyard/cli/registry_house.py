@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dockyard.cli import context
 from dockyard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,16 +23,14 @@ def opened(storage: Path | None, config: Path | None) -> "Iterator[House]":
         UsageError: there is no registry in the folder.
         DatabaseError, DatabaseAddressError, SettingsInvalidError: it cannot be opened.
     """
-    import msgspec
-
+    from dockyard.cli import server_settings
     from dockyard.server.house import open_house
-    from dockyard.server.settings import Settings, parse
 
-    settings = parse(config.read_bytes(), str(config)) if config else Settings()
-    folder = str(storage or settings.storage or context.data_folder() / "registry")
+    settings = server_settings.settings(config, str(storage or ""))
+    folder = settings.storage
     if "://" not in folder and not Path(folder).is_dir():
         raise UsageError(f"there is no registry in {folder}", hint="Name its folder with --storage or its --config.")
-    house = open_house(msgspec.structs.replace(settings, storage=folder))
+    house = open_house(settings)
     try:
         yield house
     finally:

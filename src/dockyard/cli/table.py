@@ -46,6 +46,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("registry retention", "dockyard.cli.registry_retention:retention", "Say what a project keeps.", "Registry"),
     Command("registry quota", "dockyard.cli.registry_quota:quota", "Bound what a project holds.", "Registry"),
     Command("registry jobs", "dockyard.cli.registry_jobs:jobs", "Show and cancel a registry's jobs.", "Registry"),
+    Command("registry migrate", "dockyard.cli.registry_migrate:migrate", "Change a database's tables.", "Registry"),
     Command("pull", "dockyard.cli.pull:pull", "Fetch an image from a registry.", "Registry"),
     Command("push", "dockyard.cli.push:push", "Send an image to a registry.", "Registry"),
     Command("tags", "dockyard.cli.tags:tags", "List a repository's tags.", "Registry"),

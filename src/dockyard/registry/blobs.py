@@ -21,11 +21,13 @@ class Uploads(Protocol):
         """
 
     def append(self, upload: str, data: bytes) -> None:
-        """Add bytes.
+        """Add bytes of a request's body. An empty piece says that the body has ended: from then on its bytes count as
+        received, and another process may go on with the upload.
 
         Raises:
             WireError: BLOB_UPLOAD_UNKNOWN.
             DiskFullError: there is no room; what had arrived stays.
+            ObjectStorageError: the storage fails; what earlier bodies brought stays.
         """
 
     def seal(self, upload: str, digest: Digest) -> int:

@@ -111,7 +111,7 @@ class Writer(Protocol):
         """How many bytes of the upload have arrived."""
 
     def append(self, name: str, upload: str, data: bytes) -> None:
-        """Add bytes to the upload."""
+        """Add bytes of a request's body to the upload. An empty piece says that the body has ended."""
 
     def finish(self, name: str, upload: str, digest: Digest) -> None:
         """End the upload as the blob `digest`."""

@@ -2,13 +2,16 @@
 
 Reading: `with database.read() as connection`. Writing: `database.write(work)` runs `work(connection)` in a transaction
 of its own, which is on the disk when the call returns. On SQLite one thread writes for the whole process and commits
-what waits together, as one flush of the disk serves them all.
+what waits together, as one flush of the disk serves them all. On PostgreSQL a transaction that lost a race (deadlock,
+serialization) is run anew, so `work` must not have effects outside the database that a second run could not repeat.
 """
 
 import contextlib
 import contextvars
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -16,15 +19,22 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from dockyard._internal.lock import locked
+from dockyard._internal.retry import pauses
 from dockyard.errors import TransientError, UsageError
-from dockyard.server.schema.every import metadata
+from dockyard.server import migrating
 
 T = TypeVar("T")
 _MOST_TOGETHER = 128
 _BUSY_MS = 30_000
+_TRIES = 8
+_CONNECT_SECONDS = 5
+_POOL_SECONDS = 10
+_RESTED_SECONDS = 1
+# Serialization failure and deadlock: another transaction went first, and this one may simply be run again.
+_LOST_RACES = ("40001", "40P01")
 
 
 class DatabaseError(TransientError):
@@ -48,6 +58,8 @@ class Database:
         self.engine = engine
         self.postgresql = engine.dialect.name == "postgresql"
         self._writer = None if self.postgresql else _Writer(engine)
+        self._single = engine.execution_options(isolation_level="AUTOCOMMIT") if self.postgresql else engine
+        self._moment = engine.execution_options(isolation_level="REPEATABLE READ") if self.postgresql else engine
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -56,7 +68,18 @@ class Database:
         Raises:
             DatabaseError: it cannot be reached.
         """
-        with _translated(), self.engine.connect() as connection:
+        with translated(), self._moment.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """A connection for single queries on the hot path: each sees a moment of its own, and on PostgreSQL none
+        pays for a transaction around it.
+
+        Raises:
+            DatabaseError: it cannot be reached.
+        """
+        with translated(), self._single.connect() as connection:
             yield connection
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -67,9 +90,22 @@ class Database:
             DatabaseError: the database cannot be reached; whether the work was done is then unknown.
         """
         if self._writer is not None:
-            with _translated():
+            with translated():
                 return self._writer.run(work)
-        with _translated(), self.engine.begin() as connection:
+        with translated():
+            return self._transact(work)
+
+    def _transact(self, work: Callable[[Connection], T]) -> T:
+        waits = pauses(first=0.01, most=1.0)
+        for _ in range(_TRIES - 1):
+            try:
+                with self.engine.begin() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in _LOST_RACES:
+                    raise
+                time.sleep(next(waits))
+        with self.engine.begin() as connection:
             return work(connection)
 
     def insert(self, table: Table) -> Any:
@@ -93,12 +129,35 @@ def inserting(postgres: bool) -> Callable[[Table], Any]:
     return postgresql.insert if postgres else sqlite.insert
 
 
-def open_database(address: str, folder: Path, *, pool: int = 16) -> Database:
+def open_database(address: str, folder: Path, *, pool: int = 16, change: bool = False) -> Database:
     """The database at `address` (empty: the file `registry.db` in `folder`), its tables up to date.
+
+    Args:
+        address: see above.
+        folder: where the file goes.
+        pool: the most connections.
+        change: whether the tables of a PostgreSQL database may be changed where they are behind; a file's always are.
 
     Raises:
         DatabaseAddressError: the address is of no known form.
         DatabaseError: it cannot be reached.
+        DatabaseBehindError, DatabaseAheadError: as `migrating.prepare`.
+    """
+    engine = connect(address, folder, pool)
+    try:
+        with translated():
+            migrating.prepare(engine, allowed=change or engine.dialect.name == "sqlite")
+    except BaseException:
+        engine.dispose()
+        raise
+    return Database(engine)
+
+
+def connect(address: str, folder: Path, pool: int = 4) -> Engine:
+    """The database at `address` as it is, whatever its tables are.
+
+    Raises:
+        DatabaseAddressError: the address is of no known form.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not address:
@@ -107,13 +166,33 @@ def open_database(address: str, folder: Path, *, pool: int = 16) -> Database:
         event.listen(engine, "begin", _begin)
     elif address.startswith(("postgresql://", "postgres://")):
         url = "postgresql+psycopg://" + address.partition("://")[2]
-        engine = create_engine(url, pool_size=pool, max_overflow=4, pool_pre_ping=True, pool_timeout=10)
+        # The pool is the most that this process ever asks of the server, however many clients wait.
+        engine = create_engine(
+            url,
+            pool_size=pool,
+            max_overflow=0,
+            pool_timeout=_POOL_SECONDS,
+            connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": "dockyard"},
+        )
+        event.listen(engine, "checkin", _rest)
+        event.listen(engine, "checkout", _wake)
     else:
         raise DatabaseAddressError(f"not a database's address: {address.partition('://')[0][:40]!r}")
-    # Processes that start together must not make the same tables.
-    with _translated(), locked(folder / "schema.lock"):
-        metadata().create_all(engine.execution_options(immediate=True))
-    return Database(engine)
+    return engine
+
+
+def _rest(connection: Any, record: Any) -> None:
+    record.info["rested"] = time.monotonic()
+
+
+def _wake(connection: Any, record: Any, proxy: Any) -> None:
+    """Look whether a connection that was not used for a while still lives; the pool makes another where it does not."""
+    if time.monotonic() - record.info.get("rested", math.inf) > _RESTED_SECONDS:
+        try:
+            connection.execute("SELECT 1")
+            connection.rollback()
+        except Exception as error:
+            raise DisconnectionError from error
 
 
 def _pragmas(connection: Any, record: Any) -> None:
@@ -135,12 +214,16 @@ def _begin(connection: Connection) -> None:
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Let what the database's driver raises come out as `DatabaseError`."""
     try:
         yield
-    except (OperationalError, DBAPIError) as error:
+    except PoolTimeoutError as error:
+        raise DatabaseError("all connections to the database are busy") from error
+    except DBAPIError as error:
         if isinstance(error, OperationalError) or error.connection_invalidated:
-            raise DatabaseError(f"the database failed: {str(error.orig)[:300]}") from error
+            said = str(error.orig).strip().partition("\n")[0][:300]
+            raise DatabaseError(f"the database failed: {said}") from error
         raise
 
 

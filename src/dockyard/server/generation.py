@@ -7,11 +7,43 @@ before under the old number is then no longer believed. Looking at a number cost
 import mmap
 import os
 import struct
+import time
 import zlib
 from pathlib import Path
+from typing import Protocol
 
 _SLOTS = 8192
 _NUMBER = struct.Struct("<Q")
+
+
+class Changes(Protocol):
+    """Tells whether a repository may have changed: its number is another one then."""
+
+    def of(self, name: str) -> bytes:
+        """The number of `name` as it is now."""
+
+    def change(self, name: str) -> None:
+        """Let everybody forget what they know of `name`."""
+
+
+class Moments:
+    """For replicas that share a database: this process sees its own changes at once, those of others at most so many
+    seconds late.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._changes = [0] * _SLOTS
+
+    def of(self, name: str) -> bytes:
+        """The number of `name` as it is now."""
+        slot = zlib.crc32(name.encode()) % _SLOTS
+        # Shifted, so that not all repositories are read anew at one moment.
+        return b"%d %d" % (self._changes[slot], int(time.monotonic() / self._seconds + slot / _SLOTS))
+
+    def change(self, name: str) -> None:
+        """Forget what is known of `name`."""
+        self._changes[zlib.crc32(name.encode()) % _SLOTS] += 1
 
 
 class Generations:

@@ -5,18 +5,23 @@ import json
 
 from sqlalchemy import text
 
-from dockyard.errors import Error
+from dockyard.errors import Error, TransientError
 from dockyard.registry.app.call import Application, Receive, Scope, Send
 from dockyard.server.database import Database
+from dockyard.server.leaving import Leaving
 
 
-def health(database: Database) -> Application:
-    """`/healthz` says that the process answers, `/readyz` that its database does, too (503 if not)."""
+def health(database: Database, leaving: Leaving) -> Application:
+    """`/healthz` says that the process answers, `/readyz` that its database does, too, and that it is to stay (503 if
+    not).
+    """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         status, document = 200, {"status": "ok"}
         if scope["path"] == "/readyz":
             try:
+                if leaving.announced:
+                    raise TransientError("the server is about to end")
                 await asyncio.to_thread(_ask, database)
             except Error as error:
                 status, document = 503, {"status": "unavailable", "reason": error.message}

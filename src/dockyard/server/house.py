@@ -7,19 +7,24 @@ from urllib.parse import urlsplit
 
 from dockyard.registry.app.application import application
 from dockyard.registry.app.call import Application, Ways
+from dockyard.registry.blobs import BlobStore
 from dockyard.registry.disk import DiskBlobs
 from dockyard.registry.interface import Registry
+from dockyard.registry.objects import ObjectBlobs
+from dockyard.registry.objects_open import open_objects
 from dockyard.server.access.doors import Doors, open_doors
 from dockyard.server.access.endpoint import token_endpoint
 from dockyard.server.access.oidc_endpoint import PATH, oidc_endpoint
 from dockyard.server.counting import Pulls
 from dockyard.server.database import Database, open_database
 from dockyard.server.front import Maker, front
-from dockyard.server.generation import Generations
+from dockyard.server.generation import Changes, Generations, Moments
 from dockyard.server.health import health
 from dockyard.server.jobs.interface import Jobs
+from dockyard.server.jobs.leading import DatabaseLead, FileLead
 from dockyard.server.jobs.local import LocalJobs
 from dockyard.server.jobs.pulse import Pulse
+from dockyard.server.leaving import Leaving
 from dockyard.server.mirror.upstream import Upstream, named, upstreams
 from dockyard.server.rules.enforced import Enforced
 from dockyard.server.settings import Settings
@@ -58,23 +63,42 @@ class House:
         self.database.close()
 
 
-def open_house(settings: Settings) -> House:
-    """Open database and storage, and build the application over them.
+def blob_store(settings: Settings) -> BlobStore:
+    """Where the settings say that blobs are.
 
     Raises:
-        DatabaseError, DatabaseAddressError: as `open_database`.
+        ObjectStorageAddressError: as `open_objects`.
     """
-    folder = Path(settings.storage)
+    if "://" not in settings.storage:
+        return DiskBlobs(Path(settings.storage))
+    objects = settings.objects
+    store = open_objects(settings.storage, objects.options)
+    return ObjectBlobs(store, redirect=objects.expires if objects.redirect else 0)
+
+
+def open_house(settings: Settings, parent: int = 0) -> House:
+    """Open database and storage, and build the application over them.
+
+    Args:
+        settings: of the server.
+        parent: the process that starts and ends the server; this one by default.
+
+    Raises:
+        DatabaseError, DatabaseAddressError, DatabaseBehindError, DatabaseAheadError: as `open_database`.
+    """
+    folder = settings.home
     folder.mkdir(parents=True, exist_ok=True)
-    database = open_database(settings.database, folder)
-    generations = None if database.postgresql else Generations(folder / "generations")
-    holdings = Holdings(database, DiskBlobs(folder), settings.grace * 1000, settings.auto_projects, Enforced())
+    change, pool = settings.auto_migrate, settings.limits.connections
+    database = open_database(settings.database, folder, pool=pool, change=change)
+    generations = _changes(settings, database, folder)
+    holdings = Holdings(database, blob_store(settings), settings.grace * 1000, settings.auto_projects, Enforced())
     stored = StoredRegistry(holdings, generations)
     registry, ups = _mirrored(stored, settings, folder)
     feed, index = Path(settings.feed or folder / "feed.sqlite"), folder / "index"
     gate = Gate(registry, database, opener(feed), index)
     watch = Watch(registry, database, feed, index)
-    jobs = LocalJobs(database, folder / "jobs.lock", tasks(holdings, stored.changed, watch))
+    lead = DatabaseLead(database) if database.postgresql else FileLead(folder / "jobs.lock")
+    jobs = LocalJobs(database, lead, tasks(holdings, stored.changed, watch))
     pulls = Pulls(database)
     proxy = settings.proxy
     doors = open_doors(database, settings)
@@ -84,19 +108,28 @@ def open_house(settings: Settings) -> House:
         base=proxy.url.rstrip("/"),
         trusted=proxy.trusted,
         accel=proxy.accel,
-        storage=str(folder),
+        storage=settings.storage,
         named=partial(named, ups),
         pulled=pulls.counted,
         gate=gate,
+        patience=settings.limits.patience,
     )
+    leaving = Leaving(folder, parent)
     others: dict[str, Maker] = {
-        "/healthz": lambda: health(database),
-        "/readyz": lambda: health(database),
+        "/healthz": lambda: health(database, leaving),
+        "/readyz": lambda: health(database, leaving),
         "/token": lambda: token_endpoint(registry, ways, doors.keeper, doors.login, doors.issuers),
         PATH: lambda: oidc_endpoint(registry, ways, database, settings.oidc, doors.issuers),
     }
     app = front(application(registry, ways), others, ways.prefix)
     return House(settings, folder, database, stored, gate, doors, app, jobs, Pulse([pulls.flush], _PULSE_S))
+
+
+def _changes(settings: Settings, database: Database, folder: Path) -> Changes | None:
+    """What tells that a repository has changed. Without it nothing is kept in memory."""
+    if not database.postgresql:
+        return Generations(folder / "generations")
+    return Moments(settings.limits.stale) if settings.limits.stale > 0 else None
 
 
 def _mirrored(stored: StoredRegistry, settings: Settings, folder: Path) -> tuple[Registry, list[Upstream]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import Generic, TypeVar
 
-from dockyard.server.generation import Generations
+from dockyard.server.generation import Changes
 
 T = TypeVar("T")
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 class Recent(Generic[T]):
     """At most `most` things by repository and name. Without generations nothing is kept."""
 
-    def __init__(self, generations: Generations | None, most: int) -> None:
+    def __init__(self, generations: Changes | None, most: int) -> None:
         self._generations, self._most = generations, most
         self._kept: OrderedDict[tuple[str, str], tuple[bytes, T]] = OrderedDict()
         self._lock = Lock()

@@ -4,9 +4,12 @@ Without accounts everybody may do everything, so the server then refuses to list
 """
 
 import asyncio
+import logging
+import os
 import signal
 import socket
-from pathlib import Path
+import threading
+from typing import Any
 
 import msgspec
 
@@ -14,8 +17,13 @@ from dockyard.errors import TransientError, UsageError
 from dockyard.registry.settings import is_local
 from dockyard.server.access.state import current
 from dockyard.server.database import open_database
-from dockyard.server.house import House, open_house
+from dockyard.server.house import House, blob_store, open_house
+from dockyard.server.leaving import Leaving
+from dockyard.server.lifetime import Lifetime
 from dockyard.server.settings import Settings
+from dockyard.server.tls import certificate
+
+_LOG = logging.getLogger("dockyard.registry")
 
 
 class PortTakenError(TransientError):
@@ -45,43 +53,44 @@ def address(text: str) -> tuple[str, int]:
 
 
 def serve(settings: Settings) -> None:
-    """Serve a registry until the process is told to stop.
+    """Serve a registry until the process is told to stop (SIGTERM or SIGINT); requests under way are finished.
+
+    SIGHUP reads certificate and key anew, where several workers serve: they are replaced one after another.
 
     Raises:
         PortTakenError: somebody listens there.
         NotLoopbackError: other machines could reach it, and there are no accounts.
-        DatabaseError, DatabaseAddressError: as `open_house`.
+        DatabaseError, DatabaseAddressError, DatabaseBehindError, DatabaseAheadError: as `open_house`.
+        CertificateError: as `tls.certificate`.
     """
     host, port = address(settings.listen)
     if not is_local(host):
         _closed(settings, host)
     _probe(host, port)
-    if settings.workers > 1:
-        _many(settings, host, port)
-        return
-    house = open_house(settings)
+    options = _options(settings, host, port)
+    leaving = Leaving(settings.home, os.getpid())
+    leaving.clear()
     try:
+        if settings.workers > 1:
+            _many(settings, options, leaving)
+            return
+        house = open_house(settings)
         house.start()
-        asyncio.run(_one(house, host, port))
+        asyncio.run(_one(house, options, leaving))
     finally:
-        house.close()
+        leaving.clear()
 
 
 def worker() -> object:
     """The application of one of several processes, from the settings that its parent left for it."""
-    import os
-    from multiprocessing.util import Finalize
-
-    house = open_house(msgspec.json.decode(os.environ["DOCKYARD_SERVER"], type=Settings))
+    house = open_house(msgspec.json.decode(os.environ["DOCKYARD_SERVER"], type=Settings), os.getppid())
     house.start()
-    Finalize(None, house.close, exitpriority=10)  # granian's processes end without `atexit`
-    return house.app
+    return Lifetime(house.app, house.close)
 
 
 def _closed(settings: Settings, host: str) -> None:
     """Pass if there are accounts."""
-    folder = Path(settings.storage)
-    database = open_database(settings.database, folder)
+    database = open_database(settings.database, settings.home, change=settings.auto_migrate)
     try:
         if not current(database).accounts:
             raise NotLoopbackError(f"{host} can be reached from other machines", context={"address": settings.listen})
@@ -98,30 +107,90 @@ def _probe(host: str, port: int) -> None:
             raise PortTakenError(f"cannot listen on {host}:{port}: {error.strerror}", context={"port": port}) from error
 
 
-async def _one(house: House, host: str, port: int) -> None:
-    from granian.constants import Interfaces
+def _options(settings: Settings, host: str, port: int) -> dict[str, Any]:
+    """What granian is told in either mode."""
+    from granian.constants import HTTPModes, Interfaces, SSLProtocols
+    from granian.http import HTTP1Settings, HTTP2Settings
+
+    limits = settings.limits
+    milliseconds = int(limits.patience * 1000)
+    options: dict[str, Any] = {
+        "address": host,
+        "port": port,
+        "interface": Interfaces.ASGI,
+        "websockets": False,
+        "log_enabled": False,
+        "backlog": 1024,
+        # Of each process: what comes beyond waits in the kernel's queue.
+        "backpressure": 1024,
+        # From a connection's last answer to the end of the next request's headers.
+        "http1_settings": HTTP1Settings(header_read_timeout=milliseconds, max_buffer_size=max(limits.headers, 8192)),
+        "http2_settings": HTTP2Settings(
+            keep_alive_interval=milliseconds,
+            max_headers_size=limits.headers,
+            max_concurrent_streams=100,
+        ),
+    }
+    found = certificate(settings.tls, settings.home, host)
+    if found is None:
+        # Looking for the other version's greeting, granian would wait for a silent client without end.
+        options["http"] = HTTPModes.http1
+    else:
+        options |= {"ssl_cert": found.certificate, "ssl_key": found.key, "ssl_protocol_min": SSLProtocols.tls12}
+    return options
+
+
+async def _one(house: House, options: dict[str, Any], leaving: Leaving) -> None:
     from granian.server.embed import Server
 
-    server = Server(house.app, address=host, port=port, interface=Interfaces.ASGINL, log_enabled=False)
-    loop = asyncio.get_running_loop()
+    settings, loop = house.settings, asyncio.get_running_loop()
+    lifetime = Lifetime(house.app, house.close)
+    server = Server(lifetime, **options)
+    ending = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
-    await server.serve()
+        loop.add_signal_handler(number, ending.set)
+
+    async def end() -> None:
+        await ending.wait()
+        leaving.announce()
+        await asyncio.sleep(settings.limits.drain)
+        server.stop()  # type: ignore[no-untyped-call]
+
+    ender = asyncio.create_task(end())
+    serving = asyncio.create_task(server.serve())
+    await asyncio.wait([ender, serving], return_when=asyncio.FIRST_COMPLETED)
+    try:
+        async with asyncio.timeout(settings.limits.stop if ender.done() else None):
+            await serving
+    except TimeoutError:
+        _LOG.warning("%d requests were cut off, as they took longer than the time to stop", lifetime.under_way)
+    finally:
+        ender.cancel()
 
 
-def _many(settings: Settings, host: str, port: int) -> None:
-    import os
-
+def _many(settings: Settings, options: dict[str, Any], leaving: Leaving) -> None:
     from granian import Granian
-    from granian.constants import Interfaces
 
     os.environ["DOCKYARD_SERVER"] = msgspec.json.encode(settings).decode()
-    Granian(
+    server = Granian(
         "dockyard.server.serve:worker",
-        address=host,
-        port=port,
-        interface=Interfaces.ASGINL,
         workers=settings.workers,
         factory=True,
-        log_enabled=False,
-    ).serve()
+        respawn_failed_workers=True,
+        respawn_interval=1,
+        workers_kill_timeout=max(1, int(settings.limits.stop)),
+        **options,
+    )
+    stop = server.signal_handler_interrupt
+
+    def end(*values: Any) -> None:
+        leaving.announce()
+        timer = threading.Timer(settings.limits.drain, stop)
+        timer.daemon = True
+        timer.start()
+
+    server.signal_handler_interrupt = end  # type: ignore[method-assign]
+    # What every worker would refuse is refused once, here, with its reason.
+    blob_store(settings)
+    open_database(settings.database, settings.home, change=settings.auto_migrate).close()
+    server.serve()

@@ -1,5 +1,6 @@
 """The settings of a registry server: `registry.toml`, or the flags of `dockyard serve`."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -9,11 +10,17 @@ from dockyard.server.mirror.settings import Mirror
 
 
 class Tls(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
-    """Certificate and key as PEM files; `self-made` makes both in the storage folder."""
+    """Certificate and key as PEM files; `self-made` makes both, for `names`, in the server's folder."""
 
     certificate: str = ""
     key: str = ""
     self_made: bool = False
+    names: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the server speaks TLS."""
+        return bool(self.certificate or self.key or self.self_made)
 
 
 class Proxy(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
@@ -114,13 +121,51 @@ class Ldap(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=Tr
     timeout: Annotated[int, msgspec.Meta(ge=1, le=60)] = 5
 
 
+class Objects(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
+    """How blobs in object storage are reached.
+
+    Attributes:
+        redirect: whether clients fetch blobs from the storage itself, by a signed URL.
+        expires: seconds for which such a URL is good.
+        options: credentials and further options as obstore names them; the environment's serve where there are none.
+    """
+
+    redirect: bool = False
+    expires: int = 300
+    options: dict[str, str] = {}
+
+
+class Limits(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
+    """What a client may take up, and how the server ends.
+
+    Attributes:
+        patience: seconds for which a client may be silent within a request, or not read its answer.
+        headers: most bytes of a request's headers.
+        connections: database connections of one process.
+        stale: with PostgreSQL, seconds for which a replica may answer from memory what another one has changed since;
+            0 asks the database every time.
+        drain: seconds between the signal to stop, from which on `/readyz` says 503, and the end of taking requests:
+            what a load balancer needs to notice.
+        stop: seconds that requests under way have to finish after that.
+    """
+
+    patience: Annotated[float, msgspec.Meta(ge=1)] = 60.0
+    headers: Annotated[int, msgspec.Meta(ge=8192)] = 64 << 10
+    connections: Annotated[int, msgspec.Meta(ge=2)] = 16
+    stale: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    drain: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    stop: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+
+
 class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
     """The whole file.
 
     Attributes:
         listen: host:port.
-        storage: a folder, or `s3://bucket/prefix` (`gs://`, `az://`) for blobs beside a folder for uploads.
-        database: a `postgresql://` URL; empty for a file in the storage folder.
+        storage: a folder, or `s3://bucket/prefix` (`gs://`, `az://`) for blobs and uploads.
+        folder: for what else a server keeps; the storage folder where that is one.
+        database: a `postgresql://` URL; empty for a file in the folder.
+        auto_migrate: whether the tables of a PostgreSQL database are changed at the start where they are behind.
         workers: processes.
         grace: seconds for which a blob that nothing refers to is kept.
         auto_projects: whether a push may make a project that is not there.
@@ -129,7 +174,9 @@ class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froze
 
     listen: str = "127.0.0.1:5000"
     storage: str = ""
+    folder: str = ""
     database: str = ""
+    auto_migrate: bool = False
     workers: int = 1
     grace: int = 24 * 3600
     auto_projects: bool = True
@@ -140,6 +187,13 @@ class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froze
     access: Access = Access()
     oidc: Oidc = Oidc()
     ldap: Ldap = Ldap()
+    objects: Objects = Objects()
+    limits: Limits = Limits()
+
+    @property
+    def home(self) -> Path:
+        """The folder for everything but blobs in object storage."""
+        return Path(self.folder or ("" if "://" in self.storage else self.storage))
 
 
 def parse(raw: bytes, what: str = "registry.toml") -> Settings:

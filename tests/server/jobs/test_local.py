@@ -14,6 +14,7 @@ from dockyard.server.clock import now
 from dockyard.server.database import Database, open_database
 from dockyard.server.jobs import history
 from dockyard.server.jobs.interface import Task, TaskUnknownError, Work
+from dockyard.server.jobs.leading import FileLead
 from dockyard.server.jobs.local import LocalJobs
 
 
@@ -33,7 +34,7 @@ def wait(true: Callable[[], Any], seconds: float = 15) -> None:
 
 def runner(database: Database, folder: Path, **functions: Any) -> LocalJobs:
     tasks = {name: each if isinstance(each, Task) else Task(each) for name, each in functions.items()}
-    return LocalJobs(database, folder / "jobs.lock", tasks, pace=0.02)
+    return LocalJobs(database, FileLead(folder / "jobs.lock"), tasks, pace=0.02)
 
 
 def state(database: Database, number: int | None) -> str:
@@ -149,9 +150,10 @@ def test_a_job_of_a_process_that_was_killed_is_taken_up_again(database: Database
     code = (
         "import sys, time; from pathlib import Path; from dockyard.server.database import open_database;"
         "from dockyard.server.jobs.local import LocalJobs; from dockyard.server.jobs.interface import Task;"
+        "from dockyard.server.jobs.leading import FileLead;"
         "folder = Path(sys.argv[1]); database = open_database('', folder);"
         "hang = lambda work: (print('begun', flush=True), time.sleep(1000));"
-        "jobs = LocalJobs(database, folder / 'jobs.lock', {'hang': Task(hang)}, pace=0.02);"
+        "jobs = LocalJobs(database, FileLead(folder / 'jobs.lock'), {'hang': Task(hang)}, pace=0.02);"
         "jobs.defer('hang'); jobs.start(); time.sleep(1000)"
     )
     other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from dockyard.errors import DiskFullError
+from dockyard.errors import DiskFullError, TransientError
 from dockyard.oci.digest import DigestInvalidError
 from dockyard.registry.app import blobs, lists, manifests, uploads
 from dockyard.registry.app.call import Application, Call, Receive, Scope, Send, Ways
@@ -32,6 +32,9 @@ def application(registry: Registry, ways: Ways | None = None) -> Application:
             await call.refuse(codes.DIGEST_INVALID, error.message)
         except DiskFullError:
             await call.refuse(codes.STORAGE_FULL, "")
+        except TransientError as error:
+            _LOG.warning("a request has to be tried again: %s %s: %s", scope["method"], scope["path"], error.message)
+            await call.refuse(codes.UNAVAILABLE, "", {"retry-after": "5"})
         except Exception:  # noqa: BLE001 (no request, however odd, may end without an answer)
             _LOG.exception("a request failed: %s %s", scope["method"], scope["path"])
             await call.refuse(codes.UNAVAILABLE, "", {"retry-after": "5"})

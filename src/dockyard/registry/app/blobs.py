@@ -57,7 +57,7 @@ async def get(call: Call, target: request.Target) -> None:
     first = await asyncio.to_thread(next, source, b"")
     await call.start(206 if wanted else 200, pairs)
     while first:
-        await call.send({"type": "http.response.body", "body": first, "more_body": True})
+        await call.piece(first)
         first = await asyncio.to_thread(next, source, b"")
     await call.send({"type": "http.response.body", "body": b""})
 
@@ -87,11 +87,11 @@ async def _several(
     await call.start(206, pairs)
     if not call.head:
         for head, (begin, length) in zip(heads, wanted, strict=True):
-            await call.send({"type": "http.response.body", "body": head, "more_body": True})
+            await call.piece(head)
             source = _reader(place, begin, length)
             while data := await asyncio.to_thread(next, source, b""):
-                await call.send({"type": "http.response.body", "body": data, "more_body": True})
-        await call.send({"type": "http.response.body", "body": end, "more_body": True})
+                await call.piece(data)
+        await call.piece(end)
     await call.send({"type": "http.response.body", "body": b""})
 
 

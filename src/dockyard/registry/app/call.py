@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs
 
+from dockyard.errors import TransientError
 from dockyard.oci.digest import Digest
 from dockyard.registry.guard import Gate, Guard, Open, Pass
 from dockyard.registry.interface import Registry, WireError
@@ -21,6 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PIECE = 1 << 20
+_LEAST_BYTES_A_SECOND = 1024
 _WARNINGS_BYTES = 4096
 _FIXED = [(b"docker-distribution-api-version", b"registry/2.0"), (b"x-content-type-options", b"nosniff")]
 
@@ -44,6 +46,8 @@ class Ways:
         trusted: whether to believe X-Forwarded-Proto, -Host and -For: only behind a proxy that sets them.
         accel: the internal location under which nginx reads the storage folder itself (X-Accel-Redirect).
         storage: that folder.
+        patience: seconds for which a client may be silent within a body, or take nothing of an answer; after them a
+            body must also have brought 1 KiB a second.
         named: the repository here that `name` of the namespace `ns` means, for clients that use this as a mirror.
         gate: asked before a manifest is given.
         pulled: told of every manifest that a client gets: the repository, the tag or digest asked for, the digest.
@@ -55,9 +59,16 @@ class Ways:
     trusted: bool = False
     accel: str = ""
     storage: str = ""
+    patience: float = 60
     named: Callable[[str, str], str] = _as_it_is
     pulled: Callable[[str, str, Digest], None] = _unnoticed
     gate: Gate | None = None
+
+
+class SlowClientError(TransientError):
+    """A client asked the registry for content and then did not read it, so the connection was ended."""
+
+    reference = "slow-client"
 
 
 @dataclass
@@ -146,6 +157,18 @@ class Call:
         if not self.started:
             await self.reply(code.status, codes.body(code, detail), headers)
 
+    async def piece(self, data: bytes, *, more: bool = True) -> None:
+        """Send a piece of the answer's body.
+
+        Raises:
+            SlowClientError: the client has taken nothing for a long time.
+        """
+        try:
+            async with asyncio.timeout(self.ways.patience):
+                await self.send({"type": "http.response.body", "body": data, "more_body": more})
+        except TimeoutError:
+            raise SlowClientError("a client takes nothing of its answer") from None
+
     async def document(self, document: Any, headers: Mapping[str, str] | None = None) -> None:
         """Answer with a JSON document."""
         await self.reply(200, json.dumps(document, separators=(",", ":")).encode(), headers)
@@ -156,22 +179,33 @@ class Call:
         The next piece is received while one is taken.
 
         Raises:
-            WireError: BLOB_UPLOAD_INVALID: the client went away. What had come was taken.
+            WireError: BLOB_UPLOAD_INVALID: the client went away, or is too slow. What had come was taken.
         """
-        held, total, more = bytearray(), 0, True
+        held, total, more, slow = bytearray(), 0, True, False
+        loop = asyncio.get_running_loop()
+        begun, patience = loop.time(), self.ways.patience
         taking: asyncio.Task[Any] | None = None
         try:
             while more:
-                message = await self.receive()
+                try:
+                    async with asyncio.timeout(patience):
+                        message = await self.receive()
+                except TimeoutError:
+                    slow, message = True, {"type": "http.request", "more_body": False}
                 gone = message["type"] == "http.disconnect"
                 held += message.get("body", b"")
                 more = not gone and bool(message.get("more_body", False))
+                late = loop.time() - begun - patience
+                if more and late > 0 and total + len(held) < late * _LEAST_BYTES_A_SECOND:
+                    slow, more = True, False
                 if len(held) >= PIECE or (held and not more):
                     if taking is not None:
                         await taking
                     total += len(held)
                     taking = asyncio.create_task(asyncio.to_thread(take, bytes(held)))
                     held.clear()
+                if slow:
+                    raise WireError(codes.TOO_SLOW, "", {"connection": "close"})
                 if gone:
                     raise WireError(codes.BLOB_UPLOAD_INVALID, "the client went away")
         finally:

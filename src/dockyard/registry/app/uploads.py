@@ -29,7 +29,7 @@ async def begin(call: Call, target: request.Target) -> None:
         return await _accepted(call, name, upload, 0)
     wanted = digest(whole)
     upload = await asyncio.to_thread(call.registry.begin, name, wanted.algorithm)
-    await call.pieces(lambda data: call.registry.append(name, upload, data))
+    await _body(call, name, upload)
     await asyncio.to_thread(call.registry.finish, name, upload, wanted)
     await _created(call, name, wanted)
 
@@ -83,7 +83,15 @@ async def _append(call: Call, target: request.Target) -> int:
             raise WireError(codes.SIZE_DIFFERS, "the range and the length disagree")
     elif length == "0":
         return have
-    return have + await call.pieces(lambda data: call.registry.append(name, upload, data))
+    return have + await _body(call, name, upload)
+
+
+async def _body(call: Call, name: str, upload: str) -> int:
+    """Take the body; where the client goes away, what came of it counts."""
+    try:
+        return await call.pieces(lambda data: call.registry.append(name, upload, data))
+    finally:
+        await asyncio.to_thread(call.registry.append, name, upload, b"")
 
 
 def _place(call: Call, name: str, upload: str, received: int) -> dict[str, str]:

@@ -38,6 +38,7 @@ DENIED = Code("DENIED", 403, "requested access to the resource is denied")
 TOO_MANY_REQUESTS = Code("TOOMANYREQUESTS", 429, "too many requests")
 PRECONDITION_FAILED = Code("MANIFEST_INVALID", 412, "the tag points to another manifest than expected")
 URI_TOO_LONG = Code("MANIFEST_INVALID", 414, "too many tags at once")
+TOO_SLOW = Code("BLOB_UPLOAD_INVALID", 408, "the body came too slowly")
 STORAGE_FULL = Code("DENIED", 507, "the registry's disk is full")
 UNAVAILABLE = Code("UNAVAILABLE", 503, "the registry cannot reach its database or storage")
 

@@ -1,17 +1,13 @@
-"""Jobs in this process, from the table `job`: for SQLite, where all processes are on one machine.
+"""Jobs in this process, from the table `job`.
 
-Every server process has one of these. The one that holds the lock on a file works; another takes over when it ends,
-however it ends, as the kernel lets go of the lock.
+Every server process has one of these; the one that leads works (`jobs.leading`).
 """
 
-import fcntl
 import logging
-import os
 import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from dockyard.errors import Error
@@ -20,6 +16,7 @@ from dockyard.server.database import Database
 from dockyard.server.jobs import history
 from dockyard.server.jobs.history import Job
 from dockyard.server.jobs.interface import JobStopped, Task, TaskUnknownError
+from dockyard.server.jobs.leading import Lead
 
 _LOG = logging.getLogger("dockyard.jobs")
 _FIRST_WAIT_MS = 10_000
@@ -32,16 +29,16 @@ class LocalJobs:
 
     Args:
         database: has the table.
-        lock: the file whose lock makes a process the one that works.
+        lead: says which process works.
         tasks: by name.
         threads: how many jobs run at once.
         pace: seconds between looks at the table.
     """
 
     def __init__(
-        self, database: Database, lock: Path, tasks: Mapping[str, Task], *, threads: int = 2, pace: float = 1.0
+        self, database: Database, lead: Lead, tasks: Mapping[str, Task], *, threads: int = 2, pace: float = 1.0
     ) -> None:
-        self._database, self._lock, self._tasks = database, lock, dict(tasks)
+        self._database, self._leading, self._tasks = database, lead, dict(tasks)
         self._threads, self._pace = threads, pace
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -74,23 +71,20 @@ class LocalJobs:
             self._thread.join()
 
     def _serve(self) -> None:
-        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             while not self._stopping.is_set():
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
+                if self._leading.take():
+                    self._lead()
+                else:
                     self._stopping.wait(self._pace)
-                    continue
-                self._lead()
         finally:
-            os.close(handle)
+            self._leading.drop()
 
     def _lead(self) -> None:
         ready = False
         running: set[Future[None]] = set()
         with ThreadPoolExecutor(self._threads, "job") as pool:
-            while not self._stopping.is_set():
+            while not self._stopping.is_set() and self._leading.kept():
                 self._wake.clear()
                 try:
                     if not ready:

@@ -147,6 +147,7 @@ def _release(holdings: Holdings, connection: Connection, text: str) -> tuple[boo
         select(REPOSITORY_BLOB.c.repository_id, REPOSITORY.c.project_id, REPOSITORY_BLOB.c.added_at)
         .join_from(REPOSITORY_BLOB, REPOSITORY, REPOSITORY_BLOB.c.repository_id == REPOSITORY.c.id)
         .where(REPOSITORY_BLOB.c.digest == text)
+        .order_by(REPOSITORY_BLOB.c.repository_id)
         .with_for_update(of=REPOSITORY_BLOB)  # waits for manifests that are just being pushed and name it
     )
     youngest = needed = 0

@@ -33,7 +33,7 @@ def size(holdings: Holdings, name: str, digest: Digest) -> tuple[int, bool]:
         .join(BLOB, BLOB.c.digest == REPOSITORY_BLOB.c.digest)
         .where(REPOSITORY.c.name == name, BLOB.c.digest == str(digest))
     )
-    with holdings.database.read() as connection:
+    with holdings.database.glance() as connection:
         found = connection.execute(query).first()
     # Between looking and prolonging the blob may have been removed: then it must not be said to be there.
     if found is None or (
@@ -149,6 +149,7 @@ def count(database: Database, connection: Connection, project: int, digest: Dige
 
 def watch(database: Database, connection: Connection, digests: Iterable[str], due: int) -> None:
     """Look at `due` whether something still needs these blobs."""
+    # In one order, so that two transactions never wait for each other.
     rows = [{"digest": each, "due_at": due} for each in sorted(digests)]
     if rows:
         connection.execute(_statements(database.postgresql).deletion, rows)

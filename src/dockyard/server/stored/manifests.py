@@ -43,7 +43,7 @@ def get(database: Database, name: str, reference: str) -> StoredManifest:
         ).where(TAG.c.name == reference)
     else:
         raise WireError(codes.MANIFEST_UNKNOWN, f"no tag can be called {reference[:140]!r}")
-    with database.read() as connection:
+    with database.glance() as connection:
         found = connection.execute(query).first()
         if found is None:
             known = connection.execute(select(REPOSITORY.c.id).where(REPOSITORY.c.name == name)).first()
@@ -92,7 +92,7 @@ def put(
         if not partial:
             _check_children(connection, repository, found)
         _store(holdings, connection, repository, name_of, found, subject, partial=partial)
-        for tag in wanted:
+        for tag in sorted(wanted):  # in one order, so that two transactions never wait for each other
             _point(holdings, connection, repository, tag, name_of)
         connection.execute(update(REPOSITORY).where(REPOSITORY.c.id == repository).values(pushed_at=now()))
         for tag in wanted or [""]:
@@ -214,7 +214,7 @@ def _store(
     connection.execute(statement.on_conflict_do_update(index_elements=["repository_id", "digest"], set_=changed))
     children = [
         {"repository_id": repository, "manifest": str(name_of), "child": each}
-        for each in {str(child.digest) for child in found.references}
+        for each in sorted({str(child.digest) for child in found.references})
     ]
     if children:
         connection.execute(holdings.database.insert(REFERENCE).on_conflict_do_nothing(), children)

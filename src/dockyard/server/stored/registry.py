@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dockyard.oci.digest import Digest
 from dockyard.registry.interface import BlobPlace, Page, Put, Referrers, StoredManifest, WireError
-from dockyard.server.generation import Generations
+from dockyard.server.generation import Changes
 from dockyard.server.recent import Recent
 from dockyard.server.stored import deleting, linking, listing, manifests
 from dockyard.server.stored.holdings import Holdings
@@ -23,7 +23,7 @@ class StoredRegistry:
             kept in memory.
     """
 
-    def __init__(self, holdings: Holdings, generations: Generations | None = None) -> None:
+    def __init__(self, holdings: Holdings, generations: Changes | None = None) -> None:
         self.holdings = holdings
         self.generations = generations
         self._manifests: Recent[StoredManifest] = Recent(generations, _MOST_CACHED)

@@ -1,0 +1,228 @@
+"""Blobs in object storage: a real S3 server on loopback, one that throttles, and several replicas on one bucket."""
+
+import hashlib
+import random
+import urllib.request
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from dockyard.oci.digest import Digest
+from dockyard.registry.interface import WireError
+from dockyard.registry.objects import ObjectBlobs, ObjectStorageError
+from dockyard.registry.objects_open import ObjectStorageAddressError, open_objects
+from making.objects import KEYS, Moto, Throttling, moto
+
+_NUMBERS = count()
+_MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Moto]:
+    with moto() as server:
+        yield server
+
+
+@pytest.fixture
+def address(server: Moto) -> str:
+    return server.url(f"bucket-{next(_NUMBERS)}")
+
+
+def replica(address: str, redirect: int = 0, tries: int = 8) -> ObjectBlobs:
+    return ObjectBlobs(open_objects(address, KEYS, tries=tries), redirect=redirect)
+
+
+def body(blobs: ObjectBlobs, upload: str, data: bytes) -> None:
+    """One request's body, in pieces as the application gives them."""
+    for at in range(0, len(data), _MIB):
+        blobs.append(upload, data[at : at + _MIB])
+    blobs.append(upload, b"")
+
+
+def push(blobs: ObjectBlobs, data: bytes) -> Digest:
+    upload, digest = blobs.begin("sha256"), Digest.of(data)
+    body(blobs, upload, data)
+    assert blobs.seal(upload, digest) == len(data)
+    blobs.publish(upload, digest)
+    blobs.cancel(upload)
+    return digest
+
+
+def some(size: int) -> bytes:
+    return random.Random(size).randbytes(size)
+
+
+@pytest.mark.parametrize("size", [0, 1, _MIB, 21 * _MIB + 7])
+def test_what_was_pushed_is_read_in_whole_and_in_part(address: str, size: int) -> None:
+    blobs, data = replica(address), some(size)
+    digest = push(blobs, data)
+    assert blobs.exists(digest)
+    assert b"".join(blobs.read(digest, 0, size)) == data
+    assert b"".join(blobs.read(digest, size // 2, size // 3)) == data[size // 2 : size // 2 + size // 3]
+    assert all(len(piece) <= _MIB for piece in blobs.read(digest, 0, size))
+    assert list(blobs.walk()) == [(digest, size)]
+    assert blobs.sweep(-60) == 0  # no upload is left
+    blobs.remove(digest)
+    blobs.remove(digest)
+    assert not blobs.exists(digest)
+    with pytest.raises(WireError, match="BLOB_UNKNOWN"):
+        list(blobs.read(digest, 0, 1))
+
+
+def test_every_request_of_an_upload_may_reach_another_replica(address: str) -> None:
+    replicas = [replica(address) for _ in range(3)]
+    data = some(9 * _MIB + 5)
+    upload = replicas[0].begin("sha256")
+    pieces = [data[at : at + 3 * _MIB] for at in range(0, len(data), 3 * _MIB)]
+    arrived = 0
+    for number, piece in enumerate(pieces):
+        there = replicas[(number * 2) % 3]
+        assert there.received(upload) == arrived
+        body(there, upload, piece)
+        arrived += len(piece)
+    digest = Digest.of(data)
+    assert replicas[1].seal(upload, digest) == len(data)
+    replicas[1].publish(upload, digest)
+    replicas[1].cancel(upload)
+    assert b"".join(replicas[2].read(digest, 0, len(data))) == data
+    for each in replicas:
+        with pytest.raises(WireError, match="BLOB_UPLOAD_UNKNOWN"):
+            each.received(upload)
+
+
+def test_a_replica_that_went_away_takes_with_it_only_the_body_under_way(address: str) -> None:
+    first, second = replica(address), replica(address)
+    upload = first.begin("sha256")
+    body(first, upload, b"whole")
+    first.append(upload, b"never ended")
+    del first
+    assert second.received(upload) == 5
+    body(second, upload, b" and more")
+    digest = Digest.of(b"whole and more")
+    second.seal(upload, digest)
+    second.publish(upload, digest)
+    assert b"".join(second.read(digest, 0, 14)) == b"whole and more"
+
+
+def test_two_bodies_at_the_same_offset_never_make_a_mixture(address: str) -> None:
+    first, second = replica(address), replica(address)
+    upload = first.begin("sha256")
+    first.append(upload, b"one")
+    second.append(upload, b"another")
+    first.append(upload, b"")
+    second.append(upload, b"")
+    arrived = first.received(upload)
+    assert arrived in (3, 7)
+    digest = Digest.of(b"one" if arrived == 3 else b"another")
+    assert second.seal(upload, digest) == arrived
+
+
+def test_the_wrong_digest_is_refused_and_the_upload_forgotten(address: str) -> None:
+    blobs = replica(address)
+    upload = blobs.begin("sha256")
+    body(blobs, upload, b"something")
+    with pytest.raises(WireError, match="DIGEST_INVALID"):
+        blobs.seal(upload, Digest.of(b"something else"))
+    with pytest.raises(WireError, match="BLOB_UPLOAD_UNKNOWN"):
+        blobs.received(upload)
+    for each in ("0" * 32, "../blobs", ""):
+        with pytest.raises(WireError, match="BLOB_UPLOAD_UNKNOWN"):
+            blobs.received(each)
+
+
+def test_the_algorithm_may_turn_out_to_be_another(address: str) -> None:
+    blobs = replica(address)
+    upload = blobs.begin("sha256")
+    body(blobs, upload, b"content")
+    digest = Digest("sha512", hashlib.sha512(b"content").hexdigest())
+    blobs.seal(upload, digest)
+    blobs.publish(upload, digest)
+    assert blobs.exists(digest)
+
+
+def test_publishing_writes_a_blob_that_was_removed_since_it_was_sealed(address: str) -> None:
+    blobs = replica(address)
+    digest = push(blobs, b"content")
+    upload = blobs.begin("sha256")
+    body(blobs, upload, b"content")
+    blobs.seal(upload, digest)
+    blobs.remove(digest)
+    blobs.publish(upload, digest)
+    blobs.publish(upload, digest)  # a transaction that lost a race is run again
+    assert b"".join(blobs.read(digest, 0, 7)) == b"content"
+
+
+def test_old_uploads_are_swept_and_young_ones_kept(address: str) -> None:
+    blobs = replica(address)
+    upload = blobs.begin("sha256")
+    body(blobs, upload, b"content")
+    assert blobs.sweep(60) == 0
+    assert blobs.received(upload) == 7
+    assert blobs.sweep(-60) == 1
+    with pytest.raises(WireError, match="BLOB_UPLOAD_UNKNOWN"):
+        blobs.received(upload)
+
+
+def test_a_signed_url_gives_the_blob_to_anybody(address: str) -> None:
+    blobs = replica(address, redirect=60)
+    digest = push(blobs, b"for everybody")
+    place = blobs.place(digest, 13)
+    assert place.url.startswith("http://127.0.0.1:")
+    with urllib.request.urlopen(place.url, timeout=10) as answer:
+        assert answer.read() == b"for everybody"
+
+
+def test_what_is_throttled_is_tried_again(server: Moto) -> None:
+    front = Throttling(server.port, each=3)
+    try:
+        blobs = replica(server.url("throttled", front.endpoint))
+        data = some(20 * _MIB)
+        for size in (1, 5 * _MIB, 20 * _MIB):
+            digest = push(blobs, data[:size])
+            assert b"".join(blobs.read(digest, 0, size)) == data[:size]
+        assert front.refused >= 5
+    finally:
+        front.close()
+
+
+def test_a_storage_that_always_throttles_is_an_error_and_what_arrived_before_stays(server: Moto) -> None:
+    front = Throttling(server.port, each=10**9)
+    try:
+        blobs = replica(server.url("closed", front.endpoint), tries=1)
+        upload = blobs.begin("sha256")
+        body(blobs, upload, b"before")
+        front.closed = True
+        with pytest.raises(ObjectStorageError, match=r"SlowDown|503"):
+            body(blobs, upload, some(20 * _MIB))
+        front.closed = False
+        assert blobs.received(upload) == 6
+        body(blobs, upload, b" after")
+        digest = Digest.of(b"before after")
+        blobs.seal(upload, digest)
+        blobs.publish(upload, digest)
+        assert blobs.exists(digest)
+    finally:
+        front.close()
+
+
+def test_no_more_bodies_are_taken_at_once_than_memory_has_room_for(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dockyard.registry.objects._MOST_BODIES", 3)
+    blobs = replica(address)
+    uploads = [blobs.begin("sha256") for _ in range(4)]
+    for each in uploads[:3]:
+        blobs.append(each, b"x")
+    with pytest.raises(WireError, match="TOOMANYREQUESTS") as caught:
+        blobs.append(uploads[3], b"x")
+    assert caught.value.headers == {"retry-after": "5"}
+    blobs.append(uploads[0], b"")
+    body(blobs, uploads[3], b"x")
+    assert blobs.received(uploads[3]) == 1
+
+
+@pytest.mark.parametrize("address", ["ftp://x/y", "s3://", "s3:bucket", "s3://bucket?no-such-option=1", ""])
+def test_an_address_of_no_known_form_is_refused(address: str) -> None:
+    with pytest.raises(ObjectStorageAddressError):
+        open_objects(address, KEYS)

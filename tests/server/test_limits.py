@@ -1,0 +1,218 @@
+"""Slow, silent and vanishing clients of a real server hold nothing for ever, and what they send is bounded."""
+
+import hashlib
+import http.client
+import os
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from making.serving import Server
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    (tmp_path / "registry.toml").write_text("[limits]\npatience = 1\nheaders = 8192\n")
+    server = Server(tmp_path, "--config", str(tmp_path / "registry.toml"))
+    yield server
+    server.stop()
+
+
+def connect(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+
+
+def begin(server: Server) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("POST", "/v2/a/b/blobs/uploads/", b"")
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.headers["Location"]
+
+
+def received(server: Server, place: str) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("GET", place)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    assert answer.status == 204
+    return answer.headers["Range"]
+
+
+def closed_within(client: socket.socket, seconds: float) -> bytes:
+    client.settimeout(seconds)
+    data = b""
+    while piece := client.recv(65536):
+        data += piece
+    return data
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /v2/ HTTP/1.1\r\nHost: x\r\nX-Slow"])
+def test_a_client_that_never_ends_its_headers_is_let_go(server: Server, sent: bytes) -> None:
+    with connect(server) as client:
+        client.sendall(sent)
+        closed_within(client, 8)
+
+
+def test_a_connection_that_is_kept_for_nothing_is_closed(server: Server) -> None:
+    with connect(server) as client:
+        client.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert closed_within(client, 8).startswith(b"HTTP/1.1 200")
+
+
+def test_a_body_that_stops_is_answered_with_408_and_what_had_come_counts(server: Server) -> None:
+    place = begin(server)
+    with connect(server) as client:
+        client.sendall(f"PATCH {place} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n".encode() + b"x" * 10)
+        assert closed_within(client, 8).startswith(b"HTTP/1.1 408")
+    assert received(server, place) == "0-9"
+
+
+def test_a_body_that_trickles_for_ever_is_cut_off(server: Server) -> None:
+    place = begin(server)
+    began = time.monotonic()
+    with connect(server) as client:
+        client.sendall(f"PATCH {place} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n".encode())
+        client.settimeout(0.2)
+        while time.monotonic() < began + 8:
+            try:
+                client.sendall(b"x")
+                if client.recv(100).startswith(b"HTTP/1.1 408"):
+                    break
+            except TimeoutError:
+                continue
+        else:
+            raise AssertionError("it was never cut off")
+
+
+def test_a_client_that_vanishes_within_a_body_leaves_what_had_come(server: Server) -> None:
+    place = begin(server)
+    with connect(server) as client:
+        client.sendall(f"PATCH {place} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n".encode() + b"x" * 25)
+        time.sleep(0.2)
+    deadline = time.monotonic() + 5
+    while received(server, place) != "0-24":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_client_that_does_not_read_its_answer_is_let_go(server: Server) -> None:
+    data = os.urandom(1 << 20) * 64
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.request("POST", f"/v2/a/b/blobs/uploads/?digest={digest}", data)
+    assert connection.getresponse().status == 201
+    connection.close()
+    with connect(server) as client:
+        # A range is sent by the application, piece by piece.
+        client.sendall(f"GET /v2/a/b/blobs/{digest} HTTP/1.1\r\nHost: x\r\nRange: bytes=1-\r\n\r\n".encode())
+        time.sleep(4)
+        begun = closed_within(client, 10)
+    assert begun.startswith(b"HTTP/1.1 206")
+    assert len(begun) < len(data)
+
+
+def test_headers_and_manifests_beyond_all_measure_are_refused(server: Server) -> None:
+    with connect(server) as client:
+        client.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\nX-Long: " + b"y" * 100_000 + b"\r\n\r\n")
+        try:
+            answer = closed_within(client, 8)
+        except ConnectionResetError:
+            answer = b""
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 431")
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.putrequest("PUT", "/v2/a/b/manifests/latest")
+    connection.putheader("Content-Length", str(10**12))
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_is_under_way_is_finished_when_the_server_is_told_to_stop(tmp_path: Path, workers: str) -> None:
+    server = Server(tmp_path, "--workers", workers)
+    place, data = begin(server), os.urandom(300_000)
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection.putrequest("PUT", f"{place}?digest={digest}")
+        connection.putheader("Content-Length", str(len(data)))
+        connection.endheaders()
+        connection.send(data[:100_000])
+        time.sleep(0.3)
+        server.child.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        connection.send(data[100_000:])
+        assert connection.getresponse().status == 201
+        connection.close()
+        assert server.child.wait(20) == 0
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_takes_too_long_is_cut_off_when_the_server_is_told_to_stop(tmp_path: Path, workers: str) -> None:
+    (tmp_path / "registry.toml").write_text("[limits]\nstop = 1\n")
+    server = Server(tmp_path, "--workers", workers, "--config", str(tmp_path / "registry.toml"))
+    try:
+        place = begin(server)
+        with connect(server) as client:
+            client.sendall(f"PATCH {place} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx".encode())
+            time.sleep(0.3)
+            server.child.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            server.child.wait(20)
+            assert time.monotonic() - began < 8
+    finally:
+        server.kill()
+
+
+def test_a_new_certificate_is_taken_up_by_many_workers_one_after_another(tmp_path: Path) -> None:
+    from dockyard.server.tls import self_made
+
+    old, new = self_made(tmp_path / "old", ["localhost"]), self_made(tmp_path / "new", ["localhost"])
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    cert.write_bytes(old.certificate.read_bytes())
+    key.write_bytes(old.key.read_bytes())
+    server = Server(tmp_path, "--workers", "2", "--tls-cert", str(cert), "--tls-key", str(key))
+    any_certificate = ssl.create_default_context()
+    any_certificate.check_hostname, any_certificate.verify_mode = False, ssl.CERT_NONE
+
+    def shown() -> bytes:
+        # A connection that is being opened while its worker is replaced is closed; every client tries again.
+        for left in range(3, 0, -1):
+            try:
+                return tried()
+            except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLError):
+                assert left > 1
+                time.sleep(0.05)
+        raise AssertionError
+
+    def tried() -> bytes:
+        connection = http.client.HTTPSConnection("localhost", server.port, timeout=10, context=any_certificate)
+        connection.request("GET", "/v2/")
+        assert connection.getresponse().status == 200
+        assert isinstance(connection.sock, ssl.SSLSocket)
+        found = connection.sock.getpeercert(binary_form=True) or b""
+        connection.close()
+        return found
+
+    try:
+        before = shown()
+        cert.write_bytes(new.certificate.read_bytes())
+        key.write_bytes(new.key.read_bytes())
+        server.child.send_signal(signal.SIGHUP)
+        deadline, run = time.monotonic() + 30, 0
+        while run < 20:  # both workers show the new one
+            run = run + 1 if shown() != before else 0
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        server.stop()
