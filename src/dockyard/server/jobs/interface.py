@@ -1,4 +1,4 @@
-"""What runs jobs, whoever does it: this process by default, or procrastinate where there is PostgreSQL.
+"""What runs jobs, whoever does it: one process of all that share a database (decision 9).
 
 A job is a task's name and arguments that JSON can hold. A task is a plain function, registered by name in one table; it
 may be cut off anywhere and run again, so it must be able to go on where it was.
