@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO
+from io import FileIO
 
 from dockyard._internal import atomic
 from dockyard._internal.limits import GRAPH_DEPTH, TooLargeError
@@ -105,11 +105,11 @@ def fetch(target: Descriptor, repository: Repository, store: Layout, progress: P
         if store.exists(target):
             return
         task = progress.start(target.digest.short, total=target.size)
-        with open(partial, "ab+") as out:
-            retry(lambda: _more(target, repository, out, task))
-            out.flush()
+        with open(partial, "ab+", buffering=0) as out:
+            known = _Known(out, target)
+            retry(lambda: _more(target, repository, known, task))
             os.fsync(out.fileno())
-            if _hash(out, target) != target.digest.hex:
+            if known.hexdigest() != target.digest.hex:
                 partial.unlink()
                 raise DigestMismatchError(
                     f"the registry sent something else than {target.digest}", context={"digest": target.digest}
@@ -121,35 +121,52 @@ def fetch(target: Descriptor, repository: Repository, store: Layout, progress: P
         task.done()
 
 
-def _more(target: Descriptor, repository: Repository, out: BinaryIO, task: Task) -> None:
-    have = out.seek(0, os.SEEK_END)
-    if have > target.size:
-        out.truncate(0)
-        have = 0
-    if have == target.size:
+class _Known:
+    """What has been received of a blob: a file, and its hash, which grows with it so that nothing is read again."""
+
+    def __init__(self, out: FileIO, target: Descriptor) -> None:
+        self._out, self._algorithm = out, target.digest.algorithm
+        self._hasher = hashlib.new(self._algorithm)
+        self.size = 0
+        out.seek(0)
+        while chunk := out.read(_CHUNK):  # of an earlier process
+            self._hasher.update(chunk)
+            self.size += len(chunk)
+
+    def add(self, chunk: bytes) -> None:
+        """Take in more."""
+        view = memoryview(chunk)
+        while view:
+            view = view[self._out.write(view) or 0 :]
+        self._hasher.update(chunk)
+        self.size += len(chunk)
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._out.truncate(0)
+        self._hasher, self.size = hashlib.new(self._algorithm), 0
+
+    def hexdigest(self) -> str:
+        """The hash of all."""
+        return str(self._hasher.hexdigest())
+
+
+def _more(target: Descriptor, repository: Repository, known: _Known, task: Task) -> None:
+    if known.size > target.size:
+        known.clear()
+    if known.size == target.size:
         return
-    stream = repository.stream(target, have)
+    stream = repository.stream(target, known.size)
     try:
-        if stream.offset != have:
-            out.truncate(0)
-            have = 0
+        if stream.offset != known.size:
+            known.clear()
         while chunk := stream.read(_CHUNK):
-            have += len(chunk)
-            if have > target.size:
-                out.truncate(0)
+            if known.size + len(chunk) > target.size:
+                known.clear()
                 raise DigestMismatchError(f"the registry sent more than the {target.size} bytes of {target.digest}")
-            out.write(chunk)
+            known.add(chunk)
             task.advance(len(chunk))
     finally:
-        out.flush()
         stream.close()
-    if have < target.size:
-        raise RegistryUnreachableError(f"the line was cut after {have} of {target.size} bytes of {target.digest}")
-
-
-def _hash(out: BinaryIO, target: Descriptor) -> str:
-    out.seek(0)
-    hasher = hashlib.new(target.digest.algorithm)
-    while chunk := out.read(_CHUNK):
-        hasher.update(chunk)
-    return hasher.hexdigest()
+    if known.size < target.size:
+        raise RegistryUnreachableError(f"the line was cut after {known.size} of {target.size} bytes of {target.digest}")
