@@ -85,9 +85,7 @@ def test_a_receiver_that_fails_is_tried_again_and_gets_it_when_it_recovers(house
     assert receiver.requests[0].headers["webhook-id"] == receiver.requests[1].headers["webhook-id"]
 
 
-def test_what_is_never_taken_is_dead_after_the_last_try_and_can_be_sent_again(
-    house: House, receiver: Receiver
-) -> None:
+def test_what_is_never_taken_is_dead_after_the_last_try_and_can_be_sent_again(house: House, receiver: Receiver) -> None:
     kept.add(house.database, house.seal, receiver.url, kinds=["push"])
     image(house.registry, "shop/web", "1.0")
     receiver.status = 503

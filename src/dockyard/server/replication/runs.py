@@ -219,13 +219,8 @@ def _count(connection: Connection, run: int, counts: Mapping[str, int]) -> None:
 def _end(connection: Connection, run: int) -> None:
     """End a run that has nothing left to do."""
     mine = REPLICATION_ITEM.c.run_id == run
-    states: dict[str, int] = dict(
-        connection.execute(
-            select(REPLICATION_ITEM.c.state, func.count()).where(mine).group_by(REPLICATION_ITEM.c.state)
-        )
-        .tuples()
-        .all()
-    )
+    query = select(REPLICATION_ITEM.c.state, func.count()).where(mine).group_by(REPLICATION_ITEM.c.state)
+    states = {str(state): int(count) for state, count in connection.execute(query).all()}
     if states.get("waiting"):
         return
     state = "failed" if states.get("failed") else "done"
