@@ -170,6 +170,7 @@ class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froze
         auto_migrate: whether the tables of a PostgreSQL database are changed at the start where they are behind.
         workers: processes.
         grace: seconds for which a blob that nothing refers to is kept.
+        secrets_key: the file with the key for secrets in the database; `secrets.key` in the folder by default.
         audit_pulls: whether pulls are events even where no webhook wants them; gathered over ten seconds.
         auto_projects: whether a push may make a project that is not there.
         feed: the compiled advisories that images are matched with; `feed.sqlite` in the storage folder by default.
@@ -192,6 +193,7 @@ class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froze
     ldap: Ldap = Ldap()
     objects: Objects = Objects()
     limits: Limits = Limits()
+    secrets_key: str = ""
     audit_pulls: bool = False
     webhooks: Webhooks = Webhooks()
     metrics: Metrics = Metrics()

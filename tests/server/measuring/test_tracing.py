@@ -78,7 +78,9 @@ def test_a_request_its_database_work_and_jobs_are_traced(tmp_path: Path, collect
         assert call(house.app, "GET", "/v2/shop/web/manifests/1", headers=[parent]).status == 200
 
         class Work:
-            arguments: dict[str, Any] = {}
+            @property
+            def arguments(self) -> dict[str, Any]:
+                return {}
 
             def progress(self, text: str) -> None:
                 pass
