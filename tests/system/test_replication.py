@@ -127,8 +127,11 @@ def test_a_run_that_was_killed_goes_on_and_sends_nothing_twice(tmp_path: Path, p
                 time.sleep(2.0)
                 server.kill()
                 server.start()
-            history = lambda: [each.to_json() for each in runs.history(house.database)]  # noqa: E731
-            wait(lambda: {each["state"] for each in history()} == {"done"}, history)
+            database = house.database
+            wait(
+                lambda: {each.state for each in runs.history(database)} == {"done"},
+                lambda: runs.history(database),
+            )
         finally:
             server.stop()
         tags = peer.ask("/v2/shop/web/tags/list")["tags"]
