@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class AccessLog:
         self._file = (
             None if settings.to == "stderr" else JsonLog(Path(settings.to), {}, size=settings.size, keep=settings.keep)
         )
-        self._held: list[dict[str, Any]] = []
+        self._held: list[tuple[Any, ...]] = []
         self._lost = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -67,33 +68,31 @@ class AccessLog:
         client = scope.get("client")
         address = forwarded.decode("latin-1").rpartition(",")[2].strip() or (str(client[0]) if client else "")
         self._held.append(
-            {
-                "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                "caller": "" if caller.kind == "system" else caller.name,
-                "address": address,
-                "method": scope["method"],
-                "kind": target.kind if target is not None else "other",
-                "repository": target.name[:_TEXT] if target is not None else "",
-                "reference": target.item[:_TEXT] if target is not None else "",
-                "path": "" if target is not None else scope["path"][:_TEXT],
-                "status": status,
-                "bytes": sent,
-                "received": received,
-                "ms": round(seconds * 1000, 3),
-                "agent": agent.decode("latin-1")[:_TEXT],
-                "request": number.decode("latin-1"),
-            }
+            (
+                time.time(),
+                "" if caller.kind == "system" else caller.name,
+                address,
+                scope["method"],
+                target,
+                "" if target is not None else scope["path"],
+                status,
+                sent,
+                received,
+                seconds,
+                agent,
+                number,
+            )
         )
 
     def flush(self) -> None:
         """Write what is held."""
         held, self._held = self._held, []
         lost, self._lost = self._lost, 0
+        raw = b"".join(msgspec.json.encode(_line(each)) + b"\n" for each in held)
         if lost:
-            held.append({"lost": lost})
-        if not held:
+            raw += msgspec.json.encode({"lost": lost}) + b"\n"
+        if not raw:
             return
-        raw = b"".join(msgspec.json.encode(each) + b"\n" for each in held)
         if self._file is not None:
             if not self._file.put(raw):
                 self._lost += len(held)
@@ -104,3 +103,23 @@ class AccessLog:
     def _serve(self) -> None:
         while not self._stopping.wait(_PAUSE_S):
             self.flush()
+
+
+def _line(held: tuple[Any, ...]) -> dict[str, Any]:
+    at, caller, address, method, target, path, status, sent, received, seconds, agent, number = held
+    return {
+        "time": datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "caller": caller,
+        "address": address,
+        "method": method,
+        "kind": target.kind if target is not None else "other",
+        "repository": target.name[:_TEXT] if target is not None else "",
+        "reference": target.item[:_TEXT] if target is not None else "",
+        "path": path[:_TEXT],
+        "status": status,
+        "bytes": sent,
+        "received": received,
+        "ms": round(seconds * 1000, 3),
+        "agent": agent.decode("latin-1")[:_TEXT],
+        "request": number.decode("latin-1"),
+    }

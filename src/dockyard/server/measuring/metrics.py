@@ -40,7 +40,7 @@ _COUNTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 _LEVELS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "requests_under_way": ("Requests that are being answered.", ()),
-    "uploads_under_way": ("Uploads of which bytes are being received.", ()),
+    "uploads_under_way": ("Requests that send content: uploads and manifests.", ()),
     "database_connections": ("Connections of the database pools.", ("state",)),
 }
 

@@ -3,7 +3,6 @@
 import os
 import re
 import time
-from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -17,17 +16,15 @@ _BODIES = frozenset(("PUT", "PATCH", "POST"))
 _METHODS = frozenset(("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS"))
 _PULLED = frozenset(("manifest", "blob"))
 
-Spanned = Callable[[Scope, Callable[[], Any]], Any]
-
 
 class _Seen:
     """What passes between the application and the client for one request."""
 
-    __slots__ = ("length", "number", "receive", "received", "send", "sent", "status")
+    __slots__ = ("number", "receive", "received", "send", "sent", "status")
 
     def __init__(self, number: bytes, receive: Receive, send: Send) -> None:
         self.number, self.receive, self.send = number, receive, send
-        self.status = self.received = self.sent = self.length = 0
+        self.status = self.received = self.sent = 0
 
     async def receiving(self) -> Message:
         message = await self.receive()
@@ -36,11 +33,11 @@ class _Seen:
 
     async def sending(self, message: Message) -> None:
         kind = message["type"]
-        if kind == "http.response.start":
+        if kind == "http.response.body":
+            self.sent += len(message.get("body", b""))
+        elif kind == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message["headers"], (b"x-request-id", self.number)]
-        elif kind == "http.response.body":
-            self.sent += len(message.get("body", b""))
         elif kind == "http.response.pathsend":
             self.sent += os.stat(message["path"]).st_size
         await self.send(message)
@@ -76,7 +73,7 @@ def watched(
         method = scope["method"]
         levels[_UNDER_WAY] += 1
         body = method in _BODIES
-        if body and method != "PUT":
+        if body:
             levels[_UPLOADS] += 1
         try:
             receiver = seen.receiving if body else receive
@@ -88,7 +85,7 @@ def watched(
                     traced.answered(span, scope, seen.status)
         finally:
             levels[_UNDER_WAY] -= 1
-            if body and method != "PUT":
+            if body:
                 levels[_UPLOADS] -= 1
             seconds = clock() - begun
             target = scope.get("dockyard.target")
