@@ -100,6 +100,22 @@ def test_a_rule_copies_only_the_tags_it_names_and_deletes_only_where_it_says_so(
     assert state(house)[0] == "done"
 
 
+def test_a_signature_that_comes_later_follows_its_image_and_no_other(house: House, there: Server) -> None:
+    registry = house.registry
+    mine = rule(house, there, events=True, tags="v*")
+    one, two = image(registry, "shop/web", "v1", note="1"), image(registry, "shop/web", "dev", note="2")
+    go(house)
+    signature = image(registry, "shop/web", subject=one, note="signature")
+    image(registry, "shop/web", subject=two, note="signature of another")
+    for each in (one, two):
+        image(registry, "shop/web", f"sha256-{each.hex}.sig", note="cosign")
+    go(house)
+    place = There(mine, "").place("copy/shop/web")
+    assert [each.digest for each in place.referrers(one)] == [signature]
+    assert place.referrers(two) == []
+    assert tags(there, "copy/shop/web") == [f"sha256-{one.hex}.sig", "v1"]
+
+
 def test_a_comparison_copies_what_is_missing_and_deletes_what_is_gone(house: House, there: Server) -> None:
     registry = house.registry
     mine = rule(house, there, deletions=True)

@@ -24,6 +24,8 @@ from dockyard.server.replication.ends import End, Here, There
 from dockyard.server.replication.rules import Rule, rules, secret_of
 from dockyard.server.replication.runs import Item
 from dockyard.server.replication.schedule import following
+from dockyard.server.schema.content import MANIFEST, TAG
+from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.schema.replication import REPLICATION_RULE, REPLICATION_RUN
 from dockyard.server.sealing import Seal
 
@@ -236,7 +238,7 @@ def _take_events(database: Database) -> None:
         for rule in rules(connection):
             if not (rule.active and rule.events):
                 continue
-            items = [item for event in events if (item := _item(rule, event)) is not None]
+            items = [item for event in events if (item := _item(connection, rule, event)) is not None]
             if items:
                 runs.put(database, connection, runs.begin(connection, rule, "event", listed=True), items)
 
@@ -244,18 +246,29 @@ def _take_events(database: Database) -> None:
         pass
 
 
-def _item(rule: Rule, event: RowMapping) -> tuple[str, str, str] | None:
-    action = _ACTIONS.get(event["kind"])
-    if action is None or (action == "delete" and not rule.deletions):
+def _item(connection: Connection, rule: Rule, event: RowMapping) -> tuple[str, str, str] | None:
+    action, repository = _ACTIONS.get(event["kind"]), event["repository"]
+    if action is None or (action == "delete" and not rule.deletions) or not rule.fits(repository, ""):
         return None
     reference = event["reference"] or event["digest"]
-    if not rule.fits(event["repository"], "" if ":" in reference else reference):
-        return None
-    # What was pushed by digest alone is part of an index or refers to something: it comes with that, or, where the
-    # rule takes every tag, for itself.
-    if action == "copy" and ":" in reference and rule.tags != "**":
-        return None
-    return event["repository"], reference, action
+    plain = ":" not in reference and not _belongs(reference)
+    if rule.tags == "**" or (plain and rule.fits(repository, reference)):
+        return repository, reference, action
+    # What was pushed by digest is part of an index, and comes with that; or it refers to an image that the rule takes.
+    if action == "copy" and not plain and _refers(connection, rule, repository, reference):
+        return repository, reference, action
+    return None
+
+
+def _refers(connection: Connection, rule: Rule, repository: str, reference: str) -> bool:
+    """Whether a manifest, or the tag of a list or signature, refers to an image with a tag that the rule takes."""
+    subject: str | None = reference.partition(".")[0].replace("-", ":", 1)
+    number = select(REPOSITORY.c.id).where(REPOSITORY.c.name == repository).scalar_subquery()
+    if ":" in reference:
+        mine = (MANIFEST.c.repository_id == number, MANIFEST.c.digest == reference)
+        subject = connection.execute(select(MANIFEST.c.subject).where(*mine)).scalar()
+    tags = select(TAG.c.name).where(TAG.c.repository_id == number, TAG.c.digest == subject)
+    return any(rule.fits(repository, tag) for tag in connection.execute(tags).scalars())
 
 
 def _take_schedules(database: Database) -> None:
