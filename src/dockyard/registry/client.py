@@ -35,6 +35,10 @@ class Client:
         """The repository at its own registry: what pushes, signatures and tags go to."""
         return Repository(self._transport(self._base(reference.registry), reference.registry), reference.repository)
 
+    def transport(self, reference: Reference) -> Transport:
+        """The connections to the reference's registry, for what is asked of the registry as a whole."""
+        return self._transport(self._base(reference.registry), reference.registry)
+
     def readers(self, reference: Reference) -> list[Repository]:
         """Where to read from, in order of preference: the registry's mirrors, then the registry itself."""
         settings = self._settings.registries.get(reference.registry, RegistrySettings())

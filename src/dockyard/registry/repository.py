@@ -163,6 +163,20 @@ class Repository:
             self._keep_referrer(Descriptor.from_json(subject), target, json.loads(raw))
         return target
 
+    def delete(self, reference: str | Digest) -> None:
+        """Let the registry forget a tag, or a manifest with all its tags.
+
+        Raises:
+            ContentNotFoundError: it is not there.
+            RegistryRefusedError: the registry does not do that; some delete manifests but no tags.
+        """
+        path = request.manifest_path(self.name, reference)
+        scope = f"repository:{self.name}:delete,pull,push"
+        response = self._transport.request("DELETE", path, scope=scope, expected=(200, 202, 204))
+        response.drain_conn()
+        if response.status == 404:
+            raise ContentNotFoundError(f"{self._transport.base} has no {self.name}:{reference}")
+
     def tags(self) -> list[str]:
         """Every tag, in the registry's order.
 
@@ -178,7 +192,7 @@ class Repository:
             if response.status == 404:
                 raise ContentNotFoundError(f"{self._transport.base} has no repository {self.name}")
             found += [str(tag) for tag in json.loads(raw).get("tags") or []]
-            path = _next(response.headers.get("Link", ""))
+            path = next_page(response.headers.get("Link", ""))
         return found
 
     def referrers(self, digest: Digest, artifact_type: str = "") -> list[Descriptor]:
@@ -193,7 +207,7 @@ class Repository:
                 found = self._fallback(digest)
                 break
             found += Index(raw).manifests
-            path = _next(response.headers.get("Link", ""))
+            path = next_page(response.headers.get("Link", ""))
         return [item for item in found if not artifact_type or item.artifact_type == artifact_type]
 
     def _fallback(self, digest: Digest) -> list[Descriptor]:
@@ -254,7 +268,8 @@ def _pieces(content: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _next(link: str) -> str:
+def next_page(link: str) -> str:
+    """The path of the next page that a Link header names (RFC 8288); empty where there is none."""
     if 'rel="next"' not in link and "rel=next" not in link:
         return ""
     target = link.partition("<")[2].partition(">")[0]

@@ -25,8 +25,12 @@ from dockyard.server.jobs.leading import DatabaseLead, FileLead
 from dockyard.server.jobs.local import LocalJobs
 from dockyard.server.jobs.pulse import Pulse
 from dockyard.server.leaving import Leaving
+from dockyard.server.measuring.house import Measuring, measuring
 from dockyard.server.mirror.upstream import Upstream, named, upstreams
+from dockyard.server.outward import outward
+from dockyard.server.pulls import PullEvents, both
 from dockyard.server.rules.enforced import Enforced
+from dockyard.server.sealing import Seal
 from dockyard.server.settings import Settings
 from dockyard.server.stored.holdings import Holdings
 from dockyard.server.stored.registry import StoredRegistry
@@ -35,6 +39,8 @@ from dockyard.server.trust.gate import Gate, opener
 from dockyard.server.trust.watching import Watch
 
 _PULSE_S = 10.0
+_LOOK_S = 1.0
+_JOBS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -50,16 +56,23 @@ class House:
     app: Application
     jobs: Jobs
     pulse: Pulse
+    seal: Seal
+    measuring: Measuring
+    lookout: Pulse
 
     def start(self) -> None:
         """Begin with the work that no request waits for."""
         self.pulse.start()
         self.jobs.start()
+        self.measuring.start()
+        self.lookout.start()
 
     def close(self) -> None:
         """Finish what is under way and let go of files and connections."""
+        self.lookout.stop()
         self.jobs.stop()
         self.pulse.stop()
+        self.measuring.close()
         self.database.close()
 
 
@@ -93,14 +106,27 @@ def open_house(settings: Settings, parent: int = 0) -> House:
     generations = _changes(settings, database, folder)
     holdings = Holdings(database, blob_store(settings), settings.grace * 1000, settings.auto_projects, Enforced())
     stored = StoredRegistry(holdings, generations)
-    registry, ups = _mirrored(stored, settings, folder)
+    proxy = settings.proxy
+    measured = measuring(
+        database,
+        stored,
+        folder,
+        metrics=settings.metrics,
+        traces=settings.traces,
+        log=settings.access_log,
+        trusted=proxy.trusted,
+    )
+    registry, ups = _mirrored(stored, settings, folder, measured)
     feed, index = Path(settings.feed or folder / "feed.sqlite"), folder / "index"
     gate = Gate(registry, database, opener(feed), index)
     watch = Watch(registry, database, feed, index)
+    seal = Seal(Path(settings.secrets_key or folder / "secrets.key"))
+    out = outward(database, stored, seal, settings.webhooks, settings.url)
     lead = DatabaseLead(database) if database.postgresql else FileLead(folder / "jobs.lock")
-    jobs = LocalJobs(database, lead, tasks(holdings, stored.changed, watch))
-    pulls = Pulls(database)
-    proxy = settings.proxy
+    known = measured.around_tasks({**tasks(holdings, stored.changed, watch), **out.tasks})
+    jobs = LocalJobs(database, lead, known, threads=_JOBS_AT_ONCE)
+    lookout = Pulse([partial(out.look, jobs), measured.flush], _LOOK_S)
+    pulls, told = Pulls(database), PullEvents(database, settings.audit_pulls)
     doors = open_doors(database, settings)
     ways = Ways(
         guard=doors.keeper,
@@ -110,7 +136,7 @@ def open_house(settings: Settings, parent: int = 0) -> House:
         accel=proxy.accel,
         storage=settings.storage,
         named=partial(named, ups),
-        pulled=pulls.counted,
+        pulled=both(pulls.counted, told.pulled),
         gate=gate,
         patience=settings.limits.patience,
     )
@@ -118,11 +144,13 @@ def open_house(settings: Settings, parent: int = 0) -> House:
     others: dict[str, Maker] = {
         "/healthz": lambda: health(database, leaving),
         "/readyz": lambda: health(database, leaving),
+        "/metrics": measured.endpoint,
         "/token": lambda: token_endpoint(registry, ways, doors.keeper, doors.login, doors.issuers),
         PATH: lambda: oidc_endpoint(registry, ways, database, settings.oidc, doors.issuers),
     }
-    app = front(application(registry, ways), others, ways.prefix)
-    return House(settings, folder, database, stored, gate, doors, app, jobs, Pulse([pulls.flush], _PULSE_S))
+    app = measured.around(front(application(registry, ways), others, ways.prefix))
+    pulse = Pulse([pulls.flush, told.flush], _PULSE_S)
+    return House(settings, folder, database, stored, gate, doors, app, jobs, pulse, seal, measured, lookout)
 
 
 def _changes(settings: Settings, database: Database, folder: Path) -> Changes | None:
@@ -132,11 +160,13 @@ def _changes(settings: Settings, database: Database, folder: Path) -> Changes | 
     return Moments(settings.limits.stale) if settings.limits.stale > 0 else None
 
 
-def _mirrored(stored: StoredRegistry, settings: Settings, folder: Path) -> tuple[Registry, list[Upstream]]:
+def _mirrored(
+    stored: StoredRegistry, settings: Settings, folder: Path, measured: Measuring
+) -> tuple[Registry, list[Upstream]]:
     """The registry with its upstreams, if there are any."""
     if not settings.mirrors:
         return stored, []
     from dockyard.server.mirror.registry import MirroredRegistry
 
     found = upstreams(settings.mirrors)
-    return MirroredRegistry(stored, found, folder / "mirror"), found
+    return MirroredRegistry(stored, found, folder / "mirror", measured.fetched), found

@@ -18,12 +18,15 @@ class Recent(Generic[T]):
         self._generations, self._most = generations, most
         self._kept: OrderedDict[tuple[str, str], tuple[bytes, T]] = OrderedDict()
         self._lock = Lock()
+        self.hits = self.misses = 0
 
     def get(self, repository: str, name: str) -> T | None:
         """What was kept, if the repository has not changed since it was read. Waits for nothing."""
         found = self._kept.get((repository, name))
         if found is None or self._generations is None or self._generations.of(repository) != found[0]:
+            self.misses += 1
             return None
+        self.hits += 1
         return found[1]
 
     @contextlib.contextmanager

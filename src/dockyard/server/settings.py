@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from dockyard._internal.settings import decode
+from dockyard.server.measuring.settings import AccessLog, Metrics, Traces
 from dockyard.server.mirror.settings import Mirror
+from dockyard.server.webhooks.settings import Webhooks
 
 
 class Tls(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
@@ -168,6 +170,8 @@ class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froze
         auto_migrate: whether the tables of a PostgreSQL database are changed at the start where they are behind.
         workers: processes.
         grace: seconds for which a blob that nothing refers to is kept.
+        secrets_key: the file with the key for secrets in the database; `secrets.key` in the folder by default.
+        audit_pulls: whether pulls are events even where no webhook wants them; gathered over ten seconds.
         auto_projects: whether a push may make a project that is not there.
         feed: the compiled advisories that images are matched with; `feed.sqlite` in the storage folder by default.
     """
@@ -189,11 +193,22 @@ class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froze
     ldap: Ldap = Ldap()
     objects: Objects = Objects()
     limits: Limits = Limits()
+    secrets_key: str = ""
+    audit_pulls: bool = False
+    webhooks: Webhooks = Webhooks()
+    metrics: Metrics = Metrics()
+    traces: Traces = Traces()
+    access_log: AccessLog = AccessLog()
 
     @property
     def home(self) -> Path:
         """The folder for everything but blobs in object storage."""
         return Path(self.folder or ("" if "://" in self.storage else self.storage))
+
+    @property
+    def url(self) -> str:
+        """The URL of this server as clients see it, as far as the settings say."""
+        return self.proxy.url.rstrip("/") or f"{'https' if self.tls.wanted else 'http'}://{self.listen}"
 
 
 def parse(raw: bytes, what: str = "registry.toml") -> Settings:

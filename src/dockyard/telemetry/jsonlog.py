@@ -55,6 +55,14 @@ class JsonLog:
         except OSError:
             self._lost += len(lines)
 
+    def put(self, lines: bytes) -> bool:
+        """Write whole lines that are JSON objects already, as they are; False where there is no room for them."""
+        try:
+            self._write(lines)
+        except OSError:
+            return False
+        return True
+
     def end(self) -> None:
         """Write what waits for the rest of its line."""
         if self._rest:

@@ -48,6 +48,7 @@ async def _answer(call: Call) -> None:
     target = request.parse(scope["path"])
     if target is None:
         raise WireError(codes.NOT_FOUND, "no such path")
+    scope["dockyard.target"] = target  # for whoever watches
     authorization = call.header(b"authorization")
     permit = ways.guard.known(authorization)
     if permit is None:

@@ -69,6 +69,11 @@ class Fetch:
                 self._changed.notify_all()
             self._path.unlink(missing_ok=True)
 
+    @property
+    def whole(self) -> bool:
+        """Whether all of it has come and was what its digest says."""
+        return self._ended and self._error is None
+
     def wait(self) -> None:
         """Wait until it is here.
 

@@ -8,7 +8,7 @@ import contextlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,9 +41,17 @@ class MirroredRegistry:
         stored: keeps all.
         upstreams: longer prefixes first.
         folder: for blobs on their way.
+        fetched: told of what came from an upstream, or did not: its name, the bytes, whether all went well.
     """
 
-    def __init__(self, stored: StoredRegistry, upstreams: Sequence[Upstream], folder: Path) -> None:
+    def __init__(
+        self,
+        stored: StoredRegistry,
+        upstreams: Sequence[Upstream],
+        folder: Path,
+        fetched: Callable[[str, int, bool], None] = lambda upstream, size, good: None,
+    ) -> None:
+        self._fetched = fetched
         self.stored = stored
         self._upstreams = upstreams
         self._folder = folder
@@ -198,6 +206,7 @@ class MirroredRegistry:
                 wanted = upstream.ask(name, lambda place: digest_of(place, reference))
             if here is None or here.digest != wanted:
                 raw, media_type = upstream.ask(name, lambda place: place.manifest(wanted))
+                self._fetched(upstream.settings.upstream, len(raw), True)
                 self._keep(name, reference, raw, media_type)
                 here = StoredManifest(raw, media_type, wanted)
         except ContentNotFoundError:
@@ -266,7 +275,8 @@ class MirroredRegistry:
             except Error as error:
                 raise refusal(error) from error
             self._fetches[digest] = fetch
-        threading.Thread(target=self._run, args=(fetch, name), name=f"fetch {digest.short}", daemon=True).start()
+        work = (fetch, name, upstream.settings.upstream)
+        threading.Thread(target=self._run, args=work, name=f"fetch {digest.short}", daemon=True).start()
         return fetch
 
     @contextlib.contextmanager
@@ -281,13 +291,14 @@ class MirroredRegistry:
             with self._lock:
                 self._asking.pop(what, None)
 
-    def _run(self, fetch: Fetch, name: str) -> None:
+    def _run(self, fetch: Fetch, name: str, upstream: str) -> None:
         upload = self.stored.begin(name, fetch.digest.algorithm)
         try:
             fetch.run(
                 lambda piece: self.stored.append(name, upload, piece),
                 lambda: self.stored.finish(name, upload, fetch.digest),
             )
+            self._fetched(upstream, fetch.size, fetch.whole)
         finally:
             self.stored.holdings.blobs.cancel(upload)
             self._fetches.pop(fetch.digest, None)

@@ -15,6 +15,7 @@ from dockyard.registry.repository import Repository
 from dockyard.registry.settings import RegistrySettings
 from dockyard.registry.settings import Settings as Registries
 from dockyard.registry.transport import RegistryDeniedError, RegistryRefusedError
+from dockyard.server.measuring.spans import TRACER
 from dockyard.server.mirror.settings import Mirror
 
 T = TypeVar("T")
@@ -47,7 +48,9 @@ class Upstream:
         failed: Error | None = None
         for place in self.places(name):
             try:
-                return question(place)
+                attributes = {"server.address": self.settings.upstream, "repository": place.name}
+                with TRACER.get().span("upstream", attributes):
+                    return question(place)
             except ContentNotFoundError as error:
                 failed = failed or error
             except _PASSING as error:

@@ -2,10 +2,22 @@
 
 from sqlalchemy import MetaData
 
-from dockyard.server.schema import accounts, content, events, jobs, mirrors, projects, rules, trust
+from dockyard.server.schema import (
+    accounts,
+    audit,
+    content,
+    events,
+    jobs,
+    mirrors,
+    projects,
+    replication,
+    rules,
+    trust,
+    webhooks,
+)
 from dockyard.server.schema.tables import METADATA
 
-_MODULES = (accounts, content, events, jobs, mirrors, projects, rules, trust)
+_MODULES = (accounts, audit, content, events, jobs, mirrors, projects, replication, rules, trust, webhooks)
 
 
 def metadata() -> MetaData:

@@ -1,6 +1,7 @@
 """All roles of a registry (`registry.interface.Registry`) over a database and a blob store."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from dockyard.oci.digest import Digest
 from dockyard.registry.interface import BlobPlace, Page, Put, Referrers, StoredManifest, WireError
@@ -114,6 +115,11 @@ class StoredRegistry:
         """Forget a blob of the repository."""
         deleting.blob(self.holdings, name, digest)
         self.changed(name)
+
+    def lookups(self) -> dict[str, tuple[int, int]]:
+        """How often something was found in memory, and how often not."""
+        kept: dict[str, Recent[Any]] = {"manifests": self._manifests, "blobs": self._places}
+        return {name: (each.hits, each.misses) for name, each in kept.items()}
 
     def changed(self, name: str) -> None:
         """Let every process of this machine forget what it knows of a repository's tags and manifests."""

@@ -1,0 +1,124 @@
+"""`dockyard registry audit`: who did what, and whether the record of it is whole."""
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Literal
+
+from dockyard.cli import report
+from dockyard.cli.registry_house import needed, opened
+from dockyard.errors import PolicyError, UsageError
+
+
+class AuditBrokenError(PolicyError):
+    """The registry's events were tampered with: some are missing, changed or added, or the chain was made anew."""
+
+    reference = "audit-broken"
+    hint = "Compare with an export or a backup; `missing`, `changed` and `added` name the events."
+
+
+def audit(
+    verb: Literal["list", "export", "verify", "prune"] = "list",
+    /,
+    *,
+    project: str = "",
+    actor: str = "",
+    kind: str = "",
+    repository: str = "",
+    since: str = "",
+    until: str = "",
+    before: int = 0,
+    count: int = 50,
+    form: Literal["jsonl", "csv"] = "jsonl",
+    output: Path | None = None,
+    expect: str = "",
+    older_than: str = "",
+    storage: Path | None = None,
+    config: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Show what happened in a registry, newest first, export it, prove that it is whole, or remove what is old.
+
+    Args:
+        verb: list, export, verify or prune.
+        project: only of this project.
+        actor: only what this account did.
+        kind: only this kind, such as push, or its beginning, such as quota.*
+        repository: only about this one.
+        since: only from this time on, such as 2026-01-31 or 2026-01-31T12:00 (UTC).
+        until: only before this time.
+        before: for list only events with a lower number: the last one of the page before.
+        count: for list how many at most.
+        form: for export jsonl (one JSON object a line) or csv.
+        output: for export a file; standard output where there is none.
+        expect: for verify the hash of an event that was the newest once; shows whether all was made anew.
+        older_than: for prune a time such as 365d; a checkpoint remains, so that the rest can be proved.
+        storage: the registry's folder, as for `dockyard serve`.
+        config: the registry's settings, as for `dockyard serve`.
+        json: print one JSON document.
+    """
+    from dockyard.server.audit import chain
+    from dockyard.server.audit.read import Wanted, comma_separated, json_lines, page
+
+    wanted = Wanted((project,) if project else None, actor, kind, repository, _moment(since), _moment(until))
+    with opened(storage, config) as house:
+        database = house.database
+        if verb == "verify":
+            found = chain.verify(database, expected=expect)
+            document = {**found.to_json(), "checkpoints": chain.checkpoints(database)}
+            if not found.whole:
+                flaws = ", ".join(f"event {each.event} {each.kind}" for each in found.flaws[:10])
+                if not flaws:
+                    raise AuditBrokenError("the expected hash is not in the chain: it was made anew, or is another's")
+                raise AuditBrokenError(f"the record is not whole: {flaws}", context={"flaws": len(found.flaws)})
+            said = f"{found.events} events are whole; the newest link is {found.head} at event {found.head_event}"
+            report.result(document) if json else print(said)
+            return
+        if verb == "prune":
+            removed = chain.prune(database, _age(needed(older_than, "--older-than")))
+            report.result({"removed": removed}) if json else print(f"removed {removed} events")
+            return
+        if verb == "export":
+            made = (json_lines if form == "jsonl" else comma_separated)(database, wanted)
+            target = output.open("w", newline="", encoding="utf-8") if output else nullcontext(sys.stdout)
+            with target as stream:
+                lines = 0
+                for line in made:
+                    stream.write(line)
+                    lines += 1
+            if output:
+                report.result({"file": str(output), "lines": lines}) if json else print(f"wrote {lines} lines")
+            return
+        events = page(database, wanted, before=before, count=count)
+    if json:
+        report.result({"events": [each.to_json() for each in events]})
+        return
+    rows = [
+        [str(each.id), each.time[:19], each.kind, each.actor, each.repository or each.project, each.reference]
+        for each in events
+    ]
+    report.table(["NUMBER", "TIME", "KIND", "WHO", "WHERE", "WHAT"], rows)
+
+
+def _moment(text: str) -> int:
+    """Milliseconds since 1970 of a time in UTC; 0 for none."""
+    from datetime import UTC, datetime
+
+    if not text:
+        return 0
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"not a time: {text!r}", hint="Write it like 2026-01-31 or 2026-01-31T12:00.") from None
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _age(text: str) -> int:
+    """The time that long ago, in milliseconds since 1970."""
+    import re
+    import time
+
+    match = re.fullmatch(r"(\d{1,6})([hd])", text)
+    if match is None:
+        raise UsageError(f"not a time: {text!r}", hint="Write it like 12h or 365d.")
+    return int((time.time() - int(match[1]) * {"h": 3600, "d": 86400}[match[2]]) * 1000)

@@ -1,0 +1,1 @@
+"""Replication: images copied to or from other registries, by rule, as they come or on a schedule."""

@@ -1,0 +1,216 @@
+"""The rules of replication: added, switched, listed, removed; who may do that is asked before."""
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from dockyard.errors import UsageError
+from dockyard.registry.protocol.request import name_valid
+from dockyard.server.clock import now
+from dockyard.server.database import Database
+from dockyard.server.events import record
+from dockyard.server.replication.schedule import check, following
+from dockyard.server.rules.glob import matches, read
+from dockyard.server.schema.replication import REPLICATION_RULE
+from dockyard.server.sealing import Seal
+
+Direction = Literal["push", "pull"]
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_HOST = re.compile(r"(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?")
+_PURPOSE = "replication"
+_MOST_PARALLEL = 32
+
+
+class ReplicationRuleInvalidError(UsageError):
+    """A part of a rule of replication is not right, or its name is taken."""
+
+    reference = "replication-rule-invalid"
+    hint = "`dockyard registry replication --help` shows what each part looks like."
+
+
+class ReplicationRuleUnknownError(UsageError):
+    """There is no rule of replication of that name."""
+
+    reference = "replication-rule-unknown"
+    hint = "`dockyard registry replication list` shows them."
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule without its secret.
+
+    Attributes:
+        direction: `push` copies from here to the other registry, `pull` from there.
+        registry: the other one: host, with port where it has one.
+        repositories, tags: patterns for names at the source.
+        target: the repository's name at the destination; `{name}` stands for the whole name at the source, `{rest}` for
+            all but its first part, `{last}` for its last part.
+        events: whether pushes here are copied as they come (push only).
+        schedule: when everything is compared; empty for never.
+        deletions: whether what is deleted at the source is deleted at the destination.
+        parallel: how many images are copied at once.
+        rate: bytes a second for the whole rule; 0 for no bound.
+    """
+
+    number: int
+    name: str
+    direction: Direction
+    registry: str
+    repositories: str = "**"
+    tags: str = "**"
+    target: str = "{name}"
+    username: str = ""
+    insecure: bool = False
+    ca: str = ""
+    events: bool = False
+    schedule: str = ""
+    deletions: bool = False
+    parallel: int = 2
+    rate: int = 0
+    active: bool = True
+    next_at: int | None = None
+
+    def fits(self, repository: str, tag: str) -> bool:
+        """Whether a tag is to be copied. Without a tag: whether the repository has some that are."""
+        return matches(self.repositories, repository) and (not tag or matches(self.tags, tag))
+
+    def named(self, repository: str) -> str:
+        """The name at the destination.
+
+        Raises:
+            ReplicationRuleInvalidError: it would be none.
+        """
+        rest = repository.partition("/")[2] or repository
+        parts = {"name": repository, "rest": rest, "last": repository.rpartition("/")[2]}
+        found = re.sub(r"\{(name|rest|last)\}", lambda match: parts[match[1]], self.target)
+        if not name_valid(found):
+            raise ReplicationRuleInvalidError(f"{repository} would be called {found[:200]!r} there")
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """As --json and the API show it."""
+        return asdict(self)
+
+
+def add(database: Database, seal: Seal, rule: Rule, secret: str = "") -> Rule:
+    """Keep a rule; its number is given by the database.
+
+    Raises:
+        ReplicationRuleInvalidError, PatternInvalidError, ScheduleInvalidError: something is not right.
+    """
+    _check(rule)
+    values = {key: value for key, value in asdict(rule).items() if key != "number"}
+    values |= {
+        "secret": seal.seal(secret, _PURPOSE),
+        "next_at": following(rule.schedule, now()) if rule.schedule else None,
+        "created_at": now(),
+    }
+
+    def work(connection: Connection) -> Rule:
+        try:
+            with connection.begin_nested():
+                statement = REPLICATION_RULE.insert().values(values).returning(REPLICATION_RULE)
+                row = connection.execute(statement).one()
+        except IntegrityError:
+            raise ReplicationRuleInvalidError(f"there is a rule {rule.name} already") from None
+        detail = {"direction": rule.direction, "registry": rule.registry, "repositories": rule.repositories}
+        record(connection, "replication.create", reference=rule.name, detail=detail)
+        return _rule(row)
+
+    return database.write(work)
+
+
+def switch(database: Database, name: str, *, active: bool) -> Rule:
+    """Let a rule be in force, or not. Events of the time when it is not are not made up for; a schedule is.
+
+    Raises:
+        ReplicationRuleUnknownError: there is none of that name.
+    """
+
+    def work(connection: Connection) -> Rule:
+        statement = update(REPLICATION_RULE).where(REPLICATION_RULE.c.name == name).values(active=active)
+        row = connection.execute(statement.returning(REPLICATION_RULE)).first()
+        if row is None:
+            raise ReplicationRuleUnknownError(f"there is no rule {name[:100]!r}")
+        record(connection, "replication.enable" if active else "replication.disable", reference=name)
+        return _rule(row)
+
+    return database.write(work)
+
+
+def remove(database: Database, name: str) -> None:
+    """Forget a rule, its runs and what it had still to do.
+
+    Raises:
+        ReplicationRuleUnknownError: there is none of that name.
+    """
+
+    def work(connection: Connection) -> None:
+        if not connection.execute(delete(REPLICATION_RULE).where(REPLICATION_RULE.c.name == name)).rowcount:
+            raise ReplicationRuleUnknownError(f"there is no rule {name[:100]!r}")
+        record(connection, "replication.delete", reference=name)
+
+    database.write(work)
+
+
+def rules(connection: Connection) -> list[Rule]:
+    """All rules by name."""
+    return [_rule(row) for row in connection.execute(select(REPLICATION_RULE).order_by(REPLICATION_RULE.c.name)).all()]
+
+
+def named(database: Database, name: str) -> Rule:
+    """The rule of that name.
+
+    Raises:
+        ReplicationRuleUnknownError: there is none.
+    """
+    with database.read() as connection:
+        row = connection.execute(select(REPLICATION_RULE).where(REPLICATION_RULE.c.name == name)).first()
+    if row is None:
+        raise ReplicationRuleUnknownError(f"there is no rule {name[:100]!r}")
+    return _rule(row)
+
+
+def secret_of(database: Database, seal: Seal, rule: Rule) -> str:
+    """The password for the other registry.
+
+    Raises:
+        SealBrokenError: it cannot be read.
+    """
+    with database.read() as connection:
+        query = select(REPLICATION_RULE.c.secret).where(REPLICATION_RULE.c.id == rule.number)
+        return seal.open(connection.execute(query).scalar() or "", _PURPOSE)
+
+
+def _check(rule: Rule) -> None:
+    wrong = ""
+    if _NAME.fullmatch(rule.name) is None:
+        wrong = f"not a rule's name: {rule.name[:100]!r}"
+    elif rule.direction not in get_args(Direction):
+        wrong = f"not a direction: {rule.direction[:40]!r}"
+    elif _HOST.fullmatch(rule.registry) is None or not urlsplit(f"//{rule.registry}").hostname:
+        wrong = f"not a registry's host: {rule.registry[:100]!r}"
+    elif not 1 <= rule.parallel <= _MOST_PARALLEL:
+        wrong = f"1 to {_MOST_PARALLEL} images can be copied at once"
+    elif rule.rate < 0:
+        wrong = "the rate is in bytes a second"
+    elif rule.events and rule.direction == "pull":
+        wrong = "the other registry's events are not seen here"
+    if wrong:
+        hint = "Pull on a schedule, or let the other registry push." if rule.events else None
+        raise ReplicationRuleInvalidError(wrong, hint=hint)
+    read(rule.repositories)
+    read(rule.tags)
+    rule.named("some/repository/name")
+    if rule.schedule:
+        check(rule.schedule)
+
+
+def _rule(row: Row[Any]) -> Rule:
+    columns = row._mapping
+    names = [name for name in Rule.__dataclass_fields__ if name != "number"]
+    return Rule(int(row.id), **{name: columns[name] for name in names})

@@ -1,0 +1,1 @@
+"""Webhooks: telling others what happened, by HTTP, until they have understood it."""

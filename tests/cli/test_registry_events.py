@@ -1,0 +1,93 @@
+"""`dockyard registry audit`, `webhook` and `replication`: every verb over a registry in a folder."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockyard.cli.main import run
+from dockyard.server.audit import chain
+from dockyard.server.schema.events import EVENT
+from making.pushed import image, opened
+
+Say = Callable[..., Any]
+
+
+@pytest.fixture
+def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    with opened(tmp_path / "registry") as house:
+        image(house.registry, "shop/web", "1.0")
+        image(house.registry, "shop/web", "2.0", note="2")
+        chain.extend(house.database)
+
+    def call(*words: str, code: int = 0, plain: bool = False) -> Any:
+        capsys.readouterr()
+        said = [] if plain else ["--json"]
+        assert run(["registry", *words, "--storage", str(tmp_path / "registry"), *said]) == code
+        out = capsys.readouterr().out
+        return out if plain else json.loads(out)
+
+    return call
+
+
+def test_the_audit_log_is_listed_and_exported(say: Say, tmp_path: Path) -> None:
+    assert [each["reference"] for each in say("audit", "list", "--kind", "push")["events"]] == ["2.0", "1.0"]
+    assert say("audit", "list", "--count", "1", "--before", "2")["events"][0]["id"] == 1
+    assert say("audit", "list", "--until", "2001-01-01")["events"] == []
+    assert "shop/web" in say("audit", "list", plain=True)
+    lines = say("audit", "export", plain=True).splitlines()
+    assert [json.loads(each)["reference"] for each in lines] == ["1.0", "2.0"]
+    assert len(list(csv.DictReader(io.StringIO(say("audit", "export", "--form", "csv", plain=True))))) == 2
+    assert say("audit", "export", "--output", str(tmp_path / "out"))["lines"] == 2
+    assert say("audit", "list", "--since", "yesterday", code=2)["error"]["reference"] == "usage"
+
+
+def test_tampering_with_the_audit_log_shows_and_fails(say: Say, tmp_path: Path) -> None:
+    whole = say("audit", "verify")
+    assert (whole["whole"], whole["events"]) == (True, 2)
+    assert say("audit", "verify", "--expect", whole["head"])["known"] is True
+    assert say("audit", "verify", "--expect", "f" * 64, code=1)["error"]["reference"] == "audit-broken"
+    with opened(tmp_path / "registry") as house:
+        house.database.write(lambda connection: connection.execute(EVENT.update().values(actor="x")).rowcount)
+    assert "event 1 changed" in say("audit", "verify", code=1)["error"]["message"]
+
+
+def test_old_events_are_removed_only_when_asked(say: Say) -> None:
+    assert say("audit", "prune", "--older-than", "1d") == {"removed": 0}
+    assert say("audit", "prune", "--older-than", "soon", code=2)["error"]["reference"] == "usage"
+
+
+def test_webhooks_are_added_switched_and_removed(say: Say) -> None:
+    made = say("webhook", "add", "https://ci.example/hook", "--project", "shop", "--kind", "push", "--form", "docker")
+    assert made["secret"].startswith("whsec_")
+    assert (made["kinds"], made["format"]) == (["push"], "docker")
+    [listed] = say("webhook", "list")["webhooks"]
+    assert "secret" not in listed
+    assert "https://ci.example/hook" in say("webhook", "list", plain=True)
+    assert say("webhook", "off", "1")["active"] is False
+    assert say("webhook", "log") == {"deliveries": []}
+    assert say("webhook", "redeliver", "7", code=2)["error"]["reference"] == "delivery-unknown"
+    assert say("webhook", "rm", "1") == {"removed": 1}
+    assert say("webhook", "on", "1", code=2)["error"]["reference"] == "webhook-unknown"
+    assert say("webhook", "add", "file:///etc", code=2)["error"]["reference"] == "webhook-invalid"
+
+
+def test_replication_rules_are_added_run_and_removed(say: Say) -> None:
+    words = ("--push-to", "127.0.0.1:9", "--repositories", "shop/*", "--rate", "1MB", "--schedule", "0 3 * * *")
+    made = say("replication", "add", "off-site", *words)
+    assert (made["direction"], made["rate"], made["schedule"]) == ("push", 1_000_000, "0 3 * * *")
+    assert [each["name"] for each in say("replication", "list")["rules"]] == ["off-site"]
+    assert say("replication", "run", "off-site") == {"run": 1}
+    assert say("replication", "history")["runs"][0]["state"] == "listing"
+    assert say("replication", "errors", "1") == {"errors": []}
+    assert say("replication", "off", "off-site")["active"] is False
+    assert say("replication", "rm", "off-site") == {"removed": "off-site"}
+    assert say("replication", "rm", "off-site", code=2)["error"]["reference"] == "replication-rule-unknown"
+    assert say("replication", "add", "x", code=2)["error"]["message"] == "name one other registry"
+    assert say("replication", "add", "x", *words[:2], "--schedule", "never", code=2)["error"]["reference"] == (
+        "schedule-invalid"
+    )

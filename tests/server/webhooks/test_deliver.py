@@ -1,0 +1,262 @@
+"""Webhooks over real HTTP: delivered once, tried again, given up, logged, and never sent where they must not go."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockyard.server.database import Database
+from dockyard.server.following import begin_at_the_end
+from dockyard.server.house import House
+from dockyard.server.schema.webhooks import ATTEMPT, DELIVERY, WEBHOOK
+from dockyard.server.sealing import Seal, SealBrokenError
+from dockyard.server.webhooks import kept, log, outbox
+from dockyard.server.webhooks.deliver import deliver, due
+from dockyard.server.webhooks.kept import WebhookInvalidError, WebhookUnknownError
+from dockyard.server.webhooks.log import DeliveryUnknownError, deliveries, redeliver
+from dockyard.server.webhooks.sending import public, send
+from dockyard.server.webhooks.settings import Webhooks
+from dockyard.server.webhooks.signature import verified
+from making.pushed import image, opened
+from making.receivers import Receiver
+
+BASE = "http://registry.test"
+QUICK = Webhooks(private_addresses=True, timeout=0.5, attempts=3, first_pause=0.05)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with opened(tmp_path) as house:
+        begin_at_the_end(house.database, outbox.FOLLOWER)
+        yield house
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+def go(house: House, settings: Webhooks = QUICK) -> dict[str, int]:
+    return deliver(house.database, house.seal, settings, BASE)
+
+
+def rows(database: Database, table: Any) -> int:
+    with database.read() as connection:
+        return len(connection.execute(table.select()).all())
+
+
+def test_a_push_is_told_once_signed_and_logged(house: House, receiver: Receiver) -> None:
+    made, secret = kept.add(house.database, house.seal, receiver.url, kinds=["push"], authorization="Bearer t")
+    digest = image(house.registry, "shop/web", "1.0")
+    assert due(house.database) is False
+    assert go(house) == {"delivered": 1, "failed": 0}
+    assert go(house) == {"delivered": 0, "failed": 0}
+    [request] = receiver.requests
+    document = json.loads(request.body)
+    assert (document["subject"], document["data"]["digest"]) == ("shop/web:1.0", str(digest))
+    assert document["data"]["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
+    assert verified(secret, request.headers, request.body, seconds=int(time.time()))
+    assert request.headers["authorization"] == "Bearer t"
+    assert request.headers["user-agent"].startswith("dockyard/")
+    [delivery] = deliveries(house.database, webhook=made.number)
+    assert (delivery.state, delivery.attempts, delivery.kind) == ("done", 1, "push")
+    assert [each.status for each in delivery.tries] == [204]
+    assert json.loads(delivery.body) == document
+
+
+def test_a_receiver_that_fails_is_tried_again_and_gets_it_when_it_recovers(house: House, receiver: Receiver) -> None:
+    kept.add(house.database, house.seal, receiver.url, kinds=["push"])
+    image(house.registry, "shop/web", "1.0")
+    receiver.status, receiver.answer = 500, b"out of order" + b"x" * 5000
+    assert go(house) == {"delivered": 0, "failed": 1}
+    receiver.status = 200
+    assert due(house.database) is False, "it waits before it tries again"
+    time.sleep(0.1)
+    assert due(house.database) is True
+    assert go(house) == {"delivered": 1, "failed": 0}
+    [delivery] = deliveries(house.database)
+    assert [(each.status, bool(each.error)) for each in delivery.tries] == [(500, True), (200, False)]
+    assert len(delivery.tries[0].answer) == 1024
+    assert receiver.requests[0].headers["webhook-id"] == receiver.requests[1].headers["webhook-id"]
+
+
+def test_what_is_never_taken_is_dead_after_the_last_try_and_can_be_sent_again(house: House, receiver: Receiver) -> None:
+    kept.add(house.database, house.seal, receiver.url, kinds=["push"])
+    image(house.registry, "shop/web", "1.0")
+    receiver.status = 503
+    for _ in range(5):
+        go(house)
+        time.sleep(0.25)
+    [delivery] = deliveries(house.database, state="dead")
+    assert (delivery.attempts, len(receiver.requests)) == (3, 3)
+    receiver.status = 204
+    redeliver(house.database, delivery.number)
+    assert go(house)["delivered"] == 1
+    assert deliveries(house.database)[0].state == "done"
+    with pytest.raises(DeliveryUnknownError):
+        redeliver(house.database, 999)
+
+
+def test_a_receiver_that_is_gone_for_good_is_not_tried_again(house: House, receiver: Receiver) -> None:
+    kept.add(house.database, house.seal, receiver.url, kinds=["push"])
+    image(house.registry, "shop/web", "1.0")
+    receiver.status = 410
+    go(house)
+    assert [each.state for each in deliveries(house.database)] == ["dead"]
+
+
+def test_a_receiver_that_hangs_holds_up_no_other(house: House, receiver: Receiver) -> None:
+    slow = Receiver()
+    slow.hang = 1.5
+    try:
+        kept.add(house.database, house.seal, slow.url, kinds=["push"])
+        kept.add(house.database, house.seal, receiver.url, kinds=["push"])
+        for number in range(5):
+            image(house.registry, "shop/web", str(number))
+        begun = time.monotonic()
+        counts = deliver(house.database, house.seal, QUICK, BASE, seconds=0.1)
+        assert time.monotonic() - begun < 3
+        assert counts["delivered"] == 5
+        assert [json.loads(each.body)["data"]["reference"] for each in receiver.requests] == list("01234")
+        assert "within 0.5 s" in deliveries(house.database, webhook=1)[-1].tries[0].error
+    finally:
+        slow.close()
+
+
+def test_an_answer_that_comes_a_byte_at_a_time_is_cut_off(receiver: Receiver) -> None:
+    receiver.drip = True
+    begun = time.monotonic()
+    outcome = send(receiver.url, {}, b"{}", QUICK)
+    assert time.monotonic() - begun < 2
+    assert outcome.status is None
+    assert "within 0.5 s" in outcome.error
+
+
+def test_redirects_are_not_followed(receiver: Receiver) -> None:
+    receiver.status, receiver.headers = 307, {"Location": receiver.url + "/elsewhere"}
+    outcome = send(receiver.url, {}, b"{}", QUICK)
+    assert (outcome.status, outcome.delivered, len(receiver.requests)) == (307, False, 1)
+    assert "redirect" in outcome.error
+
+
+def test_private_addresses_and_other_hosts_are_refused_unless_allowed(receiver: Receiver) -> None:
+    outcome = send(receiver.url, {}, b"{}", Webhooks())
+    assert (outcome.status, receiver.requests) == (None, [])
+    assert "not a public address" in outcome.error
+    outcome = send(receiver.url, {}, b"{}", Webhooks(private_addresses=True, hosts=["ci.example"]))
+    assert "not among the hosts" in outcome.error
+    assert receiver.requests == []
+    for private in ("127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fe80::1%1", "::ffff:127.0.0.1", "0.0.0.0"):
+        assert not public(private), private
+    assert not public("224.0.0.1")
+    assert public("93.184.215.14")
+    assert public("2606:2800:21f:cb07:6820:80da:af6b:8b2c")
+
+
+def test_a_webhook_hears_only_what_it_asked_for(house: House, receiver: Receiver) -> None:
+    add = kept.add
+    image(house.registry, "shop/web", "0")
+    go(house)
+    mine, _ = add(house.database, house.seal, receiver.url, project="shop", kinds=["tag.*"], repositories="shop/w*")
+    image(house.registry, "shop/web", "1")
+    image(house.registry, "shop/api", "1")
+    image(house.registry, "other/web", "1")
+    for name in ("shop/web", "shop/api", "other/web"):
+        house.registry.delete_manifest(name, "1")
+    go(house)
+    assert [json.loads(each.body)["subject"] for each in receiver.requests] == ["shop/web:1"]
+    kept.switch(house.database, mine.number, active=False)
+    house.registry.delete_manifest("shop/web", "0")
+    go(house)
+    assert len(receiver.requests) == 1
+    kept.switch(house.database, mine.number, active=True)
+    go(house)
+    assert len(receiver.requests) == 1, "what happened meanwhile has passed it by"
+
+
+def test_findings_are_told_to_the_projects_that_have_the_image(house: House, receiver: Receiver) -> None:
+    from dockyard.server.events import record
+
+    digest = image(house.registry, "shop/web", "1")
+    image(house.registry, "other/web", "1")
+    kept.add(house.database, house.seal, receiver.url, project="shop", kinds=["finding.new"])
+    house.database.write(lambda connection: record(connection, "finding.new", digest=str(digest), detail={"count": 2}))
+    go(house)
+    [request] = receiver.requests
+    data = json.loads(request.body)["data"]
+    assert (data["repositories"], data["detail"]) == (["shop/web"], {"count": 2})
+
+
+def test_pulls_are_told_together_with_their_number(house: House, receiver: Receiver) -> None:
+    from dockyard.server.pulls import PullEvents
+
+    digest = image(house.registry, "shop/web", "1")
+    pulls = PullEvents(house.database, always=False)
+    pulls.pulled("shop/web", "1", digest)
+    assert pulls.flush() == 0, "nobody wants them"
+    kept.add(house.database, house.seal, receiver.url, kinds=["pull"])
+    pulls.flush()
+    for _ in range(3):
+        pulls.pulled("shop/web", "1", digest)
+    assert pulls.flush() == 1
+    go(house)
+    [request] = receiver.requests
+    assert json.loads(request.body)["data"]["detail"] == {"count": 3}
+
+
+def test_a_removed_webhook_takes_its_deliveries_along(house: House, receiver: Receiver) -> None:
+    made, _ = kept.add(house.database, house.seal, receiver.url, kinds=["push"])
+    image(house.registry, "shop/web", "1")
+    go(house)
+    kept.remove(house.database, made.number)
+    assert [rows(house.database, table) for table in (WEBHOOK, DELIVERY, ATTEMPT)] == [0, 0, 0]
+    with pytest.raises(WebhookUnknownError):
+        kept.remove(house.database, made.number)
+
+
+def test_the_log_of_what_is_over_is_forgotten_after_a_time(house: House, receiver: Receiver) -> None:
+    kept.add(house.database, house.seal, receiver.url, kinds=["push"])
+    image(house.registry, "shop/web", "1")
+    go(house)
+    [delivery] = deliveries(house.database)
+    assert delivery.finished_at is not None
+    assert log.forget(house.database, delivery.finished_at) == 0
+    assert log.forget(house.database, delivery.finished_at + 1) == 1
+    assert deliveries(house.database) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "kinds", "form"),
+    [
+        ("ftp://host/", ["push"], "cloudevents"),
+        ("http://", ["push"], "cloudevents"),
+        ("http://user:secret@host/", ["push"], "cloudevents"),
+        ("http://host:99999/", ["push"], "cloudevents"),
+        ("http://host/\r\nX: y", ["push"], "cloudevents"),
+        ("http://host/", [], "cloudevents"),
+        ("http://host/", ["pu sh"], "cloudevents"),
+        ("http://host/", ["push"], "xml"),
+    ],
+)
+def test_a_malformed_webhook_is_refused(house: House, url: str, kinds: list[str], form: str) -> None:
+    with pytest.raises(WebhookInvalidError):
+        kept.add(house.database, house.seal, url, kinds=kinds, form=form)
+
+
+def test_secrets_are_not_readable_in_the_database_nor_with_another_key(house: House, tmp_path: Path) -> None:
+    made, secret = kept.add(house.database, house.seal, "https://ci.example/", authorization="Bearer hush")
+    with house.database.read() as connection:
+        row = connection.execute(WEBHOOK.select()).one()
+    assert secret not in row.secret
+    assert "hush" not in row.authorization
+    assert kept.secrets_of(house.database, house.seal, made.number) == (secret, "Bearer hush")
+    assert (tmp_path / "secrets.key").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(SealBrokenError):
+        kept.secrets_of(house.database, Seal(tmp_path / "other.key"), made.number)
+    with pytest.raises(SealBrokenError):
+        house.seal.open(row.secret, "replication")
