@@ -181,7 +181,8 @@ class Call:
         Raises:
             WireError: BLOB_UPLOAD_INVALID: the client went away, or is too slow. What had come was taken.
         """
-        held, total, more, slow = bytearray(), 0, True, False
+        held: list[bytes] = []
+        size, total, more, slow = 0, 0, True, False
         loop = asyncio.get_running_loop()
         begun, patience = loop.time(), self.ways.patience
         taking: asyncio.Task[Any] | None = None
@@ -193,17 +194,20 @@ class Call:
                 except TimeoutError:
                     slow, message = True, {"type": "http.request", "more_body": False}
                 gone = message["type"] == "http.disconnect"
-                held += message.get("body", b"")
+                if body := message.get("body", b""):
+                    held.append(body)
+                    size += len(body)
                 more = not gone and bool(message.get("more_body", False))
                 late = loop.time() - begun - patience
-                if more and late > 0 and total + len(held) < late * _LEAST_BYTES_A_SECOND:
+                if more and late > 0 and total + size < late * _LEAST_BYTES_A_SECOND:
                     slow, more = True, False
-                if len(held) >= PIECE or (held and not more):
+                if size >= PIECE or (size and not more):
                     if taking is not None:
                         await taking
-                    total += len(held)
-                    taking = asyncio.create_task(asyncio.to_thread(take, bytes(held)))
-                    held.clear()
+                    total += size
+                    piece = held[0] if len(held) == 1 else b"".join(held)
+                    taking = asyncio.create_task(asyncio.to_thread(take, piece))
+                    held, size = [], 0
                 if slow:
                     raise WireError(codes.TOO_SLOW, "", {"connection": "close"})
                 if gone:
