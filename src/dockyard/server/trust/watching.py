@@ -84,7 +84,7 @@ class Watch:
                 scan(self.database, image, cache=self.cache, feed=feed)
         except (WireError, Error) as error:
             # It may be gone again, damaged, or no image at all; what cannot be looked at is judged when it is pulled.
-            _LOG.warning("%s@%s was not looked at: %s", event["repository"], event["digest"], error)
+            _LOG.info("%s@%s was not looked at: %s", event["repository"], event["digest"], error)
         finally:
             if feed is not None:
                 feed.close()
