@@ -47,6 +47,18 @@ def quotas(database: Database) -> list[Quota]:
     return [Quota(str(row[0]), int(row[1]), None if row[2] is None else int(row[2])) for row in rows]
 
 
+def quota_of(database: Database, project: str) -> Quota:
+    """One project's.
+
+    Raises:
+        ProjectUnknownError: there is none of that name.
+    """
+    with database.read() as connection:
+        number = project_number(connection, project)
+        most = connection.execute(select(PROJECT.c.quota).where(PROJECT.c.id == number)).scalar()
+        return Quota(project, used(connection, number), None if most is None else int(most))
+
+
 def set_quota(database: Database, project: str, most: int | None) -> Quota:
     """Bound what a project may hold. What it holds already stays, even if that is more.
 

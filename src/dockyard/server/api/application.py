@@ -1,0 +1,112 @@
+"""The API as one application: every noun's handlers, behind the door."""
+
+from typing import Any
+
+from litestar import Litestar, Request, Router
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
+
+from dockyard.registry.app.call import Application
+from dockyard.server.api import (
+    artifacts,
+    events,
+    groups,
+    images,
+    jobs,
+    keyless,
+    members,
+    policies,
+    projects,
+    quotas,
+    repositories,
+    retention,
+    robots,
+    system,
+    tag_rules,
+    tags,
+    tokens,
+    users,
+)
+from dockyard.server.api.description import described, settings
+from dockyard.server.api.door import door
+from dockyard.server.api.parts import Parts
+from dockyard.server.api.problem import answer
+from dockyard.server.api.visit import Visit
+
+NOUNS = (
+    system,
+    projects,
+    repositories,
+    tags,
+    artifacts,
+    images,
+    members,
+    groups,
+    users,
+    tokens,
+    robots,
+    keyless,
+    tag_rules,
+    retention,
+    quotas,
+    policies,
+    jobs,
+    events,
+)
+ROOT = "/api/v1"
+
+
+def management(parts: Parts) -> Application:
+    """The application for `/api/…`."""
+    inner, document = _litestar()
+    inside = door(parts, inner)  # type: ignore[arg-type]  # Litestar's types of ASGI are its own
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/api/openapi.json" and scope["method"] in ("GET", "HEAD"):
+            await _give(document, scope["method"] == "HEAD", send)
+            return
+        await inside(scope, receive, send)
+
+    return app
+
+
+def document() -> bytes:
+    """The OpenAPI document, the same bytes for the same version."""
+    return _litestar()[1]
+
+
+def operations() -> list[tuple[str, str]]:
+    """The method and path of every operation."""
+    return sorted((method, route.path_format) for route in _litestar()[0].routes for method in _methods(route))
+
+
+def _methods(route: Any) -> list[str]:
+    return [str(each) for each in route.methods if each != "OPTIONS"]
+
+
+def _litestar() -> tuple[Litestar, bytes]:
+    handlers = [each for noun in NOUNS for each in vars(noun).values() if isinstance(each, HTTPRouteHandler)]
+    app = Litestar(
+        route_handlers=[Router(ROOT, route_handlers=handlers)],
+        dependencies={"visit": Provide(_visit, sync_to_thread=False)},
+        exception_handlers={Exception: answer},
+        openapi_config=settings(),
+        request_max_body_size=None,
+        logging_config=None,
+    )
+    return app, described(app)
+
+
+def _visit(request: Request[Any, Any, Any]) -> Visit:
+    found: Visit = request.scope["state"]["visit"]
+    return found
+
+
+async def _give(document: bytes, head: bool, send: Any) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(document)).encode()),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else document})
