@@ -1,10 +1,13 @@
 """The API as one application: every noun's handlers, behind the door."""
 
+import asyncio
+import functools
 from typing import Any
 
 from litestar import Litestar, Request, Router
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
 
 from dockyard.registry.app.call import Application
 from dockyard.server.api import (
@@ -58,12 +61,14 @@ ROOT = "/api/v1"
 
 def management(parts: Parts) -> Application:
     """The application for `/api/…`."""
-    inner, document = _litestar()
-    inside = door(parts, inner)  # type: ignore[arg-type]  # Litestar's types of ASGI are its own
+    inner: Any = _litestar(None)
+    inside = door(parts, inner)
+    described_once = functools.lru_cache(maxsize=1)(document)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/api/openapi.json" and scope["method"] in ("GET", "HEAD"):
-            await _give(document, scope["method"] == "HEAD", send)
+            body = await asyncio.to_thread(described_once)
+            await _give(body, scope["method"] == "HEAD", send)
             return
         await inside(scope, receive, send)
 
@@ -72,29 +77,25 @@ def management(parts: Parts) -> Application:
 
 def document() -> bytes:
     """The OpenAPI document, the same bytes for the same version."""
-    return _litestar()[1]
+    return described(_litestar(settings()))
 
 
 def operations() -> list[tuple[str, str]]:
     """The method and path of every operation."""
-    return sorted((method, route.path_format) for route in _litestar()[0].routes for method in _methods(route))
+    routes: Any = _litestar(None).routes
+    return sorted((str(method), str(each.path_format)) for each in routes for method in each.methods - {"OPTIONS"})
 
 
-def _methods(route: Any) -> list[str]:
-    return [str(each) for each in route.methods if each != "OPTIONS"]
-
-
-def _litestar() -> tuple[Litestar, bytes]:
+def _litestar(about: OpenAPIConfig | None) -> Litestar:
     handlers = [each for noun in NOUNS for each in vars(noun).values() if isinstance(each, HTTPRouteHandler)]
-    app = Litestar(
+    return Litestar(
         route_handlers=[Router(ROOT, route_handlers=handlers)],
         dependencies={"visit": Provide(_visit, sync_to_thread=False)},
         exception_handlers={Exception: answer},
-        openapi_config=settings(),
+        openapi_config=about,
         request_max_body_size=None,
         logging_config=None,
     )
-    return app, described(app)
 
 
 def _visit(request: Request[Any, Any, Any]) -> Visit:

@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from dockyard.oci.digest import Digest
 from dockyard.server.api.paging import page
 from dockyard.server.api.repositories import named
-from dockyard.server.api.route import Count, Guest, Last, route
+from dockyard.server.api.route import Count, Guest, Last, Part, route
 from dockyard.server.browse import artifacts, configuration
 from dockyard.server.browse.artifacts import Artifact
 from dockyard.server.browse.configuration import Configuration, Step
@@ -46,7 +46,7 @@ class Referrer(msgspec.Struct, frozen=True):
 
 @route("GET", "/repositories/{repository:str}/artifacts", "artifacts", open=True, paged=True)
 def artifacts_list(
-    visit: Guest, request: Request[Any, Any, Any], repository: str, last: Last = "", count: Count = 100
+    visit: Guest, request: Request[Any, Any, Any], repository: Part, last: Last = "", count: Count = 100
 ) -> Response[list[Artifact]]:
     """Everything that a repository has a manifest of, in the order of digests."""
     name = visit.repository(named(repository))
@@ -55,7 +55,7 @@ def artifacts_list(
 
 
 @route("GET", _ONE, "artifacts", open=True)
-def artifact_read(visit: Guest, repository: str, reference: str) -> ArtifactWhole:
+def artifact_read(visit: Guest, repository: Part, reference: Part) -> ArtifactWhole:
     """One artifact, by tag or digest."""
     from dockyard.oci.manifest import Index, parse
 
@@ -72,7 +72,7 @@ def artifact_read(visit: Guest, repository: str, reference: str) -> ArtifactWhol
 
 
 @route("DELETE", _ONE, "artifacts")
-def artifact_delete(visit: Guest, repository: str, reference: str) -> None:
+def artifact_delete(visit: Guest, repository: Part, reference: Part) -> None:
     """Forget an artifact with all its tags, by its digest. For maintainers.
 
     Refused while an index names it, or one of its tags is immutable.
@@ -82,7 +82,7 @@ def artifact_delete(visit: Guest, repository: str, reference: str) -> None:
 
 
 @route("GET", _ONE + "/layers", "artifacts", open=True)
-def artifact_layers(visit: Guest, repository: str, reference: str) -> list[Step]:
+def artifact_layers(visit: Guest, repository: Part, reference: Part) -> list[Step]:
     """The instructions that made an image, oldest first, each with its layer if it made one. Of an index, none."""
     image = configuration.image_of(visit.parts.registry, visit.repository(named(repository)), reference)
     return [] if image is None else configuration.steps(image)
@@ -92,9 +92,9 @@ def artifact_layers(visit: Guest, repository: str, reference: str) -> list[Step]
 def artifact_referrers(
     visit: Guest,
     request: Request[Any, Any, Any],
-    repository: str,
-    reference: str,
-    artifact_type: Annotated[str, Parameter(max_length=255, description="Only those of this type.")] = "",
+    repository: Part,
+    reference: Part,
+    artifact_type: Annotated[str, QueryParameter(max_length=255, description="Only those of this type.")] = "",
     last: Last = "",
     count: Count = 100,
 ) -> Response[list[Referrer]]:

@@ -81,11 +81,15 @@ def described(app: Litestar) -> bytes:
     found["paths"] = {path: item for path, item in found["paths"].items() if path.startswith("/api/v1/")}
     for item in found["paths"].values():
         for operation in item.values():
-            _finish(operation, anyone=operation.get("operationId") in opened)
+            _finish(operation, found["components"], anyone=operation.get("operationId") in opened)
     found["info"]["x-dockyard"] = dockyard.__version__
     return json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
-def _finish(operation: dict[str, Any], *, anyone: bool) -> None:
-    """Say who may ask."""
+def _finish(operation: dict[str, Any], components: dict[str, Any], *, anyone: bool) -> None:
+    """Say who may ask, and once for all what refusals look like."""
     operation["security"] = [{"basic": []}, {"bearer": []}, {"session": []}, *([{}] if anyone else [])]
+    answers = operation["responses"]
+    for code in [each for each in answers if int(each) >= 400]:
+        components.setdefault("responses", {}).setdefault(code, answers[code])
+        answers[code] = {"$ref": f"#/components/responses/{code}"}

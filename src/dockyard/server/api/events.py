@@ -5,14 +5,14 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from sqlalchemy import RowMapping, select
 
 from dockyard.server.api.paging import page
-from dockyard.server.api.route import Count, Guest, LastNumber, route
+from dockyard.server.api.route import Count, Guest, LastNumber, Part, route
 from dockyard.server.schema.events import EVENT
 
-Kind = Annotated[str, Parameter(max_length=100, description="Only events of this kind, such as push.")]
+Kind = Annotated[str, QueryParameter(max_length=100, description="Only events of this kind, such as push.")]
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ def events_list(
 def project_events_list(
     visit: Guest,
     request: Request[Any, Any, Any],
-    project: str,
+    project: Part,
     kind: Kind = "",
     last: LastNumber = 0,
     count: Count = 100,

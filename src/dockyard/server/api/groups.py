@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
+from litestar.params import JSONBody
 
 from dockyard.server.access import groups
 from dockyard.server.access.groups import Group
 from dockyard.server.api.paging import page
-from dockyard.server.api.route import Count, Guest, Last, route
+from dockyard.server.api.route import Count, Guest, Last, Part, route
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Names = Annotated[list[Name], msgspec.Meta(max_length=1000)]
@@ -38,19 +39,19 @@ def groups_list(
 
 
 @route("POST", "/groups", "groups")
-def group_create(visit: Guest, data: GroupNew) -> Group:
+def group_create(visit: Guest, data: JSONBody[GroupNew]) -> Group:
     """Make a group."""
     made = groups.add(visit.database, visit.by, data.name)
     return groups.change(visit.database, visit.by, data.name, join=data.accounts) if data.accounts else made
 
 
 @route("PATCH", "/groups/{group:str}", "groups")
-def group_update(visit: Guest, group: str, data: GroupChange) -> Group:
+def group_update(visit: Guest, group: Part, data: JSONBody[GroupChange]) -> Group:
     """Let accounts join and leave a group."""
     return groups.change(visit.database, visit.by, group, join=data.join, leave=data.leave)
 
 
 @route("DELETE", "/groups/{group:str}", "groups")
-def group_delete(visit: Guest, group: str) -> None:
+def group_delete(visit: Guest, group: Part) -> None:
     """Remove a group, and what its members had through it."""
     groups.remove(visit.database, visit.by, group)

@@ -5,7 +5,7 @@ import msgspec
 from dockyard.packages.package import Distribution, Package
 from dockyard.scan.match import Finding
 from dockyard.server.api.repositories import named
-from dockyard.server.api.route import Guest, route
+from dockyard.server.api.route import Guest, Part, route
 from dockyard.server.names import project_of
 from dockyard.server.trust.scanning import findings, images, packages_of
 from dockyard.server.trust.settings import policy_of
@@ -57,7 +57,7 @@ class Verdicts(msgspec.Struct, frozen=True):
 
 
 @route("GET", _ONE + "/packages", "images", open=True)
-def artifact_packages(visit: Guest, repository: str, reference: str) -> list[ImagePackages]:
+def artifact_packages(visit: Guest, repository: Part, reference: Part) -> list[ImagePackages]:
     """The packages of an image, or of every image that an index names."""
     found = []
     for digest in _digests(visit, repository, reference):
@@ -70,7 +70,7 @@ def artifact_packages(visit: Guest, repository: str, reference: str) -> list[Ima
 
 
 @route("GET", _ONE + "/findings", "images", open=True)
-def artifact_findings(visit: Guest, repository: str, reference: str) -> list[ImageFindings]:
+def artifact_findings(visit: Guest, repository: Part, reference: Part) -> list[ImageFindings]:
     """What advisories say of an image, or of every image that an index names."""
     found = []
     for digest in _digests(visit, repository, reference):
@@ -80,7 +80,7 @@ def artifact_findings(visit: Guest, repository: str, reference: str) -> list[Ima
 
 
 @route("GET", _ONE + "/verdict", "images", open=True)
-def artifact_verdict(visit: Guest, repository: str, reference: str) -> Verdicts:
+def artifact_verdict(visit: Guest, repository: Part, reference: Part) -> Verdicts:
     """What the project's policy says of an artifact, as a pull would be told."""
     name = visit.repository(named(repository))
     stored = visit.parts.registry.manifest(name, reference)

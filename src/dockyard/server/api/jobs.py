@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 
 from dockyard.server.access.naming import UnknownNameError
 from dockyard.server.api.paging import page
@@ -32,19 +32,19 @@ class Cancelled(msgspec.Struct, frozen=True):
 def jobs_list(
     visit: Guest,
     request: Request[Any, Any, Any],
-    task: Annotated[str, Parameter(max_length=100, description="Only jobs of this task.")] = "",
-    state: Annotated[State | None, Parameter(description="Only jobs that are so.")] = None,
+    task: Annotated[str, QueryParameter(max_length=100, description="Only jobs of this task.")] = "",
+    being: Annotated[State | None, QueryParameter(name="state", description="Only jobs that are so.")] = None,
     last: LastNumber = 0,
     count: Count = 100,
 ) -> Response[list[Job]]:
     """Jobs, newest first."""
     visit.demand("", "job", "list")
-    found = history.jobs(visit.database, name=task, state=state or "", before=last, count=count + 1)
+    found = history.jobs(visit.database, name=task, state=being or "", before=last, count=count + 1)
     return page(visit, request, found, count, found[count - 1].number if len(found) > count else 0)
 
 
 @route("POST", "/jobs", "jobs", status=202)
-def job_create(visit: Guest, data: JobNew) -> Deferred:
+def job_create(visit: Guest, data: JSONBody[JobNew]) -> Deferred:
     """Have a task done: collect, sweep, retention, verify, scan or match."""
     visit.demand("", "job", "create")
     return Deferred(visit.parts.jobs.defer(data.task, key=f"asked {data.task}"))

@@ -3,11 +3,12 @@
 from typing import Annotated
 
 import msgspec
+from litestar.params import JSONBody
 
 from dockyard.server.access import keyless
 from dockyard.server.access.keyless import Rule
 from dockyard.server.api.robots import Allowed, Permissions, permissions, shown
-from dockyard.server.api.route import Guest, route
+from dockyard.server.api.route import Guest, Part, route
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 
@@ -45,13 +46,13 @@ class KeylessShown(msgspec.Struct, frozen=True):
 
 
 @route("GET", "/projects/{project:str}/keyless", "keyless")
-def keyless_list(visit: Guest, project: str) -> list[KeylessShown]:
+def keyless_list(visit: Guest, project: Part) -> list[KeylessShown]:
     """A project's rules, by name."""
     return [_shown(each) for each in keyless.listing(visit.database, visit.by, project)]
 
 
 @route("POST", "/projects/{project:str}/keyless", "keyless")
-def keyless_create(visit: Guest, project: str, data: KeylessNew) -> KeylessShown:
+def keyless_create(visit: Guest, project: Part, data: JSONBody[KeylessNew]) -> KeylessShown:
     """Make a rule of a project."""
     return _made(visit, project, data)
 
@@ -63,24 +64,24 @@ def system_keyless_list(visit: Guest) -> list[KeylessShown]:
 
 
 @route("POST", "/keyless", "keyless")
-def system_keyless_create(visit: Guest, data: KeylessNew) -> KeylessShown:
+def system_keyless_create(visit: Guest, data: JSONBody[KeylessNew]) -> KeylessShown:
     """Make a rule of the whole system. For system admins."""
     return _made(visit, "", data)
 
 
 @route("PATCH", "/keyless/{rule:str}", "keyless")
-def keyless_update(visit: Guest, rule: str, data: KeylessChange) -> KeylessShown:
+def keyless_update(visit: Guest, rule: Part, data: JSONBody[KeylessChange]) -> KeylessShown:
     """Switch a rule off or on; tokens made by it end with it."""
     return _shown(keyless.change(visit.database, visit.by, rule, disabled=data.disabled))
 
 
 @route("DELETE", "/keyless/{rule:str}", "keyless")
-def keyless_delete(visit: Guest, rule: str) -> None:
+def keyless_delete(visit: Guest, rule: Part) -> None:
     """Remove a rule; tokens made by it end."""
     keyless.remove(visit.database, visit.by, rule)
 
 
-def _made(visit: Guest, project: str, data: KeylessNew) -> KeylessShown:
+def _made(visit: Guest, project: str, data: JSONBody[KeylessNew]) -> KeylessShown:
     return _shown(
         keyless.add(
             visit.database,

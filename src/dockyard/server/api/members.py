@@ -3,11 +3,12 @@
 from typing import Annotated
 
 import msgspec
+from litestar.params import FromPath, JSONBody
 
 from dockyard.server.access import members
 from dockyard.server.access.members import Member, Of
 from dockyard.server.access.roles import Role
-from dockyard.server.api.route import Guest, route
+from dockyard.server.api.route import Guest, Part, route
 
 Globs = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=512)]], msgspec.Meta(max_length=100)]
 
@@ -20,18 +21,18 @@ class MemberRole(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 @route("GET", "/projects/{project:str}/members", "members")
-def members_list(visit: Guest, project: str) -> list[Member]:
+def members_list(visit: Guest, project: Part) -> list[Member]:
     """All members of a project, accounts before groups. For guests."""
     return members.listing(visit.database, visit.by, project)
 
 
 @route("PUT", "/projects/{project:str}/members/{kind:str}/{member:str}", "members")
-def member_set(visit: Guest, project: str, kind: Of, member: str, data: MemberRole) -> Member:
+def member_set(visit: Guest, project: Part, kind: FromPath[Of], member: Part, data: JSONBody[MemberRole]) -> Member:
     """Give a user or a group a role, in place of the one it had in the project. For project admins."""
     return members.put(visit.database, visit.by, project, member, data.role, kind=kind, repositories=data.repositories)
 
 
 @route("DELETE", "/projects/{project:str}/members/{kind:str}/{member:str}", "members")
-def member_delete(visit: Guest, project: str, kind: Of, member: str) -> None:
+def member_delete(visit: Guest, project: Part, kind: FromPath[Of], member: Part) -> None:
     """Take a role away. For project admins."""
     members.remove(visit.database, visit.by, project, member, kind=kind)

@@ -3,10 +3,11 @@
 from typing import Annotated
 
 import msgspec
+from litestar.params import JSONBody
 
 from dockyard.server.access import projects
 from dockyard.server.access.naming import UnknownNameError
-from dockyard.server.api.route import Guest, Number, route
+from dockyard.server.api.route import Guest, Number, Part, route
 from dockyard.server.api.tokens import Moment
 from dockyard.server.trust.exempting import exempt, exemptions, withdraw
 from dockyard.server.trust.settings import ProjectPolicy, policy_of, set_policy
@@ -35,7 +36,7 @@ class ExemptionShown(msgspec.Struct, frozen=True):
 
 
 @route("GET", _POLICY, "policy")
-def policy_read(visit: Guest, project: str) -> ProjectPolicy:
+def policy_read(visit: Guest, project: Part) -> ProjectPolicy:
     """A project's policy. For limited guests, as it says why a pull is denied."""
     projects.get(visit.database, visit.by, project)
     found = policy_of(visit.database, project)
@@ -45,7 +46,7 @@ def policy_read(visit: Guest, project: str) -> ProjectPolicy:
 
 
 @route("PUT", _POLICY, "policy")
-def policy_set(visit: Guest, project: str, data: ProjectPolicy) -> ProjectPolicy:
+def policy_set(visit: Guest, project: Part, data: JSONBody[ProjectPolicy]) -> ProjectPolicy:
     """Give a project a policy, in place of the one before. For project admins.
 
     Its rules are those of `[policy]` in dockyard.toml, with public keys as PEM texts.
@@ -58,7 +59,7 @@ def policy_set(visit: Guest, project: str, data: ProjectPolicy) -> ProjectPolicy
 
 
 @route("DELETE", _POLICY, "policy")
-def policy_delete(visit: Guest, project: str) -> None:
+def policy_delete(visit: Guest, project: Part) -> None:
     """Take a project's policy away. For project admins."""
     visit.demand(project, "metadata", "delete")
     projects.get(visit.database, visit.by, project)
@@ -67,14 +68,14 @@ def policy_delete(visit: Guest, project: str) -> None:
 
 
 @route("GET", _EXEMPTIONS, "policy")
-def exemptions_list(visit: Guest, project: str) -> list[ExemptionShown]:
+def exemptions_list(visit: Guest, project: Part) -> list[ExemptionShown]:
     """A project's exemptions, ended ones too. For limited guests."""
     visit.demand(project, "scan", "read")
     return _listed(visit, project)
 
 
 @route("POST", _EXEMPTIONS, "policy")
-def exemption_create(visit: Guest, project: str, data: ExemptionNew) -> ExemptionShown:
+def exemption_create(visit: Guest, project: Part, data: JSONBody[ExemptionNew]) -> ExemptionShown:
     """Let an advisory or an image pass in a project. For project admins."""
     visit.demand(project, "metadata", "create")
     projects.get(visit.database, visit.by, project)
@@ -84,7 +85,7 @@ def exemption_create(visit: Guest, project: str, data: ExemptionNew) -> Exemptio
 
 
 @route("DELETE", _EXEMPTIONS + "/{number:int}", "policy")
-def exemption_delete(visit: Guest, project: str, number: Number) -> None:
+def exemption_delete(visit: Guest, project: Part, number: Number) -> None:
     """End an exemption. For project admins."""
     visit.demand(project, "metadata", "delete")
     withdraw(visit.database, project, number)

@@ -4,12 +4,13 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
+from litestar.params import FromQuery, JSONBody
 
 from dockyard.server.access import projects
 from dockyard.server.access.principal import allowed
 from dockyard.server.access.projects import Project
 from dockyard.server.api.paging import page
-from dockyard.server.api.route import Count, Guest, Last, route
+from dockyard.server.api.route import Count, Guest, Last, Part, route
 from dockyard.server.browse import repositories
 from dockyard.server.rules import quota
 from dockyard.server.stored import removing
@@ -51,7 +52,7 @@ def projects_list(
 
 
 @route("POST", "/projects", "projects")
-def project_create(visit: Guest, data: ProjectNew) -> ProjectWhole:
+def project_create(visit: Guest, data: JSONBody[ProjectNew]) -> ProjectWhole:
     """Make a project. Whoever makes one becomes its project admin.
 
     System admins may, or everybody with an account where the server's settings say so. Only system admins set a quota.
@@ -68,19 +69,19 @@ def project_create(visit: Guest, data: ProjectNew) -> ProjectWhole:
 
 
 @route("GET", "/projects/{project:str}", "projects", open=True)
-def project_read(visit: Guest, project: str) -> ProjectWhole:
+def project_read(visit: Guest, project: Part) -> ProjectWhole:
     """One project."""
     return _whole(visit, projects.get(visit.database, visit.by, project))
 
 
 @route("PATCH", "/projects/{project:str}", "projects")
-def project_update(visit: Guest, project: str, data: ProjectChange) -> ProjectWhole:
+def project_update(visit: Guest, project: Part, data: JSONBody[ProjectChange]) -> ProjectWhole:
     """Open a project to the public, or close it. For project admins."""
     return _whole(visit, projects.change(visit.database, visit.by, project, public=data.public))
 
 
 @route("DELETE", "/projects/{project:str}", "projects")
-def project_delete(visit: Guest, project: str, force: bool = False) -> None:
+def project_delete(visit: Guest, project: Part, force: FromQuery[bool] = False) -> None:
     """Remove a project with its members, robots and rules. For project admins.
 
     One that has images is refused, or with `force` emptied first; immutable tags hold it even then.

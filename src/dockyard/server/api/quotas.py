@@ -4,10 +4,11 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
+from litestar.params import JSONBody
 
 from dockyard.server.api.paging import page
 from dockyard.server.api.projects import Bytes
-from dockyard.server.api.route import Count, Guest, Last, route
+from dockyard.server.api.route import Count, Guest, Last, Part, route
 from dockyard.server.rules import quota
 from dockyard.server.rules.quota import Quota
 
@@ -37,14 +38,14 @@ def quotas_list(
 
 
 @route("GET", "/projects/{project:str}/quota", "quotas")
-def quota_read(visit: Guest, project: str) -> QuotaShown:
+def quota_read(visit: Guest, project: Part) -> QuotaShown:
     """A project's use and quota. For limited guests."""
     visit.demand(project, "quota", "read")
     return _shown(quota.quota_of(visit.database, project))
 
 
 @route("PUT", "/projects/{project:str}/quota", "quotas")
-def quota_set(visit: Guest, project: str, data: QuotaChange) -> QuotaShown:
+def quota_set(visit: Guest, project: Part, data: JSONBody[QuotaChange]) -> QuotaShown:
     """Bound what a project may hold. What it holds already stays. For system admins."""
     visit.demand("", "quota", "update")
     return _shown(quota.set_quota(visit.database, project, data.most))

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 
 from dockyard.server.api.paging import page
-from dockyard.server.api.route import Count, Guest, Last, route
+from dockyard.server.api.route import Count, Guest, Last, Part, route
 from dockyard.server.browse import repositories
 from dockyard.server.browse.repositories import Repository
 from dockyard.server.stored import removing
@@ -28,7 +28,7 @@ def named(text: str) -> str:
 def repositories_list(
     visit: Guest,
     request: Request[Any, Any, Any],
-    project: Annotated[str, Parameter(max_length=255, description="Only those of this project.")] = "",
+    project: Annotated[str, QueryParameter(max_length=255, description="Only those of this project.")] = "",
     last: Last = "",
     count: Count = 100,
 ) -> Response[list[Repository]]:
@@ -44,13 +44,13 @@ def repositories_list(
 
 
 @route("GET", "/repositories/{repository:str}", "repositories", open=True)
-def repository_read(visit: Guest, repository: str) -> Repository:
+def repository_read(visit: Guest, repository: Part) -> Repository:
     """One repository."""
     return repositories.get(visit.database, visit.repository(named(repository)))
 
 
 @route("PATCH", "/repositories/{repository:str}", "repositories")
-def repository_update(visit: Guest, repository: str, data: RepositoryChange) -> Repository:
+def repository_update(visit: Guest, repository: Part, data: JSONBody[RepositoryChange]) -> Repository:
     """Describe a repository. For maintainers."""
     name = visit.repository(named(repository))
     visit.demand(repositories.get(visit.database, name).project, "repository", "update")
@@ -59,7 +59,7 @@ def repository_update(visit: Guest, repository: str, data: RepositoryChange) -> 
 
 
 @route("DELETE", "/repositories/{repository:str}", "repositories")
-def repository_delete(visit: Guest, repository: str) -> None:
+def repository_delete(visit: Guest, repository: Part) -> None:
     """Remove a repository with everything in it. For maintainers.
 
     Immutable tags hold it. Blobs that nothing else needs are collected after the grace period.

@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
+from litestar.params import JSONBody
 
 from dockyard.server.api.paging import page
-from dockyard.server.api.route import Count, Guest, LastNumber, Number, route
+from dockyard.server.api.route import Count, Guest, LastNumber, Number, Part, route
 from dockyard.server.api.tag_rules import Glob
 from dockyard.server.rules import retention, retention_rules, runs
 from dockyard.server.rules.retention_rules import Keep, RetentionRule
@@ -78,7 +79,7 @@ class Deferred(msgspec.Struct, frozen=True):
 
 
 @route("GET", _ROOT, "retention")
-def retention_read(visit: Guest, project: str) -> RetentionShown:
+def retention_read(visit: Guest, project: Part) -> RetentionShown:
     """A project's rules for what it keeps, oldest first, and its schedule."""
     visit.demand(project, "retention", "read")
     found = [_shown(each) for each in retention_rules.listed(visit.database, project)]
@@ -87,7 +88,7 @@ def retention_read(visit: Guest, project: str) -> RetentionShown:
 
 
 @route("POST", _ROOT + "/rules", "retention")
-def retention_rule_create(visit: Guest, project: str, data: RetentionRuleNew) -> RetentionRuleShown:
+def retention_rule_create(visit: Guest, project: Part, data: JSONBody[RetentionRuleNew]) -> RetentionRuleShown:
     """Give a project a rule.
 
     What any rule keeps is kept, and the rest of the repositories that rules speak of goes at the next run.
@@ -106,14 +107,14 @@ def retention_rule_create(visit: Guest, project: str, data: RetentionRuleNew) ->
 
 
 @route("DELETE", _ROOT + "/rules/{number:int}", "retention")
-def retention_rule_delete(visit: Guest, project: str, number: Number) -> None:
+def retention_rule_delete(visit: Guest, project: Part, number: Number) -> None:
     """Take a rule away. A project without rules keeps everything."""
     visit.demand(project, "retention", "delete")
     retention_rules.remove(visit.database, project, number)
 
 
 @route("PUT", _ROOT + "/schedule", "retention")
-def retention_schedule(visit: Guest, project: str, data: Schedule) -> RetentionShown:
+def retention_schedule(visit: Guest, project: Part, data: JSONBody[Schedule]) -> RetentionShown:
     """Say how often the rules are applied."""
     visit.demand(project, "retention", "update")
     retention_rules.schedule(visit.database, project, data.hours)
@@ -123,7 +124,7 @@ def retention_schedule(visit: Guest, project: str, data: Schedule) -> RetentionS
 
 
 @route("POST", _ROOT + "/dry-run", "retention", status=200)
-def retention_dry_run(visit: Guest, project: str) -> Rehearsal:
+def retention_dry_run(visit: Guest, project: Part) -> Rehearsal:
     """What a run would remove now. Nothing is removed; the run is noted as a dry one."""
     visit.demand(project, "retention", "operate")
     holdings = visit.parts.registry.holdings
@@ -134,7 +135,7 @@ def retention_dry_run(visit: Guest, project: str) -> Rehearsal:
 
 
 @route("POST", _ROOT + "/run", "retention", status=202)
-def retention_run(visit: Guest, project: str) -> Deferred:
+def retention_run(visit: Guest, project: Part) -> Deferred:
     """Have the rules applied. The list of runs has the outcome."""
     visit.demand(project, "retention", "operate")
     retention_rules.listed(visit.database, project)
@@ -143,7 +144,7 @@ def retention_run(visit: Guest, project: str) -> Deferred:
 
 @route("GET", _ROOT + "/runs", "retention", paged=True)
 def retention_runs_list(
-    visit: Guest, request: Request[Any, Any, Any], project: str, last: LastNumber = 0, count: Count = 100
+    visit: Guest, request: Request[Any, Any, Any], project: Part, last: LastNumber = 0, count: Count = 100
 ) -> Response[list[Run]]:
     """What the last runs did, newest first."""
     visit.demand(project, "retention", "list")

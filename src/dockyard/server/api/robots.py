@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response
+from litestar.params import JSONBody
 
 from dockyard.server.access import robots
 from dockyard.server.access.principal import Permission
 from dockyard.server.access.robots import Robot
 from dockyard.server.api.members import Globs
 from dockyard.server.api.paging import page
-from dockyard.server.api.route import Count, Guest, Last, route
+from dockyard.server.api.route import Count, Guest, Last, Part, route
 from dockyard.server.api.tokens import Moment
 
 Actions = Annotated[list[Literal["pull", "push", "delete"]], msgspec.Meta(min_length=1, max_length=3)]
@@ -74,14 +75,14 @@ class Secret(msgspec.Struct, frozen=True):
 
 @route("GET", "/projects/{project:str}/robots", "robots", paged=True)
 def robots_list(
-    visit: Guest, request: Request[Any, Any, Any], project: str, last: Last = "", count: Count = 100
+    visit: Guest, request: Request[Any, Any, Any], project: Part, last: Last = "", count: Count = 100
 ) -> Response[list[RobotShown]]:
     """A project's robots, by name. For guests."""
     return _listed(visit, request, project, last, count)
 
 
 @route("POST", "/projects/{project:str}/robots", "robots")
-def robot_create(visit: Guest, project: str, data: RobotNew) -> RobotMade:
+def robot_create(visit: Guest, project: Part, data: JSONBody[RobotNew]) -> RobotMade:
     """Make a robot of a project."""
     return _made(visit, project, data)
 
@@ -95,13 +96,13 @@ def system_robots_list(
 
 
 @route("POST", "/robots", "robots")
-def system_robot_create(visit: Guest, data: RobotNew) -> RobotMade:
+def system_robot_create(visit: Guest, data: JSONBody[RobotNew]) -> RobotMade:
     """Make a robot of the whole system. For system admins."""
     return _made(visit, "", data)
 
 
 @route("PATCH", "/robots/{robot:str}", "robots")
-def robot_update(visit: Guest, robot: str, data: RobotChange) -> RobotShown:
+def robot_update(visit: Guest, robot: Part, data: JSONBody[RobotChange]) -> RobotShown:
     """Change a robot, by its whole name."""
     made = robots.change(
         visit.database,
@@ -115,13 +116,13 @@ def robot_update(visit: Guest, robot: str, data: RobotChange) -> RobotShown:
 
 
 @route("POST", "/robots/{robot:str}/secret", "robots", status=200)
-def robot_renew(visit: Guest, robot: str) -> Secret:
+def robot_renew(visit: Guest, robot: Part) -> Secret:
     """Give a robot another secret. The one before, and all tokens made with it, end."""
     return Secret(robot, robots.renew(visit.database, visit.by, robot))
 
 
 @route("DELETE", "/robots/{robot:str}", "robots")
-def robot_delete(visit: Guest, robot: str) -> None:
+def robot_delete(visit: Guest, robot: Part) -> None:
     """Remove a robot, by its whole name; all tokens made with it end."""
     robots.remove(visit.database, visit.by, robot)
 
@@ -143,7 +144,7 @@ def _listed(
     return page(visit, request, found, count, found[count - 1].name if len(found) > count else "")
 
 
-def _made(visit: Guest, project: str, data: RobotNew) -> RobotMade:
+def _made(visit: Guest, project: str, data: JSONBody[RobotNew]) -> RobotMade:
     made, secret = robots.add(
         visit.database,
         visit.by,

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 from litestar import delete, get, patch, post, put
 from litestar.connection import ASGIConnection
 from litestar.datastructures import ResponseHeader
+from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Dependency, Parameter
+from litestar.params import PathParameter, QueryParameter, SkipValidation
 
 from dockyard.server.api.problem import LoginNeededError, Problem
 from dockyard.server.api.visit import Visit
@@ -31,15 +32,15 @@ _UNSAFE = {
     422: "The request is well formed, and its values cannot be used; the message says why.",
 }
 
-Guest = Annotated[Visit, Dependency(skip_validation=True)]
+Guest = NamedDependency[SkipValidation[Visit]]
 """The request under way, which every handler gets as `visit`."""
-Number = Annotated[int, Parameter(ge=1, le=2**53)]
+Part = Annotated[str, PathParameter(max_length=512)]
+"""A name in a path."""
+Number = Annotated[int, PathParameter(ge=1, le=2**53)]
 """A number in a path."""
-Count = Annotated[int, Parameter(ge=1, le=1000, description="At most so many.")]
-Last = Annotated[str, Parameter(max_length=1024, description="What comes after this one; the Link header has it.")]
-LastGuest = Annotated[Visit, Dependency(skip_validation=True)]
-"""The request under way, which every handler gets as `visit`."""
-Number = Annotated[int, Parameter(ge=0, le=2**53, description="What is older than this number; 0 begins.")]
+Count = Annotated[int, QueryParameter(ge=1, le=1000, description="At most so many.")]
+Last = Annotated[str, QueryParameter(max_length=1024, description="What comes after this one; the Link header has it.")]
+LastNumber = Annotated[int, QueryParameter(ge=0, le=2**53, description="What is older than this number; 0 begins.")]
 
 
 def route(

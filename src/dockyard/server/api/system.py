@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from litestar.params import JSONBody
 from sqlalchemy import text
 
 import dockyard
@@ -103,7 +104,7 @@ def storage_read(visit: Guest) -> Amounts:
 
 
 @route("POST", "/storage/verify", "system", status=202)
-def storage_verify(visit: Guest, data: Check) -> Deferred:
+def storage_verify(visit: Guest, data: JSONBody[Check]) -> Deferred:
     """Have it proven that every image is whole. The job's result has the flaws. For system admins."""
     visit.demand("", "job", "create")
     return Deferred(visit.parts.jobs.defer("verify", {"deep": data.deep}, key="asked verify"))

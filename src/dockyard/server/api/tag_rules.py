@@ -3,8 +3,9 @@
 from typing import Annotated
 
 import msgspec
+from litestar.params import JSONBody
 
-from dockyard.server.api.route import Guest, Number, route
+from dockyard.server.api.route import Guest, Number, Part, route
 from dockyard.server.rules import tag_rules
 from dockyard.server.rules.tag_rules import Kind, TagRule
 
@@ -31,21 +32,21 @@ class TagRuleShown(msgspec.Struct, frozen=True):
 
 
 @route("GET", "/projects/{project:str}/tag-rules", "rules")
-def tag_rules_list(visit: Guest, project: str) -> list[TagRuleShown]:
+def tag_rules_list(visit: Guest, project: Part) -> list[TagRuleShown]:
     """A project's rules for tags, oldest first. For maintainers."""
     visit.demand(project, "immutable", "list")
     return [_shown(each) for each in tag_rules.listed(visit.database, project)]
 
 
 @route("POST", "/projects/{project:str}/tag-rules", "rules")
-def tag_rule_create(visit: Guest, project: str, data: TagRuleNew) -> TagRuleShown:
+def tag_rule_create(visit: Guest, project: Part, data: JSONBody[TagRuleNew]) -> TagRuleShown:
     """Give a project a rule, which holds for what is pushed from then on. For maintainers."""
     visit.demand(project, "immutable", "create")
     return _shown(tag_rules.add(visit.database, project, data.kind, data.tags, data.repositories))
 
 
 @route("DELETE", "/projects/{project:str}/tag-rules/{number:int}", "rules")
-def tag_rule_delete(visit: Guest, project: str, number: Number) -> None:
+def tag_rule_delete(visit: Guest, project: Part, number: Number) -> None:
     """Take a rule away. For maintainers."""
     visit.demand(project, "immutable", "delete")
     tag_rules.remove(visit.database, project, number)

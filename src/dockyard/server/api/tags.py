@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
+from litestar.params import JSONBody
 
 from dockyard.server.api.paging import page
 from dockyard.server.api.repositories import named
-from dockyard.server.api.route import Count, Guest, Last, route
+from dockyard.server.api.route import Count, Guest, Last, Part, route
 from dockyard.server.browse import artifacts
 from dockyard.server.browse.artifacts import Tag
 
@@ -22,7 +23,7 @@ class TagTarget(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 @route("GET", "/repositories/{repository:str}/tags", "tags", open=True, paged=True)
 def tags_list(
-    visit: Guest, request: Request[Any, Any, Any], repository: str, last: Last = "", count: Count = 100
+    visit: Guest, request: Request[Any, Any, Any], repository: Part, last: Last = "", count: Count = 100
 ) -> Response[list[Tag]]:
     """The tags of a repository, by name."""
     name = visit.repository(named(repository))
@@ -31,7 +32,7 @@ def tags_list(
 
 
 @route("PUT", "/repositories/{repository:str}/tags/{tag:str}", "tags")
-def tag_set(visit: Guest, repository: str, tag: str, data: TagTarget) -> TagTarget:
+def tag_set(visit: Guest, repository: Part, tag: Part, data: JSONBody[TagTarget]) -> TagTarget:
     """Let a tag lead to a manifest, in place of the one before. For developers; the project's rules for tags hold."""
     name = visit.repository(named(repository), "push")
     registry = visit.parts.registry
@@ -41,7 +42,7 @@ def tag_set(visit: Guest, repository: str, tag: str, data: TagTarget) -> TagTarg
 
 
 @route("DELETE", "/repositories/{repository:str}/tags/{tag:str}", "tags")
-def tag_delete(visit: Guest, repository: str, tag: str) -> None:
+def tag_delete(visit: Guest, repository: Part, tag: Part) -> None:
     """Forget a tag; what it leads to stays. For maintainers."""
     visit.parts.registry.delete_manifest(visit.repository(named(repository), "delete"), plain(tag))
 

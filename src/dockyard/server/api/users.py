@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
+from litestar.params import JSONBody
 
 from dockyard.server.access import users
 from dockyard.server.access.users import Source, User
 from dockyard.server.api.paging import page
-from dockyard.server.api.route import Count, Guest, Last, route
+from dockyard.server.api.route import Count, Guest, Last, Part, route
 
 Password = Annotated[str, msgspec.Meta(min_length=8, max_length=1024)]
 Email = Annotated[str, msgspec.Meta(max_length=320)]
@@ -44,7 +45,7 @@ def users_list(
 
 
 @route("POST", "/users", "users")
-def user_create(visit: Guest, data: UserNew) -> User:
+def user_create(visit: Guest, data: JSONBody[UserNew]) -> User:
     """Make an account. With the first one, every caller must log in."""
     return users.add(
         visit.database,
@@ -58,13 +59,13 @@ def user_create(visit: Guest, data: UserNew) -> User:
 
 
 @route("GET", "/users/{user:str}", "users")
-def user_read(visit: Guest, user: str) -> User:
+def user_read(visit: Guest, user: Part) -> User:
     """One account."""
     return users.get(visit.database, visit.by, user)
 
 
 @route("PATCH", "/users/{user:str}", "users")
-def user_update(visit: Guest, user: str, data: UserChange) -> User:
+def user_update(visit: Guest, user: Part, data: JSONBody[UserChange]) -> User:
     """Change an account. People may change their own password and address.
 
     Another password ends the account's web sessions and refresh tokens; personal tokens stay. `unlock` lets it try
@@ -83,6 +84,6 @@ def user_update(visit: Guest, user: str, data: UserChange) -> User:
 
 
 @route("DELETE", "/users/{user:str}", "users")
-def user_delete(visit: Guest, user: str) -> None:
+def user_delete(visit: Guest, user: Part) -> None:
     """Remove an account with its memberships, tokens and sessions. What it pushed stays."""
     users.remove(visit.database, visit.by, user)
