@@ -82,6 +82,7 @@ def described(app: Litestar) -> bytes:
     for item in found["paths"].values():
         for operation in item.values():
             _finish(operation, found["components"], anyone=operation.get("operationId") in opened)
+    _strict(found)
     found["info"]["x-dockyard"] = dockyard.__version__
     return json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
@@ -93,3 +94,27 @@ def _finish(operation: dict[str, Any], components: dict[str, Any], *, anyone: bo
     for code in [each for each in answers if int(each) >= 400]:
         components.setdefault("responses", {}).setdefault(code, answers[code])
         answers[code] = {"$ref": f"#/components/responses/{code}"}
+
+
+def _strict(found: dict[str, Any]) -> None:
+    """Say of everything that is sent here that it must have no other fields."""
+    schemas = found["components"]["schemas"]
+    waiting: list[Any] = [
+        operation["requestBody"]
+        for item in found["paths"].values()
+        for operation in item.values()
+        if "requestBody" in operation
+    ]
+    seen: set[str] = set()
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, list):
+            waiting += each
+        elif isinstance(each, dict):
+            name = str(each.get("$ref", "")).rpartition("/")[2]
+            if name and name not in seen:
+                seen.add(name)
+                waiting.append(schemas[name])
+                if "properties" in schemas[name]:
+                    schemas[name]["additionalProperties"] = False
+            waiting += each.values()

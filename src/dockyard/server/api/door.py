@@ -37,6 +37,8 @@ def door(parts: Parts, inside: Application) -> Application:
         try:
             visit = await _visit(parts, call)
             body = await _body(call)
+            if b"\\u0000" in body:
+                raise RequestInvalidError("the body has a zero byte")
         except _TooLongError:
             error = RequestInvalidError(f"the body is longer than {_LONGEST_BODY} bytes")
             await _refuse(call, *problem(error, 413))

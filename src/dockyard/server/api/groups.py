@@ -10,9 +10,9 @@ from dockyard.server.access import groups
 from dockyard.server.access.groups import Group
 from dockyard.server.api.paging import page
 from dockyard.server.api.route import Count, Guest, Last, Part, route
+from dockyard.server.api.words import Name
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Names = Annotated[list[Name], msgspec.Meta(max_length=1000)]
+Names = Annotated[list[str], msgspec.Meta(max_length=1000)]
 
 
 class GroupNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

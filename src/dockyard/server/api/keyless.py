@@ -9,6 +9,7 @@ from dockyard.server.access import keyless
 from dockyard.server.access.keyless import Rule
 from dockyard.server.api.robots import Allowed, Permissions, permissions, shown
 from dockyard.server.api.route import Guest, Part, route
+from dockyard.server.api.words import Name
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 
@@ -16,10 +17,10 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 class KeylessNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A rule to be made: a token of `issuer` for `audience` whose claims all fit gets `permissions` for a while."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    name: Name
     issuer: Text
     audience: Text
-    claims: Annotated[dict[str, Text], msgspec.Meta(min_length=1, max_length=20)]
+    claims: dict[str, str]
     permissions: Permissions
     lifetime: Annotated[int, msgspec.Meta(ge=60, le=21600, description="Seconds.")] = 900
 

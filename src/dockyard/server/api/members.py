@@ -10,7 +10,7 @@ from dockyard.server.access.members import Member, Of
 from dockyard.server.access.roles import Role
 from dockyard.server.api.route import Guest, Part, route
 
-Globs = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=512)]], msgspec.Meta(max_length=100)]
+Globs = Annotated[list[str], msgspec.Meta(max_length=100)]
 
 
 class MemberRole(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

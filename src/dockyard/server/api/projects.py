@@ -11,6 +11,7 @@ from dockyard.server.access.principal import allowed
 from dockyard.server.access.projects import Project
 from dockyard.server.api.paging import page
 from dockyard.server.api.route import Count, Guest, Last, Part, route
+from dockyard.server.api.words import Name
 from dockyard.server.browse import repositories
 from dockyard.server.rules import quota
 from dockyard.server.stored import removing
@@ -21,7 +22,7 @@ Bytes = Annotated[int, msgspec.Meta(ge=1, le=2**61, description="Bytes.")]
 class ProjectNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A project to be made. `quota` is in bytes, each blob counted once; null for no bound."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    name: Name
     public: bool = False
     quota: Bytes | None = None
 

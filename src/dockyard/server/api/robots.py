@@ -14,6 +14,7 @@ from dockyard.server.api.members import Globs
 from dockyard.server.api.paging import page
 from dockyard.server.api.route import Count, Guest, Last, Part, route
 from dockyard.server.api.tokens import Moment
+from dockyard.server.api.words import Name
 
 Actions = Annotated[list[Literal["pull", "push", "delete"]], msgspec.Meta(min_length=1, max_length=3)]
 
@@ -31,7 +32,7 @@ Permissions = Annotated[list[Allowed], msgspec.Meta(min_length=1, max_length=100
 class RobotNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A robot to be made; its whole name becomes robot+project+name."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    name: Name
     permissions: Permissions
     description: Annotated[str, msgspec.Meta(max_length=1000)] = ""
     expires_at: Moment | None = None

@@ -8,6 +8,7 @@ from litestar.params import JSONBody
 from dockyard.server.access import personal
 from dockyard.server.access.personal import Personal
 from dockyard.server.api.route import Guest, Part, route
+from dockyard.server.api.words import Name
 
 Moment = Annotated[int, msgspec.Meta(ge=1, le=2**53, description="Milliseconds since 1970.")]
 
@@ -15,7 +16,7 @@ Moment = Annotated[int, msgspec.Meta(ge=1, le=2**53, description="Milliseconds s
 class TokenNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A token to be made, and the most that it is good for."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    name: Name
     scope: Literal["read-only", "read-write", "full"] = "full"
     expires_at: Moment | None = None
 

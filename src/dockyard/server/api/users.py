@@ -10,6 +10,7 @@ from dockyard.server.access import users
 from dockyard.server.access.users import Source, User
 from dockyard.server.api.paging import page
 from dockyard.server.api.route import Count, Guest, Last, Part, route
+from dockyard.server.api.words import Name
 
 Password = Annotated[str, msgspec.Meta(min_length=8, max_length=1024)]
 Email = Annotated[str, msgspec.Meta(max_length=320)]
@@ -18,7 +19,7 @@ Email = Annotated[str, msgspec.Meta(max_length=320)]
 class UserNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """An account to be made. The password is for accounts whose source is `local`; the very first is an admin's."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    name: Name
     password: Password | None = None
     email: Email = ""
     admin: bool = False
