@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, Contact, SecurityScheme, Tag
+from litestar.openapi.spec import Components, Contact, Reference, SecurityScheme, Tag
 
 import dockyard
 from dockyard.server.access.sessions import COOKIE
@@ -45,7 +45,7 @@ _TAGS = {
 
 def settings() -> OpenAPIConfig:
     """What is said of the API as a whole."""
-    schemes = {
+    schemes: dict[str, SecurityScheme | Reference] = {
         "basic": SecurityScheme(
             type="http", scheme="basic", description="A name with a password, a personal token or a robot's secret."
         ),

@@ -114,6 +114,8 @@ def _known(
 ) -> tuple[Error, int, dict[str, str]]:
     if isinstance(error, HTTPException):
         return _of_form(error)
+    if isinstance(error, RecursionError | UnicodeDecodeError):
+        return RequestInvalidError("the body is nested too deeply, or no UTF-8"), 400, {}
     if not isinstance(error, Error):
         _LOG.error("a request to the API failed", exc_info=error)
         return WireError(codes.UNAVAILABLE, "the server failed to do this; its log says why"), 503, {}

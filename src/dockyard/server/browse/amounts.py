@@ -35,11 +35,11 @@ def amounts(database: Database, folder: Path) -> Amounts:
         DatabaseError: the database cannot be reached.
     """
     with database.read() as connection:
-        counts = [
+        projects, repositories, tags, manifests, blobs = (
             int(connection.execute(select(func.count()).select_from(table)).scalar_one())
             for table in (PROJECT, REPOSITORY, TAG, MANIFEST, BLOB)
-        ]
+        )
         total = int(connection.execute(select(func.coalesce(func.sum(BLOB.c.size), 0))).scalar_one())
         waiting = int(connection.execute(select(func.count()).select_from(DELETION)).scalar_one())
     disk = shutil.disk_usage(folder)
-    return Amounts(*counts, total, waiting, disk.total, disk.free)
+    return Amounts(projects, repositories, tags, manifests, blobs, total, waiting, disk.total, disk.free)
