@@ -1,6 +1,5 @@
 """`/health`, `/me`, `/system`, `/storage` and `/mirrors`: the server itself, and who asks."""
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -100,7 +99,7 @@ def system_read(visit: Guest) -> System:
 def storage_read(visit: Guest) -> Amounts:
     """How much the registry holds. For system admins."""
     visit.demand("", "system", "read")
-    return amounts(visit.database, Path(visit.parts.ways.storage))
+    return amounts(visit.database, visit.parts.settings.home)
 
 
 @route("POST", "/storage/verify", "system", status=202)
