@@ -9,6 +9,6 @@ def openapi(*, json: bool = False) -> None:
     Args:
         json: the same: the document is JSON.
     """
-    from dockyard.server.api.application import document
+    from dockyard.server.api.document import document
 
     sys.stdout.write(document().decode())

@@ -272,3 +272,23 @@ def test_a_robot_sees_the_repositories_that_it_may_pull_and_manages_nothing(
         pushes = key == ("PUT", "/repositories/{repository}/tags/{tag}")
         may = pulls or pushes or row.least == ANYONE
         assert (answer.status < 300) == may, (key, answer.status, answer.body)
+
+
+def test_who_is_narrowed_to_some_repositories_sees_and_changes_only_those(team: tuple[Place, dict[str, str]]) -> None:
+    place, _ = team
+    place.project("wide")
+    place.image("wide/web")
+    place.image("wide/other")
+    auth = place.user("narrowed", project="wide", role="guest")
+    members.put(place.database, SYSTEM, "wide", "narrowed", "maintainer", repositories=["wide/w*"])
+    found = place.api("GET", "/repositories?project=wide", auth=auth).document
+    assert [each["name"] for each in found] == ["wide/web"]
+    for method, path, body in (
+        ("GET", "", None),
+        ("PATCH", "", {"description": "x"}),
+        ("GET", "/tags", None),
+        ("DELETE", "/tags/1", None),
+        ("DELETE", "", None),
+    ):
+        assert place.api(method, f"/repositories/wide:other{path}", body, auth=auth).status == 404
+        assert place.api(method, f"/repositories/wide:web{path}", body, auth=auth).status < 300

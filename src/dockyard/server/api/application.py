@@ -1,7 +1,6 @@
 """The API as one application: every noun's handlers, behind the door."""
 
 import asyncio
-import functools
 from typing import Any
 
 from litestar import Litestar, Request, Router
@@ -31,6 +30,7 @@ from dockyard.server.api import (
     users,
 )
 from dockyard.server.api.description import described, settings
+from dockyard.server.api.document import document
 from dockyard.server.api.door import door
 from dockyard.server.api.parts import Parts
 from dockyard.server.api.problem import answer
@@ -63,20 +63,18 @@ def management(parts: Parts) -> Application:
     """The application for `/api/…`."""
     inner: Any = _litestar(None)
     inside = door(parts, inner)
-    described_once = functools.lru_cache(maxsize=1)(document)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/api/openapi.json" and scope["method"] in ("GET", "HEAD"):
-            body = await asyncio.to_thread(described_once)
-            await _give(body, scope["method"] == "HEAD", send)
+            await _give(await asyncio.to_thread(document), scope["method"] == "HEAD", send)
             return
         await inside(scope, receive, send)
 
     return app
 
 
-def document() -> bytes:
-    """The OpenAPI document, the same bytes for the same version."""
+def made() -> bytes:
+    """The document made anew, the same bytes for the same operations."""
     return described(_litestar(settings()))
 
 

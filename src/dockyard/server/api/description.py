@@ -7,7 +7,6 @@ from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, Contact, Reference, SecurityScheme, Tag
 
-import dockyard
 from dockyard.server.access.sessions import COOKIE
 
 _TEXT = """What people and programs do to a registry besides pushing and pulling.
@@ -83,7 +82,6 @@ def described(app: Litestar) -> bytes:
         for operation in item.values():
             _finish(operation, found["components"], anyone=operation.get("operationId") in opened)
     _strict(found)
-    found["info"]["x-dockyard"] = dockyard.__version__
     return json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 

@@ -9,7 +9,6 @@ from litestar.exceptions import HTTPException
 
 from dockyard.errors import Error, PolicyError, TransientError, UsageError
 from dockyard.registry.interface import WireError
-from dockyard.registry.protocol import codes
 from dockyard.server.access.naming import NameTakenError, UnknownNameError
 from dockyard.server.access.principal import AccessDeniedError, allowed
 from dockyard.server.access.projects import ProjectNotEmptyError
@@ -46,6 +45,13 @@ class LoginNeededError(PolicyError):
 
     reference = "login-needed"
     hint = "Log in with a password, a personal token or a robot's secret (Basic), or with a token from /token (Bearer)."
+
+
+class ApiFailedError(TransientError):
+    """A registry's management API met a fault of its own. Nothing is half done: what it changes, it changes at once."""
+
+    reference = "api-failed"
+    hint = "The server's log says why; the same request may succeed later."
 
 
 class Details(msgspec.Struct, frozen=True):
@@ -88,8 +94,8 @@ def problem(
     status = status or status_of(error)
     message, reference, hint = error.message, error.reference, error.hint
     if isinstance(error, WireError):
-        message = error.detail or error.code.meaning
-        hint = hint or error.code.meaning
+        about = "" if error.detail in ("", error.code.meaning) else f": {error.detail}"
+        message = f"{error.code.meaning}{about}"
     details = Details(reference, message[:_LONGEST], hint, error.context, status)
     given = {"content-type": "application/json", "cache-control": "no-store", **(headers or {})}
     if isinstance(error, WireError):
@@ -118,7 +124,7 @@ def _known(
         return RequestInvalidError("the body is nested too deeply, or no UTF-8"), 400, {}
     if not isinstance(error, Error):
         _LOG.error("a request to the API failed", exc_info=error)
-        return WireError(codes.UNAVAILABLE, "the server failed to do this; its log says why"), 503, {}
+        return ApiFailedError("the server failed to do this"), 503, {}
     if isinstance(error, AccessDeniedError | UnknownNameError | LoginNeededError) and visit is not None:
         if visit.anonymous:
             challenge = visit.permit.refusal("", "pull", visit.base)
@@ -143,7 +149,7 @@ def _of_form(error: HTTPException) -> tuple[Error, int, dict[str, str]]:
         return found, 404, {}
     if status >= 500:
         _LOG.error("a request to the API failed", exc_info=error)
-        return WireError(codes.UNAVAILABLE, "the server failed to do this; its log says why"), 503, {}
+        return ApiFailedError("the server failed to do this"), 503, {}
     headers = {str(key).lower(): str(value) for key, value in (error.headers or {}).items()}
     return RequestInvalidError(str(error.detail)[:_LONGEST], context=context), status, headers
 

@@ -33,7 +33,7 @@ def quotas_list(
 ) -> Response[list[QuotaShown]]:
     """Every project's use and quota, by name. For system admins."""
     visit.demand("", "quota", "list")
-    found = [_shown(each) for each in quota.quotas(visit.database) if each.project > last]
+    found = [_shown(each) for each in quota.quotas(visit.database, last=last, count=count + 1)]
     return page(visit, request, found, count, found[count - 1].project if len(found) > count else "")
 
 

@@ -34,13 +34,15 @@ def used(connection: Connection, project: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def quotas(database: Database) -> list[Quota]:
-    """Every project's, in the order of their names."""
+def quotas(database: Database, *, last: str = "", count: int | None = None) -> list[Quota]:
+    """Every project's, in the order of their names; at most `count` after `last`."""
     query = (
         select(PROJECT.c.name, func.coalesce(func.sum(USAGE.c.bytes), 0), PROJECT.c.quota)
         .join_from(PROJECT, USAGE, USAGE.c.project_id == PROJECT.c.id, isouter=True)
         .group_by(PROJECT.c.name, PROJECT.c.quota)
+        .where(PROJECT.c.name > last)
         .order_by(PROJECT.c.name)
+        .limit(count)
     )
     with database.read() as connection:
         rows = connection.execute(query).all()
