@@ -1,4 +1,4 @@
-"""`dockyard registry project` and `member`: projects and roles, straight in the database."""
+"""`dockyard registry project` and `member`: projects and roles, straight in the database or through a server's API."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,7 +7,8 @@ import msgspec
 from cyclopts import Parameter
 
 from dockyard.cli import report
-from dockyard.cli.registry_database import day, needed, opened
+from dockyard.cli.registry_database import day, needed
+from dockyard.cli.registry_source import source
 
 _MOST = 100_000
 
@@ -18,6 +19,7 @@ def project(
     /,
     *,
     public: bool | None = None,
+    server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
@@ -28,14 +30,15 @@ def project(
         verb: list, add, set or rm.
         name: the first part of its repositories' names.
         public: whether anybody may pull.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
         json: print one JSON document.
     """
-    from dockyard.server.access import projects
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    with opened(storage, config) as database:
+    projects, place = source("access.projects", "projects", server, storage, config)
+    with place as database:
         if verb == "list":
             found = projects.listing(database, SYSTEM, count=_MOST)
             if json:
@@ -68,6 +71,7 @@ def member(
     role: str = "",
     group: Annotated[bool, Parameter(negative="")] = False,
     repository: list[str] | None = None,
+    server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
@@ -81,16 +85,17 @@ def member(
         role: limited-guest, guest, developer, maintainer or project-admin.
         group: the name is a group's.
         repository: a glob that narrows what may be pulled, pushed and deleted; may be repeated.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
         json: print one JSON document.
     """
-    from dockyard.server.access import members
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
     needed(project, "project")
-    kind: members.Of = "group" if group else "user"
-    with opened(storage, config) as database:
+    kind = "group" if group else "user"
+    members, place = source("access.members", "members", server, storage, config)
+    with place as database:
         if verb == "list":
             found = members.listing(database, SYSTEM, project)
             if json:

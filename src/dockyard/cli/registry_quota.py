@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from dockyard.cli import report
-from dockyard.cli.registry_house import amount, needed, opened
+from dockyard.cli.registry_house import amount, needed
+from dockyard.cli.registry_source import source
 
 
 def quota(
@@ -13,6 +14,7 @@ def quota(
     most: str = "",
     /,
     *,
+    server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
@@ -23,13 +25,13 @@ def quota(
         verb: list or set.
         project: the first part of its repositories' names.
         most: such as 10GB; none takes the bound away.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
         json: print one JSON document.
     """
-    from dockyard.server.rules import quota as quotas
-
-    with opened(storage, config) as house:
+    quotas, place = source("rules.quota", "quotas", server, storage, config, house=True)
+    with place as house:
         if verb == "set":
             bound = None if needed(most, "size") == "none" else amount(most)
             found = [quotas.set_quota(house.database, needed(project, "project"), bound)]

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dockyard.cli import report
-from dockyard.cli.registry_house import moment, needed, number, opened
+from dockyard.cli.registry_house import moment, needed, number
+from dockyard.cli.registry_source import source
 
 if TYPE_CHECKING:
+    from dockyard.cli.remote.connection import Remote
     from dockyard.server.house import House
 
 _SHOWN = 200
@@ -22,6 +24,7 @@ def retention(
     repositories: str = "**",
     tags: str = "**",
     untagged: bool = False,
+    server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
@@ -40,16 +43,17 @@ def retention(
         repositories: for add a glob over the names of its repositories, without the project's.
         tags: for add a glob over tags.
         untagged: for add: the rule speaks of images without a tag, too.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
         json: print one JSON document.
     """
-    with opened(storage, config) as house:
+    rules, place = source("rules.retention_rules", "retention_rules", server, storage, config, house=True)
+    with place as house:
         if verb in ("dry-run", "run"):
-            _run(house, project, dry=verb == "dry-run", json=json)
+            run = _run_there if server else _run
+            run(house, project, dry=verb == "dry-run", json=json)
             return
-        from dockyard.server.rules import retention_rules as rules
-
         if verb == "list":
             found = rules.listed(house.database, project)
             if json:
@@ -101,3 +105,22 @@ def _run(house: "House", project: str, *, dry: bool, json: bool) -> None:
     print(
         f"{said} {done.removed} manifests and {'keep' if dry else 'kept'} {done.kept}; frees {report.size(done.bytes)}"
     )
+
+
+def _run_there(remote: "Remote", project: str, *, dry: bool, json: bool) -> None:
+    from dockyard.cli.remote import retention_rules
+
+    if not dry:
+        job = retention_rules.run(remote, project)
+        said = "is being done already" if job is None else f"is done by job {job}"
+        report.result({"job": job}) if json else print(f"{project}: {said}")
+        return
+    found = retention_rules.rehearse(remote, project)
+    if json:
+        report.result(found)
+        return
+    gone = found["going"]
+    rows = [[g["repository"], g["digest"], ",".join(g["tags"]) or "-", moment(g["pushed"])] for g in gone[:_SHOWN]]
+    if rows:
+        report.table(["REPOSITORY", "DIGEST", "TAGS", "PUSHED"], rows)
+    print(f"would remove {found['removed']} manifests and keep {found['kept']}; frees {report.size(found['bytes'])}")

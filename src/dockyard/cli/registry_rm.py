@@ -4,6 +4,9 @@ from pathlib import Path
 
 from dockyard.cli import report
 from dockyard.cli.registry_house import opened
+from dockyard.cli.registry_source import refuse
+
+__all__ = ["refuse", "remove"]
 
 
 def remove(

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from dockyard.cli import report
-from dockyard.cli.registry_house import needed, number, opened
+from dockyard.cli.registry_house import needed, number
+from dockyard.cli.registry_source import source
 
 
 def rule(
@@ -15,6 +16,7 @@ def rule(
     /,
     *,
     repositories: str = "**",
+    server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
@@ -27,13 +29,13 @@ def rule(
         kind: immutable (cannot be moved or deleted), refused, or required; for rm the rule's number.
         tags: a glob such as `v*`; for required also semver or git-sha.
         repositories: a glob over the names of its repositories, without the project's.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
         json: print one JSON document.
     """
-    from dockyard.server.rules import tag_rules
-
-    with opened(storage, config) as house:
+    tag_rules, place = source("rules.tag_rules", "tag_rules", server, storage, config, house=True)
+    with place as house:
         if verb == "list":
             found = tag_rules.listed(house.database, project)
             if json:

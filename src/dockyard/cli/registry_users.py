@@ -8,7 +8,9 @@ from cyclopts import Parameter
 
 from dockyard.cli import report
 from dockyard.cli.registry_database import day, expiry, needed, new_password, opened
+from dockyard.cli.registry_source import refuse
 
+__all__ = ["group", "refuse", "token", "user"]
 Verb = Literal["list", "add", "set", "rm"]
 _MOST = 100_000
 

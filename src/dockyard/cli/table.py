@@ -45,6 +45,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("registry rule", "dockyard.cli.registry_rule:rule", "Say which tags a project takes.", "Registry"),
     Command("registry retention", "dockyard.cli.registry_retention:retention", "Say what a project keeps.", "Registry"),
     Command("registry quota", "dockyard.cli.registry_quota:quota", "Bound what a project holds.", "Registry"),
+    Command("registry exemption", "dockyard.cli.registry_exemption:exemption", "Let an advisory pass.", "Registry"),
+    Command("registry openapi", "dockyard.cli.registry_openapi:openapi", "Print the API's document.", "Registry"),
     Command("registry jobs", "dockyard.cli.registry_jobs:jobs", "Show and cancel a registry's jobs.", "Registry"),
     Command("registry migrate", "dockyard.cli.registry_migrate:migrate", "Change a database's tables.", "Registry"),
     Command("registry audit", "dockyard.cli.registry_audit:audit", "Show and prove what happened.", "Registry"),
@@ -66,8 +68,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("registry project", "dockyard.cli.registry_projects:project", "Manage a registry's projects.", "Registry"),
     Command("registry member", "dockyard.cli.registry_projects:member", "Say who has which role.", "Registry"),
     Command("registry robot", "dockyard.cli.registry_robots:robot", "Manage robot accounts.", "Registry"),
-    Command("registry keyless", "dockyard.cli.registry_robots:keyless", "Let CI jobs in without a secret.", "Registry"),
-    Command("registry key", "dockyard.cli.registry_robots:key", "Renew the key that signs tokens.", "Registry"),
+    Command(
+        "registry keyless", "dockyard.cli.registry_keyless:keyless", "Let CI jobs in without a secret.", "Registry"
+    ),
+    Command("registry key", "dockyard.cli.registry_keyless:key", "Renew the key that signs tokens.", "Registry"),
     Command("sbom", "dockyard.cli.sbom:sbom", "List the packages in an image as CycloneDX or SPDX.", "Trust"),
     Command("scan", "dockyard.cli.scan:scan", "Find the known vulnerabilities of an image.", "Trust"),
     Command("feed", "dockyard.cli.feed:feed", "Compile advisories into the feed that scan reads.", "Trust"),

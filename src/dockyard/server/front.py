@@ -3,6 +3,7 @@
 The registry's hot paths go straight to their application; what people look at is loaded when somebody first does.
 """
 
+import asyncio
 import threading
 from collections.abc import Callable, Mapping
 
@@ -24,13 +25,21 @@ def front(registry: Application, others: Mapping[str, Maker], prefix: str = "") 
     lock = threading.Lock()
     order = sorted(others, key=len, reverse=True)
 
+    def make(name: str) -> Application:
+        with lock:
+            if name not in made:
+                made[name] = others[name]()
+            return made[name]
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         path = scope["path"]
         if prefix and path.startswith(prefix + "/"):
             path = path[len(prefix) :]
-            scope = {**scope, "path": path, "root_path": prefix, "raw_path": path.encode()}
+            raw = bytes(scope.get("raw_path") or b"")
+            raw = raw[len(prefix) :] if raw.startswith(prefix.encode() + b"/") else path.encode()
+            scope = {**scope, "path": path, "root_path": prefix, "raw_path": raw}
         if path.startswith("/v2/") or path == "/v2":
             await registry(scope, receive, send)
             return
@@ -40,8 +49,8 @@ def front(registry: Application, others: Mapping[str, Maker], prefix: str = "") 
             return
         application = made.get(found)
         if application is None:
-            with lock:
-                application = made.setdefault(found, others[found]()) if found not in made else made[found]
+            # In a thread: what is loaded now may take half a second, in which others are served.
+            application = await asyncio.to_thread(make, found)
         await application(scope, receive, send)
 
     return app

@@ -15,6 +15,7 @@ from dockyard.registry.objects_open import open_objects
 from dockyard.server.access.doors import Doors, open_doors
 from dockyard.server.access.endpoint import token_endpoint
 from dockyard.server.access.oidc_endpoint import PATH, oidc_endpoint
+from dockyard.server.api.parts import Parts
 from dockyard.server.counting import Pulls
 from dockyard.server.database import Database, open_database
 from dockyard.server.front import Maker, front
@@ -148,6 +149,8 @@ def open_house(settings: Settings, parent: int = 0) -> House:
         "/token": lambda: token_endpoint(registry, ways, doors.keeper, doors.login, doors.issuers),
         PATH: lambda: oidc_endpoint(registry, ways, database, settings.oidc, doors.issuers),
     }
+    parts = Parts(settings, database, stored, gate, jobs, doors.keeper, ways)
+    others["/api/"] = partial(_api, parts)
     app = measured.around(front(application(registry, ways), others, ways.prefix))
     pulse = Pulse([pulls.flush, told.flush], _PULSE_S)
     return House(settings, folder, database, stored, gate, doors, app, jobs, pulse, seal, measured, lookout)
@@ -158,6 +161,13 @@ def _changes(settings: Settings, database: Database, folder: Path) -> Changes | 
     if not database.postgresql:
         return Generations(folder / "generations")
     return Moments(settings.limits.stale) if settings.limits.stale > 0 else None
+
+
+def _api(parts: Parts) -> Application:
+    """The API, which nobody pays for before somebody uses it."""
+    from dockyard.server.api.application import management
+
+    return management(parts)
 
 
 def _mirrored(

@@ -177,3 +177,9 @@ def test_whatever_stays_is_complete_and_everything_is_chosen_once(
     for each in found.removed:
         assert not seen & set(by[each].children), "a part goes before what names it"
         seen.add(each)
+
+
+def test_what_refers_to_an_image_and_has_an_immutable_tag_stays_though_the_image_goes() -> None:
+    images = [held(1, "new", age=1), held(2, "old", age=20), held(3, "v1", age=20, subject=2)]
+    assert kept(chosen(images, RetentionRule(1, "latest-pushed", 1), immutable="v*")) == {1, 3}
+    assert kept(chosen(images, RetentionRule(1, "latest-pushed", 1))) == {1}

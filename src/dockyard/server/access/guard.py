@@ -191,6 +191,11 @@ class AccountPass:
         self._anonymous = who.proof.kind == "anonymous"
         self._memory: dict[tuple[str, str], bool] = {}
 
+    @property
+    def narrowed(self) -> bool:
+        """Whether it came with a token that is good for a part of its rights only."""
+        return self._ceiling is not None
+
     def allows(self, name: str, action: str) -> bool:
         """Whether it may; without a name: whether it may come in at all, or ask for the catalog."""
         found = self._memory.get((name, action))

@@ -45,6 +45,11 @@ def find(database: Database, value: str) -> Principal | None:
         return None if row is None else reading.principal(connection, Proof("account", row.account_id, row.stamp))
 
 
+def csrf(value: str) -> str:
+    """What a page sends beside the cookie with everything that changes something: another site's page knows neither."""
+    return secret.stamp("csrf", value)
+
+
 def end(database: Database, value: str) -> None:
     """End a session; nothing happens if it is none."""
     kept = secret.hashed(value)

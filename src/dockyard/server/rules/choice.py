@@ -61,11 +61,13 @@ def choose(
     following = {digest for found in followers.values() for digest in found}
     roots = [each for each in held if each.digest not in following and (each.tags or each.digest not in parents)]
     kept: dict[str, str] = {}
-    for each in roots:
+    # What refers to another may have an immutable tag of its own, and then stays by itself.
+    for each in held:
         rule = next(filter(None, (tag_rules.immutable(list(immutable), repository, tag) for tag in each.tags)), None)
         if rule is not None:
             kept[each.digest] = str(rule)
-        elif not each.tags and each.pushed > at - grace:
+    for each in roots:
+        if not each.tags and each.pushed > at - grace:
             kept[each.digest] = "pushed just now, without a tag so far"
     for wanted in mine:
         for each in _kept_by(wanted, roots, at):

@@ -34,17 +34,31 @@ def used(connection: Connection, project: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def quotas(database: Database) -> list[Quota]:
-    """Every project's, in the order of their names."""
+def quotas(database: Database, *, last: str = "", count: int | None = None) -> list[Quota]:
+    """Every project's, in the order of their names; at most `count` after `last`."""
     query = (
         select(PROJECT.c.name, func.coalesce(func.sum(USAGE.c.bytes), 0), PROJECT.c.quota)
         .join_from(PROJECT, USAGE, USAGE.c.project_id == PROJECT.c.id, isouter=True)
         .group_by(PROJECT.c.name, PROJECT.c.quota)
+        .where(PROJECT.c.name > last)
         .order_by(PROJECT.c.name)
+        .limit(count)
     )
     with database.read() as connection:
         rows = connection.execute(query).all()
     return [Quota(str(row[0]), int(row[1]), None if row[2] is None else int(row[2])) for row in rows]
+
+
+def quota_of(database: Database, project: str) -> Quota:
+    """One project's.
+
+    Raises:
+        ProjectUnknownError: there is none of that name.
+    """
+    with database.read() as connection:
+        number = project_number(connection, project)
+        most = connection.execute(select(PROJECT.c.quota).where(PROJECT.c.id == number)).scalar()
+        return Quota(project, used(connection, number), None if most is None else int(most))
 
 
 def set_quota(database: Database, project: str, most: int | None) -> Quota:

@@ -64,6 +64,13 @@ def scan(database: Database, image: Image, *, cache: Path, feed: Feed | None) ->
     return held
 
 
+def packages_of(database: Database, digest: str) -> Inventory | None:
+    """The packages of an image; None if nobody has looked yet."""
+    with database.read() as connection:
+        body = connection.execute(select(INVENTORY.c.body).where(INVENTORY.c.digest == digest)).scalar()
+    return None if body is None else msgspec.msgpack.decode(body, type=Inventory)
+
+
 def findings(database: Database, digest: str) -> list[Finding] | None:
     """The findings about an image, the worst first as `match` orders them; None if it was never matched."""
     with database.read() as connection:

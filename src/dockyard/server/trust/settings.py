@@ -20,7 +20,7 @@ class ProjectPolicy(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, 
         warn: say why in a warning, and refuse nothing.
     """
 
-    policy: Policy = Policy()
+    policy: Policy = msgspec.field(default_factory=Policy)
     grace: int = 600
     warn: bool = False
 

@@ -1,0 +1,107 @@
+"""`dockyard registry keyless` and `key`: how CI jobs get in, and what signs tokens, straight in the database."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from dockyard.cli import context, report
+from dockyard.cli.registry_database import needed, opened, permissions
+from dockyard.cli.registry_source import refuse
+
+__all__ = ["key", "keyless", "refuse"]
+
+
+def keyless(
+    verb: Literal["list", "add", "set", "rm"] = "list",
+    name: str = "",
+    /,
+    *,
+    project: str = "",
+    issuer: str = "",
+    audience: str = "",
+    claim: list[str] | None = None,
+    allow: list[str] | None = None,
+    lifetime: int = 900,
+    disabled: bool = False,
+    storage: Path | None = None,
+    config: Path | None = None,
+    json: bool = False,
+) -> None:
+    """List, add, switch or remove the rules by which CI jobs get short-lived tokens for their identity tokens.
+
+    Args:
+        verb: list, add, set or rm.
+        name: of the rule.
+        project: where the permissions hold; the whole system if left out.
+        issuer: who signs the identity tokens, exactly as they have it.
+        audience: what the tokens must be for.
+        claim: NAME=GLOB that the token must fit, such as repository=acme/web; may be repeated.
+        allow: actions and globs, such as pull,push:team/web-*; may be repeated.
+        lifetime: seconds for which the short-lived tokens hold.
+        disabled: with set, switches the rule off.
+        storage: the registry's folder, as for `dockyard serve`.
+        config: the registry's settings, as for `dockyard serve`.
+        json: print one JSON document.
+    """
+    from dockyard.server.access import keyless as rules
+    from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
+
+    with opened(storage, config) as database:
+        if verb == "list":
+            found = rules.listing(database, SYSTEM, project)
+            if json:
+                report.result({"rules": [_document(each) for each in found]})
+                return
+            rows = [[r.name, r.issuer, " ".join(f"{k}={v}" for k, v in r.claims.items())] for r in found]
+            report.table(["NAME", "ISSUER", "CLAIMS"], rows)
+            return
+        needed(name, "name")
+        if verb == "rm":
+            rules.remove(database, SYSTEM, name)
+            report.result({"removed": name}) if json else print(f"removed {name}")
+            return
+        if verb == "set":
+            made = rules.change(database, SYSTEM, name, disabled=disabled)
+        else:
+            made = rules.add(
+                database,
+                SYSTEM,
+                project,
+                name,
+                issuer=needed(issuer, "issuer"),
+                audience=audience,
+                claims=context.pairs(claim, "--claim"),
+                permissions=permissions(allow or []),
+                lifetime=lifetime,
+            )
+        report.result(_document(made)) if json else print(f"{name} is {'off' if made.disabled else 'on'}")
+
+
+def key(
+    verb: Literal["rotate"],
+    /,
+    *,
+    storage: Path | None = None,
+    config: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Sign tokens with a new key; those signed with the one before hold to their end.
+
+    Args:
+        verb: rotate.
+        storage: the registry's folder, as for `dockyard serve`.
+        config: the registry's settings, as for `dockyard serve`.
+        json: print one JSON document.
+    """
+    from dockyard.server.access.keys import rotate
+    from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
+
+    with opened(storage, config) as database:
+        rotate(database, SYSTEM)
+    report.result({"rotated": True}) if json else print("tokens are signed with a new key within a minute")
+
+
+def _document(thing: object) -> dict[str, object]:
+    found: dict[str, object] = msgspec.to_builtins(thing)
+    return found

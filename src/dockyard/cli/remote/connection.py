@@ -1,0 +1,147 @@
+"""A connection to the management API of a registry."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from dockyard.cli.registry_access import credentials, settings
+from dockyard.errors import Error, TransientError, UsageError
+from dockyard.registry.settings import RegistrySettings, is_local
+
+_MOST = 64 << 20
+_PAGES = 10_000
+
+
+class RemoteRefusedError(Error):
+    """A registry's management API refused what was asked of it; the message and hint are the registry's."""
+
+    reference = "api-refused"
+    hint = "Log in with an account that may do this: dockyard login SERVER"
+
+
+class RemoteUnreachableError(TransientError):
+    """A registry's management API did not answer, or not as one."""
+
+    reference = "api-unreachable"
+    hint = "Is the server's name right, and does a Dockyard registry of this version run there?"
+
+
+class Remote:
+    """The management API at `server`: a host, with port where it has one, or a URL; with the credentials that
+    `dockyard login` keeps for it.
+
+    Raises:
+        UsageError: that is no server.
+        CredentialsInvalidError, SettingsInvalidError: the user's files cannot be read.
+    """
+
+    def __init__(self, server: str) -> None:
+        import urllib3
+
+        host = urlsplit(server if "://" in server else f"//{server}").netloc
+        if not host or "@" in host:
+            raise UsageError(f"not a server: {server!r}", hint="Write it like registry.example.org:5000.")
+        known = settings().registries.get(host, RegistrySettings())
+        plain = is_local(host) or known.insecure
+        if server.startswith("http://") and not plain:
+            raise UsageError(f"{host} over plain HTTP", hint="Take https://, or set insecure for it in config.toml.")
+        self._base = (server if "://" in server else f"{'http' if plain else 'https'}://{server}").rstrip("/")
+        trust: dict[str, Any] = {"ca_certs": known.ca} if known.ca else {}
+        if known.insecure:
+            trust["cert_reqs"] = "CERT_NONE"
+        self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=10, read=60), **trust)
+        self._headers = {"accept": "application/json", **self._login(host)}
+
+    @property
+    def database(self) -> "Remote":
+        """Itself: what the server's modules ask the database, this one asks the API."""
+        return self
+
+    def ask(self, method: str, path: str, document: Any = None, **query: Any) -> Any:
+        """The document that the API answers; None where it answers without one.
+
+        Raises:
+            RemoteRefusedError: the API said no.
+            RemoteUnreachableError: it said nothing that can be understood.
+        """
+        return self._ask(method, f"/api/v1{path}", document, query)[0]
+
+    def every(self, path: str, **query: Any) -> list[Any]:
+        """All items of a list, page by page.
+
+        Raises:
+            RemoteRefusedError, RemoteUnreachableError: as `ask`.
+        """
+        found, link = self._ask("GET", f"/api/v1{path}", None, {"count": 1000, **query})
+        items = list(found)
+        for _ in range(_PAGES):
+            following = link.partition(">")[0].removeprefix("<")
+            if not following:
+                break
+            # The server may be behind a path of its own, which the link has, too.
+            found, link = self._ask("GET", following[following.index("/api/v1") :], None, {})
+            items += found
+        return items
+
+    def _ask(self, method: str, path: str, document: Any, query: dict[str, Any]) -> tuple[Any, str]:
+        words = urlencode({key: value for key, value in query.items() if value not in ("", None)})
+        body, headers = None, dict(self._headers)
+        if document is not None:
+            body, headers["content-type"] = json.dumps(document).encode(), "application/json"
+        status, raw, link = self._send(method, f"{self._base}{path}{'?' if words else ''}{words}", body, headers)
+        try:
+            answer: Any = json.loads(raw) if raw else None
+            if status < 400:
+                return answer, link
+            said = answer["error"]
+            context = {"server": self._base, "status": status, "reference": said["reference"], **said["context"]}
+            message, hint = str(said["message"]), str(said["hint"]) or None
+        except (ValueError, TypeError, KeyError) as error:
+            raise RemoteUnreachableError(f"{self._base} answered {status}, and not as a registry's API") from error
+        if status in (429, 503):
+            raise RemoteUnreachableError(message, context=context, hint=hint)
+        raise RemoteRefusedError(message, context=context, hint=None if status in (401, 403) else hint)
+
+    def _send(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes, str]:
+        import urllib3
+
+        try:
+            answer = self._pool.request(method, url, body=body, headers=headers, redirect=False, preload_content=False)
+            try:
+                raw = answer.read(_MOST + 1)
+            finally:
+                answer.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise RemoteUnreachableError(f"{self._base} does not answer: {error}") from error
+        if len(raw) > _MOST:
+            raise RemoteUnreachableError(f"{self._base} answered with more than {_MOST} bytes")
+        return answer.status, raw, answer.headers.get("link", "")
+
+    def _login(self, host: str) -> dict[str, str]:
+        import urllib3
+
+        found = credentials().get(host)
+        if found is None:
+            return {}
+        if found.user:
+            return dict(urllib3.make_headers(basic_auth=f"{found.user}:{found.secret}"))
+        form = urlencode({"grant_type": "refresh_token", "refresh_token": found.secret, "service": host})
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        status, raw, _ = self._send("POST", f"{self._base}/token", form.encode(), headers)
+        try:
+            return {"authorization": f"Bearer {json.loads(raw)['access_token']}"}
+        except (ValueError, TypeError, KeyError) as error:
+            raise RemoteRefusedError(f"{self._base} gave no token: {status}") from error
+
+
+@contextlib.contextmanager
+def connected(server: str) -> "Iterator[Remote]":
+    """A connection for the verbs of one command."""
+    yield Remote(server)
+
+
+def part(text: str) -> str:
+    """A name as a part of a path."""
+    return quote(text, safe="")

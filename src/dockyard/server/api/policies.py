@@ -1,0 +1,99 @@
+"""`/projects/…/policy` and `/projects/…/exemptions`: what an image must be like to be pulled, and what is let pass."""
+
+from typing import Annotated
+
+import msgspec
+from litestar.params import JSONBody
+
+from dockyard.server.access import projects
+from dockyard.server.access.naming import UnknownNameError
+from dockyard.server.api.route import Guest, Number, Part, route
+from dockyard.server.api.tokens import Moment
+from dockyard.server.trust.exempting import exempt, exemptions, withdraw
+from dockyard.server.trust.settings import ProjectPolicy, policy_of, set_policy
+
+_POLICY = "/projects/{project:str}/policy"
+_EXEMPTIONS = "/projects/{project:str}/exemptions"
+
+
+class ExemptionNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An advisory (`CVE-…`) or the digest of an image to be let pass, why, and until when; null for no end."""
+
+    subject: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+    until: Moment | None = None
+
+
+class ExemptionShown(msgspec.Struct, frozen=True):
+    """An exemption, which may have ended. Times are milliseconds since 1970."""
+
+    number: int
+    subject: str
+    reason: str
+    until: int | None
+    made_by: str
+    made_at: int
+
+
+@route("GET", _POLICY, "policy")
+def policy_read(visit: Guest, project: Part) -> ProjectPolicy:
+    """A project's policy. For limited guests, as it says why a pull is denied."""
+    projects.get(visit.database, visit.by, project)
+    found = policy_of(visit.database, project)
+    if found is None:
+        raise UnknownNameError(f"{project} has no policy")
+    return found
+
+
+@route("PUT", _POLICY, "policy")
+def policy_set(visit: Guest, project: Part, data: JSONBody[ProjectPolicy]) -> ProjectPolicy:
+    """Give a project a policy, in place of the one before. For project admins.
+
+    Its rules are those of `[policy]` in dockyard.toml, with public keys as PEM texts.
+    """
+    visit.demand(project, "metadata", "update")
+    projects.get(visit.database, visit.by, project)
+    set_policy(visit.database, project, data)
+    visit.parts.gate.forget()
+    return data
+
+
+@route("DELETE", _POLICY, "policy")
+def policy_delete(visit: Guest, project: Part) -> None:
+    """Take a project's policy away. For project admins."""
+    visit.demand(project, "metadata", "delete")
+    projects.get(visit.database, visit.by, project)
+    set_policy(visit.database, project, None)
+    visit.parts.gate.forget()
+
+
+@route("GET", _EXEMPTIONS, "policy")
+def exemptions_list(visit: Guest, project: Part) -> list[ExemptionShown]:
+    """A project's exemptions, ended ones too. For limited guests."""
+    visit.demand(project, "scan", "read")
+    return _listed(visit, project)
+
+
+@route("POST", _EXEMPTIONS, "policy")
+def exemption_create(visit: Guest, project: Part, data: JSONBody[ExemptionNew]) -> ExemptionShown:
+    """Let an advisory or an image pass in a project. For project admins."""
+    visit.demand(project, "metadata", "create")
+    projects.get(visit.database, visit.by, project)
+    number = exempt(visit.database, project, data.subject, data.reason, data.until)
+    visit.parts.gate.forget()
+    return next(each for each in _listed(visit, project) if each.number == number)
+
+
+@route("DELETE", _EXEMPTIONS + "/{number:int}", "policy")
+def exemption_delete(visit: Guest, project: Part, number: Number) -> None:
+    """End an exemption. For project admins."""
+    visit.demand(project, "metadata", "delete")
+    withdraw(visit.database, project, number)
+    visit.parts.gate.forget()
+
+
+def _listed(visit: Guest, project: str) -> list[ExemptionShown]:
+    return [
+        ExemptionShown(each["id"], each["subject"], each["reason"], each["until"], each["made_by"], each["made_at"])
+        for each in exemptions(visit.database, project)
+    ]
