@@ -73,8 +73,8 @@ class Client:
             connection.close()
 
     def until(self, attempt: Callable[[], bool]) -> None:
-        """Try for a minute."""
-        deadline = time.monotonic() + 60
+        """Try for some minutes."""
+        deadline = time.monotonic() + 200
         while True:
             try:
                 if attempt():

@@ -83,6 +83,8 @@ def serve(settings: Settings) -> None:
 
 def worker() -> object:
     """The application of one of several processes, from the settings that its parent left for it."""
+    # The parent's handlers came along with the fork. Until granian sets its own, a signal to stop simply stops.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     house = open_house(msgspec.json.decode(os.environ["DOCKYARD_SERVER"], type=Settings), os.getppid())
     house.start()
     return Lifetime(house.app, house.close)
