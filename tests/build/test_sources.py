@@ -19,9 +19,10 @@ from dockyard.build.contexts import NamedContextError
 from dockyard.build.destination import DestinationInvalidError
 from dockyard.build.download import ChecksumMismatchError, UrlRefusedError
 from dockyard.build.fault import SourceMissingError
-from dockyard.build.git import GitError, GitSourceInvalidError, Repository, parse
+from dockyard.build.git import GitError
 from dockyard.build.owner import OwnerUnknownError
 from dockyard.build.remote import ChecksumUseError
+from dockyard.build.repository import GitSourceInvalidError, Repository, parse
 from dockyard.layers.tar import Entry
 from dockyard.layers.write import FileChangedError
 from making.builds import Yard, members
