@@ -308,6 +308,12 @@ def test_a_remote_archive_is_unpacked_only_where_that_is_asked_for(yard: Yard, s
         ("https://h/a/b.git?branch=main&subdir=x", Repository("https://h/a/b.git", "refs/heads/main", "x")),
         ("https://h/b.git?tag=v1&keep-git-dir", Repository("https://h/b.git", "refs/tags/v1", keep=True)),
         ("https://h/b.git?submodules=false", Repository("https://h/b.git", submodules=False)),
+        ("https://h/b.git?mtime=commit", Repository("https://h/b.git", mtime="commit")),
+        (
+            "https://h/b.git?branch=m&commit=12ab&fetch-by-commit",
+            Repository("https://h/b.git", "refs/heads/m", checksum="12ab", direct=True),
+        ),
+        ("https://h/b.git#v1:a/../b/./c", Repository("https://h/b.git", "v1", "b/c")),
         ("git@h:a/b.git#v1", Repository("git@h:a/b.git", "v1")),
         ("ssh://git@h/a/b", Repository("ssh://git@h/a/b")),
         ("git://h/a", Repository("git://h/a")),
@@ -322,7 +328,7 @@ def test_addresses_of_repositories(text: str, found: Repository | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["ref=a&ref=b", "what=1", "keep-git-dir=maybe", "commit=xyz", "tag=a&branch=b", "mtime=commit"]
+    "query", ["ref=a&ref=b", "what=1", "keep-git-dir=maybe", "ref=", "tag=a&branch=b", "mtime=never"]
 )
 def test_unsound_addresses_of_repositories(query: str) -> None:
     with pytest.raises(GitSourceInvalidError):

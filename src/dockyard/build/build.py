@@ -114,7 +114,8 @@ def build(
     cache = cache or step_cache(data, store, options)
     path, parsed = read_dockerfile(context, dockerfile)
     check(parsed)
-    files = Context(context, ignore_rules(context, path))
+    dated = options.made if options.made == context.stat().st_mtime else None  # a checkout with the commit's time
+    files = Context(context, ignore_rules(context, path), dated)
     journal = journal or opened(Relay(progress), data, options, str(context), str(path))
     plans = []
     journal.begin()

@@ -85,7 +85,8 @@ def opened(
         return open_image(bases.store, descriptor, platform)
     repository = parse_repository(source)
     if repository is not None:
-        return Context(git.checkout(repository, data / "cache" / "git", progress).folder, IgnoreRules())
+        found = git.checkout(repository, data / "cache" / "git", progress)
+        return Context(found.folder, IgnoreRules(), found.made if repository.mtime == "commit" else None)
     folder = Path(source.removeprefix("local:"))
     if "://" in source or not folder.is_dir():
         raise NamedContextError(f"the context {name} is {source}, which is neither a folder nor anything else known")
