@@ -17,13 +17,14 @@ from dockyard.content.layout import Layout
 from dockyard.images.image import Image
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import encode
-from dockyard.oci.mediatype import OCI_CONFIG, OCI_MANIFEST
+from dockyard.oci.mediatype import OCI_EMPTY, OCI_MANIFEST
 from dockyard.packages import spdx
 from dockyard.packages.inventory import inventory
 from dockyard.signing import statement
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 _BUILD_TYPE = "https://dockyard.dev/build/dockerfile/v1"
+_ARTIFACT = "application/vnd.docker.attestation.manifest.v1+json"
 _PREDICATE = "in-toto.io/predicate-type"
 
 
@@ -117,18 +118,15 @@ def _manifest(store: Layout, subject: Descriptor, said: Sequence[tuple[str, Mapp
     for predicate_type, predicate in said:
         raw = statement.encode(subject.digest, predicate_type, predicate, {})
         layers.append({**store.add(STATEMENT_TYPE, raw).to_json(), "annotations": {_PREDICATE: predicate_type}})
-    diff_ids = [each["digest"] for each in layers]
-    config = {
-        "architecture": "unknown",
-        "os": "unknown",
-        "config": {},
-        "rootfs": {"type": "layers", "diff_ids": diff_ids},
-    }
+    # The artifact form that BuildKit writes beside OCI's media types: an empty configuration, and the image as subject.
+    empty = {**store.add(OCI_EMPTY, b"{}").to_json(), "data": "e30="}
     document = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "config": store.add(OCI_CONFIG, encode(config)).to_json(),
+        "artifactType": _ARTIFACT,
+        "config": empty,
         "layers": layers,
+        "subject": Descriptor(subject.media_type, subject.digest, subject.size).to_json(),
     }
     return store.add(OCI_MANIFEST, encode(document))
 
