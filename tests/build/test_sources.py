@@ -102,14 +102,16 @@ def test_hard_links_stay_links_inside_what_one_source_names(yard: Yard) -> None:
     assert tree.read("e/b/again") == tree.read("e/x.txt") == b"1"
 
 
-def test_extended_attributes_are_kept(yard: Yard) -> None:
+def test_of_extended_attributes_capabilities_are_kept(yard: Yard) -> None:
+    capability = bytes.fromhex("0100000200040000000000000000000000000000")
     try:
-        os.setxattr(yard.context / "one.txt", "user.note", b"kept")
+        os.setxattr(yard.context / "one.txt", "user.note", b"of this machine")
+        os.setxattr(yard.context / "one.txt", "security.capability", capability)
     except OSError:
         pytest.skip("the file system has no extended attributes")
     built = yard.build("FROM scratch AS s\nCOPY one.txt /\nFROM scratch\nCOPY --from=s /one.txt /two.txt\n")
     (entry,) = [entry for entry, _ in built.image.layers[-1].entries()]
-    assert dict(entry.xattrs) == {"user.note": b"kept"}
+    assert dict(entry.xattrs) == {"security.capability": capability}
 
 
 def based(yard: Yard, **entries: Entry | bytes) -> None:

@@ -204,14 +204,16 @@ def odd(store: Layout) -> Layer:
         "odd/setuid": Entry("", mode=0o4755, mtime=TIME),
         "odd/setgid": Entry("", mode=0o2755, gid=9, mtime=TIME),
         "odd/one": Entry("", mode=0o4600, uid=11, gid=12, mtime=TIME),
-        "odd/two": Entry("", "hardlink", target="odd/one"),
+        "odd/two": Entry("", "hardlink", 0o4600, 11, 12, mtime=TIME, target="odd/one"),
         "odd/sub": Entry("", "dir", 0o1777, mtime=TIME),
-        "odd/sub/three": Entry("", "hardlink", target="odd/one"),
+        "odd/sub/three": Entry("", "hardlink", 0o4600, 11, 12, mtime=TIME, target="odd/one"),
         "odd/fifo": Entry("", "fifo", 0o600, mtime=TIME),
         "odd/null": Entry("", "char", 0o666, mtime=TIME, major=1, minor=3),
         "odd/link": Entry("", "symlink", 0o777, 13, 14, mtime=TIME, target="sub/three"),
+        "etc": Entry("", "dir", mtime=TIME),
         "etc/passwd": b"root:x:0:0::/root:/bin/sh\nworker:x:1000:1001:A, worker:/home/worker:/bin/sh\n7:x:70:71::/:\n",
         "etc/group": b"root:x:0:\nworker:x:1001:\nextra:x:1002:worker\nmore:x:1003:root,worker\n8:x:80:\n",
+        "home": Entry("", "dir", mtime=TIME),
         "home/worker": Entry("", "dir", 0o750, 1000, 1001, mtime=TIME),
     }
     return layer(store, entries)

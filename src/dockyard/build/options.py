@@ -19,7 +19,7 @@ class Options:
 
     Attributes:
         build_args: values for ARG.
-        target: the stage to build, by name or number; the last by default.
+        target: the stage to build, by name; the last by default.
         tags: names for the image.
         labels: further labels of the image.
         annotations: of the manifest.
