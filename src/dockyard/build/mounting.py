@@ -333,5 +333,5 @@ def _give(tools: "Tools", path: Path, mount: Mount) -> None:
 
 
 def _mode(mount: Mount, usual: int) -> int:
-    """The permissions of a mount. Set bits in its mode go nowhere: BuildKit hands them to Go, where others mean that."""
+    """The permissions of a mount. As with BuildKit, where Go has other numbers for them, set bits go nowhere."""
     return usual if mount.mode is None else mount.mode & 0o777
