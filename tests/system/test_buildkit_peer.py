@@ -3,7 +3,6 @@
 The files of the folder `buildkit` hold the cases, all over one context. What BuildKit refuses we refuse, too.
 """
 
-import gzip
 import io
 import os
 import subprocess
@@ -21,15 +20,13 @@ from dockyard.build.options import Options
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
 from dockyard.images.image import Image
-from dockyard.layers import tar
 from dockyard.layers.layer import Layer
 from dockyard.layers.tar import Entry
-from dockyard.layers.write import LayerWriter
 from dockyard.oci.platform import Platform
 from making.buildkit import BuildKit, PeerFailedError, running
 from making.cases import TIME, Case, cases
 from making.compare import differences
-from making.images import image, layer
+from making.images import image, layer, rootfs
 
 FOLDER = Path(__file__).parent / "buildkit"
 PEERS = ROOT / "bench" / "peers" / "bin"
@@ -84,6 +81,12 @@ def context(folder: Path) -> None:
                 member.uid, member.gid = 21, 22
                 member.linkname = {tarfile.SYMTYPE: "file", tarfile.LNKTYPE: "top/file"}.get(type_, "")
                 archive.addfile(member, io.BytesIO(data))
+    with tarfile.open(
+        folder / "global.tar", "w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "of all"}
+    ) as archive:
+        member = tarfile.TarInfo("in/global")
+        member.size, member.mtime, member.pax_headers = 2, TIME, {"SCHILY.xattr.user.a": "b"}
+        archive.addfile(member, io.BytesIO(b"g\n"))
     for path in sorted(folder.rglob("*"), reverse=True):
         os.utime(path, (TIME, TIME), follow_symlinks=False)
 
@@ -184,13 +187,6 @@ def both(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     ):
         yield Both(path, peer, store, bases, pool, wanted)
         pool.shutdown(cancel_futures=True)
-
-
-def rootfs(store: Layout, archive: Path) -> Layer:
-    with LayerWriter(store) as writer, gzip.open(archive) as stream:
-        for entry, content in tar.read(io.BufferedReader(stream)):
-            writer.add(entry, content if entry.kind == "file" else None)
-        return writer.commit()
 
 
 def odd(store: Layout) -> Layer:

@@ -21,6 +21,7 @@ from dockyard.build.bases import Bases
 from dockyard.build.build import build
 from dockyard.build.options import Options
 from dockyard.build.repository import parse
+from dockyard.build.secret import Secret
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
 from dockyard.images.image import Image
@@ -28,7 +29,7 @@ from dockyard.progress import SILENT
 from making.buildkit import BuildKit, PeerFailedError, running
 from making.cases import TIME
 from making.compare import differences
-from making.images import image, layer
+from making.images import image, layer, rootfs
 from making.repositories import Repositories, served
 
 PEERS = ROOT / "bench" / "peers" / "bin"
@@ -43,6 +44,7 @@ class Asked:
         args: the build arguments.
         contexts: named contexts, as our `--build-context` takes them.
         url: the context itself; the Dockerfile is then the one that it has, or what `filename` says.
+        secrets: what is given by id.
     """
 
     text: str
@@ -50,6 +52,7 @@ class Asked:
     contexts: dict[str, str] = field(default_factory=dict)
     url: str = ""
     filename: str = "Dockerfile"
+    secrets: dict[str, str] = field(default_factory=dict)
 
 
 def _add(words: str) -> Asked:
@@ -195,6 +198,23 @@ ASKED = {
     "named-mount": Asked(
         "FROM busybox\nRUN --mount=from=other,target=/m cp /m/named.txt /n\n", {}, {"other": "{folder}"}
     ),
+    "secret": Asked(
+        "FROM busybox\nRUN --mount=type=secret,id=a,required wc -c /run/secrets/a > /n\n"
+        "RUN --mount=type=secret,id=a,target=/t,mode=0640,uid=3,gid=4 ls -ln /t | cut -c1-30 > /m\n"
+        "RUN --mount=type=secret,id=a,env=A echo ${#A} > /e\n"
+        "RUN --mount=type=secret,id=b cat /run/secrets/b > /b || true\n",
+        secrets={"a": "hidden"},
+    ),
+    "secret-required-missing": Asked("FROM busybox\nRUN --mount=type=secret,id=b,required true\n"),
+    "secret-env-missing": Asked("FROM busybox\nRUN --mount=type=secret,id=b,env=B echo ${B-unset} > /e\n"),
+    "secret-env-and-target": Asked(
+        "FROM busybox\nRUN --mount=type=secret,id=a,env=A,target=/t echo ${#A} $(wc -c /t) > /e\n", secrets={"a": "xy"}
+    ),
+    "secret-relative-target": Asked(
+        "FROM busybox\nWORKDIR /w\nRUN --mount=type=secret,id=a,target=t wc -c t > /e\n", secrets={"a": "xy"}
+    ),
+    "ssh-not-given": Asked("FROM busybox\nRUN --mount=type=ssh env | grep -c SSH > /e || true\n"),
+    "ssh-required": Asked("FROM busybox\nRUN --mount=type=ssh,required true\n"),
     "context-git": Asked("", url="{outer}#main"),
     "context-git-mtime": Asked("", url="{outer}?mtime=commit"),
     "context-git-epoch": Asked("", {"SOURCE_DATE_EPOCH": "context"}, url="{outer}"),
@@ -243,7 +263,8 @@ class Both:
         """What we make of it; the error's text where it is refused."""
         folder = self._folder(name, asked)
         contexts = {each: self._filled(source) for each, source in asked.contexts.items()}
-        options = Options(build_args=asked.args, contexts=contexts)
+        secrets = {each: Secret(each, value.encode()) for each, value in asked.secrets.items()}
+        options = Options(build_args=asked.args, contexts=contexts, secrets=secrets)
         data = self.path / "data"
         try:
             if asked.url:
@@ -271,6 +292,10 @@ class Both:
                 extra.append(f"--local={each}={source}")
                 source = f"local:{each}"
             extra.append(f"--opt=context:{each}={source}")
+        for each, value in asked.secrets.items():
+            file = self.path / f"secret-{name}-{each}"
+            file.write_text(value)
+            extra.append(f"--secret=id={each},src={file}")
         if asked.url:
             extra.append(f"--opt=context={self._filled(asked.url)}")
         try:
@@ -360,7 +385,11 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         pytest.skip("git is not installed")
     path = tmp_path_factory.mktemp("sources")
     store = Layout(path / "data" / "store", create=True)
-    base = image(store, layer(store, {"f": b"of the base\n"}), config={"Env": ["A=b"]})
+    archive = ROOT.parent / "shared" / "data" / "images" / "busybox-glibc-amd64.tar.gz"
+    if not archive.exists():
+        pytest.skip(f"{archive} is absent")
+    files = rootfs(store, archive), layer(store, {"f": b"of the base\n"})
+    base = image(store, *files, config={"Env": ["A=b", "PATH=/bin"]})
     store.tag("docker.io/library/busybox:latest", base.descriptor)
     folder = path / "named"
     (folder / "sub").mkdir(parents=True)

@@ -306,6 +306,8 @@ def _confided(
         return
     secret = tools.secrets.get(each.source)
     if secret is None:
+        if mount.env:
+            ready.environment[mount.env] = ""  # there, but empty
         return
     if mount.env:
         ready.environment[mount.env] = secret.value.decode("utf-8", "surrogateescape")
