@@ -35,6 +35,7 @@ def statements(yard: Yard, **options: Any) -> tuple[dict[str, Any], dict[str, di
     assert [each.annotations["in-toto.io/predicate-type"] for each in manifest.layers] == [
         each["predicateType"] for each in said
     ]
+    assert {each["subject"][0]["name"] for each in said} == {"pkg:docker/test@1?platform=linux%2Famd64"}
     assert {each["subject"][0]["digest"]["sha256"] for each in said} == {built.image.descriptor.digest.hex}
     return index, {each["predicateType"]: each["predicate"] for each in said}
 
@@ -58,9 +59,7 @@ def test_provenance_names_every_material_and_no_secret(yard: Yard) -> None:
     _, said = statements(yard, provenance="max", **options)
     definition = said["https://slsa.dev/provenance/v1"]["buildDefinition"]
     base = yard.store.resolve("docker.io/library/base:1")
-    assert definition["resolvedDependencies"] == [
-        {"uri": "pkg:docker/docker.io/library/base:1", "digest": {"sha256": base.digest.hex}}
-    ]
+    assert definition["resolvedDependencies"] == [{"uri": "pkg:docker/base@1", "digest": {"sha256": base.digest.hex}}]
     request = definition["externalParameters"]["request"]
     assert request["args"] == {"build-arg:V": "7"}
     assert request["secrets"] == [{"id": "token"}]

@@ -19,9 +19,10 @@ from dockyard.build.contexts import NamedContextError
 from dockyard.build.destination import DestinationInvalidError
 from dockyard.build.download import ChecksumMismatchError, UrlRefusedError
 from dockyard.build.fault import SourceMissingError
-from dockyard.build.git import GitError, GitSourceInvalidError, Repository, parse
+from dockyard.build.git import GitError
 from dockyard.build.owner import OwnerUnknownError
 from dockyard.build.remote import ChecksumUseError
+from dockyard.build.repository import GitSourceInvalidError, Repository, parse
 from dockyard.layers.tar import Entry
 from dockyard.layers.write import FileChangedError
 from making.builds import Yard, members
@@ -101,14 +102,16 @@ def test_hard_links_stay_links_inside_what_one_source_names(yard: Yard) -> None:
     assert tree.read("e/b/again") == tree.read("e/x.txt") == b"1"
 
 
-def test_extended_attributes_are_kept(yard: Yard) -> None:
+def test_of_extended_attributes_capabilities_are_kept(yard: Yard) -> None:
+    capability = bytes.fromhex("0100000200040000000000000000000000000000")
     try:
-        os.setxattr(yard.context / "one.txt", "user.note", b"kept")
+        os.setxattr(yard.context / "one.txt", "user.note", b"of this machine")
+        os.setxattr(yard.context / "one.txt", "security.capability", capability)
     except OSError:
         pytest.skip("the file system has no extended attributes")
     built = yard.build("FROM scratch AS s\nCOPY one.txt /\nFROM scratch\nCOPY --from=s /one.txt /two.txt\n")
     (entry,) = [entry for entry, _ in built.image.layers[-1].entries()]
-    assert dict(entry.xattrs) == {"user.note": b"kept"}
+    assert dict(entry.xattrs) == {"security.capability": capability}
 
 
 def based(yard: Yard, **entries: Entry | bytes) -> None:
@@ -307,6 +310,12 @@ def test_a_remote_archive_is_unpacked_only_where_that_is_asked_for(yard: Yard, s
         ("https://h/a/b.git?branch=main&subdir=x", Repository("https://h/a/b.git", "refs/heads/main", "x")),
         ("https://h/b.git?tag=v1&keep-git-dir", Repository("https://h/b.git", "refs/tags/v1", keep=True)),
         ("https://h/b.git?submodules=false", Repository("https://h/b.git", submodules=False)),
+        ("https://h/b.git?mtime=commit", Repository("https://h/b.git", mtime="commit")),
+        (
+            "https://h/b.git?branch=m&commit=12ab&fetch-by-commit",
+            Repository("https://h/b.git", "refs/heads/m", checksum="12ab", direct=True),
+        ),
+        ("https://h/b.git#v1:a/../b/./c", Repository("https://h/b.git", "v1", "b/c")),
         ("git@h:a/b.git#v1", Repository("git@h:a/b.git", "v1")),
         ("ssh://git@h/a/b", Repository("ssh://git@h/a/b")),
         ("git://h/a", Repository("git://h/a")),
@@ -321,7 +330,7 @@ def test_addresses_of_repositories(text: str, found: Repository | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["ref=a&ref=b", "what=1", "keep-git-dir=maybe", "commit=xyz", "tag=a&branch=b", "mtime=commit"]
+    "query", ["ref=a&ref=b", "what=1", "keep-git-dir=maybe", "ref=", "tag=a&branch=b", "mtime=never"]
 )
 def test_unsound_addresses_of_repositories(query: str) -> None:
     with pytest.raises(GitSourceInvalidError):

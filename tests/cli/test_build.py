@@ -92,6 +92,40 @@ def test_every_form_of_output_has_the_files(context: Path, tmp_path: Path) -> No
     assert json.loads((out / "meta").read_text())["containerimage.digest"] == document["digest"]
 
 
+def test_of_several_platforms_archives_have_the_index_and_folders_one_each(context: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ["--platform", "linux/amd64,linux/arm64", "-t", "example.org/x:1", "--provenance", "max"]
+    for kind in ("oci", "tar", "local"):
+        words += ["--output", f"type={kind},dest={out / kind}"]
+    out.mkdir()
+    document = json.loads(dockyard(context, *words, "--metadata-file", str(out / "meta"), "--json").stdout)
+    with tarfile.open(out / "tar") as archive:
+        assert archive.getnames() == ["linux_amd64", "linux_amd64/f", "linux_arm64", "linux_arm64/f"]
+    assert sorted(str(each.relative_to(out / "local")) for each in (out / "local").rglob("f")) == [
+        "linux_amd64/f",
+        "linux_arm64/f",
+    ]
+    with tarfile.open(out / "oci") as archive:
+        (root,) = json.loads(read(archive, "index.json"))["manifests"]
+        assert root["digest"] == document["digest"]
+        assert root["annotations"]["io.containerd.image.name"] == "example.org/x:1"
+        index = json.loads(read(archive, f"blobs/sha256/{root['digest'][7:]}"))
+        *_, last = index["manifests"]
+        attestation = json.loads(read(archive, f"blobs/sha256/{last['digest'][7:]}"))
+        assert {f"blobs/{each['digest'].replace(':', '/')}" for each in index["manifests"]} < set(archive.getnames())
+    assert attestation["artifactType"] == "application/vnd.docker.attestation.manifest.v1+json"
+    assert attestation["config"]["data"] == "e30="
+    assert attestation["subject"]["digest"] == index["manifests"][1]["digest"]
+    refused = dockyard(context, *words[:2], "--output", f"type=docker,dest={out / 'docker'}")
+    assert (refused.returncode, "one platform" in refused.stderr) == (2, True)
+
+
+def read(archive: tarfile.TarFile, name: str) -> bytes:
+    found = archive.extractfile(name)
+    assert found is not None
+    return found.read()
+
+
 def test_a_dockerfile_and_a_context_come_from_standard_input(context: Path) -> None:
     alone = dockyard(context, "-", "-q", stdin=b"FROM scratch\nLABEL a=b\n")
     assert alone.stdout.startswith("sha256:")

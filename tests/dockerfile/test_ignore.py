@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockyard.dockerfile.ignore import IgnorePatternError, IgnoreRules
+from dockyard.dockerfile.ignore import IgnoreRules
+from dockyard.dockerfile.regular import IgnorePatternError
 
 
 @pytest.mark.parametrize(

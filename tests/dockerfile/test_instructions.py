@@ -155,7 +155,7 @@ def test_onbuild_keeps_the_text_of_its_instruction() -> None:
 )
 def test_errors_carry_line_text_and_a_suggestion(text: str, message: str, hint: str) -> None:
     with pytest.raises(DockerfileInvalidError) as caught:
-        one(text)
+        _whole(text)
     assert message in caught.value.message
     assert hint in caught.value.hint
     assert caught.value.context["line"] == "1"
@@ -163,6 +163,12 @@ def test_errors_carry_line_text_and_a_suggestion(text: str, message: str, hint: 
         text,
         f"--mount={text.rsplit('--mount=', maxsplit=1)[-1].split(' ', maxsplit=1)[0]}",
     )
+
+
+def _whole(text: str) -> None:
+    found = one(text)
+    for each in found.mount_texts if isinstance(found, Run) else ():
+        parse_mount(each, str, line=1)  # what is wrong with a mount shows where the stage is built
 
 
 @pytest.mark.parametrize(

@@ -213,9 +213,9 @@ def test_no_file_makes_a_rule_fail(raw: bytes) -> None:
     "text",
     [
         "FROM a\n" + "# hadolint shell=bash\nRUN apt-get install x | y\n" * 1000,
-        "FROM a\nRUN " + "apt-get install x " * 10_000,
-        "FROM a\nRUN apt-get " + "-q " * 60_000,
-        "FROM a\nRUN " + "'\"" * 60_000,
+        "FROM a\nRUN " + ("apt-get install x " * 3000 + "\\\n") * 4,
+        "FROM a\nRUN apt-get " + ("-q " * 20_000 + "\\\n") * 3,
+        "FROM a\nRUN " + ("'\"" * 30_000 + "\\\n") * 2,
         "FROM a AS s0\n" + "".join(f"FROM s{number - 1} AS s{number}\nRUN b|c\n" for number in range(1, 300)),
         "FROM a\n" + "COPY a.tar.gz b/\nRUN tar xf c.tar\n" * 1000,
     ],

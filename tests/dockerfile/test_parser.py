@@ -156,3 +156,12 @@ def test_no_bytes_make_the_parser_fail_with_anything_but_its_own_error(raw: byte
 def test_the_lines_of_nodes_give_the_file_back(lines: list[str]) -> None:
     tree = parse("\n".join(lines))
     assert [tree.lines[node.start_line - 1] for node in tree.nodes] == lines
+
+
+@pytest.mark.parametrize(
+    "text", ["FROM a\nRUN {}", "FROM a\nRUN {}\n", "FROM a\nRUN <<E\n    {}\nE\n", "#   {}\nFROM a\n"]
+)
+def test_a_line_has_at_most_65535_bytes(text: str) -> None:
+    assert parse(text.format("é" * 32765 + "x")).nodes
+    with pytest.raises(DockerfileInvalidError, match="longer than 65535 bytes"):
+        parse(text.format("é" * 32766))

@@ -1,13 +1,17 @@
 """Valid random images, and layers from plain descriptions: the fixture of most tests."""
 
+import gzip
+import io
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from dockyard.content.store import Ingest, Reader
 from dockyard.images.assemble import assemble
 from dockyard.images.image import Image
+from dockyard.layers import tar
 from dockyard.layers.layer import Layer
 from dockyard.layers.tar import Entry
 from dockyard.layers.write import LayerWriter
@@ -48,3 +52,11 @@ def synthesize(store: Place, seed: int = 0, *, layers: int = 2, files: int = 3, 
         for n in range(layers)
     ]
     return image(store, *made)
+
+
+def rootfs(store: Place, archive: Path) -> Layer:
+    """The layer that a compressed tar of a root file system makes."""
+    with LayerWriter(store) as writer, gzip.open(archive) as stream:
+        for entry, content in tar.read(io.BufferedReader(stream)):
+            writer.add(entry, content if entry.kind == "file" else None)
+        return writer.commit()

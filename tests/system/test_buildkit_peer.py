@@ -3,9 +3,9 @@
 The files of the folder `buildkit` hold the cases, all over one context. What BuildKit refuses we refuse, too.
 """
 
-import gzip
 import io
 import os
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,14 +20,13 @@ from dockyard.build.options import Options
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
 from dockyard.images.image import Image
-from dockyard.layers import tar
 from dockyard.layers.layer import Layer
-from dockyard.layers.write import LayerWriter
+from dockyard.layers.tar import Entry
 from dockyard.oci.platform import Platform
 from making.buildkit import BuildKit, PeerFailedError, running
 from making.cases import TIME, Case, cases
 from making.compare import differences
-from making.images import image
+from making.images import image, layer, rootfs
 
 FOLDER = Path(__file__).parent / "buildkit"
 PEERS = ROOT / "bench" / "peers" / "bin"
@@ -82,6 +81,12 @@ def context(folder: Path) -> None:
                 member.uid, member.gid = 21, 22
                 member.linkname = {tarfile.SYMTYPE: "file", tarfile.LNKTYPE: "top/file"}.get(type_, "")
                 archive.addfile(member, io.BytesIO(data))
+    with tarfile.open(
+        folder / "global.tar", "w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "of all"}
+    ) as archive:
+        member = tarfile.TarInfo("in/global")
+        member.size, member.mtime, member.pax_headers = 2, TIME, {"SCHILY.xattr.user.a": "b"}
+        archive.addfile(member, io.BytesIO(b"g\n"))
     for path in sorted(folder.rglob("*"), reverse=True):
         os.utime(path, (TIME, TIME), follow_symlinks=False)
 
@@ -94,20 +99,31 @@ CASES = [case for path in sorted(FOLDER.glob("*.cases")) for case in cases(path)
 
 
 class Both:
-    """One store and one daemon for all cases; BuildKit begins with all of them at once, a few beside each other."""
+    """One store and one daemon for all; BuildKit begins with every wanted case at once, a few beside each other."""
 
-    def __init__(self, path: Path, peer: BuildKit, store: Layout, base: Image, pool: ThreadPoolExecutor) -> None:
-        self._path, self._peer, self._store, self._base = path, peer, store, base
+    def __init__(
+        self,
+        path: Path,
+        peer: BuildKit,
+        store: Layout,
+        bases: dict[str, Image],
+        pool: ThreadPoolExecutor,
+        wanted: list[Case],
+    ) -> None:
+        self._path, self._peer, self._store, self._bases = path, peer, store, bases
         self._theirs = {}
-        for case in CASES:
+        pattern = path / "pattern"
+        pattern.mkdir()
+        context(pattern)
+        (path / "contexts").mkdir()
+        for case in wanted:
             folder = path / "contexts" / case.name
-            folder.mkdir(parents=True)
+            # Much quicker than to make it anew each time, with its archives.
+            subprocess.run(["cp", "-a", str(pattern), str(folder)], check=True)
             self._theirs[case.name] = pool.submit(self._build, case, folder)
 
     def _build(self, case: Case, folder: Path) -> Image | str:
-        context(folder)
         case.write(folder)
-        bases = {"busybox": str(self._base.descriptor.digest)}
         platform = ("--opt", f"platform={case.platform}") if case.platform else ()
         # Our layers are written with SOURCE_DATE_EPOCH in mind; BuildKit's exporter has to be told.
         output = "rewrite-timestamp=true" if "SOURCE_DATE_EPOCH" in case.args else ""
@@ -117,7 +133,7 @@ class Both:
                 self._path / "theirs" / case.name,
                 args=case.args,
                 target=case.target,
-                bases=bases,
+                bases={name: str(base.descriptor.digest) for name, base in self._bases.items()},
                 extra=platform,
                 output=output,
             )
@@ -144,31 +160,59 @@ class Both:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+def both(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Both]:
     if os.geteuid() != 0:
         pytest.skip("needs root")
     if not (PEERS / "buildkitd").exists():
         pytest.skip("buildkitd is not built: make peers")
-    archive = ROOT.parent / "shared" / "data" / "images" / "busybox-glibc-amd64.tar.gz"
-    if not archive.exists():
-        pytest.skip(f"{archive} is absent")
+    folder = ROOT.parent / "shared" / "data" / "images"
+    archive, alpine = folder / "busybox-glibc-amd64.tar.gz", folder / "alpine-minirootfs-3.20.3-x86_64.tar.gz"
+    if not archive.exists() or not alpine.exists():
+        pytest.skip(f"{archive} or {alpine} is absent")
     path = tmp_path_factory.mktemp("peer")
+    names = {item.name for item in request.session.items}
+    wanted = [case for case in CASES if f"test_the_result_is_buildkit_s[{case.name}]" in names]
     store = Layout(path / "data" / "store", create=True)
-    base = image(store, rootfs(store, archive), config={"Env": ["PATH=/bin"], "Cmd": ["sh"]})
-    store.tag("docker.io/library/busybox:latest", base.descriptor)
+    files = rootfs(store, archive)
+    bases = {
+        "busybox": image(store, files, config={"Env": ["PATH=/bin"], "Cmd": ["sh"]}),
+        "alpine": image(store, rootfs(store, alpine), config={"Cmd": ["/bin/sh"]}),
+        "odd": image(store, files, odd(store), config={"Env": ["PATH=/bin"], "User": "worker"}),
+    }
+    for name, base in bases.items():
+        store.tag(f"docker.io/library/{name}:latest", base.descriptor)
     with (
         running(str(PEERS / "buildkitd"), str(PEERS / "buildctl"), path / "buildkitd", store.path) as peer,
         ThreadPoolExecutor(3) as pool,
     ):
-        yield Both(path, peer, store, base, pool)
+        yield Both(path, peer, store, bases, pool, wanted)
         pool.shutdown(cancel_futures=True)
 
 
-def rootfs(store: Layout, archive: Path) -> Layer:
-    with LayerWriter(store) as writer, gzip.open(archive) as stream:
-        for entry, content in tar.read(io.BufferedReader(stream)):
-            writer.add(entry, content if entry.kind == "file" else None)
-        return writer.commit()
+def odd(store: Layout) -> Layer:
+    """A layer with what is seldom in one: attributes, several names of a file, devices, set bits, users of its own."""
+    capability = {"security.capability": bytes.fromhex("0100000200040000000000000000000000000000")}
+    mixed = {"user.note": b"seen", "trusted.note": b"kept", **capability}
+    entries: dict[str, bytes | Entry] = {
+        "odd": Entry("", "dir", 0o2775, 5, 6, mtime=TIME, xattrs={"user.note": b"of the folder"}),
+        "odd/cap": Entry("", mode=0o755, mtime=TIME, xattrs=capability),
+        "odd/mixed": Entry("", mode=0o640, uid=7, gid=8, mtime=TIME, xattrs=mixed),
+        "odd/setuid": Entry("", mode=0o4755, mtime=TIME),
+        "odd/setgid": Entry("", mode=0o2755, gid=9, mtime=TIME),
+        "odd/one": Entry("", mode=0o4600, uid=11, gid=12, mtime=TIME),
+        "odd/two": Entry("", "hardlink", 0o4600, 11, 12, mtime=TIME, target="odd/one"),
+        "odd/sub": Entry("", "dir", 0o1777, mtime=TIME),
+        "odd/sub/three": Entry("", "hardlink", 0o4600, 11, 12, mtime=TIME, target="odd/one"),
+        "odd/fifo": Entry("", "fifo", 0o600, mtime=TIME),
+        "odd/null": Entry("", "char", 0o666, mtime=TIME, major=1, minor=3),
+        "odd/link": Entry("", "symlink", 0o777, 13, 14, mtime=TIME, target="sub/three"),
+        "etc": Entry("", "dir", mtime=TIME),
+        "etc/passwd": b"root:x:0:0::/root:/bin/sh\nworker:x:1000:1001:A, worker:/home/worker:/bin/sh\n7:x:70:71::/:\n",
+        "etc/group": b"root:x:0:\nworker:x:1001:\nextra:x:1002:worker\nmore:x:1003:root,worker\n8:x:80:\n",
+        "home": Entry("", "dir", mtime=TIME),
+        "home/worker": Entry("", "dir", 0o750, 1000, 1001, mtime=TIME),
+    }
+    return layer(store, entries)
 
 
 @pytest.mark.parametrize("case", CASES, ids=_name)

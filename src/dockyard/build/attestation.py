@@ -9,21 +9,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 from dockyard import __version__
 from dockyard.build.plan import Base
 from dockyard.build.state import rfc3339
 from dockyard.content.layout import Layout
+from dockyard.errors import Error
 from dockyard.images.image import Image
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import encode
-from dockyard.oci.mediatype import OCI_CONFIG, OCI_MANIFEST
+from dockyard.oci.mediatype import OCI_EMPTY, OCI_MANIFEST
+from dockyard.oci.reference import Reference
 from dockyard.packages import spdx
 from dockyard.packages.inventory import inventory
 from dockyard.signing import statement
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 _BUILD_TYPE = "https://dockyard.dev/build/dockerfile/v1"
+_ARTIFACT = "application/vnd.docker.attestation.manifest.v1+json"
 _PREDICATE = "in-toto.io/predicate-type"
 
 
@@ -64,7 +68,7 @@ def attested(
         epoch: the time to tell, where nothing may depend on the clock.
     """
     entries = [{**image.descriptor.to_json(), "platform": _platform(platform)} for platform, image in images.items()]
-    for image in images.values():
+    for platform, image in images.items():
         said: list[tuple[str, Mapping[str, Any]]] = []
         if wish.sbom:
             created = str(image.config.document.get("created") or rfc3339(0))
@@ -74,7 +78,7 @@ def attested(
         if wish.provenance:
             said.append((statement.PROVENANCE, provenance(facts, whole=wish.provenance == "max", epoch=epoch)))
         if said:
-            manifest = _manifest(store, image.descriptor, said)
+            manifest = _manifest(store, image.descriptor, said, _url(name, platform) if name else "_")
             annotations = {
                 "vnd.docker.reference.digest": str(image.descriptor.digest),
                 "vnd.docker.reference.type": "attestation-manifest",
@@ -91,10 +95,7 @@ def provenance(facts: Facts, *, whole: bool, epoch: int | None) -> dict[str, Any
         request["secrets"] = [{"id": each} for each in facts.secrets]
     if whole:
         request["args"] = {f"build-arg:{name}": value for name, value in sorted(facts.build_args.items())}
-    bases = [
-        {"uri": f"pkg:docker/{each.reference}", "digest": {each.digest.algorithm: each.digest.hex}}
-        for each in facts.bases
-    ]
+    bases = [{"uri": _url(each.reference), "digest": {each.digest.algorithm: each.digest.hex}} for each in facts.bases]
     began, ended = (facts.began, time.time()) if epoch is None else (epoch, epoch)
     return {
         "buildDefinition": {
@@ -112,25 +113,36 @@ def provenance(facts: Facts, *, whole: bool, epoch: int | None) -> dict[str, Any
     }
 
 
-def _manifest(store: Layout, subject: Descriptor, said: Sequence[tuple[str, Mapping[str, Any]]]) -> Descriptor:
+def _manifest(
+    store: Layout, subject: Descriptor, said: Sequence[tuple[str, Mapping[str, Any]]], name: str
+) -> Descriptor:
     layers = []
     for predicate_type, predicate in said:
-        raw = statement.encode(subject.digest, predicate_type, predicate, {})
+        raw = statement.encode(subject.digest, predicate_type, predicate, {}, name=name)
         layers.append({**store.add(STATEMENT_TYPE, raw).to_json(), "annotations": {_PREDICATE: predicate_type}})
-    diff_ids = [each["digest"] for each in layers]
-    config = {
-        "architecture": "unknown",
-        "os": "unknown",
-        "config": {},
-        "rootfs": {"type": "layers", "diff_ids": diff_ids},
-    }
+    # The artifact form that BuildKit writes beside OCI's media types: an empty configuration, and the image as subject.
+    empty = {**store.add(OCI_EMPTY, b"{}").to_json(), "data": "e30="}
     document = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "config": store.add(OCI_CONFIG, encode(config)).to_json(),
+        "artifactType": _ARTIFACT,
+        "config": empty,
         "layers": layers,
+        "subject": Descriptor(subject.media_type, subject.digest, subject.size).to_json(),
     }
     return store.add(OCI_MANIFEST, encode(document))
+
+
+def _url(text: str, platform: str = "") -> str:
+    """The package URL of an image, as BuildKit writes it: the familiar name, and a digest or else the tag."""
+    try:
+        reference = Reference.parse(text)
+    except Error:
+        return text  # a named context's address
+    parts = [f"digest={quote(str(reference.digest), safe=':')}"] if reference.digest is not None else []
+    parts += [f"platform={quote(platform, safe='')}"] if platform else []
+    name = reference.familiar.partition("@")[0].removesuffix(f":{reference.tag}")
+    return f"pkg:docker/{quote(name)}" + f"@{reference.tag}" * bool(reference.tag) + "?" * bool(parts) + "&".join(parts)
 
 
 def _platform(text: str) -> dict[str, str]:

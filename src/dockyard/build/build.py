@@ -1,7 +1,6 @@
 """A Dockerfile and a context into an image, once per distinct input."""
 
 import hashlib
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from dockyard.build.cache import StepCache
 from dockyard.build.check import check
 from dockyard.build.context import Context
 from dockyard.build.contexts import ignore_rules, read_dockerfile
+from dockyard.build.epoch import Names, settled
 from dockyard.build.events import Relay, Watch
 from dockyard.build.gather import gathered
 from dockyard.build.journal import Journal
@@ -28,7 +28,6 @@ from dockyard.build.tools import Halted, StepReport, Tools
 from dockyard.content.layout import Layout
 from dockyard.dockerfile import stages as language
 from dockyard.dockerfile.node import Dockerfile
-from dockyard.errors import UsageError
 from dockyard.images.assemble import assemble
 from dockyard.images.image import Image
 from dockyard.oci.descriptor import Descriptor
@@ -36,13 +35,6 @@ from dockyard.oci.manifest import encode
 from dockyard.oci.mediatype import OCI_INDEX
 from dockyard.oci.platform import Platform
 from dockyard.progress import SILENT, Progress
-
-
-class EpochUnknownError(UsageError):
-    """The build argument SOURCE_DATE_EPOCH is not a whole number of seconds since 1970."""
-
-    reference = "build-epoch-invalid"
-    hint = "Give seconds since 1970: --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)"
 
 
 @dataclass(frozen=True)
@@ -122,7 +114,8 @@ def build(
     cache = cache or step_cache(data, store, options)
     path, parsed = read_dockerfile(context, dockerfile)
     check(parsed)
-    files = Context(context, ignore_rules(context, path))
+    dated = options.made if options.made == context.stat().st_mtime else None  # a checkout with the commit's time
+    files = Context(context, ignore_rules(context, path), dated)
     journal = journal or opened(Relay(progress), data, options, str(context), str(path))
     plans = []
     journal.begin()
@@ -215,16 +208,15 @@ def planned(
         given.setdefault("SOURCE_DATE_EPOCH", str(options.epoch))
     plan = Plan(stages, bases, given, platform, options, f"{context.root}\0{path}")
     values = plan.globals(global_args, parsed.escape)
-    if given.get("SOURCE_DATE_EPOCH") == "":  # given as nothing, it is not given
-        del given["SOURCE_DATE_EPOCH"]
-        values.pop("SOURCE_DATE_EPOCH", None)
+    names = Names(options.made, options.contexts, stages, given, values, parsed.escape)
+    epoch = settled(names, data, journal)
     plan.tools = Tools(
         store,
         data,
         cache,
         context,
         parsed.escape,
-        _epoch(options.epoch, given, values),
+        epoch,
         given,
         values,
         journal,
@@ -243,16 +235,6 @@ def planned(
         halted=halted,
     )
     return plan
-
-
-def _epoch(epoch: int | None, given: Mapping[str, str], values: Mapping[str, str]) -> int | None:
-    """The environment's SOURCE_DATE_EPOCH, or the build argument's, or the default of a global ARG of that name."""
-    text = given.get("SOURCE_DATE_EPOCH") or values.get("SOURCE_DATE_EPOCH", "")
-    if epoch is not None or not text:
-        return epoch
-    if not re.fullmatch(r"[0-9]{1,12}", text):
-        raise EpochUnknownError(f"SOURCE_DATE_EPOCH is {text!r}")
-    return int(text)
 
 
 def _assembled(store: Layout, plan: Plan, options: Options) -> Image:

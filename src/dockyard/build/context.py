@@ -45,16 +45,18 @@ class Context:
     """The folder `root` less what its ignore rules leave out. Everything in it belongs to root, whoever owns it here.
 
     An item's `handle` is its path on this machine. `folders` has the digests of the folders that were stamped last.
+    `dated` is the time that all files were given, where times count as much as content does: a commit's.
 
     Raises:
         ContextUnreadableError: `root` is no folder.
     """
 
-    def __init__(self, root: Path, rules: IgnoreRules) -> None:
+    def __init__(self, root: Path, rules: IgnoreRules, dated: int | None = None) -> None:
         if not root.is_dir():
             raise ContextUnreadableError(f"the context {root} is not a folder", context={"context": root})
         self.root = root.resolve()
         self.folders: dict[str, str] = {}
+        self.dated = dated
         self._place = str(self.root).rstrip("/")
         self._rules = rules
         self._listed: dict[str, list[Listed]] = {}

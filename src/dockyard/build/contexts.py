@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dockyard._internal.limits import DOCKERFILE_BYTES
 from dockyard.build.context import Context
 from dockyard.build.fault import ContextUnreadableError
+from dockyard.build.repository import parse as parse_repository
 from dockyard.content.layout import Layout
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Dockerfile
@@ -82,9 +83,10 @@ def opened(
     if source.startswith("docker-image://"):
         descriptor = bases.resolve(Reference.parse(source.removeprefix("docker-image://")))
         return open_image(bases.store, descriptor, platform)
-    repository = git.parse(source)
+    repository = parse_repository(source)
     if repository is not None:
-        return Context(git.checkout(repository, data / "cache" / "git", progress), IgnoreRules())
+        found = git.checkout(repository, data / "cache" / "git", progress)
+        return Context(found.folder, IgnoreRules(), found.made if repository.mtime == "commit" else None)
     folder = Path(source.removeprefix("local:"))
     if "://" in source or not folder.is_dir():
         raise NamedContextError(f"the context {name} is {source}, which is neither a folder nor anything else known")

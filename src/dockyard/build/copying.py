@@ -132,6 +132,8 @@ def _made(
         for each in taken:
             if isinstance(each.source, Context):
                 each.source.check()
+        if isinstance(source, Context) and source.dated is not None:
+            out.note(f"at {source.dated}")
         content = out.key()
         step = key(stage.state.key, "copied", content)
         earlier = stage.known(step)

@@ -99,7 +99,8 @@ def execute(
         ]
         memory = stack.enter_context(in_memory()) if confided else None
         root = _Overlaid(stage, work) if way.overlay else _Copied(stage, work)
-        user = resolve_user(str(state.config.get("User") or ""), root.read("etc/passwd"), root.read("etc/group"))
+        named = str(state.config.get("User") or "")
+        user = resolve_user(named, root.read("etc/passwd"), root.read("etc/group"), numbers=True)
         if way.ids == "single" and (user.uid or user.gid):
             raise IdsMissingError(
                 f"USER {state.config.get('User')} needs the ID {user.uid}:{user.gid}", context=place(instruction.node)

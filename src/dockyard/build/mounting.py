@@ -264,7 +264,7 @@ def _begun(tools: "Tools", each: Wanted, place_: Path, work: Path) -> None:
                 shutil.copytree(lower / source, beside, symlinks=True, dirs_exist_ok=True, copy_function=shutil.copy2)
     beside.mkdir(exist_ok=True, parents=True)
     _give(tools, beside, mount)
-    beside.chmod(0o755 if mount.mode is None else mount.mode)
+    beside.chmod(_mode(mount, 0o755))
     with contextlib.suppress(OSError):
         beside.rename(place_)
     shutil.rmtree(beside, ignore_errors=True)
@@ -306,6 +306,8 @@ def _confided(
         return
     secret = tools.secrets.get(each.source)
     if secret is None:
+        if mount.env:
+            ready.environment[mount.env] = ""  # there, but empty
         return
     if mount.env:
         ready.environment[mount.env] = secret.value.decode("utf-8", "surrogateescape")
@@ -317,7 +319,7 @@ def _confided(
 
 def _owned(tools: "Tools", path: Path, mount: Mount, mode: int) -> None:
     _give(tools, path, mount)
-    path.chmod(mode if mount.mode is None else mount.mode)
+    path.chmod(_mode(mount, mode))
 
 
 def _give(tools: "Tools", path: Path, mount: Mount) -> None:
@@ -330,3 +332,8 @@ def _give(tools: "Tools", path: Path, mount: Mount) -> None:
         raise IdsMissingError(
             f"RUN --mount=type={mount.type} needs the ID {uid}:{gid}", context={"target": mount.target}
         ) from error
+
+
+def _mode(mount: Mount, usual: int) -> int:
+    """The permissions of a mount. As with BuildKit, where Go has other numbers for them, set bits go nowhere."""
+    return usual if mount.mode is None else mount.mode & 0o777

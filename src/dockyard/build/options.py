@@ -19,12 +19,13 @@ class Options:
 
     Attributes:
         build_args: values for ARG.
-        target: the stage to build, by name or number; the last by default.
+        target: the stage to build, by name; the last by default.
         tags: names for the image.
         labels: further labels of the image.
         annotations: of the manifest.
         platforms: what to build for; this machine's by default. Several give an index.
         epoch: SOURCE_DATE_EPOCH in seconds; no time in the image is later.
+        made: when the context was made, where that is known: what SOURCE_DATE_EPOCH=context means.
         uncached: stages that are carried out whatever the cache knows, by name or number; `*` is all.
         contexts: further sources of FROM and --from by name: a folder, `oci-layout://…`, `docker-image://…`, Git.
         secrets, agents: what RUN --mount may ask for, by id.
@@ -48,6 +49,7 @@ class Options:
     annotations: Mapping[str, str] = field(default_factory=dict)
     platforms: Sequence[Platform] = ()
     epoch: int | None = None
+    made: int | None = None
     uncached: frozenset[str] = frozenset()
     contexts: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)

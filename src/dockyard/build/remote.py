@@ -10,6 +10,7 @@ from dockyard.build.budget import FETCH
 from dockyard.build.context import Context
 from dockyard.build.download import download
 from dockyard.build.fault import place
+from dockyard.build.repository import parse
 from dockyard.build.source import Files, Item, Source
 from dockyard.build.stage import Stage
 from dockyard.dockerfile import instructions as ins
@@ -35,22 +36,24 @@ def fetch(stage: Stage, instruction: ins.Add, source: str) -> Source | None:
     context = place(instruction.node)
     if checksum and len(instruction.sources) != 1:
         raise ChecksumUseError("--checksum is for one source", context=context)
-    repository = git.parse(source)
+    repository = parse(source)
     if repository is not None:
         if instruction.keep_git_dir is not None:
             repository = repository.keeping(instruction.keep_git_dir)
         if checksum:
             repository = repository.at(checksum)
-        commit = git.resolve(repository)
-        tools.note(material.repository(redact.url(repository.remote), commit))
+        # BuildKit reads mtime=commit in the address of a context only; here it takes it and does nothing with it.
+        repository = replace(repository, mtime="checkout")
+        resolved = git.resolve(repository)
+        tools.note(material.repository(redact.url(repository.remote), resolved.commit))
         with tools.budget.granted(FETCH, tools.cancelled.is_set):
-            folder = git.checkout(replace(repository, ref=commit), tools.data / "cache" / "git", stage.step)
+            folder = git.checkout(repository, tools.data / "cache" / "git", stage.step, resolved).folder
         return Context(folder, IgnoreRules())
     if not source.startswith(("http://", "https://")):
         if checksum:
             raise ChecksumUseError(f"--checksum is not for {source}, which is in the context", context=context)
         return None
-    name = posixpath.basename(unquote(urlsplit(source).path)) or "__unnamed__"
+    name = posixpath.basename(unquote(urlsplit(source).path).rstrip("/")) or "__unnamed__"
     headers = {}
     host = urlsplit(source).hostname or ""
     for secret, form in ((f"HTTP_AUTH_HEADER_{host}", "{}"), (f"HTTP_AUTH_TOKEN_{host}", "Bearer {}")):

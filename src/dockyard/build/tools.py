@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 Halted = Callable[["Cell"], None]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
+# What a layer keeps of extended attributes: what containerd's differ writes for BuildKit, and no more. Others belong to
+# the machine that built, and the same Dockerfile would give other layers there.
+_ATTRIBUTES = frozenset({"security.capability"})
+
 
 @dataclass(frozen=True)
 class Tools:
@@ -82,7 +86,13 @@ class Tools:
         """For one new layer, once the budget allows for it."""
         with (
             self.budget.granted(PACK, self.cancelled.is_set),
-            LayerWriter(self.store, epoch=self.epoch, compression=self.compression, level=self.level) as writer,
+            LayerWriter(
+                self.store,
+                epoch=self.epoch,
+                compression=self.compression,
+                level=self.level,
+                attributes=_ATTRIBUTES,
+            ) as writer,
         ):
             yield writer
 

@@ -1,6 +1,7 @@
 """`dockyard build`: a Dockerfile and a context into an image in the store."""
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -116,7 +117,8 @@ def build(
     with contextlib.ExitStack() as stack:
         shown = stack.enter_context(view.shown(flags.view(silent=quiet or json)))
         journal = opened(shown, data, chosen, folder, flags.file)
-        given = stack.enter_context(build_input.opened(folder, flags.file, journal))
+        dated = chosen.epoch is not None or bool(chosen.build_args.get("SOURCE_DATE_EPOCH"))
+        given = stack.enter_context(build_input.opened(folder, flags.file, journal, dated=dated))
         cache = step_cache(data, store, chosen)
         build_cache.take(sources, store, cache, journal)
         result = build_image(
@@ -125,7 +127,7 @@ def build(
             store=store,
             data=data,
             bases=Bases(store, puller(journal), always=flags.pull),
-            options=chosen,
+            options=replace(chosen, made=given.made),
             cache=cache,
             journal=journal,
             halted=debug.opener(shown) if on_error == "shell" else None,

@@ -4,26 +4,35 @@ import contextlib
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dockyard.errors import UsageError
 from dockyard.progress import SILENT, Progress
 
+if TYPE_CHECKING:
+    from dockyard.build.git import Checkout
+
 _MOST_DOCKERFILE = 1 << 20
+# The old way to name a repository without a scheme, which is still known.
+_IMPLIED = "github.com/"
 
 
 @dataclass(frozen=True)
 class Given:
-    """The context's folder, and the Dockerfile where it is not the one in it."""
+    """The context's folder, the Dockerfile where it is not the one in it, and when the context was made, if it says."""
 
     path: Path
     dockerfile: Path | None
+    made: int | None = None
 
 
 @contextlib.contextmanager
-def opened(folder: str, file: str, progress: Progress = SILENT) -> Iterator[Given]:
+def opened(folder: str, file: str, progress: Progress = SILENT, *, dated: bool = False) -> Iterator[Given]:
     """The context and the Dockerfile; what came from standard input is gone when the block ends.
+
+    `dated` gives the files of a Git repository the commit's time, as BuildKit does beside a SOURCE_DATE_EPOCH.
 
     Raises:
         UsageError: both are to come from standard input.
@@ -34,9 +43,11 @@ def opened(folder: str, file: str, progress: Progress = SILENT) -> Iterator[Give
     with tempfile.TemporaryDirectory(prefix="dockyard-context-") as place:
         root = Path(place)
         path = Path(folder)
-        fetched = "://" in folder or ("@" in folder and not path.exists())
+        fetched = "://" in folder or ((folder.startswith(_IMPLIED) or "@" in folder) and not path.exists())
+        made = None
         if fetched:
-            path = _checkout(folder, progress)
+            found = _checkout(folder, progress, dated=dated)
+            path, made = found.folder, found.made
         elif folder == "-":
             path = root / "context"
             path.mkdir()
@@ -48,18 +59,21 @@ def opened(folder: str, file: str, progress: Progress = SILENT) -> Iterator[Give
         elif file:
             # Beside a context that was fetched, the file is one of its own.
             dockerfile = path / file if fetched or folder == "-" else Path(file)
-        yield Given(path, dockerfile)
+        yield Given(path, dockerfile, made)
 
 
-def _checkout(address: str, progress: Progress) -> Path:
+def _checkout(address: str, progress: Progress, *, dated: bool) -> "Checkout":
     from dockyard.build import git
+    from dockyard.build.repository import parse
     from dockyard.cli import context
 
-    repository = git.parse(address)
+    repository = parse(f"https://{address}" if address.startswith(_IMPLIED) else address)
     if repository is None:
         raise UsageError(
             f"{address} is no context", hint="Give a folder, or a Git address like https://host/name.git#main"
         )
+    if dated:
+        repository = replace(repository, mtime="commit")
     return git.checkout(repository, context.data_folder() / "cache" / "git", progress)
 
 

@@ -113,20 +113,32 @@ def _write(output: Output, result: "BuildResult", names: list[Reference], store:
 
     named = [Reference.parse(output.name)] if output.name else names
     images = {str(name): result.image for name in named} or {str(result.image.descriptor.digest): result.image}
+    whole = result.descriptor != result.image.descriptor
+    # As BuildKit does it: of several platforms, each has a folder of its own.
+    folders = {name.replace("/", "_"): image for name, image in result.images.items()}
+    files = folders if len(folders) > 1 else {"": result.image}
     match output.type:
-        case "oci" | "docker":
-            form: archive.Form = "oci-archive" if output.type == "oci" else "docker-archive"
+        case "oci":
+            titles = [str(name) for name in named] or [str(result.descriptor.digest)]
             if output.dest == "-":
-                archive.write(images, sys.stdout.buffer, form)
+                archive.write_all(titles, result.descriptor, store, sys.stdout.buffer)
             else:
-                archive.save(images, Path(output.dest), form)
+                archive.save_all(titles, result.descriptor, store, Path(output.dest))
+        case "docker":
+            if whole and len(result.images) > 1:
+                raise UsageError("Docker's archive holds one platform only", hint="Use type=oci, or one --platform.")
+            if output.dest == "-":
+                archive.write(images, sys.stdout.buffer, "docker-archive")
+            else:
+                archive.save(images, Path(output.dest), "docker-archive")
         case "tar":
             if output.dest == "-":
-                rootfs.write(result.image, sys.stdout.buffer)
+                rootfs.write(files, sys.stdout.buffer)
             else:
-                rootfs.save(result.image, Path(output.dest))
+                rootfs.save(files, Path(output.dest))
         case "local":
-            rootfs.unpack(result.image, Path(output.dest))
+            for folder, image in files.items():
+                rootfs.unpack(image, Path(output.dest) / folder)
         case "registry":
             from dockyard.cli.registry_access import client
             from dockyard.registry.push import push
@@ -151,9 +163,12 @@ def files(result: "BuildResult", names: list[Reference], iidfile: Path | None, m
     if iidfile is not None:
         atomic.write(iidfile, image_id.encode())
     if metadata is not None:
+        target = result.descriptor.to_json()
+        if result.descriptor == result.image.descriptor:
+            target = {**target, "platform": result.image.config.platform.to_json()}
         document: dict[str, Any] = {
             "containerimage.config.digest": image_id,
-            "containerimage.descriptor": result.descriptor.to_json(),
+            "containerimage.descriptor": target,
             "containerimage.digest": str(result.descriptor.digest),
         }
         if names:

@@ -9,19 +9,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from dockyard.dockerfile.regular import IgnorePatternError, bad, check, escape, go_class, in_class
 from dockyard.dockerfile.spaces import strip
-from dockyard.errors import UsageError
 
 _CACHED_FOLDERS = 65_536
-
-
-class IgnorePatternError(UsageError):
-    """A pattern of an ignore file (or of COPY --exclude) is not well formed: an open bracket, a backslash at the end, a
-    lone exclamation mark.
-    """
-
-    reference = "ignore-pattern-invalid"
-    hint = "Patterns know * ? [a-z] [^a-z] ** and a backslash before a character that stands for itself."
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +123,7 @@ def _pattern(text: str) -> Pattern:
     text = text[inverted:]
     if not text:
         raise IgnorePatternError("a lone ! excludes nothing", context={"pattern": "!"})
+    check(text)
     return Pattern(text, inverted, re.compile(expression(text, regular=_regular(text)), re.DOTALL))
 
 
@@ -161,7 +153,7 @@ def expression(pattern: str, *, regular: bool = False) -> str:
         IgnorePatternError: the pattern is not well formed.
     """
     out: list[str] = []
-    at = 0
+    at = int(regular and pattern.startswith("\ufeff"))  # which BuildKit's scanner skips
     opened = False  # an atomic group is open: from a `**/` to the next one
     while at < len(pattern):
         char = pattern[at]
@@ -197,47 +189,21 @@ def expression(pattern: str, *, regular: bool = False) -> str:
         elif char == "?":
             out.append("[^/]")
         elif char == "[":
-            piece, at = _class(pattern, at)
+            piece, at = go_class(pattern, at) if regular else _class(pattern, at)
             out.append(piece)
         elif char == "\\":
+            if at == len(pattern) and regular:
+                # BuildKit takes it for a backslash before the end of its expression: a dollar sign, and no end.
+                return "".join(out) + ")" * opened + r"\$"
             if at == len(pattern):
-                raise _bad(pattern, "ends with a backslash")
-            out.append(_escape(pattern, pattern[at]) if regular else re.escape(pattern[at]))
+                raise bad(pattern, "ends with a backslash")
+            out.append(escape(pattern, pattern[at]) if regular else re.escape(pattern[at]))
             at += 1
         elif char == "^" and regular:
             out.append(r"\A")
         else:
             out.append(re.escape(char))
     return "".join(out) + ")" * opened + r"\Z"
-
-
-# What Go's regular expressions understand by a backslash and a letter.
-_ESCAPES = {
-    "a": r"\x07",
-    "f": r"\x0c",
-    "n": r"\n",
-    "r": r"\r",
-    "t": r"\t",
-    "v": r"\x0b",
-    "A": r"\A",
-    "z": r"\Z",
-    "d": "[0-9]",
-    "D": "[^0-9]",
-    "s": r"[\t\n\x0c\r ]",
-    "S": r"[^\t\n\x0c\r ]",
-    "w": "[0-9A-Za-z_]",
-    "W": "[^0-9A-Za-z_]",
-    "b": r"(?a:\b)",
-    "B": r"(?a:\B)",
-}
-
-
-def _escape(pattern: str, char: str) -> str:
-    if char in _ESCAPES:
-        return _ESCAPES[char]
-    if char.isalnum() or not char.isascii():
-        raise _bad(pattern, f"has a backslash before {char!r}, which means nothing")
-    return re.escape(char)
 
 
 def _plain(rest: str) -> bool:
@@ -259,9 +225,9 @@ def _class(pattern: str, at: int) -> tuple[str, int]:
         if pattern.startswith("-", at):
             high, at = _member(pattern, at + 1)
         # A range the wrong way round matches nothing.
-        ranges.append(f"{_in_class(low)}-{_in_class(high)}" if low <= high else "")
+        ranges.append(f"{in_class(low)}-{in_class(high)}" if low <= high else "")
         if at >= len(pattern):
-            raise _bad(pattern, "has an open bracket")
+            raise bad(pattern, "has an open bracket")
     inside = "".join(ranges)
     if not inside:
         return ("." if negated else "(?!)"), at + 1
@@ -270,20 +236,10 @@ def _class(pattern: str, at: int) -> tuple[str, int]:
 
 def _member(pattern: str, at: int) -> tuple[str, int]:
     if at >= len(pattern):
-        raise _bad(pattern, "has an open bracket")
+        raise bad(pattern, "has an open bracket")
     if pattern[at] in "-]":
-        raise _bad(pattern, f"has {pattern[at]!r} in brackets where a backslash has to stand before it")
+        raise bad(pattern, f"has {pattern[at]!r} in brackets where a backslash has to stand before it")
     at += pattern[at] == "\\"
     if at >= len(pattern):
-        raise _bad(pattern, "has an open bracket")
+        raise bad(pattern, "has an open bracket")
     return pattern[at], at + 1
-
-
-def _in_class(char: str) -> str:
-    # As a number, so that no pair of characters can mean a set operation.
-    return f"\\U{ord(char):08x}"
-
-
-def _bad(pattern: str, why: str) -> IgnorePatternError:
-    shown = pattern[:120].encode("utf-8", "replace").decode()
-    return IgnorePatternError(f"the pattern {shown!r} {why}", context={"pattern": shown})

@@ -16,6 +16,8 @@ _DIRECTIVES = ("syntax", "escape", "check")
 _HEREDOC = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)", re.DOTALL)
 _WITH_HEREDOCS = ("add", "copy", "run")
 _DEEPEST_ONBUILD = 8
+# In bytes, without the line feed: what the buffer of BuildKit's scanner takes.
+_LONGEST = 65_535
 
 
 def parse(text: bytes | str) -> Dockerfile:
@@ -33,7 +35,21 @@ def parse(text: bytes | str) -> Dockerfile:
     if len(text) > DOCKERFILE_BYTES:
         raise TooLargeError(f"the Dockerfile is larger than {DOCKERFILE_BYTES} bytes", context={"bytes": len(text)})
     decoded = text.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    return _Reader(decoded.split("\n")).read()
+    lines = decoded.split("\n")
+    if len(text) > _LONGEST:
+        _check_lengths(lines)
+    return _Reader(lines).read()
+
+
+def _check_lengths(lines: list[str]) -> None:
+    for number, line in enumerate(lines, 1):
+        if len(line) * 4 > _LONGEST and len(line.encode("utf-8", "surrogateescape")) > _LONGEST:
+            raise DockerfileInvalidError(
+                f"the line is longer than {_LONGEST} bytes",
+                line=number,
+                text=line[:80],
+                hint="Divide it, or COPY a file that has what it says.",
+            )
 
 
 def parse_heredoc(word: str) -> Heredoc | None:

@@ -20,7 +20,18 @@ def split_command(line: str) -> tuple[str, tuple[str, ...], str]:
 
 
 def split_flags(line: str) -> tuple[list[str], str]:
-    """The leading words that begin with `--`, unquoted, and what follows them; a lone `--` ends them."""
+    """The leading words that begin with `--`, unquoted, and what follows them; a lone `--` ends them.
+
+    BuildKit reads flags byte by byte and takes each byte for a character: what is not ASCII comes out as other letters,
+    and never names the file or user that it should. The same here, so that the same files are taken.
+    """
+    if line.isascii():
+        return _split_flags(line)
+    flags, rest = _split_flags(line.encode("utf-8", "surrogateescape").decode("latin-1"))
+    return flags, rest.encode("latin-1").decode("utf-8", "surrogateescape")
+
+
+def _split_flags(line: str) -> tuple[list[str], str]:
     flags: list[str] = []
     at = 0
     while True:

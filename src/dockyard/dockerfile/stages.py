@@ -82,14 +82,14 @@ def find_stage(found: Sequence[Stage], name: str, *, before: int | None = None) 
 
 
 def target_stage(found: Sequence[Stage], target: str) -> Stage:
-    """The stage to build: the one that `target` names, or the last one where `target` is empty.
+    """The stage to build: the one that `target` names, or the last one where `target` is empty. Numbers are no names.
 
     Raises:
         StageUnknownError: there is no such stage; the hint names the nearest.
     """
     if not target:
         return found[-1]
-    stage = find_stage(found, target)
+    stage = next((each for each in reversed(found) if each.name and each.name == target.lower()), None)
     if stage is None:
         names = [each.name for each in found if each.name]
         hint = meant(target, names) or (f"The stages are: {', '.join(names)}." if names else None)

@@ -1,13 +1,14 @@
 """Archives of images: Docker's (`docker save`) and OCI's (an image layout in a tar), written and read as streams."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from dockyard._internal import atomic
 from dockyard._internal.limits import CONFIG_BYTES, GRAPH_DEPTH, MANIFEST_BYTES, TooLargeError, read_bounded
 from dockyard.content.layout import REF_NAME, Layout
+from dockyard.content.store import Reader, read
 from dockyard.errors import UsageError
 from dockyard.images.assemble import assemble_as_it_is
 from dockyard.images.image import Image
@@ -24,6 +25,7 @@ from dockyard.oci.reference import Reference
 
 Form = Literal["docker-archive", "oci-archive"]
 _CHUNK = 1 << 20
+_CONTAINERD = "io.containerd.image.name"
 
 
 class ArchiveKindError(UsageError):
@@ -38,8 +40,20 @@ def write(images: Mapping[str, Image], out: BinaryIO, form: Form) -> None:
     if form == "docker-archive":
         _write_docker(images, out)
     else:
-        _write_oci(images, out)
+        _write_oci([(name, image.descriptor, image.source) for name, image in images.items()], out)
     out.write(tar.END)
+
+
+def write_all(names: Sequence[str], descriptor: Descriptor, source: Reader, out: BinaryIO) -> None:
+    """Write what `descriptor` names, be it an index over several platforms and attestations, as an OCI archive."""
+    _write_oci([(name, descriptor, source) for name in names], out)
+    out.write(tar.END)
+
+
+def save_all(names: Sequence[str], descriptor: Descriptor, source: Reader, path: Path) -> None:
+    """Write the archive `path` as `write_all` does; it appears when it is complete."""
+    with atomic.replacing(path) as out:
+        write_all(names, descriptor, source, out)
 
 
 def save(images: Mapping[str, Image], path: Path, form: Form) -> None:
@@ -91,24 +105,33 @@ def load(stream: BinaryIO, store: Layout) -> dict[str, Descriptor]:
     return found
 
 
-def _write_oci(images: Mapping[str, Image], out: BinaryIO) -> None:
+def _write_oci(targets: Sequence[tuple[str, Descriptor, Reader]], out: BinaryIO) -> None:
     _member(out, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
     entries = []
     done: set[Digest] = set()
-    for name, image in images.items():
-        target = image.descriptor
-        named = Descriptor(target.media_type, target.digest, target.size, {**target.annotations, REF_NAME: name})
+    for name, target, source in targets:
+        # `docker load` goes by containerd's annotation, everyone else by OCI's.
+        annotations = {**target.annotations, REF_NAME: name, **({_CONTAINERD: name} if "/" in name else {})}
+        named = Descriptor(target.media_type, target.digest, target.size, annotations, target.platform)
         entries.append(named.to_json())
-        for blob in [*image.manifest.references, target]:
+        for blob in _below(target, source):
             if blob.digest not in done:
                 done.add(blob.digest)
                 out.write(tar.header(Entry(f"blobs/{blob.digest.algorithm}/{blob.digest.hex}", size=blob.size)))
-                with image.source.open(blob) as content:
+                with source.open(blob) as content:
                     while chunk := content.read(_CHUNK):
                         out.write(chunk)
                 out.write(tar.padding(blob.size))
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
     _member(out, "index.json", json.dumps(index, separators=(",", ":")).encode())
+
+
+def _below(target: Descriptor, source: Reader) -> Iterator[Descriptor]:
+    """What `target` needs, itself last."""
+    if traits(target.media_type).role in ("manifest", "index"):
+        for child in parse(read(source, target), target.media_type).references:
+            yield from _below(child, source)
+    yield target
 
 
 def _write_docker(images: Mapping[str, Image], out: BinaryIO) -> None:
@@ -151,7 +174,8 @@ def _read_oci(raw: bytes, blobs: Mapping[str, Descriptor], store: Layout) -> dic
     done: set[Digest] = set()
     for item in Index(raw).manifests:
         _complete(item, held, store, done)
-        name = item.annotations.get(REF_NAME, "")
+        # BuildKit's and containerd's archives have the tag alone in OCI's annotation, and the whole name beside it.
+        name = item.annotations.get(_CONTAINERD) or item.annotations.get(REF_NAME, "")
         bare = Descriptor(item.media_type, item.digest, item.size, {}, item.platform)
         found[_name(name, item)] = bare
     return found

@@ -1,7 +1,7 @@
 """An image's merged files, without its layers: as one tar archive, or unpacked into a folder."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -22,20 +22,31 @@ class FolderTakenError(UsageError):
     hint = "Name another folder."
 
 
-def write(image: Image, out: BinaryIO) -> None:
-    """Write the files to a stream as a tar archive: folders and links first, then files, layer by layer."""
-    for entry, content in _members(image):
-        out.write(tar.header(entry))
-        if content is not None:
-            shutil.copyfileobj(content, out, 1 << 20)
-            out.write(tar.padding(entry.size))
+def write(images: Mapping[str, Image], out: BinaryIO) -> None:
+    """Write the files to a stream as a tar archive: folders and links first, then files, layer by layer.
+
+    The key of an image is the folder that it gets in the archive; empty is none.
+    """
+    for folder, image in images.items():
+        if folder:
+            out.write(tar.header(Entry(folder, "dir", 0o755)))
+        for entry, content in _members(image):
+            out.write(tar.header(_below(folder, entry) if folder else entry))
+            if content is not None:
+                shutil.copyfileobj(content, out, 1 << 20)
+                out.write(tar.padding(entry.size))
     out.write(tar.END)
 
 
-def save(image: Image, path: Path) -> None:
+def save(images: Mapping[str, Image], path: Path) -> None:
     """Like `write`, to a file that is in place once it is complete."""
     with atomic.replacing(path) as out:
-        write(image, out)
+        write(images, out)
+
+
+def _below(folder: str, entry: Entry) -> Entry:
+    target = f"{folder}/{entry.target}" if entry.kind == "hardlink" else entry.target
+    return replace(entry, path=f"{folder}/{entry.path}", target=target)
 
 
 def unpack(image: Image, folder: Path) -> None:

@@ -65,6 +65,7 @@ class LayerWriter:
         epoch: members newer than this (seconds since 1970) get it as their time.
         compression: `gzip`, `zstd` or `none`.
         level: `fast` for blobs that stay here, `dense` for blobs that travel.
+        attributes: the extended attributes that members keep; all by default.
 
     Attributes:
         size: bytes of tar so far.
@@ -73,9 +74,16 @@ class LayerWriter:
     """
 
     def __init__(
-        self, store: Place, *, epoch: int | None = None, compression: Compression = "gzip", level: Level = "fast"
+        self,
+        store: Place,
+        *,
+        epoch: int | None = None,
+        compression: Compression = "gzip",
+        level: Level = "fast",
+        attributes: frozenset[str] | None = None,
     ) -> None:
         self._store = store
+        self._attributes = attributes
         self.epoch = epoch
         self._media_type = MEDIA_TYPES[compression]
         self._compress = compressor(compression, level)
@@ -109,6 +117,8 @@ class LayerWriter:
         """
         if self.epoch is not None and entry.mtime > self.epoch:
             entry = replace(entry, mtime=self.epoch)
+        if entry.xattrs and self._attributes is not None:
+            entry = replace(entry, xattrs={key: each for key, each in entry.xattrs.items() if key in self._attributes})
         if isinstance(content, bytes) and entry.kind == "file":
             if len(content) != entry.size:
                 raise FileChangedError(f"{entry.path} has {len(content)} bytes, not {entry.size}")

@@ -24,24 +24,25 @@ class User:
     home: str
 
 
-def resolve_user(text: str, passwd: bytes, group: bytes) -> User:
+def resolve_user(text: str, passwd: bytes, group: bytes, *, numbers: bool = False) -> User:
     """The user that `text` (`user`, `uid`, `user:group`, any mixed) means; an empty text is root.
 
     A number without an entry in passwd has group 0 and no further groups, as Docker has it. Naming a group leaves out
-    the further groups.
+    the further groups. With `numbers`, a number is one even where a user or group is called so: BuildKit's RUN takes
+    it so, while engines look for the name first.
 
     Raises:
         UserUnknownError: a name is not in the file, or a number is out of range.
     """
     name, colon, group_name = (text or "0").partition(":")
-    entry = _find(_lines(passwd, 7), name, 2)
+    entry = _find(_lines(passwd, 7), name, 2, numbers)
     if entry is None and not name.isdigit():
         raise UserUnknownError(f"the image has no user {name!r}", context={"user": text})
     uid = _number(entry[2] if entry else name)
     gid = _number(entry[3]) if entry else 0
     groups: tuple[int, ...] = ()
     if colon and group_name:
-        found = _find(_lines(group, 4), group_name, 2)
+        found = _find(_lines(group, 4), group_name, 2, numbers)
         if found is None and not group_name.isdigit():
             raise UserUnknownError(f"the image has no group {group_name!r}", context={"user": text})
         gid = _number(found[2] if found else group_name)
@@ -55,9 +56,9 @@ def _lines(data: bytes, fields: int) -> list[list[str]]:
     return [parts for parts in lines if len(parts) >= fields]
 
 
-def _find(lines: list[list[str]], name: str, number: int) -> list[str] | None:
+def _find(lines: list[list[str]], name: str, number: int, numbers: bool) -> list[str] | None:
     for parts in lines:
-        if parts[0] == name:
+        if parts[0] == name and not (numbers and name.isdigit()):
             return parts
     return next((parts for parts in lines if name.isdigit() and parts[number] == name), None)
 

@@ -15,9 +15,16 @@ PROVENANCE = "https://slsa.dev/provenance/v1"
 VULNERABILITIES = "https://cosign.sigstore.dev/attestation/vuln/v1"
 
 
-def encode(subject: Digest, predicate_type: str, predicate: Mapping[str, Any], annotations: Mapping[str, str]) -> bytes:
-    """The bytes of a statement about the image `subject`."""
-    about: dict[str, Any] = {"digest": {subject.algorithm: subject.hex}}
+def encode(
+    subject: Digest,
+    predicate_type: str,
+    predicate: Mapping[str, Any],
+    annotations: Mapping[str, str],
+    *,
+    name: str = "",
+) -> bytes:
+    """The bytes of a statement about the image `subject`, which is called `name`."""
+    about: dict[str, Any] = {**({"name": name} if name else {}), "digest": {subject.algorithm: subject.hex}}
     if annotations:
         about["annotations"] = dict(annotations)
     document = {"_type": TYPE, "subject": [about], "predicateType": predicate_type, "predicate": predicate}

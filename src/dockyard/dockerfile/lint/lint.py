@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator
 
 from dockyard.dockerfile.ignore import IgnoreRules
+from dockyard.dockerfile.instructions import Run
 from dockyard.dockerfile.lint import silence
 from dockyard.dockerfile.lint.finding import LintFinding, Remark
 from dockyard.dockerfile.lint.options import Options
 from dockyard.dockerfile.lint.rules import ON_REQUEST, Rule, every, named, why
 from dockyard.dockerfile.lint.subject import Subject
+from dockyard.dockerfile.mounts import parse_mount
 from dockyard.dockerfile.node import Dockerfile
 
 
@@ -36,6 +38,7 @@ def lint(
     """
     wanted, unwanted, added = named(only), named(without), named(also)
     subject = Subject.of(dockerfile, ignored=ignored, options=options)
+    _mounts(subject)
     silenced = silence.everywhere(dockerfile)
     experimental = silence.experimental(dockerfile)
     findings: list[LintFinding] = []
@@ -46,6 +49,15 @@ def lint(
             continue
         findings += _findings(rule, subject)
     return sorted(findings, key=lambda each: (each.line, each.rule))
+
+
+def _mounts(subject: Subject) -> None:
+    """Refuse mounts that no build could make; what a variable would decide is left to the build."""
+    for stage in subject.stages:
+        for run in stage.instructions:
+            for text in run.mount_texts if isinstance(run, Run) else ():
+                if not any(char in text for char in "$'\"\\`"):
+                    parse_mount(text, str, line=run.node.start_line)
 
 
 def _findings(rule: Rule, subject: Subject) -> Iterator[LintFinding]:
