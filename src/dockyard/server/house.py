@@ -148,6 +148,7 @@ def open_house(settings: Settings, parent: int = 0) -> House:
         "/metrics": measured.endpoint,
         "/token": lambda: token_endpoint(registry, ways, doors.keeper, doors.login, doors.issuers),
         PATH: lambda: oidc_endpoint(registry, ways, database, settings.oidc, doors.issuers),
+        "/": lambda: _pages(database, stored, gate, doors, jobs, tuple(known), settings, ways, folder),
     }
     parts = Parts(settings, database, stored, gate, jobs, doors.keeper, ways)
     others["/api/"] = partial(_api, parts)
@@ -168,6 +169,24 @@ def _api(parts: Parts) -> Application:
     from dockyard.server.api.application import management
 
     return management(parts)
+
+
+def _pages(
+    database: Database,
+    stored: StoredRegistry,
+    gate: Gate,
+    doors: Doors,
+    jobs: Jobs,
+    names: tuple[str, ...],
+    settings: Settings,
+    ways: Ways,
+    folder: Path,
+) -> Application:
+    """What people look at; loaded when somebody first does."""
+    from dockyard.server.web.desk import Desk
+    from dockyard.server.web.site import site
+
+    return site(Desk(database, stored, gate, doors, jobs, names, settings, ways, folder))
 
 
 def _mirrored(

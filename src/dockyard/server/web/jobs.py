@@ -1,0 +1,73 @@
+"""Jobs: what runs, waits and ran, with a way to start and to end one."""
+
+from dataclasses import dataclass
+
+from dockyard.server.jobs import history
+from dockyard.server.jobs.history import Job
+from dockyard.server.jobs.interface import TaskUnknownError
+from dockyard.server.web.answer import Answer, Moved, Page, View
+from dockyard.server.web.visit import FieldInvalidError, Visit
+
+_COUNT = 50
+_STATES = ("waiting", "running", "done", "failed", "cancelled")
+_TOLD = {
+    "scan": "looks at what was pushed: packages and findings",
+    "match": "matches a new feed of advisories with what is stored",
+    "collect": "removes blobs that nothing needs any longer",
+    "sweep": "removes uploads that nobody finished",
+    "retention": "applies the projects' rules that are due",
+    "verify": "proves that every tag is complete",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A task: what it does, its job under way or waiting, and the last that ended."""
+
+    name: str
+    told: str
+    next: Job | None
+    last: Job | None
+
+
+def _show(visit: Visit) -> Answer:
+    visit.demand("", "job", "list")
+    database = visit.desk.database
+    name, state, before = visit.query("name"), visit.query("state"), visit.query("before", 17)
+    number = int(before) if before.isascii() and before.isdigit() else 0
+    found = history.jobs(database, name=name, state=state if state in _STATES else "", before=number, count=_COUNT + 1)
+    lines = [_line(visit, each) for each in visit.desk.tasks]
+    words = {"lines": lines, "jobs": found[:_COUNT], "more": len(found) > _COUNT, "states": _STATES}
+    return Page("jobs.html", {**words, "live": any(each.next and each.next.state == "running" for each in lines)})
+
+
+def _line(visit: Visit, name: str) -> Line:
+    recent = history.jobs(visit.desk.database, name=name, count=20)
+    following = next((each for each in recent if each.state == "running"), None)
+    following = following or next((each for each in reversed(recent) if each.state == "waiting"), None)
+    ended = next((each for each in recent if each.state in ("done", "failed", "cancelled")), None)
+    return Line(name, _TOLD.get(name, ""), following, ended)
+
+
+def _run(visit: Visit) -> Answer:
+    visit.demand("", "job", "create")
+    name = visit.text("name", 100)
+    if name not in visit.desk.tasks:
+        raise TaskUnknownError(f"there is no task {name!r}")
+    arguments = {"deep": True} if visit.checked("deep") else {}
+    number = visit.desk.jobs.defer(name, arguments, key=f"asked {name}")
+    if number is None:
+        raise FieldInvalidError(f"{name} is waiting or running already", hint="Wait for it, or cancel it first.")
+    return Moved(visit.call.scope["path"], f"Job {number} ({name}) is on its way.")
+
+
+def _cancel(visit: Visit) -> Answer:
+    visit.demand("", "job", "delete")
+    number = visit.whole("number")
+    if not visit.desk.jobs.cancel(number):
+        raise FieldInvalidError(f"job {number} has ended already")
+    return Moved("/jobs", f"Job {number} is cancelled.")
+
+
+RUN = _run
+VIEW = View(_show, {"run": _run, "cancel": _cancel})

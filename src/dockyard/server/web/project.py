@@ -1,0 +1,151 @@
+"""A project: its repositories, and its settings."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from dockyard.server.access import projects as access
+from dockyard.server.rules import quota
+from dockyard.server.rules.project import project_number
+from dockyard.server.schema.content import MANIFEST, TAG
+from dockyard.server.schema.projects import REPOSITORY
+from dockyard.server.web.answer import Answer, Moved, Page, View
+from dockyard.server.web.visit import FieldInvalidError, Visit
+
+_COUNT = 50
+_SCAN = 500
+_UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A repository on the list. `size` is the sum over its manifests; what they share is counted once per manifest."""
+
+    name: str
+    pulls: int
+    pushed_at: int | None
+    pulled_at: int | None
+    tags: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands over every page of a project."""
+
+    name: str
+    public: bool
+    created_at: int
+    used: int
+    quota: int | None
+
+    @property
+    def part(self) -> int:
+        """How much of the quota is used, in percent; 100 at most."""
+        return min(100, self.used * 100 // self.quota) if self.quota else 0
+
+    @property
+    def full(self) -> bool:
+        """Whether little of the quota is left."""
+        return bool(self.quota) and self.used >= quota.WARN_AT * (self.quota or 1)
+
+
+def head(visit: Visit) -> Head:
+    """The project that the address names.
+
+    Raises:
+        AccessDeniedError, UnknownNameError: the caller may not know of it, or it is not there.
+    """
+    found = access.get(visit.desk.database, visit.who, visit.places[0])
+    with visit.desk.database.read() as connection:
+        used = quota.used(connection, project_number(connection, found.name))
+    return Head(found.name, found.public, found.created_at, used, found.quota)
+
+
+def _show(visit: Visit) -> Answer:
+    top = head(visit)
+    rows, more = _repositories(visit, top.name, visit.query("q").lower(), visit.query("after"))
+    return Page("project.html", {"project": top, "rows": rows, "more": more, "q": visit.query("q")})
+
+
+def _repositories(visit: Visit, project: str, wanted: str, last: str) -> tuple[list[Row], bool]:
+    """Those that the caller may pull from: what it cannot pull it does not see."""
+    found: list[Row] = []
+    with visit.desk.database.read() as connection:
+        number = project_number(connection, project)
+        query = select(
+            REPOSITORY.c.id, REPOSITORY.c.name, REPOSITORY.c.pulls, REPOSITORY.c.pushed_at, REPOSITORY.c.pulled_at
+        ).where(REPOSITORY.c.project_id == number)
+        if wanted:
+            query = query.where(REPOSITORY.c.name.contains(wanted, autoescape=True))
+        rows = []
+        while True:
+            page = connection.execute(
+                query.where(REPOSITORY.c.name > last).order_by(REPOSITORY.c.name).limit(_SCAN)
+            ).all()
+            rows += [row for row in page if visit.may(row.name)]
+            if len(page) < _SCAN or len(rows) > _COUNT:
+                break
+            last = page[-1].name
+        more, rows = len(rows) > _COUNT, rows[:_COUNT]
+        numbers = [row.id for row in rows]
+        tags = dict(
+            connection.execute(
+                select(TAG.c.repository_id, func.count())
+                .where(TAG.c.repository_id.in_(numbers))
+                .group_by(TAG.c.repository_id)
+            )
+            .tuples()
+            .all()
+        )
+        sizes = dict(
+            connection.execute(
+                select(MANIFEST.c.repository_id, func.sum(MANIFEST.c.size))
+                .where(MANIFEST.c.repository_id.in_(numbers))
+                .group_by(MANIFEST.c.repository_id)
+            )
+            .tuples()
+            .all()
+        )
+    for row in rows:
+        found.append(
+            Row(row.name, row.pulls, row.pushed_at, row.pulled_at, int(tags.get(row.id, 0)), int(sizes.get(row.id, 0)))
+        )
+    return found, more
+
+
+def _settings(visit: Visit) -> Answer:
+    top = head(visit)
+    if not (visit.can(top.name, "project", "update") or visit.can("", "quota", "update")):
+        visit.demand(top.name, "project", "update")
+    return Page("project-settings.html", {"project": top})
+
+
+def _visibility(visit: Visit) -> Answer:
+    name, public = visit.places[0], visit.text("visibility") == "public"
+    access.change(visit.desk.database, visit.who, name, public=public)
+    return Moved(f"/projects/{name}/settings", f"{name} is now {'public' if public else 'private'}.")
+
+
+def _quota(visit: Visit) -> Answer:
+    name = visit.places[0]
+    visit.demand("", "quota", "update")
+    unit = _UNITS.get(visit.text("unit"))
+    if unit is None:
+        raise FieldInvalidError("unit: choose MB, GB or TB")
+    amount = visit.whole("amount")
+    done = quota.set_quota(visit.desk.database, name, amount * unit if amount else None)
+    said = "has no bound" if done.most is None else "is bounded"
+    return Moved(f"/projects/{name}/settings", f"What {name} may hold {said} from now on.")
+
+
+def _remove(visit: Visit) -> Answer:
+    name = visit.places[0]
+    if visit.text("sure") != name:
+        raise FieldInvalidError("the name that was typed is not the project's")
+    access.remove(visit.desk.database, visit.who, name)
+    return Moved("/projects", f"Project {name} is removed.")
+
+
+VIEW = View(_show)
+SETTINGS = View(_settings, {"visibility": _visibility, "quota": _quota, "remove": _remove})

@@ -1,0 +1,162 @@
+"""A repository: its tags, found by name or by time, page by page."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, and_, func, or_, select
+
+from dockyard.server.access.principal import AccessDeniedError
+from dockyard.server.names import project_of
+from dockyard.server.schema.content import MANIFEST, TAG
+from dockyard.server.schema.projects import REPOSITORY
+from dockyard.server.stored import removing
+from dockyard.server.web import looking
+from dockyard.server.web.answer import Answer, Moved, Page, View
+from dockyard.server.web.looking import Scan
+from dockyard.server.web.trouble import PageUnknownError
+from dockyard.server.web.visit import FieldInvalidError, Visit
+
+_COUNT = 50
+
+
+@dataclass(frozen=True)
+class Row:
+    """A tag and what it leads to."""
+
+    name: str
+    digest: str
+    kind: str
+    size: int
+    platforms: list[str]
+    updated_at: int
+    updated_by: str
+    pulled_at: int | None
+    scan: Scan
+    signed: bool
+
+
+def _show(visit: Visit) -> Answer:
+    name = visit.places[0]
+    visit.demand_repository(name)
+    wanted, order = visit.query("q", 128), visit.query("order", 10)
+    order = order if order in ("name", "newest") else "newest"
+    with visit.desk.database.read() as connection:
+        about = connection.execute(select(REPOSITORY).where(REPOSITORY.c.name == name)).first()
+        if about is None:
+            raise PageUnknownError(f"there is no repository {name!r}")
+        query = _tags(int(about.id), wanted, order, visit)
+        rows = connection.execute(query).all()
+        some = rows[:_COUNT]
+        digests = sorted({str(row.digest) for row in some})
+        below = looking.children(connection, int(about.id), digests)
+        parts = {each: below.get(each) or [each] for each in digests}
+        scans = looking.scans(connection, parts)
+        signed = looking.signed(connection, int(about.id), digests)
+        inner = sorted({each for several in below.values() for each in several})
+        sizes = _sizes(connection, int(about.id), inner)
+        counts = [
+            int(connection.execute(select(func.count()).select_from(table).where(mine)).scalar_one())
+            for table, mine in (
+                (TAG, TAG.c.repository_id == about.id),
+                (MANIFEST, MANIFEST.c.repository_id == about.id),
+            )
+        ]
+    found = []
+    for row in some:
+        digest, raw = str(row.digest), bytes(row.raw or b"")
+        kind = looking.kind(raw, str(row.media_type))
+        size = sum(sizes.get(each, 0) for each in below.get(digest, ())) if kind == "index" else int(row.size or 0)
+        found.append(
+            Row(
+                str(row.name),
+                digest,
+                kind,
+                size,
+                looking.platforms(visit.desk.registry, name, raw, str(row.media_type)),
+                int(row.updated_at),
+                str(row.updated_by),
+                row.pulled_at,
+                scans[digest],
+                digest in signed,
+            )
+        )
+    last = some[-1] if len(rows) > _COUNT else None
+    words = {
+        "name": name,
+        "project_name": project_of(name),
+        "about": about,
+        "rows": found,
+        "tags": counts[0],
+        "manifests": counts[1],
+        "q": wanted,
+        "order": order,
+        "after": "" if last is None else str(last.name),
+        "at": 0 if last is None or order == "name" else int(last.updated_at),
+    }
+    return Page("repository.html", words)
+
+
+def _tags(repository: int, wanted: str, order: str, visit: Visit) -> Select[Any]:
+    """One page of tags; it begins after the last tag of the page before."""
+    query = (
+        select(
+            TAG.c.name,
+            TAG.c.digest,
+            TAG.c.updated_at,
+            TAG.c.updated_by,
+            TAG.c.pulled_at,
+            MANIFEST.c.raw,
+            MANIFEST.c.media_type,
+            MANIFEST.c.size,
+        )
+        .join_from(
+            TAG, MANIFEST, (MANIFEST.c.repository_id == TAG.c.repository_id) & (MANIFEST.c.digest == TAG.c.digest)
+        )
+        .where(TAG.c.repository_id == repository)
+        .limit(_COUNT + 1)
+    )
+    if wanted:
+        query = query.where(TAG.c.name.contains(wanted, autoescape=True))
+    if not wanted.startswith("sha"):
+        # What tools keep beside an image is shown with the image.
+        query = query.where(~TAG.c.name.startswith("sha256-"), ~TAG.c.name.startswith("sha512-"))
+    after, at = visit.query("after", 128), visit.query("at", 17)
+    if order == "name":
+        return query.where(TAG.c.name > after).order_by(TAG.c.name)
+    if at.isascii() and at.isdigit():
+        earlier = TAG.c.updated_at < int(at)
+        query = query.where(or_(earlier, and_(TAG.c.updated_at == int(at), TAG.c.name > after)))
+    return query.order_by(TAG.c.updated_at.desc(), TAG.c.name)
+
+
+def _sizes(connection: Any, repository: int, digests: list[str]) -> dict[str, int]:
+    query = select(MANIFEST.c.digest, MANIFEST.c.size).where(
+        MANIFEST.c.repository_id == repository, MANIFEST.c.digest.in_(digests)
+    )
+    return {str(row[0]): int(row[1]) for row in connection.execute(query).all()}
+
+
+def _delete_tag(visit: Visit) -> Answer:
+    name, tag = visit.places[0], visit.text("tag", 128)
+    visit.demand_repository(name, "delete")
+    if not tag or ":" in tag:
+        raise FieldInvalidError("that is no tag")
+    visit.desk.registry.delete_manifest(name, tag)
+    return Moved(
+        f"/repository/{name}", f"Tag {tag} is removed. Its image stays until retention or somebody removes it."
+    )
+
+
+def _remove(visit: Visit) -> Answer:
+    name = visit.places[0]
+    visit.demand_repository(name, "delete")
+    if not visit.can(project_of(name), "repository", "delete"):
+        raise AccessDeniedError(f"{visit.who.name} may not delete repository {name}")
+    if visit.text("sure") != name:
+        raise FieldInvalidError("the name that was typed is not the repository's")
+    removing.repository(visit.desk.registry.holdings, name)
+    visit.desk.registry.changed(name)
+    return Moved(f"/projects/{project_of(name)}", f"Repository {name} is removed.")
+
+
+VIEW = View(_show, {"delete-tag": _delete_tag, "remove": _remove})

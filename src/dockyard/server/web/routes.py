@@ -1,0 +1,67 @@
+"""Which address is which page."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from dockyard.oci.reference import REPOSITORY
+from dockyard.server.web import (
+    audit,
+    groups,
+    image,
+    jobs,
+    login,
+    me,
+    members,
+    policy,
+    project,
+    projects,
+    repository,
+    retention,
+    robots,
+    storage,
+    tag_rules,
+    users,
+)
+from dockyard.server.web.answer import View
+
+_PROJECT = r"/projects/([^/]{1,255})"
+_NAME = rf"((?:{REPOSITORY.pattern}))"
+_IMAGE = rf"/image/{_NAME}[:@]([A-Za-z0-9_][A-Za-z0-9_.+:-]{{0,200}})"
+_LONGEST = 1000
+_PATTERNS: Mapping[str, View] = {
+    "/": projects.VIEW,
+    "/projects": projects.VIEW,
+    _PROJECT: project.VIEW,
+    _PROJECT + "/settings": project.SETTINGS,
+    _PROJECT + "/members": members.VIEW,
+    _PROJECT + "/robots": robots.VIEW,
+    _PROJECT + "/tag-rules": tag_rules.VIEW,
+    _PROJECT + "/retention": retention.VIEW,
+    _PROJECT + "/policy": policy.VIEW,
+    _PROJECT + "/audit": audit.VIEW,
+    rf"/repository/{_NAME}": repository.VIEW,
+    _IMAGE: image.VIEW,
+    _IMAGE + "/packages": image.PACKAGES,
+    _IMAGE + "/findings": image.FINDINGS,
+    _IMAGE + "/referrers": image.REFERRERS,
+    _IMAGE + "/sbom/(cyclonedx|spdx)": image.SBOM,
+    "/login": login.VIEW,
+    "/logout": login.OUT,
+    "/me": me.VIEW,
+    "/jobs": jobs.VIEW,
+    "/storage": storage.VIEW,
+    "/users": users.VIEW,
+    "/groups": groups.VIEW,
+    "/robots": robots.VIEW,
+    "/audit": audit.VIEW,
+}
+_ROUTES = [(re.compile(pattern), view) for pattern, view in _PATTERNS.items()]
+
+
+def find(path: str) -> tuple[View, Sequence[str]] | None:
+    """The page at a path, and what the path names; None if there is none."""
+    for pattern, view in _ROUTES if len(path) <= _LONGEST else ():
+        match = pattern.fullmatch(path)
+        if match is not None:
+            return view, match.groups()
+    return None

@@ -1,0 +1,35 @@
+"""What the registry holds, and whether it is whole."""
+
+import shutil
+
+from sqlalchemy import func, select
+
+from dockyard.server.jobs import history
+from dockyard.server.rules import quota
+from dockyard.server.schema.content import BLOB, DELETION, MANIFEST, TAG
+from dockyard.server.schema.projects import REPOSITORY
+from dockyard.server.web import jobs
+from dockyard.server.web.answer import Answer, Page, View
+from dockyard.server.web.visit import Visit
+
+_SHOWN = 200
+
+
+def _show(visit: Visit) -> Answer:
+    visit.demand("", "storage", "read")
+    with visit.desk.database.read() as connection:
+        blobs, total = connection.execute(select(func.count(), func.coalesce(func.sum(BLOB.c.size), 0))).one()
+        counts = {
+            name: int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+            for name, table in (("repositories", REPOSITORY), ("manifests", MANIFEST), ("tags", TAG), ("due", DELETION))
+        }
+    projects = sorted(quota.quotas(visit.desk.database), key=lambda each: -each.used)
+    checks = history.jobs(visit.desk.database, name="verify", count=5)
+    disk = shutil.disk_usage(visit.desk.folder)
+    words = {"blobs": int(blobs), "total": int(total), "counts": counts, "checks": checks, "disk": disk}
+    most = max((each.used for each in projects), default=0)
+    sums = {"projects": projects[:_SHOWN], "left": max(0, len(projects) - _SHOWN), "most": most}
+    return Page("storage.html", {**words, **sums, "summed": sum(each.used for each in projects)})
+
+
+VIEW = View(_show, {"run": jobs.RUN})

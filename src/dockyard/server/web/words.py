@@ -1,0 +1,80 @@
+"""Numbers, sizes, times and instructions as people read them."""
+
+import re
+from datetime import UTC, datetime
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_STEPS = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (12, "month"))
+_NOP = re.compile(r"^(?:\|\d+ (?:\S+=\S* )*)?/bin/sh -c #\(nop\)\s*")
+_SHELL = re.compile(r"^(?:RUN )?(?:\|\d+ (?:\S+=\S* )*)?/bin/sh -c\s+")
+_KEYWORD = re.compile(
+    r"^(?:FROM|RUN|CMD|LABEL|EXPOSE|ENV|ADD|COPY|ENTRYPOINT|VOLUME|USER|WORKDIR|ARG|ONBUILD|STOPSIGNAL"
+    r"|HEALTHCHECK|SHELL)\b"
+)
+
+
+def size(count: int | None) -> str:
+    """Bytes in decimal units: 0 B, 812 B, 3.4 MB."""
+    if count is None:
+        return "–"
+    value = float(count)
+    for unit in _UNITS:
+        if value < 999.5 or unit == _UNITS[-1]:
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if value >= 99.5 or unit == "B" else f"{value:.1f} {unit}"
+
+
+def number(count: int) -> str:
+    """A number with thin spaces between thousands."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def counted(count: int, noun: str, nouns: str = "") -> str:
+    """A number with its noun: 1 tag, 2 tags."""
+    return f"{number(count)} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def age(at: int | None, now: int) -> str:
+    """How long ago, or in how long: `5 minutes ago`, `in 2 days`; `never` where there was no such time."""
+    if not at:
+        return "never"
+    seconds = (now - at) / 1000
+    value, past = abs(seconds), seconds >= 0
+    if value < 5:
+        return "just now" if past else "now"
+    unit = "year"
+    for step, name in _STEPS:
+        if value < step:
+            unit = name
+            break
+        value /= step
+    said = counted(int(value), unit)
+    return f"{said} ago" if past else f"in {said}"
+
+
+def moment(at: int | None) -> str:
+    """A time as ISO 8601 in UTC; empty for none."""
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
+
+
+def short(digest: str) -> str:
+    """The beginning of a digest, enough to tell it from others on a page."""
+    algorithm, colon, rest = digest.partition(":")
+    return f"{algorithm}:{rest[:12]}" if colon else digest[:12]
+
+
+def instruction(text: str) -> str:
+    """The instruction behind a history entry, without what builders wrap around it."""
+    clean = text.removesuffix(" # buildkit").strip()
+    if _NOP.match(clean):
+        return _NOP.sub("", clean)
+    if _SHELL.match(clean):
+        return "RUN " + _SHELL.sub("", clean)
+    return clean
+
+
+def keyword(text: str) -> str:
+    """The instruction's first word, if it is one of a Dockerfile's."""
+    found = _KEYWORD.match(text)
+    return found[0] if found else ""
