@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dockyard.server.web.visit import Visit
@@ -41,8 +41,9 @@ class Download:
 Answer = Page | Moved | Download
 
 
-class View(NamedTuple):
+@dataclass(frozen=True)
+class View:
     """An address: what shows it, and what its forms do, by the value of their button `do`."""
 
     show: "Callable[[Visit], Answer]"
-    actions: "Mapping[str, Callable[[Visit], Answer]]" = {}
+    actions: "Mapping[str, Callable[[Visit], Answer]]" = field(default_factory=dict)

@@ -12,7 +12,6 @@ from dockyard.errors import Error
 from dockyard.images.image import Image
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import Index, Manifest, parse
-from dockyard.oci.mediatype import traits
 from dockyard.packages import cyclonedx, spdx
 from dockyard.packages.inventory import Inventory
 from dockyard.policy.verdict import Verdict

@@ -1,8 +1,9 @@
 """A project: its repositories, and its settings."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
 from dockyard.server.access import projects as access
 from dockyard.server.rules import quota
@@ -70,7 +71,6 @@ def _show(visit: Visit) -> Answer:
 
 def _repositories(visit: Visit, project: str, wanted: str, last: str) -> tuple[list[Row], bool]:
     """Those that the caller may pull from: what it cannot pull it does not see."""
-    found: list[Row] = []
     with visit.desk.database.read() as connection:
         number = project_number(connection, project)
         query = select(
@@ -89,29 +89,20 @@ def _repositories(visit: Visit, project: str, wanted: str, last: str) -> tuple[l
             last = page[-1].name
         more, rows = len(rows) > _COUNT, rows[:_COUNT]
         numbers = [row.id for row in rows]
-        tags = dict(
-            connection.execute(
-                select(TAG.c.repository_id, func.count())
-                .where(TAG.c.repository_id.in_(numbers))
-                .group_by(TAG.c.repository_id)
-            )
-            .tuples()
-            .all()
-        )
-        sizes = dict(
-            connection.execute(
-                select(MANIFEST.c.repository_id, func.sum(MANIFEST.c.size))
-                .where(MANIFEST.c.repository_id.in_(numbers))
-                .group_by(MANIFEST.c.repository_id)
-            )
-            .tuples()
-            .all()
-        )
-    for row in rows:
-        found.append(
-            Row(row.name, row.pulls, row.pushed_at, row.pulled_at, int(tags.get(row.id, 0)), int(sizes.get(row.id, 0)))
-        )
+        tags = _by_repository(connection, select(TAG.c.repository_id, func.count()), TAG, numbers)
+        size = func.sum(MANIFEST.c.size)
+        sizes = _by_repository(connection, select(MANIFEST.c.repository_id, size), MANIFEST, numbers)
+    found = [
+        Row(row.name, row.pulls, row.pushed_at, row.pulled_at, tags.get(row.id, 0), sizes.get(row.id, 0))
+        for row in rows
+    ]
     return found, more
+
+
+def _by_repository(connection: Connection, query: Select[Any], table: Table, numbers: list[int]) -> dict[int, int]:
+    mine = table.c.repository_id
+    rows = connection.execute(query.where(mine.in_(numbers)).group_by(mine)).all()
+    return {int(row[0]): int(row[1]) for row in rows}
 
 
 def _settings(visit: Visit) -> Answer:

@@ -1,7 +1,8 @@
 """What a project keeps: its rules, what they would remove now, and what they removed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from sqlalchemy import Row, select
 
@@ -60,13 +61,13 @@ def _trial(visit: Visit, project: str) -> Trial:
     return Trial(kept, count, plan.bytes, removed[:_SHOWN], stays[:_SHOWN])
 
 
-def _past(database: Database, project: str) -> tuple[int, list[Row[tuple[int, bool, int, int, int]]]]:
+def _past(database: Database, project: str) -> tuple[int, Sequence[Row[Any]]]:
     with database.read() as connection:
         number = project_number(connection, project)
         hours = connection.execute(select(RETENTION.c.hours).where(RETENTION.c.project_id == number)).scalar()
         run = RETENTION_RUN.c
         query = select(run.at, run.dry, run.kept, run.removed, run.bytes).where(run.project_id == number)
-        return int(hours or 0), list(connection.execute(query.order_by(run.id.desc()).limit(_RUNS)).all())
+        return int(hours or 0), connection.execute(query.order_by(run.id.desc()).limit(_RUNS)).all()
 
 
 def _add(visit: Visit) -> Answer:

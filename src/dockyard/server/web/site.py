@@ -92,7 +92,11 @@ def _answered(
         _LOG.exception("a page failed")
         failure = Error("the page failed", hint="The server's log says why; try again, or tell its admin.")
         answer = Page("error.html", {"error": failure}, 500)
-    return _rendered(rendering, visit, answer, cookies)
+    try:
+        return _rendered(rendering, visit, answer, cookies)
+    except Exception:  # noqa: BLE001 (nor may one whose page cannot be made)
+        _LOG.exception("a page could not be made")
+        return _Reply(500, b"the page failed", {**_HEADERS, "content-type": "text/plain"}, [])
 
 
 def _who(visit: Visit, cookies: list[bytes]) -> None:

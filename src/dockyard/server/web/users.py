@@ -1,11 +1,14 @@
 """Accounts of people, for system admins."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from dockyard.server.access import users as access
 from dockyard.server.web.answer import Answer, Moved, Page, View
 from dockyard.server.web.visit import FieldInvalidError, Visit
 
 _COUNT = 50
-_CHANGES = {
+_CHANGES: Mapping[str, Any] = {
     "disable": {"disabled": True},
     "enable": {"disabled": False},
     "admin": {"admin": True},

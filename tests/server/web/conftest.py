@@ -1,0 +1,186 @@
+"""A registry with accounts and real images, and browsers that keep cookies and send the forms of pages."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockyard.content.memory import Memory
+from dockyard.images.image import Image
+from dockyard.scan.advisory import Advisory, Range
+from dockyard.scan.feed import compile_feed
+from dockyard.server import house as houses
+from dockyard.server.access import members, projects, users
+from dockyard.server.access.doors import open_doors
+from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
+from dockyard.server.access.roles import ROLES
+from dockyard.server.access.secret import password_hash
+from dockyard.server.house import House, open_house
+from dockyard.server.settings import Settings
+from dockyard.server.trust.watching import Watch
+from making.calls import Answer, Caller
+from making.images import image, layer
+
+PASSWORD = "correct horse"
+METADATA = b"Metadata-Version: 2.1\nName: werkzeug\nVersion: 2.0\n\n"
+NASTY = '<script>alert("x")</script>'
+
+
+class Reader(HTMLParser):
+    """What a page's HTML has: tags with their attributes, and the ids of what it opens and never closes."""
+
+    VOID = frozenset({"meta", "link", "input", "img", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
+@dataclass
+class Browser:
+    """Keeps cookies, reads the token of the page's forms, and sends forms."""
+
+    call: Caller
+    cookies: dict[str, str] = field(default_factory=dict)
+    answer: Answer = field(default_factory=Answer)
+
+    @property
+    def text(self) -> str:
+        return self.answer.body.decode()
+
+    @property
+    def page(self) -> Reader:
+        return Reader(self.text)
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self._sent("GET", path, {}, headers)
+
+    def send(self, path: str, do: str, *, token: str | None = None, **words: Any) -> Answer:
+        """Send a form of the page at `path`, which is asked for first."""
+        if token is None:
+            self.get(path)
+            found = re.search(r'name="csrf" value="([^"]+)"', self.text)
+            token = found[1] if found else ""
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        return self._sent("POST", path, {"csrf": token, "do": do, **words}, headers)
+
+    def login(self, name: str, password: str = PASSWORD) -> Answer:
+        return self.send("/login", "login", name=name, password=password)
+
+    def _sent(self, method: str, path: str, words: dict[str, Any], headers: dict[str, str]) -> Answer:
+        sent = {"host": "localhost:5000", **headers}
+        if self.cookies:
+            sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        if method == "POST":
+            self.answer = self.call.form(path, words, headers=sent)
+        else:
+            self.answer = self.call(method, path, headers=sent)
+        for each in self.answer.cookies:
+            name, _, rest = each.partition("=")
+            value = rest.partition(";")[0]
+            if value and "Max-Age=0" not in each:
+                self.cookies[name] = value
+            else:
+                self.cookies.pop(name, None)
+        return self.answer
+
+
+@cache
+def _hashed(password: str) -> str:
+    """The same password is hashed once for all tests; checking it is as slow as ever."""
+    return password_hash(password)
+
+
+@dataclass
+class Town:
+    """A registry and its images."""
+
+    house: House
+    pushed: dict[str, Image] = field(default_factory=dict)
+
+    def browser(self, name: str = "") -> Browser:
+        """A browser, logged in as `name` where one is given."""
+        made = Browser(Caller(self.house.app, "127.0.0.1"))
+        if name:
+            assert made.login(name).status == 303, made.text
+        return made
+
+    def push(self, name: str, tag: str, files: dict[str, bytes], **config: Any) -> Image:
+        store = Memory()
+        made = image(store, layer(store, files), layer(store, {"app/main.py": tag.encode()}), config=config)
+        for target in made.manifest.references:
+            upload = self.house.registry.begin(name)
+            with store.open(target) as stream:
+                self.house.registry.append(name, upload, stream.read())
+            self.house.registry.finish(name, upload, target.digest)
+        self.house.registry.put_manifest(name, tag, made.manifest.raw, made.descriptor.media_type)
+        self.pushed[f"{name}:{tag}"] = made
+        return made
+
+    def put(self, name: str, tag: str, document: dict[str, Any]) -> str:
+        raw = json.dumps(document).encode()
+        return str(self.house.registry.put_manifest(name, tag, raw, document["mediaType"]).digest)
+
+    def scan(self) -> None:
+        """Look at what was pushed, with one advisory."""
+        folder = self.house.folder
+        say = Advisory("pypi", "werkzeug", "CVE-2099-0001", "test", severity="CRITICAL", ranges=[Range(fixed="2.3")])
+        compile_feed(folder / "feed.sqlite", [say])
+        Watch(self.house.registry, self.house.database, folder / "feed.sqlite", folder / "index").pushes()
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Town]]:
+    """Makes registries without accounts, whose changes of rights hold at once."""
+    made: list[House] = []
+    monkeypatch.setattr(houses, "open_doors", lambda database, settings: open_doors(database, settings, fresh=0.0))
+    monkeypatch.setattr(users, "password_hash", _hashed)
+
+    def make(**more: Any) -> Town:
+        house = open_house(Settings(storage=str(tmp_path / f"r{len(made)}"), **more))
+        made.append(house)
+        return Town(house)
+
+    yield make
+    for house in made:
+        house.close()
+
+
+@pytest.fixture
+def town(opened: Callable[..., Town]) -> Town:
+    """Accounts of every role (named as the role) in the private project `team`, `root`, and `stranger` in none."""
+    found = opened()
+    database = found.house.database
+    users.add(database, SYSTEM, "root", password=PASSWORD, admin=True)
+    users.add(database, SYSTEM, "stranger", password=PASSWORD)
+    projects.add(database, SYSTEM, "team")
+    projects.add(database, SYSTEM, "open", public=True)
+    for role in ROLES:
+        users.add(database, SYSTEM, role, password=PASSWORD)
+        members.put(database, SYSTEM, "team", role, role)
+    found.push("team/web", "1.0", {"site/werkzeug-2.0.dist-info/METADATA": METADATA}, Cmd=["/bin/web"])
+    found.push("open/tool", "1.0", {"bin/tool": b"x"})
+    found.scan()
+    return found

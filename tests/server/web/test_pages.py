@@ -1,0 +1,276 @@
+"""Every page for every role, and what pages never do."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from dockyard.server.access.roles import MATRIX, ROLES
+
+from .conftest import Town
+
+IMAGE = "/image/team/web:1.0"
+# A page, and what one must be allowed in the project to see it; a star is for system admins.
+PAGES = {
+    "/projects/team": ("project", "read"),
+    "/projects/team/members": ("member", "list"),
+    "/projects/team/robots": ("robot", "list"),
+    "/projects/team/tag-rules": ("immutable", "list"),
+    "/projects/team/retention": ("retention", "read"),
+    "/projects/team/retention?dry=1": ("retention", "read"),
+    "/projects/team/policy": ("metadata", "read"),
+    "/projects/team/audit": ("log", "list"),
+    "/projects/team/settings": ("project", "update"),
+    "/repository/team/web": ("repository", "pull"),
+    "/repository/team/web?order=name&q=1": ("repository", "pull"),
+    IMAGE: ("repository", "pull"),
+    IMAGE + "/packages": ("sbom", "read"),
+    IMAGE + "/findings": ("scan", "read"),
+    IMAGE + "/referrers": ("repository", "pull"),
+    IMAGE + "/sbom/cyclonedx": ("sbom", "read"),
+    IMAGE + "/sbom/spdx": ("sbom", "read"),
+    "/jobs": ("*", ""),
+    "/storage": ("*", ""),
+    "/users": ("*", ""),
+    "/groups": ("*", ""),
+    "/robots": ("*", ""),
+    "/audit": ("*", ""),
+    "/me": ("", ""),
+    "/projects": ("", ""),
+    "/repository/open/tool": ("", ""),
+    "/image/open/tool:1.0": ("", ""),
+    "/image/open/tool:1.0/packages": ("", ""),
+}
+# What only whoever may change something can do, and what it must be allowed for that.
+FORMS = {
+    ("/projects", "make", "name=fresh"): ("*", ""),
+    ("/projects/team/members", "put", "name=stranger&role=guest"): ("member", "create"),
+    ("/projects/team/members", "remove", "name=guest&kind=user"): ("member", "delete"),
+    ("/projects/team/robots", "add", "name=ci&actions=pull"): ("robot", "create"),
+    ("/projects/team/tag-rules", "add", "kind=refused&tags=latest"): ("immutable", "create"),
+    ("/projects/team/retention", "add", "keep=latest-pushed&amount=3"): ("retention", "create"),
+    ("/projects/team/retention", "schedule", "hours=24"): ("retention", "update"),
+    ("/projects/team/retention", "run", ""): ("retention", "operate"),
+    ("/projects/team/policy", "set", "severity=high"): ("metadata", "update"),
+    ("/projects/team/policy", "exempt", "subject=CVE-1&reason=known"): ("metadata", "create"),
+    ("/projects/team/settings", "visibility", "visibility=private"): ("project", "update"),
+    ("/projects/team/settings", "quota", "amount=1&unit=GB"): ("*", ""),
+    ("/repository/team/web", "delete-tag", "tag=1.0"): ("artifact", "delete"),
+    ("/repository/team/web", "remove", "sure=team/web"): ("repository", "delete"),
+    (IMAGE, "delete", ""): ("artifact", "delete"),
+    ("/users", "add", "name=other&password=correct+horse"): ("*", ""),
+    ("/users", "change", "name=guest&what=disable"): ("*", ""),
+    ("/users", "remove", "name=guest"): ("*", ""),
+    ("/groups", "add", "name=crew"): ("*", ""),
+    ("/robots", "add", "name=all&actions=pull"): ("*", ""),
+    ("/jobs", "run", "name=verify"): ("*", ""),
+    ("/jobs", "cancel", "number=1"): ("*", ""),
+    ("/storage", "run", "name=sweep"): ("*", ""),
+}
+CALLERS = ("root", *ROLES, "stranger", "")
+
+
+def expected(who: str, needs: tuple[str, str]) -> bool:
+    resource, action = needs
+    if who == "root" or not resource:
+        return True
+    if resource == "*" or who not in ROLES:
+        return False
+    return ROLES.index(who) >= ROLES.index(MATRIX[resource, action])
+
+
+@pytest.mark.parametrize("who", CALLERS)
+def test_every_page_is_shown_to_whoever_may_see_it_and_to_nobody_else(town: Town, who: str) -> None:
+    browser = town.browser(who)
+    for path, needs in PAGES.items():
+        answer = browser.get(path)
+        wanted = expected(who, needs) and (who or path != "/me")
+        if wanted:
+            assert answer.status == 200, (path, answer.body.decode()[-2000:])
+            if "/sbom/" not in path:
+                assert browser.page.wrong == [], path
+                assert browser.page.open == [], path
+        elif who:
+            assert answer.status == 403, path
+            assert "werkzeug" not in browser.text
+        else:
+            assert answer.status == 303, path
+            assert answer.headers["location"].startswith("/login"), path
+
+
+@pytest.mark.parametrize("who", CALLERS)
+def test_every_form_works_for_whoever_may_send_it_and_for_nobody_else(town: Town, who: str) -> None:
+    browser = town.browser(who)
+    browser.get("/projects" if who else "/login")
+    for (path, do, words), needs in FORMS.items():
+        if expected(who, needs):
+            continue
+        token = _token(town, browser)
+        answer = browser.send(path, do, token=token, **_words(words))
+        assert answer.status == 403, (who, path, do, answer.status)
+    for (path, do, words), needs in FORMS.items():
+        if not expected(who, needs) or do in ("remove", "delete", "delete-tag", "change"):
+            continue
+        answer = browser.send(path, do, token=_token(town, browser), **_words(words))
+        assert answer.status in (200, 303) or (do == "cancel" and answer.status == 400), (who, path, do, browser.text)
+
+
+def _words(text: str) -> dict[str, str]:
+    return dict(each.replace("+", " ").split("=", 1) for each in text.split("&") if each)  # type: ignore[misc]
+
+
+def _token(town: Town, browser: object) -> str:
+    from dockyard.server.web import form
+
+    cookies = browser.cookies  # type: ignore[attr-defined]
+    return form.token(cookies.get("dockyard-session") or cookies["dockyard-form"])
+
+
+@pytest.mark.parametrize("who", ["maintainer", "project-admin", "root"])
+def test_whoever_may_delete_removes_tags_images_and_repositories(town: Town, who: str) -> None:
+    browser = town.browser(who)
+    second = town.push("team/web", "2.0", {"bin/x": b"2"})
+    assert browser.send("/repository/team/web", "delete-tag", tag="1.0").status == 303
+    assert browser.get(IMAGE).status == 404
+    path = f"/image/team/web@{second.descriptor.digest}"
+    assert browser.send(path, "delete").status == 303
+    assert browser.get(path).status == 404
+    town.push("team/web", "3.0", {"bin/x": b"3"})
+    assert browser.send("/repository/team/web", "remove", sure="team/other").status == 400
+    assert browser.send("/repository/team/web", "remove", sure="team/web").status == 303
+    assert browser.get("/repository/team/web").status == 404
+
+
+def test_images_show_layers_packages_findings_and_how_to_pull(town: Town) -> None:
+    browser = town.browser("guest")
+    browser.get(IMAGE)
+    assert "docker pull localhost:5000/team/web:1.0" in browser.text
+    assert "layer 0" in browser.text
+    assert "layer 1" in browser.text
+    assert "/bin/web" in browser.text
+    assert "1 critical" in browser.text
+    browser.get(IMAGE + "/packages")
+    assert "werkzeug" in browser.text
+    assert "site/werkzeug-2.0.dist-info/METADATA" in browser.text
+    browser.get(IMAGE + "/packages?q=nothing")
+    assert "werkzeug-2.0" not in browser.text
+    browser.get(IMAGE + "/findings")
+    assert "CVE-2099-0001" in browser.text
+    assert "2.3" in browser.text
+    browser.get(IMAGE + "/findings?severity=low")
+    assert "CVE-2099-0001" not in browser.text
+
+
+def test_sboms_are_downloads_that_name_the_packages(town: Town) -> None:
+    browser = town.browser("guest")
+    for kind, key in (("cyclonedx", "components"), ("spdx", "packages")):
+        answer = browser.get(f"{IMAGE}/sbom/{kind}")
+        assert answer.headers["content-disposition"].startswith('attachment; filename="team-web-')
+        assert any(each["name"] == "werkzeug" for each in json.loads(answer.body)[key])
+
+
+def test_an_index_shows_its_platforms_and_sums_its_images(town: Town) -> None:
+    made = town.pushed["team/web:1.0"].descriptor
+    missing = "sha256:" + "1" * 64
+    entries = [{**made.to_json(), "platform": {"os": "linux", "architecture": "arm64"}}]
+    kind = "application/vnd.oci.image.index.v1+json"
+    digest = town.put("team/web", "multi", {"schemaVersion": 2, "mediaType": kind, "manifests": entries})
+    browser = town.browser("guest")
+    browser.get("/image/team/web:multi")
+    assert "linux/arm64" in browser.text
+    assert f"/image/team/web@{made.digest}" in browser.text
+    browser.get(f"/image/team/web@{digest}/findings")
+    assert "CVE-2099-0001" in browser.text
+    browser.get("/repository/team/web")
+    assert "linux/arm64" in browser.text
+    assert browser.get(f"/image/team/web@{missing}").status == 404
+
+
+def test_a_policy_that_denies_says_why_on_the_image_and_an_exemption_lifts_it(town: Town) -> None:
+    browser = town.browser("project-admin")
+    assert browser.send("/projects/team/policy", "set", severity="high", grace="0").status == 303
+    browser.get(IMAGE)
+    assert "Denied by the project" in browser.text
+    assert "CVE-2099-0001 in werkzeug is critical" in browser.text
+    exempt = {"subject": "CVE-2099-0001", "reason": "not reachable", "until": "2999-01-01"}
+    assert browser.send("/projects/team/policy", "exempt", **exempt).status == 303
+    browser.get(IMAGE)
+    assert "Allowed by the project" in browser.text
+    browser.get("/projects/team/audit?kind=exemption.")
+    assert "exemption.create" in browser.text
+    assert "project-admin" in browser.text
+
+
+def test_a_dry_run_says_what_goes_and_changes_nothing(town: Town) -> None:
+    for number in range(3):
+        town.push("team/web", f"2.{number}", {"bin/x": str(number).encode()})
+    browser = town.browser("developer")
+    rule = {"keep": "latest-pushed", "amount": "1", "repositories": "**", "tags": "2.*"}
+    assert browser.send("/projects/team/retention", "add", **rule).status == 303
+    browser.get("/projects/team/retention?dry=1")
+    assert "3 images" in browser.text  # two of 2.*, and 1.0, which no rule keeps
+    assert "What stays, and why" in browser.text
+    for tag in ("1.0", "2.0", "2.1", "2.2"):
+        assert browser.get(f"/image/team/web:{tag}").status == 200
+
+
+def test_a_refused_form_shows_its_page_with_the_reason_and_what_was_typed(town: Town) -> None:
+    browser = town.browser("root")
+    answer = browser.send("/projects", "make", name="Not A Name")
+    assert answer.status == 400
+    assert 'role="alert"' in browser.text
+    assert 'value="Not A Name"' in browser.text
+    assert browser.send("/projects/team/robots", "add", name="x", actions="pull", expires="2001-01-01").status == 400
+    assert "is over" in browser.text
+    assert browser.send("/projects/team/retention", "add", keep="latest-pushed", amount="many").status == 400
+    assert browser.send("/projects/nowhere/members", "put", token=None, name="x", role="guest").status in (403, 404)
+
+
+def test_robots_and_tokens_show_their_secret_once(town: Town) -> None:
+    browser = town.browser("project-admin")
+    words = {"name": "ci", "actions": ["pull", "push"], "repositories": "team/web"}
+    assert browser.send("/projects/team/robots", "add", **words).status == 200
+    assert "dyr_" in browser.text
+    assert "robot+team+ci" in browser.text
+    browser.get("/projects/team/robots")
+    assert "dyr_" not in browser.text
+    assert "robot+team+ci" in browser.text
+    assert browser.send("/me", "add", name="laptop", scope="read-only").status == 200
+    assert "dyp_" in browser.text
+    browser.get("/me")
+    assert "dyp_" not in browser.text
+    assert "laptop" in browser.text
+
+
+def test_what_is_not_there_is_a_page_that_says_so(town: Town) -> None:
+    browser = town.browser("root")
+    for path in (
+        "/nowhere",
+        "/projects/nowhere",
+        "/repository/team/none",
+        "/image/team/web:none",
+        "/image/x",
+        "/" * 2000,
+    ):
+        assert browser.get(path).status == 404, path
+        assert "That did not work" in browser.text
+    assert browser.call("PUT", "/projects", headers={"host": "localhost"}).status == 405
+
+
+def test_the_protocol_and_the_health_page_are_still_where_they_were(town: Town) -> None:
+    call = town.browser().call
+    assert call("GET", "/v2/").status == 401
+    assert call("GET", "/healthz").document == {"status": "ok"}
+    assert call("GET", "/token?scope=repository:open/tool:pull").status == 200
+    assert call("GET", "/login/oidc").status == 404
+
+
+def test_pages_know_the_path_under_which_a_proxy_shows_them(opened: Callable[..., Town]) -> None:
+    from dockyard.server.settings import Proxy
+
+    town = opened(proxy=Proxy(url="https://hub.example/registry"))
+    browser = town.browser()
+    browser.get("/registry/projects")
+    assert 'href="/registry/jobs"' in browser.text
+    assert "hub.example/registry" in browser.text
+    assert all("Path=/registry/" in each and "Secure" in each for each in browser.answer.cookies)
