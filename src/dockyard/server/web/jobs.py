@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import select
+
 from dockyard.server.jobs import history
 from dockyard.server.jobs.history import Job
 from dockyard.server.jobs.interface import TaskUnknownError
+from dockyard.server.schema.jobs import JOB
 from dockyard.server.web.answer import Answer, Moved, Page, View
 from dockyard.server.web.visit import FieldInvalidError, Visit
 
@@ -36,8 +39,15 @@ def _show(visit: Visit) -> Answer:
     name, state, before = visit.query("name"), visit.query("state"), visit.query("before", 17)
     number = int(before) if before.isascii() and before.isdigit() else 0
     found = history.jobs(database, name=name, state=state if state in _STATES else "", before=number, count=_COUNT + 1)
+    periodic = _periodic(visit, [each.number for each in found])
     lines = [_line(visit, each) for each in visit.desk.tasks]
-    words = {"lines": lines, "jobs": found[:_COUNT], "more": len(found) > _COUNT, "states": _STATES}
+    words = {
+        "lines": lines,
+        "jobs": found[:_COUNT],
+        "more": len(found) > _COUNT,
+        "states": _STATES,
+        "periodic": periodic,
+    }
     return Page("jobs.html", {**words, "live": any(each.next and each.next.state == "running" for each in lines)})
 
 
@@ -47,6 +57,13 @@ def _line(visit: Visit, name: str) -> Line:
     following = following or next((each for each in reversed(recent) if each.state == "waiting"), None)
     ended = next((each for each in recent if each.state in ("done", "failed", "cancelled")), None)
     return Line(name, _TOLD.get(name, ""), following, ended)
+
+
+def _periodic(visit: Visit, numbers: list[int]) -> set[int]:
+    """Those that wait for the next turn of a task that runs again and again: without them it would never run again."""
+    mine = (JOB.c.id.in_(numbers), JOB.c.state == "waiting", JOB.c.key.startswith("periodic "))
+    with visit.desk.database.read() as connection:
+        return {int(each) for each in connection.execute(select(JOB.c.id).where(*mine)).scalars()}
 
 
 def _run(visit: Visit) -> Answer:
@@ -64,6 +81,8 @@ def _run(visit: Visit) -> Answer:
 def _cancel(visit: Visit) -> Answer:
     visit.demand("", "job", "delete")
     number = visit.whole("number")
+    if _periodic(visit, [number]):
+        raise FieldInvalidError(f"job {number} is the next turn of a task that runs again and again")
     if not visit.desk.jobs.cancel(number):
         raise FieldInvalidError(f"job {number} has ended already")
     return Moved("/jobs", f"Job {number} is cancelled.")

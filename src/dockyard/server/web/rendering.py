@@ -39,6 +39,7 @@ class Rendering:
             "short": words.short,
             "instruction": words.instruction,
             "keyword": words.keyword,
+            "told": words.told,
             "ago": _ago,
         }
         self._environment.globals |= {"counted": words.counted, "oidc": bool(desk.settings.oidc.issuer)}

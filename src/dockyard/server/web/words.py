@@ -1,7 +1,9 @@
 """Numbers, sizes, times and instructions as people read them."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _STEPS = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (12, "month"))
@@ -78,3 +80,14 @@ def keyword(text: str) -> str:
     """The instruction's first word, if it is one of a Dockerfile's."""
     found = _KEYWORD.match(text)
     return found[0] if found else ""
+
+
+def told(value: Any) -> str:
+    """A job's result: names with their values, numbers as people read them."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {told(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return counted(len(value), "entry", "entries") if value else "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value) if isinstance(value, int) else "" if value is None else str(value)
