@@ -29,12 +29,20 @@ class WebDriver:
 
     def __init__(self, driver: str, browser: str, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
         port = free_port()
-        self._process = subprocess.Popen([driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         self._http = urllib3.PoolManager(retries=False, timeout=60)
         self._base = f"http://127.0.0.1:{port}"
         try:
             self._wait()
-            arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
+            arguments = [
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--hide-scrollbars",
+            ]
             arguments += ["--disable-background-networking", "--no-first-run", "--lang=en"]
             arguments += ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] if dark else []
             options = {"binary": browser, "args": arguments}
@@ -48,7 +56,9 @@ class WebDriver:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -102,9 +112,19 @@ class WebDriver:
         """The link with a text."""
         return str(self._call("POST", "/element", {"using": "link text", "value": text})[_ELEMENT])
 
-    def click(self, element: str) -> None:
-        """Click on an element."""
+    def follow(self, element: str) -> None:
+        """Click on an element that leads to another page, and wait for that."""
+        before = self.find("html")
         self._call("POST", f"/element/{element}/click", {})
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                if self.find("html") != before and self.value("return document.readyState") == "complete":
+                    return
+            except LookupError:
+                pass  # between two pages
+            time.sleep(0.02)
+        raise AssertionError(f"{self.url} leads nowhere")
 
     def type(self, selector: str, text: str) -> None:
         """Type into a field in place of what it has."""
@@ -147,7 +167,7 @@ class WebDriver:
         data = None if body is None else json.dumps(body).encode()
         answer = self._http.request(method, self._base + path, body=data, headers={"content-type": "application/json"})
         found = json.loads(answer.data)["value"]
-        if answer.status == 404 and isinstance(found, dict) and found.get("error") == "no such element":
+        if isinstance(found, dict) and found.get("error") in ("no such element", "stale element reference"):
             raise LookupError(found["message"])
         assert answer.status == 200, found
         return found

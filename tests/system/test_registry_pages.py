@@ -1,0 +1,250 @@
+"""The registry's pages in Chromium, with images that a real client built and pushed."""
+
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from making.serving import Server
+from making.town import PASSWORD, Town
+from making.webdriver import ENTER, SPACE, TAB, WebDriver
+
+Find = Callable[[str], str]
+RECORDS = [ROOT / "tests" / "scan" / "alpine-3.16", ROOT / "examples" / "shop" / "advisories"]
+# Idle, with every page loaded: the whole of the process as the kernel counts it.
+MOST_MB = 100
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    shared = ROOT.parent / "shared" / "data"
+    if not (shared / "images" / "alpine-minirootfs-3.16.9-x86_64.tar.gz").exists():
+        pytest.skip(f"no root file systems in {shared}")
+    made = Town(tmp_path_factory.mktemp("town"), shared, RECORDS)
+    made.users("root", "ada")
+    made.feed()
+    made.bases()
+    server = Server(made.folder, port=made.port, environment=made.environment)
+    try:
+        yield made
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium(program_of: Find) -> Iterator[WebDriver]:
+    with WebDriver(program_of("chromedriver"), program_of("chromium")) as made:
+        yield made
+
+
+@pytest.fixture
+def browser(chromium: WebDriver, town: Town) -> WebDriver:
+    """One that is logged in as root."""
+    chromium.scripts(True)
+    chromium.viewport(1280, 900)
+    chromium.open(town.url + "/me")
+    if "/login" in chromium.url:
+        enter(chromium, "root")
+    return chromium
+
+
+def enter(browser: WebDriver, name: str) -> None:
+    browser.type("[name=name]", name)
+    browser.type("[name=password]", PASSWORD)
+    browser.follow(browser.find("button[value=login]"))
+    browser.find("button[value=logout]")
+
+
+def seen(browser: WebDriver, url: str, text: str, seconds: float = 30) -> None:
+    """Look at a page until it has the text: scanning takes a moment."""
+    deadline = time.monotonic() + seconds
+    while True:
+        browser.open(url)
+        if text in browser.text:
+            return
+        assert time.monotonic() < deadline, f"{text!r} is not on {url}:\n{browser.text}"
+        time.sleep(0.5)
+
+
+def test_from_an_empty_registry_to_a_pushed_image_its_findings_and_a_denied_pull(
+    browser: WebDriver, town: Town
+) -> None:
+    browser.open(town.url)
+    assert "No projects yet" in browser.text
+    browser.type("[name=name]", "shop")
+    browser.follow(browser.find("button[value=make]"))
+    assert "Project shop is made." in browser.text
+    assert f"docker push {town.host}/shop/" in browser.text
+
+    town.dockyard("login", town.host, "--username", "root", "--password-stdin", said=PASSWORD)
+    town.push(town.build("1.0.0"), "shop/web:1.0.0")
+    town.push(town.build("1.1.0", packages={"werkzeug": "3.1.3"}), "shop/web:1.1.0")
+    town.dockyard("keygen", "--output-key-prefix", "cosign")
+    town.dockyard("sign", f"{town.host}/shop/web:1.1.0", "--key", "cosign.key")
+
+    seen(browser, f"{town.url}/image/shop/web:1.0.0/findings", "CVE-2023-46136")
+    assert "CVE-2025-26519" in browser.text
+    browser.open(f"{town.url}/projects/shop")
+    browser.follow(browser.link("shop/web"))
+    assert "1.0.0" in browser.text
+    assert "linux/amd64" in browser.text
+    assert "signed" in browser.text
+    browser.follow(browser.link("1.0.0"))
+    assert "COPY app /srv/app" in browser.text
+    assert f"podman pull {town.host}/shop/web:1.0.0" in browser.text
+    assert float(browser.value("return document.querySelector('.layers').getBoundingClientRect().width")) > 300
+    browser.follow(browser.link("Packages"))
+    assert "busybox" in browser.text
+    assert "werkzeug" in browser.text
+    assert browser.value("return (await fetch(location.pathname.replace('packages', 'sbom/spdx'))).status") == 200
+
+    browser.open(f"{town.url}/projects/shop/policy")
+    browser.value("document.querySelector('[name=severity]').value = 'high'")
+    browser.type("[name=grace]", "0")
+    browser.follow(browser.find("button[value=set]"))
+    assert "The policy holds" in browser.text
+    browser.open(f"{town.url}/image/shop/web:1.0.0")
+    assert "Denied by the project" in browser.text
+    with pytest.raises(AssertionError, match="status: 403"):
+        town.dockyard("pull", f"{town.host}/shop/web:1.0.0")
+    browser.open(f"{town.url}/projects/shop/policy")
+    browser.follow(browser.find("button[value=clear]"))
+    assert "No policy" in browser.text
+
+
+def test_a_dry_run_shows_what_would_go_and_a_run_removes_it(browser: WebDriver, town: Town) -> None:
+    browser.open(f"{town.url}/projects/shop/retention")
+    browser.type("[name=amount]", "1")
+    browser.follow(browser.find("button[value=add]"))
+    browser.follow(browser.link("Show what would go"))
+    assert "1 image" in browser.text
+    assert "1.0.0" in browser.text
+    browser.follow(browser.find("button[value=run]"))
+    seen(browser, f"{town.url}/projects/shop/retention", "Past runs")
+    browser.open(f"{town.url}/repository/shop/web")
+    assert "1.1.0" in browser.text
+    assert "1.0.0" not in browser.text
+
+
+def test_a_robot_made_on_the_page_logs_in_with_a_real_client(browser: WebDriver, town: Town, program: Find) -> None:
+    browser.open(f"{town.url}/projects/shop/robots")
+    browser.type("[name=name]", "ci")
+    browser.follow(browser.find("button[value=add]"))
+    secret = re.search(r"dyr_[\w-]+", browser.text)
+    assert secret is not None
+    words = [program("skopeo"), "inspect", "--tls-verify=false", "--creds", f"robot+shop+ci:{secret[0]}"]
+    done = subprocess.run([*words, f"docker://{town.host}/shop/web:1.1.0"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    browser.open(f"{town.url}/projects/shop/robots")
+    assert "dyr_" not in browser.text
+
+
+def test_everything_can_be_done_with_the_keyboard_alone(chromium: WebDriver, town: Town) -> None:
+    chromium.viewport(1280, 900)
+    chromium.open(town.url + "/projects")
+    if "/login" not in chromium.url:
+        chromium.follow(chromium.find("button[value=logout]"))
+        chromium.open(town.url + "/login")
+    focus = "return document.activeElement.name || document.activeElement.textContent.trim()"
+    assert chromium.value(focus) == "name"
+    chromium.press("root", TAB, PASSWORD, ENTER)
+    chromium.find("button[value=logout]")
+    chromium.open(town.url + "/projects")
+    chromium.press(TAB)
+    assert chromium.value(focus) == "Skip to the page"
+    outline = chromium.value("return getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    chromium.press(ENTER, TAB, TAB, TAB)
+    assert chromium.value(focus) == "shop"
+    chromium.press(ENTER)
+    chromium.find(".tabs")
+    for _ in range(40):
+        chromium.press(TAB)
+        if chromium.value(focus) == "Settings":
+            break
+    chromium.press(ENTER)
+    chromium.find("[name=visibility]")
+    for _ in range(40):
+        chromium.press(TAB)
+        if chromium.value(focus) == "visibility":
+            break
+    chromium.press("\ue015")  # arrow down: the other choice
+    chromium.press(TAB, SPACE)
+    chromium.find("[role=status]")
+    assert "shop is now public" in chromium.text
+
+
+def test_no_page_scrolls_sideways_on_a_phone(browser: WebDriver, town: Town) -> None:
+    browser.viewport(360, 740, phone=True)
+    paths = ["", "/settings", "/members", "/robots", "/tag-rules", "/retention?dry=1", "/policy", "/audit"]
+    image = "/image/shop/web:1.1.0"
+    wide = []
+    for path in (
+        *("/projects/shop" + each for each in paths),
+        "/projects",
+        "/repository/shop/web",
+        *(image + each for each in ("", "/packages", "/findings", "/referrers")),
+        *("/jobs", "/storage", "/users", "/groups", "/robots", "/audit", "/me"),
+    ):
+        browser.open(town.url + path)
+        page, screen = browser.value("return [document.documentElement.scrollWidth, window.innerWidth]")
+        if page > screen:
+            wide.append((path, page))
+    assert wide == []
+
+
+def test_pages_work_without_scripts_and_searching_needs_none(browser: WebDriver, town: Town) -> None:
+    browser.scripts(False)
+    try:
+        browser.open(f"{town.url}/repository/shop/web")
+        browser.type("[name=q]", "1.1")
+        browser.follow(browser.find("form[role=search] button"))
+        assert "1.1.0" in browser.text
+        browser.type("[name=q]", "nowhere")
+        browser.follow(browser.find("form[role=search] button"))
+        assert "No such tag" in browser.text
+    finally:
+        browser.scripts(True)
+
+
+def test_with_scripts_the_list_follows_what_is_typed_and_nothing_breaks_the_policy(
+    browser: WebDriver, town: Town
+) -> None:
+    browser.open(f"{town.url}/repository/shop/web")
+    browser.type("[name=q]", "nowhere")
+    deadline = time.monotonic() + 10
+    while "No such tag" not in browser.text and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert "No such tag" in browser.text
+    browser.open(f"{town.url}/image/shop/web:1.1.0")
+    assert browser.value("return document.querySelectorAll('.copy button').length") >= 3
+    blocked = "return performance.getEntriesByType('resource').filter(each => each.responseStatus >= 400).length"
+    assert browser.value(blocked) == 0
+
+
+def test_texts_stand_out_from_their_ground_in_light_and_dark(browser: WebDriver, town: Town) -> None:
+    """Contrast by WCAG 2.2, 1.4.3: at least 4.5 to 1."""
+    script = Path(__file__).with_name("contrast.js").read_text()
+    for dark in (False, True):
+        browser.viewport(1280, 900, dark=dark)
+        for path in ("/projects/shop", "/repository/shop/web", "/image/shop/web:1.1.0/findings", "/jobs", "/storage"):
+            browser.open(town.url + path)
+            assert browser.value(script) == [], (path, dark)
+
+
+def test_the_idle_server_with_all_pages_loaded_is_small(tmp_path: Path, chromium: WebDriver) -> None:
+    server = Server(tmp_path)
+    try:
+        for path in ("/projects", "/jobs", "/storage", "/users", "/groups", "/robots", "/audit"):
+            chromium.open(f"http://{server.address}{path}")
+            assert "There are no accounts" in chromium.text
+        rollup = Path(f"/proc/{server.child.pid}/smaps_rollup").read_text()
+        shared = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+        assert shared is not None
+        assert int(shared[1]) / 1024 < MOST_MB
+    finally:
+        server.stop()
