@@ -171,7 +171,6 @@ def test_sboms_are_downloads_that_name_the_packages(town: Town) -> None:
 
 def test_an_index_shows_its_platforms_and_sums_its_images(town: Town) -> None:
     made = town.pushed["team/web:1.0"].descriptor
-    missing = "sha256:" + "1" * 64
     entries = [{**made.to_json(), "platform": {"os": "linux", "architecture": "arm64"}}]
     kind = "application/vnd.oci.image.index.v1+json"
     digest = town.put("team/web", "multi", {"schemaVersion": 2, "mediaType": kind, "manifests": entries})
@@ -183,7 +182,29 @@ def test_an_index_shows_its_platforms_and_sums_its_images(town: Town) -> None:
     assert "CVE-2099-0001" in browser.text
     browser.get("/repository/team/web")
     assert "linux/arm64" in browser.text
-    assert browser.get(f"/image/team/web@{missing}").status == 404
+    assert browser.get("/image/team/web@sha256:" + "1" * 64).status == 404
+
+
+def test_a_mirrored_index_of_which_only_a_part_is_here_says_so(town: Town) -> None:
+    """The database as a mirror leaves it: the index is there, one of its images is not."""
+    from sqlalchemy import delete
+
+    from dockyard.server.schema.content import MANIFEST
+
+    made = town.push("team/web", "gone", {"bin/x": b"gone"}).descriptor
+    here = town.pushed["team/web:1.0"].descriptor
+    entries = [each.to_json() | {"platform": {"os": "linux", "architecture": "arm64"}} for each in (here, made)]
+    kind = "application/vnd.oci.image.index.v1+json"
+    town.put("team/web", "partly", {"schemaVersion": 2, "mediaType": kind, "manifests": entries})
+    gone = delete(MANIFEST).where(MANIFEST.c.digest == str(made.digest))
+    town.house.database.write(lambda connection: connection.execute(gone).rowcount)
+    town.house.registry.changed("team/web")
+    browser = town.browser("guest")
+    for path in ("", "/findings", "/referrers"):
+        assert browser.get("/image/team/web:partly" + path).status == 200, path
+    browser.get("/image/team/web:partly")
+    assert "not here" in browser.text
+    assert browser.get("/repository/team/web").status == 200
 
 
 def test_a_policy_that_denies_says_why_on_the_image_and_an_exemption_lifts_it(town: Town) -> None:

@@ -1,5 +1,6 @@
 """Forms that browsers send, and the tokens that show that they come from our own pages."""
 
+import asyncio
 import hashlib
 import hmac
 import secrets
@@ -30,16 +31,20 @@ async def read(call: Call) -> dict[str, list[str]]:
     """The fields of the form in a request's body.
 
     Raises:
-        FormUnreadableError: it is longer than 256 KiB, has more than 200 fields, or is no form.
+        FormUnreadableError: it is longer than 256 KiB, has more than 200 fields, comes too slowly, or is no form.
     """
     kind = call.header(b"content-type").partition(";")[0].strip().lower()
     body, more = bytearray(), True
-    while more:
-        message = await call.receive()
-        body += message.get("body", b"")
-        more = message["type"] == "http.request" and bool(message.get("more_body", False))
-        if len(body) > _BYTES:
-            raise FormUnreadableError("the form is too long")
+    try:
+        async with asyncio.timeout(call.ways.patience):
+            while more:
+                message = await call.receive()
+                body += message.get("body", b"")
+                more = message["type"] == "http.request" and bool(message.get("more_body", False))
+                if len(body) > _BYTES:
+                    raise FormUnreadableError("the form is too long")
+    except TimeoutError:
+        raise FormUnreadableError("the form did not arrive in time") from None
     if kind != "application/x-www-form-urlencoded":
         raise FormUnreadableError(f"not a form: {kind[:60]!r}")
     try:

@@ -21,7 +21,7 @@ from dockyard.server.schema.content import MANIFEST, TAG
 from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.schema.trust import INVENTORY
 from dockyard.server.trust.inside import Inside
-from dockyard.server.trust.scanning import findings, images
+from dockyard.server.trust.scanning import findings
 from dockyard.server.trust.settings import policy_of
 from dockyard.server.web import looking, words
 from dockyard.server.web.answer import Answer, Download, Moved, Page, View
@@ -35,7 +35,10 @@ _MOST_SHOWN = 64 << 10
 
 @dataclass(frozen=True)
 class Head:
-    """What stands over every page of an image. `reference` is a tag or digest, as in the address."""
+    """What stands over every page of an image.
+
+    `reference` is a tag or digest, as in the address; `parts` are the images that are here of an index, or itself.
+    """
 
     name: str
     project: str
@@ -51,6 +54,7 @@ class Head:
     signed: bool
     platforms: list[str]
     referrers: int
+    parts: list[str]
 
     @property
     def digest(self) -> str:
@@ -104,7 +108,8 @@ def _head(visit: Visit) -> Head:
         names = select(TAG.c.name).where(TAG.c.repository_id == number, TAG.c.digest == digest).order_by(TAG.c.name)
         tags = [str(each) for each in connection.execute(names.limit(50)).scalars()]
         below = looking.children(connection, number, [digest])
-        scan = looking.scans(connection, {digest: below.get(digest) or [digest]})[digest]
+        parts = below.get(digest) or [digest]
+        scan = looking.scans(connection, {digest: parts})[digest]
         signed = digest in looking.signed(connection, number, [digest])
         referring = select(MANIFEST.c.digest).where(MANIFEST.c.repository_id == number, MANIFEST.c.subject == digest)
         count = len(connection.execute(referring.limit(_MOST_REFERRERS)).all())
@@ -123,6 +128,7 @@ def _head(visit: Visit) -> Head:
         signed,
         looking.platforms(visit.desk.registry, name, stored.raw, stored.media_type),
         count,
+        parts,
     )
 
 
@@ -249,8 +255,7 @@ def _packages(visit: Visit) -> Answer:
 def _findings(visit: Visit) -> Answer:
     head = _head(visit)
     _demand_read(visit, head, "scan")
-    parts = [str(each.descriptor.digest) for each in images(visit.desk.registry, head.name, head.stored)]
-    found = [(digest, each) for digest in parts for each in findings(visit.desk.database, digest) or []]
+    found = [(digest, each) for digest in head.parts for each in findings(visit.desk.database, digest) or []]
     severity, fixable = visit.query("severity").lower(), bool(visit.query("fixable"))
     some = [
         (digest, each)

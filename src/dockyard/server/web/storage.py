@@ -25,7 +25,7 @@ def _show(visit: Visit) -> Answer:
         }
     projects = sorted(quota.quotas(visit.desk.database), key=lambda each: -each.used)
     checks = history.jobs(visit.desk.database, name="verify", count=5)
-    disk = shutil.disk_usage(visit.desk.folder)
+    disk = shutil.disk_usage(visit.desk.folder) if "://" not in visit.desk.settings.storage else None
     words = {"blobs": int(blobs), "total": int(total), "counts": counts, "checks": checks, "disk": disk}
     most = max((each.used for each in projects), default=0)
     sums = {"projects": projects[:_SHOWN], "left": max(0, len(projects) - _SHOWN), "most": most}
