@@ -191,8 +191,9 @@ def test_no_page_scrolls_sideways_on_a_phone(browser: WebDriver, town: Town) -> 
         *("/jobs", "/storage", "/users", "/groups", "/robots", "/audit", "/me"),
     ):
         browser.open(town.url + path)
-        page, screen = browser.value("return [document.documentElement.scrollWidth, window.innerWidth]")
-        if page > screen:
+        # A phone shows a page that is too wide as if from afar, so its own width is no measure.
+        page = int(browser.value("return document.documentElement.scrollWidth"))
+        if page > 360:
             wide.append((path, page))
     assert wide == []
 

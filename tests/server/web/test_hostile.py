@@ -163,7 +163,8 @@ def test_the_session_is_in_a_cookie_that_scripts_cannot_read_and_ends_at_logout(
     assert "SameSite=Lax" in cookie
     assert "Path=/" in cookie
     value = browser.cookies[sessions.COOKIE]
-    assert value not in (browser.get("/me") and browser.text)
+    browser.get("/me")
+    assert value not in browser.text
     assert browser.send("/me", "x").status == 404  # no such form
     browser.get("/me")
     token = re.search(r'name="csrf" value="([^"]+)"', browser.text)

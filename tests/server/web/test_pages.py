@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from dockyard.server.access.roles import MATRIX, ROLES
+from dockyard.server.web import form
 
-from .conftest import Town
+from .conftest import Browser, Town
 
 IMAGE = "/image/team/web:1.0"
 # A page, and what one must be allowed in the project to see it; a star is for system admins.
@@ -105,25 +107,22 @@ def test_every_form_works_for_whoever_may_send_it_and_for_nobody_else(town: Town
     for (path, do, words), needs in FORMS.items():
         if expected(who, needs):
             continue
-        token = _token(town, browser)
+        token = _token(browser)
         answer = browser.send(path, do, token=token, **_words(words))
         assert answer.status == 403, (who, path, do, answer.status)
     for (path, do, words), needs in FORMS.items():
         if not expected(who, needs) or do in ("remove", "delete", "delete-tag", "change"):
             continue
-        answer = browser.send(path, do, token=_token(town, browser), **_words(words))
+        answer = browser.send(path, do, token=_token(browser), **_words(words))
         assert answer.status in (200, 303) or (do == "cancel" and answer.status == 400), (who, path, do, browser.text)
 
 
 def _words(text: str) -> dict[str, str]:
-    return dict(each.replace("+", " ").split("=", 1) for each in text.split("&") if each)  # type: ignore[misc]
+    return dict(each.replace("+", " ").split("=", 1) for each in text.split("&") if each)
 
 
-def _token(town: Town, browser: object) -> str:
-    from dockyard.server.web import form
-
-    cookies = browser.cookies  # type: ignore[attr-defined]
-    return form.token(cookies.get("dockyard-session") or cookies["dockyard-form"])
+def _token(browser: Browser) -> str:
+    return form.token(browser.cookies.get("dockyard-session") or browser.cookies["dockyard-form"])
 
 
 @pytest.mark.parametrize("who", ["maintainer", "project-admin", "root"])
@@ -249,7 +248,7 @@ def test_a_refused_form_shows_its_page_with_the_reason_and_what_was_typed(town: 
 
 def test_robots_and_tokens_show_their_secret_once(town: Town) -> None:
     browser = town.browser("project-admin")
-    words = {"name": "ci", "actions": ["pull", "push"], "repositories": "team/web"}
+    words: dict[str, Any] = {"name": "ci", "actions": ["pull", "push"], "repositories": "team/web"}
     assert browser.send("/projects/team/robots", "add", **words).status == 200
     assert "dyr_" in browser.text
     assert "robot+team+ci" in browser.text

@@ -1,10 +1,9 @@
 """What a project keeps: its rules, what they would remove now, and what they removed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import NamedTuple, get_args
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from dockyard.server.database import Database
 from dockyard.server.rules import retention, retention_rules
@@ -28,6 +27,16 @@ class Trial:
     bytes: int
     goes: list[tuple[str, Held]]
     stays: list[tuple[str, Held, str]]
+
+
+class Run(NamedTuple):
+    """A run of the past."""
+
+    at: int
+    dry: bool
+    kept: int
+    removed: int
+    bytes: int
 
 
 def _show(visit: Visit) -> Answer:
@@ -61,13 +70,14 @@ def _trial(visit: Visit, project: str) -> Trial:
     return Trial(kept, count, plan.bytes, removed[:_SHOWN], stays[:_SHOWN])
 
 
-def _past(database: Database, project: str) -> tuple[int, Sequence[Row[Any]]]:
+def _past(database: Database, project: str) -> tuple[int, list[Run]]:
     with database.read() as connection:
         number = project_number(connection, project)
         hours = connection.execute(select(RETENTION.c.hours).where(RETENTION.c.project_id == number)).scalar()
         run = RETENTION_RUN.c
         query = select(run.at, run.dry, run.kept, run.removed, run.bytes).where(run.project_id == number)
-        return int(hours or 0), connection.execute(query.order_by(run.id.desc()).limit(_RUNS)).all()
+        rows = connection.execute(query.order_by(run.id.desc()).limit(_RUNS)).all()
+    return int(hours or 0), [Run(*row) for row in rows]
 
 
 def _add(visit: Visit) -> Answer:
