@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from dockyard.server.access import members
+from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.roles import MATRIX, ROLES
+from dockyard.server.jobs import history
 from dockyard.server.web import form
 
 from .conftest import Browser, Town
@@ -294,3 +297,53 @@ def test_pages_know_the_path_under_which_a_proxy_shows_them(opened: Callable[...
     assert 'href="/registry/jobs"' in browser.text
     assert "hub.example/registry" in browser.text
     assert all("Path=/registry/" in each and "Secure" in each for each in browser.answer.cookies)
+
+
+def test_other_ways_to_log_in_are_offered_where_they_are_set_up(opened: Callable[..., Town]) -> None:
+    from dockyard.server.settings import Ldap, Oidc
+
+    plain = opened().browser()
+    plain.get("/login")
+    assert "single sign-on" not in plain.text
+    both = opened(
+        oidc=Oidc(issuer="https://id.example", client_id="x"), ldap=Ldap(url="ldap://127.0.0.1:1", base="dc=x")
+    ).browser()
+    both.get("/login?back=/projects/team")
+    assert 'href="/login/oidc?back=%2Fprojects%2Fteam"' in both.text
+    assert "of the directory" in both.text
+
+
+def test_the_next_turn_of_a_periodic_task_is_not_cancelled_and_another_job_is(town: Town) -> None:
+    database = town.house.database
+    periodic = history.add(database, "scan", {}, 2**52, "periodic scan")
+    other = history.add(database, "verify", {}, 2**52, "")
+    browser = town.browser("root")
+    browser.get("/jobs")
+    assert f'aria-label="Cancel job {other}"' in browser.text
+    assert f'aria-label="Cancel job {periodic}"' not in browser.text
+    assert browser.send("/jobs", "cancel", number=str(periodic)).status == 400
+    assert browser.send("/jobs", "cancel", number=str(other)).status == 303
+    states = {each.number: each.state for each in history.jobs(database)}
+    assert (states[periodic], states[other]) == ("waiting", "cancelled")  # type: ignore[index]
+
+
+def test_a_password_is_changed_by_whoever_knows_the_one_before(town: Town) -> None:
+    browser = town.browser("guest")
+    assert browser.send("/me", "password", old="wrong horse", new="another horse").status == 401
+    assert browser.send("/me", "password", old="correct horse", new="short").status == 400
+    assert browser.send("/me", "password", old="correct horse", new="another horse").status == 303
+    assert browser.get("/me").status == 303
+    assert browser.login("guest", "correct horse").status == 401
+    assert browser.login("guest", "another horse").status == 303
+
+
+def test_a_member_narrowed_to_some_repositories_sees_no_others(town: Town) -> None:
+    members.put(town.house.database, SYSTEM, "team", "stranger", "developer", repositories=["team/web-*"])
+    town.push("team/web-shop", "1.0", {"bin/x": b"shop"})
+    browser = town.browser("stranger")
+    browser.get("/projects/team")
+    assert "/repository/team/web-shop" in browser.text
+    assert '/repository/team/web"' not in browser.text
+    assert browser.get("/repository/team/web").status == 403
+    assert browser.get(IMAGE).status == 403
+    assert browser.get("/image/team/web-shop:1.0").status == 200

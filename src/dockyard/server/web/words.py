@@ -7,6 +7,7 @@ from typing import Any
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _STEPS = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (12, "month"))
+_LATEST = 253_402_300_799_000  # the last second of 9999
 _NOP = re.compile(r"^(?:\|\d+ (?:\S+=\S* )*)?/bin/sh -c #\(nop\)\s*")
 _SHELL = re.compile(r"^(?:RUN )?(?:\|\d+ (?:\S+=\S* )*)?/bin/sh -c\s+")
 _KEYWORD = re.compile(
@@ -56,8 +57,8 @@ def age(at: int | None, now: int) -> str:
 
 
 def moment(at: int | None) -> str:
-    """A time as ISO 8601 in UTC; empty for none."""
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
+    """A time as ISO 8601 in UTC; empty for none. What lies outside the years that calendars know is their edge."""
+    return datetime.fromtimestamp(max(0, min(at, _LATEST)) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
 
 
 def short(digest: str) -> str:
