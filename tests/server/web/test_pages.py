@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dockyard.server.access import members
+from dockyard.server.access import members, users
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.roles import MATRIX, ROLES
 from dockyard.server.jobs import history
 from dockyard.server.web import form
 
-from .conftest import Browser, Town
+from .conftest import PASSWORD, Browser, Town
 
 IMAGE = "/image/team/web:1.0"
 # A page, and what one must be allowed in the project to see it; a star is for system admins.
@@ -219,7 +220,10 @@ def test_a_policy_that_denies_says_why_on_the_image_and_an_exemption_lifts_it(to
     assert browser.send("/projects/team/policy", "exempt", **exempt).status == 303
     browser.get(IMAGE)
     assert "Allowed by the project" in browser.text
-    browser.get("/projects/team/audit?kind=exemption.")
+    for path in ("?since=2999-01-01", "?until=2001-01-01", "?actor=nobody", "?kind=robot."):
+        browser.get("/projects/team/audit" + path)
+        assert "exemption.create" not in browser.text, path
+    browser.get("/projects/team/audit?kind=exemption.&since=2020-01-01&until=2999-01-01")
     assert "exemption.create" in browser.text
     assert "project-admin" in browser.text
 
@@ -347,3 +351,18 @@ def test_a_member_narrowed_to_some_repositories_sees_no_others(town: Town) -> No
     assert browser.get("/repository/team/web").status == 403
     assert browser.get(IMAGE).status == 403
     assert browser.get("/image/team/web-shop:1.0").status == 200
+
+
+def test_the_access_log_names_who_looked(opened: Callable[..., Town], tmp_path: Path) -> None:
+    from dockyard.server.measuring.settings import AccessLog
+
+    town = opened(access_log=AccessLog(to=str(tmp_path / "access.log")))
+    users.add(town.house.database, SYSTEM, "root", password=PASSWORD, admin=True)
+    town.house.start()
+    browser = town.browser("root")
+    browser.get("/jobs")
+    town.house.close()
+    lines = [json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines()]
+    said = [line for line in lines if line.get("path") == "/jobs"]
+    assert len(said) == 1, lines
+    assert "root" in said[0].values(), said

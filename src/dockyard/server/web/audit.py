@@ -1,12 +1,11 @@
 """What happened: in a project, or in the whole registry."""
 
 import json
-from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
-
-from dockyard.server.schema.events import EVENT
+from dockyard.server.audit import read
+from dockyard.server.audit.read import Event, Wanted
 from dockyard.server.web.answer import Answer, Page, View
 from dockyard.server.web.project import head
 from dockyard.server.web.visit import Visit
@@ -37,23 +36,34 @@ def _show(visit: Visit) -> Answer:
     return Page("audit.html", {"project": top, "events": events, "more": more, "kinds": kinds})
 
 
-def _events(visit: Visit, project: str) -> tuple[Sequence[dict[str, Any]], bool]:
-    table = EVENT.c
-    query = select(EVENT).order_by(table.id.desc()).limit(_COUNT + 1)
-    if project:
-        query = query.where(table.project == project)
-    kind, actor, before = visit.query("kind"), visit.query("actor"), visit.query("before")
-    if kind:
-        query = query.where(table.kind.startswith(kind, autoescape=True))
-    if actor:
-        query = query.where(table.actor == actor)
-    if before.isascii() and before.isdigit() and len(before) < 18:
-        query = query.where(table.id < int(before))
-    with visit.desk.database.read() as connection:
-        rows = [dict(row) for row in connection.execute(query).mappings()]
-    for row in rows:
-        row["told"] = ", ".join(f"{name} {_said(value)}" for name, value in json.loads(row["detail"]).items())
+def _events(visit: Visit, project: str) -> tuple[list[tuple[Event, int, str]], bool]:
+    """A page of events, each with its time in milliseconds and what else is known of it in words."""
+    kind, before = visit.query("kind"), visit.query("before", 17)
+    wanted = Wanted(
+        projects=(project,) if project else None,
+        actor=visit.query("actor"),
+        kind=kind + "*" if kind.endswith(".") else kind,
+        since=_day(visit.query("since")),
+        until=_day(visit.query("until"), 1),
+    )
+    number = int(before) if before.isascii() and before.isdigit() else 0
+    found = read.page(visit.desk.database, wanted, before=number, count=_COUNT + 1)
+    rows = [
+        (each, _at(each), ", ".join(f"{name} {_said(value)}" for name, value in each.detail.items())) for each in found
+    ]
     return rows[:_COUNT], len(rows) > _COUNT
+
+
+def _at(event: Event) -> int:
+    return int(datetime.fromisoformat(event.time).timestamp() * 1000)
+
+
+def _day(text: str, more: int = 0) -> int:
+    """The beginning of a day (UTC), or of one so many after it; 0 where the text is no day."""
+    try:
+        return int((datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(more)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _said(value: Any) -> str:

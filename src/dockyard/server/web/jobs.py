@@ -20,6 +20,9 @@ _TOLD = {
     "sweep": "removes uploads that nobody finished",
     "retention": "applies the projects' rules that are due",
     "verify": "proves that every tag is complete",
+    "webhooks": "tells other systems what happened",
+    "audit": "chains the audit log, so that a change to it shows",
+    "replication": "copies images to and from other registries",
 }
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from dockyard.errors import Error
 from dockyard.registry.app.call import Application, Call, Receive, Scope, Send
-from dockyard.registry.caller import CALLER
+from dockyard.registry.caller import ANONYMOUS, CALLER, Caller
 from dockyard.registry.interface import WireError
 from dockyard.registry.protocol import codes
 from dockyard.server.access import sessions
@@ -57,6 +57,7 @@ def site(desk: Desk) -> Application:
         if asset is not None:
             await call.reply(200, asset.body, asset.headers)
             return
+        CALLER.set(replace(ANONYMOUS, address=call.address))
         fields: dict[str, list[str]] = {}
         trouble: Error | None = None
         try:
@@ -65,6 +66,7 @@ def site(desk: Desk) -> Application:
         except Error as error:
             trouble = error
         reply = await asyncio.to_thread(_answered, desk, rendering, call, fields, trouble)
+        CALLER.set(reply.caller)  # what was set in the thread is not known here, where requests are logged
         await _send(call, reply)
 
     return app
@@ -76,6 +78,7 @@ class _Reply:
     body: bytes
     headers: dict[str, str]
     cookies: list[bytes]
+    caller: Caller = ANONYMOUS
 
 
 def _answered(
@@ -93,7 +96,7 @@ def _answered(
         failure = Error("the page failed", hint="The server's log says why; try again, or tell its admin.")
         answer = Page("error.html", {"error": failure}, 500)
     try:
-        return _rendered(rendering, visit, answer, cookies)
+        return replace(_rendered(rendering, visit, answer, cookies), caller=CALLER.get())
     except Exception:  # noqa: BLE001 (nor may one whose page cannot be made)
         _LOG.exception("a page could not be made")
         return _Reply(500, b"the page failed", {**_HEADERS, "content-type": "text/plain"}, [])
