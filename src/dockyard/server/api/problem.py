@@ -73,7 +73,7 @@ class Problem(msgspec.Struct, frozen=True):
 def status_of(error: Error) -> int:
     """The HTTP status of an error."""
     if isinstance(error, WireError):
-        return 409 if error.code.status == 405 else error.code.status
+        return {400: 422, 405: 409}.get(error.code.status, error.code.status)
     if isinstance(error, LoginNeededError):
         return 401
     if isinstance(error, RequestInvalidError):

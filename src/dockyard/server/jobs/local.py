@@ -21,6 +21,7 @@ from dockyard.server.jobs.leading import Lead
 _LOG = logging.getLogger("dockyard.jobs")
 _FIRST_WAIT_MS = 10_000
 _LONGEST_WAIT_MS = 3_600_000
+_PERIODIC_S = 60.0
 _NOTE_S = 1.0
 
 
@@ -81,7 +82,7 @@ class LocalJobs:
             self._leading.drop()
 
     def _lead(self) -> None:
-        ready = False
+        ready, seen = False, time.monotonic()
         running: set[Future[None]] = set()
         with ThreadPoolExecutor(self._threads, "job") as pool:
             while not self._stopping.is_set() and self._leading.kept():
@@ -92,6 +93,10 @@ class LocalJobs:
                         for name in self._tasks:
                             self._again(name, first=True)
                         ready = True
+                    if time.monotonic() - seen >= _PERIODIC_S:
+                        seen = time.monotonic()
+                        for name in self._tasks:
+                            self._again(name)  # one whose next run was cancelled gets another
                     running = {each for each in running if not each.done()}
                     while len(running) < self._threads and (job := history.claim(self._database)) is not None:
                         running.add(pool.submit(self._run, job))
