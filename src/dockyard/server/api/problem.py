@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 
 from dockyard.errors import Error, PolicyError, TransientError, UsageError
 from dockyard.registry.interface import WireError
+from dockyard.registry.protocol import codes
 from dockyard.server.access.naming import NameTakenError, UnknownNameError
 from dockyard.server.access.principal import AccessDeniedError, allowed
 from dockyard.server.access.projects import ProjectNotEmptyError
@@ -73,7 +74,9 @@ class Problem(msgspec.Struct, frozen=True):
 def status_of(error: Error) -> int:
     """The HTTP status of an error."""
     if isinstance(error, WireError):
-        return {400: 422, 405: 409}.get(error.code.status, error.code.status)
+        # Nothing can be called by what is no digest; and what may not be done now is a conflict here.
+        known = {codes.DIGEST_INVALID.name: 404}
+        return known.get(error.code.name, 409 if error.code.status == 405 else error.code.status)
     if isinstance(error, LoginNeededError):
         return 401
     if isinstance(error, RequestInvalidError):
