@@ -86,7 +86,7 @@ def test_each_request_gets_a_number_and_a_line(house: House, tmp_path: Path) -> 
     forged = (b"x-request-id", b"forged")
     answers = [
         call(house.app, "GET", "/v2/shop/web/manifests/1", headers=[(b"user-agent", b"test/1"), forged]),
-        call(house.app, "GET", "/nothing"),
+        call(house.app, "GET", "/nothing", headers=[(b"host", b"localhost")]),
     ]
     numbers = [each.headers["x-request-id"] for each in answers]
     assert len(set(numbers)) == 2
