@@ -6,7 +6,8 @@ import re
 import secrets
 from collections.abc import Iterator
 
-from dockyard.registry.app.call import PIECE, Call, digest
+from dockyard.oci.digest import Digest
+from dockyard.registry.app.call import PIECE, Call
 from dockyard.registry.interface import BlobPlace, WireError
 from dockyard.registry.protocol import codes, request
 
@@ -18,7 +19,7 @@ async def get(call: Call, target: request.Target) -> None:
     """GET and HEAD."""
     place = call.registry.cached_blob(target.name, target.item)
     if place is None:
-        place = await asyncio.to_thread(call.registry.blob, target.name, digest(target.item))
+        place = await asyncio.to_thread(call.registry.blob, target.name, Digest.parse(target.item))
     etag = f'"{target.item}"'.encode()
     pairs = [
         (b"docker-content-digest", target.item.encode()),
@@ -64,7 +65,7 @@ async def get(call: Call, target: request.Target) -> None:
 
 async def delete(call: Call, target: request.Target) -> None:
     """DELETE."""
-    await asyncio.to_thread(call.registry.delete_blob, target.name, digest(target.item))
+    await asyncio.to_thread(call.registry.delete_blob, target.name, Digest.parse(target.item))
     await call.reply(202)
 
 

@@ -229,12 +229,3 @@ def warned(texts: Sequence[str]) -> dict[str, str]:
             break
         found.append(item)
     return {"warning": ", ".join(found)} if found else {}
-
-
-def digest(text: str) -> Digest:
-    """The digest in a request.
-
-    Raises:
-        DigestInvalidError: it is none.
-    """
-    return Digest.parse(text)

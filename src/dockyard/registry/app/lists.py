@@ -3,8 +3,9 @@
 import asyncio
 from urllib.parse import quote
 
+from dockyard.oci.digest import Digest
 from dockyard.oci.mediatype import OCI_INDEX
-from dockyard.registry.app.call import Call, digest
+from dockyard.registry.app.call import Call
 from dockyard.registry.interface import WireError
 from dockyard.registry.protocol import codes, request
 
@@ -41,7 +42,7 @@ async def catalog(call: Call, target: request.Target) -> None:
 
 async def referrers(call: Call, target: request.Target) -> None:
     """GET referrers."""
-    subject, kind = digest(target.item), call.query("artifactType")
+    subject, kind = Digest.parse(target.item), call.query("artifactType")
     count = min(_count(call), _MOST_REFERRERS)
     page = await asyncio.to_thread(
         call.registry.referrers, target.name, subject, artifact_type=kind, last=call.query("last"), count=count

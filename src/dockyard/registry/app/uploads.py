@@ -4,7 +4,7 @@ import asyncio
 import re
 
 from dockyard.oci.digest import Digest
-from dockyard.registry.app.call import Call, digest
+from dockyard.registry.app.call import Call
 from dockyard.registry.interface import WireError
 from dockyard.registry.protocol import codes, request
 
@@ -17,7 +17,7 @@ async def begin(call: Call, target: request.Target) -> None:
     name = target.name
     mount = call.query("mount")
     if mount:
-        wanted = digest(mount)
+        wanted = Digest.parse(mount)
         if await asyncio.to_thread(_mount, call, name, wanted, call.query("from")):
             return await _created(call, name, wanted)
     algorithm = call.query("digest-algorithm") or "sha256"
@@ -27,7 +27,7 @@ async def begin(call: Call, target: request.Target) -> None:
     if not whole:
         upload = await asyncio.to_thread(call.registry.begin, name, algorithm)
         return await _accepted(call, name, upload, 0)
-    wanted = digest(whole)
+    wanted = Digest.parse(whole)
     upload = await asyncio.to_thread(call.registry.begin, name, wanted.algorithm)
     await _body(call, name, upload)
     await asyncio.to_thread(call.registry.finish, name, upload, wanted)
@@ -42,7 +42,7 @@ async def patch(call: Call, target: request.Target) -> None:
 
 async def put(call: Call, target: request.Target) -> None:
     """PUT: the last bytes, if there are any, and the digest of all."""
-    wanted = digest(call.query("digest"))
+    wanted = Digest.parse(call.query("digest"))
     await _append(call, target)
     await asyncio.to_thread(call.registry.finish, target.name, target.item, wanted)
     await _created(call, target.name, wanted)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 from sqlalchemy import select
 
 from dockyard.errors import Error
@@ -94,7 +95,7 @@ class Gate:
         taken = accepted(self._database, project_of(name))
         policy = project.policy
         exempt = [*policy.exempt, *(Exemption(each, "exempted") for each in sorted(taken))]
-        policy = type(policy)(policy.fail_on, policy.require, policy.tags, policy.keys, policy.registries, exempt)
+        policy = msgspec.structs.replace(policy, exempt=exempt)
         keys = [load_public(each.encode()) for each in policy.keys]
         # A tag that no longer fits is the push's affair; here it is left out, as a digest has none.
         later = ["tag", "registry"]
