@@ -17,4 +17,6 @@ echo "Making $venv and installing what requirements.lock names"
 "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+# What is started from its sources is not compiled anew each time, also where nothing may be written later.
+"$venv/bin/python" -m compileall -q src
 touch "$venv/.installed"

@@ -5,6 +5,7 @@ import posixpath
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class State:
         own: how many of the layers are the base image's.
         unseen: arguments that no command and no expansion sees.
         stages: how many layers there were where each stage on the way ended.
+        below: the state that this one began with; the view of its files is shared.
     """
 
     key: str
@@ -48,6 +50,7 @@ class State:
     own: int = 0
     stages: tuple[int, ...] = ()
     index: Path | None = None
+    below: "State | None" = None
     _tree: FileTree | None = None
 
     @classmethod
@@ -104,14 +107,21 @@ class State:
             stages=(*self.stages, len(self.layers)),
             triggers=triggers,
             index=self.index,
+            below=self,
         )
 
     @property
     def tree(self) -> FileTree:
         """The merged view of the layers so far."""
-        if self._tree is None:
-            self._tree = FileTree.of(self.layers, cache=self.index)
-        return self._tree
+        tree = self._tree or (self.below.tree if self.below is not None else None)
+        if tree is None or any(
+            one is not other for one, other in zip_longest(tree.layers, self.layers[: len(tree.layers)])
+        ):
+            tree = FileTree.of(self.layers, cache=self.index)
+        elif len(tree.layers) < len(self.layers):
+            tree = tree.over(self.layers, cache=self.index)
+        self._tree = tree
+        return tree
 
     @property
     def workdir(self) -> str:
@@ -130,7 +140,6 @@ class State:
             entry["empty_layer"] = True
         else:
             self.layers.append(made.layer)
-            self._tree = None
         self.history.append(entry)
 
     def set_env(self, name: str, value: str) -> None:

@@ -2,9 +2,11 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
+
+import msgspec
 
 from dockyard._internal.limits import TooLargeError, read_bounded
 from dockyard.errors import Error
@@ -24,8 +26,7 @@ class PathNotFoundError(Error):
     reference = "path-not-found"
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True, gc=False):
     """What is at `path`, and which layer (from 0, the lowest) brought it. A hard link shows its target's header."""
 
     path: str
@@ -36,10 +37,10 @@ class Node:
 
 
 class FileTree:
-    """The files of an image, without unpacking it. Read-only."""
+    """The files of an image, `layers` over each other, lowest first, without unpacking it. Read-only."""
 
     def __init__(self, layers: Sequence[Layer], nodes: dict[str, Node], children: dict[str, set[str]]) -> None:
-        self._layers = layers
+        self.layers = layers
         self._nodes = nodes
         self._children = children
         self._sorted: list[str] | None = None
@@ -47,11 +48,14 @@ class FileTree:
     @classmethod
     def of(cls, layers: Sequence[Layer], *, cache: Path | None = None) -> Self:
         """The view of `layers`, lowest first; `cache` keeps each layer's list of members (see `index.entries`)."""
-        nodes: dict[str, Node] = {"": Node("", Entry("", "dir", 0o755), 0, "")}
-        children: dict[str, set[str]] = {}
-        for number, layer in enumerate(layers):
+        return cls([], {"": Node("", Entry("", "dir", 0o755), 0, "")}, {}).over(layers, cache=cache)
+
+    def over(self, layers: Sequence[Layer], *, cache: Path | None = None) -> Self:
+        """The view of `layers`, which begin with those of this view: only what is above is read. This one stays."""
+        nodes, children = dict(self._nodes), _Children(self._children)
+        for number, layer in enumerate(layers[len(self.layers) :], len(self.layers)):
             _merge(nodes, children, number, index.entries(layer, cache))
-        return cls(layers, nodes, children)
+        return type(self)(list(layers), nodes, children.names)
 
     def get(self, path: str, *, follow: bool = True) -> Node | None:
         """What is at `path`, or None. Symbolic links on the way are resolved inside the tree; the last if `follow`."""
@@ -128,7 +132,7 @@ class FileTree:
     def _read_layer(self, number: int, wanted: Mapping[str, Sequence[str]], limit: int) -> Iterator[tuple[str, bytes]]:
         # A path may stand in a layer twice, and the last one counts; so nothing is given out before the end.
         held: dict[str, bytes] = {}
-        for entry, content in self._layers[number].entries():
+        for entry, content in self.layers[number].entries():
             if entry.path in wanted and entry.kind == "file":
                 if entry.size > limit:
                     raise TooLargeError(f"/{entry.path} is {entry.size} bytes, more than {limit}")
@@ -138,12 +142,34 @@ class FileTree:
                 yield path, data
 
 
-def _merge(nodes: dict[str, Node], children: dict[str, set[str]], number: int, entries: Sequence[Entry]) -> None:
+class _Children:
+    """The names in each folder, of which a view below keeps its own: a set is copied before it is changed."""
+
+    def __init__(self, below: Mapping[str, set[str]]) -> None:
+        self.names = dict(below)
+        self._own: set[str] = set()
+
+    def of(self, folder: str) -> list[str]:
+        return list(self.names.get(folder, ()))
+
+    def changed(self, folder: str) -> set[str]:
+        if folder in self._own:
+            return self.names[folder]
+        self._own.add(folder)
+        found = self.names[folder] = set(self.names.get(folder, ()))
+        return found
+
+    def drop(self, folder: str) -> None:
+        self._own.discard(folder)
+        self.names.pop(folder, None)
+
+
+def _merge(nodes: dict[str, Node], children: _Children, number: int, entries: Sequence[Entry]) -> None:
     """Lay one layer's entries over what is there. Whiteouts apply to what lies below, wherever they stand."""
     for entry in entries:
         folder, _, name = entry.path.rpartition("/")
         if name == OPAQUE:
-            for child in list(children.get(folder, ())):
+            for child in children.of(folder):
                 _remove(nodes, children, child, below=number)
         elif name.startswith(WHITEOUT):
             hidden = name.removeprefix(WHITEOUT)
@@ -156,7 +182,7 @@ def _merge(nodes: dict[str, Node], children: dict[str, set[str]], number: int, e
             continue
         before = nodes.get(path)
         if before is not None and before.entry.kind == "dir" and entry.kind != "dir":
-            for child in list(children.get(path, ())):
+            for child in children.of(path):
                 _remove(nodes, children, child, below=number + 1)
         _parents(nodes, children, folder, number)
         content = path
@@ -169,22 +195,24 @@ def _merge(nodes: dict[str, Node], children: dict[str, set[str]], number: int, e
         else:
             nodes[path] = Node(path, entry, number, content)
         if path:
-            children.setdefault(folder, set()).add(path)
+            children.changed(folder).add(path)
 
 
-def _parents(nodes: dict[str, Node], children: dict[str, set[str]], folder: str, number: int) -> None:
+def _parents(nodes: dict[str, Node], children: _Children, folder: str, number: int) -> None:
     while folder and (folder not in nodes or nodes[folder].entry.kind not in ("dir", "symlink")):
         nodes[folder] = Node(folder, Entry(folder, "dir", 0o755), number, folder)
         above = folder.rpartition("/")[0]
-        children.setdefault(above, set()).add(folder)
+        children.changed(above).add(folder)
         folder = above
 
 
-def _remove(nodes: dict[str, Node], children: dict[str, set[str]], path: str, *, below: int) -> None:
+def _remove(nodes: dict[str, Node], children: _Children, path: str, *, below: int) -> None:
     node = nodes.get(path)
     if node is None or node.layer >= below:
         return
-    for child in list(children.pop(path, ())):
+    below_it = children.of(path)
+    children.drop(path)
+    for child in below_it:
         _remove(nodes, children, child, below=below)
     del nodes[path]
-    children.get(path.rpartition("/")[0], set()).discard(path)
+    children.changed(path.rpartition("/")[0]).discard(path)
