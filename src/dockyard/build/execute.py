@@ -65,9 +65,7 @@ def execute(
     """
     tools, state, way = stage.tools, stage.state, stage.tools.way
     data = tools.data
-    runs = data / "run"
-    container.sweep(runs)
-    _sweep(data / "work")
+    runs = tools.runs
     name = f"build-{os.getpid()}-{os.urandom(4).hex()}"
     work = data / "work" / name
     reached = networks.chosen(network, root=way.ids == "all" or not way.mounts)
@@ -261,13 +259,6 @@ def _hosts(hosts: Mapping[str, str], work: Path) -> Mount:
     path.write_text(known.rstrip("\n") + "\n" + "".join(f"{address}\t{name}\n" for name, address in hosts.items()))
     path.chmod(0o644)
     return Mount(str(path), "/etc/hosts")
-
-
-def _sweep(parent: Path) -> None:
-    """Remove the work folders of builds that were killed: their process is gone."""
-    for folder in parent.glob("build-*-*") if parent.is_dir() else ():
-        if not Path("/proc", folder.name.split("-")[1]).exists():
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _files(files: Mapping[str, bytes], work: Path) -> list[Mount]:

@@ -1,6 +1,7 @@
 """What the steps of a build work with."""
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -81,6 +82,15 @@ class Tools:
         if material not in self.materials:
             self.materials.append(material)
 
+    @cached_property
+    def runs(self) -> Path:
+        """The folder that has one for each running container; those of builds that were killed are removed first."""
+        from dockyard.runtime import container
+
+        container.sweep(self.data / "run")
+        sweep(self.data / "work")
+        return self.data / "run"
+
     @contextlib.contextmanager
     def writer(self) -> Iterator[LayerWriter]:
         """For one new layer, once the budget allows for it."""
@@ -146,3 +156,10 @@ class StepReport:
             "size": self.size,
         }
         return {**found, "why": self.why} if self.why else found
+
+
+def sweep(parent: Path) -> None:
+    """Remove the work folders of builds that were killed: their process is gone."""
+    for folder in parent.glob("build-*-*") if parent.is_dir() else ():
+        if not Path("/proc", folder.name.split("-")[1]).exists():
+            shutil.rmtree(folder, ignore_errors=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dockyard.runtime import container
+from dockyard.runtime.apart import die_with_parent
 from dockyard.runtime.network import Network, attached, private
 from dockyard.runtime.rootfs import Overlay
 from dockyard.runtime.way import ROOT, Way
@@ -51,4 +52,4 @@ def sit(
 
 def _begun() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    container.die_with_parent()
+    die_with_parent()

@@ -1,7 +1,6 @@
 """Containers under runc: in the foreground for a step of a build, in the background for a service."""
 
 import contextlib
-import ctypes
 import json
 import os
 import selectors
@@ -17,6 +16,7 @@ from typing import Any, Literal
 from dockyard._internal import process
 from dockyard.errors import Error
 from dockyard.runtime import inside
+from dockyard.runtime.apart import Apart, die_with_parent
 from dockyard.runtime.namespace import ids
 from dockyard.runtime.network import Network, NetworkFailedError, attached, private
 from dockyard.runtime.rootfs import Overlay, need_root
@@ -25,10 +25,10 @@ from dockyard.runtime.way import ROOT, Way
 
 Served = Literal["", "input", "fifo"]
 FIFO = "served"
-_PR_SET_PDEATHSIG = 1
 _POLL = 0.2
 _MERCY = 5.0
 _BEGINNING = 5.0  # seconds that making a folder takes at most
+_RUN = ("run", "--no-new-keyring")
 _UMASK = 0o022  # runc makes what it mounts on under this process's own, which must not show in an image
 # Mounts overlays in this process's own mount namespace, then becomes runc, whose container inherits the view.
 _IN_NAMESPACE = (
@@ -99,7 +99,13 @@ def run(
         RootNeededError: this process is not root, and `way` is root's.
     """
     own = private(network)
-    words = command(spec, overlay, folder, name, overlays, way, own="input" if own else "", memory=memory)
+    before: Callable[[], None] = die_with_parent
+    if way == ROOT and not own:
+        need_root()
+        before = Apart(_laid(overlay, folder, overlays))
+        words = [*_bundled(spec, overlay, folder, way, memory), *_RUN, name]
+    else:
+        words = command(spec, overlay, folder, name, overlays, way, own="input" if own else "", memory=memory)
     child = subprocess.Popen(
         words,
         stdin=subprocess.PIPE if own else subprocess.DEVNULL,
@@ -107,7 +113,7 @@ def run(
         stderr=subprocess.STDOUT,
         cwd=folder,
         umask=_UMASK,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 (no lock is held across it: it only makes one system call)
+        preexec_fn=before,  # noqa: PLW1509 (no lock is held across it: it only makes system calls)
     )
     with contextlib.ExitStack() as stack:
         stack.callback(ended, child, name, folder, way)
@@ -141,7 +147,7 @@ def command(
         raise NetworkFailedError("a network of its own needs a namespace, which is not allowed here")
     if way.runc:
         words = _prepare(spec, overlay, folder, overlays, way, own=own, memory=memory)
-        return [*words, "run", "--no-new-keyring", name]
+        return [*words, *_RUN, name]
     return _changed_root(spec, overlay, folder, overlays, way, own=own, memory=memory)
 
 
@@ -222,14 +228,22 @@ def _prepare(
     own: Served = "",
     memory: Path | None = None,
 ) -> list[str]:
-    runc, _ = process.find("runc"), process.find("mount")
+    process.find("mount")
+    words = _isolated(overlay, folder, overlays, own=own, dying=way.ids != "all")
+    return [*words, *_bundled(spec, overlay, folder, way, memory)]
+
+
+def _bundled(
+    spec: Mapping[str, Any], overlay: Overlay | Path, folder: Path, way: Way, memory: Path | None
+) -> list[str]:
+    """The bundle in the container's folder, and the words that begin a command of runc on it."""
+    runc = process.find("runc")
     (folder / "state").mkdir(parents=True, exist_ok=True)
     document = dict(spec) if way.ids == "all" else adapted(spec, way.ids)
     if isinstance(overlay, Path):
         document["root"] = {**document["root"], "path": str(overlay)}
-    words = _isolated(overlay, folder, overlays, own=own, dying=way.ids != "all")
     _configured(folder, document, memory)
-    return [*words, runc, "--root", str(folder / "state")]
+    return [runc, "--root", str(folder / "state")]
 
 
 def _configured(folder: Path, document: Mapping[str, Any], memory: Path | None) -> None:
@@ -253,16 +267,7 @@ def _isolated(
     With `dying` it has a process namespace, too, in which everything ends with the first process: whoever comes later
     without root is in another user namespace and could not end it.
     """
-    (folder / "rootfs").mkdir(parents=True, exist_ok=True)
-    (folder / "owner").write_text(str(os.getpid()))
-    below = [(overlay, folder / "rootfs")] if isinstance(overlay, Overlay) else []
-    mounted: list[str] = []
-    for each, place in [*below, *overlays]:
-        for path in (each.upper, each.work):
-            if path is not None:
-                path.mkdir(parents=True, exist_ok=True)
-                path.chmod(0o755)  # it becomes the container's /, whatever this process's mask is
-        mounted += [each.options(), str(place)]
+    mounted = [word for options, place in _laid(overlay, folder, overlays) for word in (options, str(place))]
     namespaces = ["--mount", "--propagation", "private", *(["--net"] if own or alone else [])]
     if dying:
         namespaces += ["--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -276,6 +281,21 @@ def _isolated(
         *mounted,
         "--",
     ]
+
+
+def _laid(overlay: Overlay | Path, folder: Path, overlays: Sequence[tuple[Overlay, Path]]) -> list[tuple[str, Path]]:
+    """The options and places of the overlays to mount, whose folders are made."""
+    (folder / "rootfs").mkdir(parents=True, exist_ok=True)
+    (folder / "owner").write_text(str(os.getpid()))
+    below = [(overlay, folder / "rootfs")] if isinstance(overlay, Overlay) else []
+    mounted = []
+    for each, place in [*below, *overlays]:
+        for path in (each.upper, each.work):
+            if path is not None:
+                path.mkdir(parents=True, exist_ok=True)
+                path.chmod(0o755)  # it becomes the container's /, whatever this process's mask is
+        mounted.append((each.options(), place))
+    return mounted
 
 
 def _waiting(own: Served) -> str:
@@ -328,11 +348,6 @@ def ended(child: "subprocess.Popen[bytes]", name: str, folder: Path, way: Way) -
             with contextlib.suppress(OSError):
                 stream.close()
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def die_with_parent() -> None:
-    """In a new child: be killed when the thread that began it ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _pump(

@@ -1,10 +1,8 @@
 """A network namespace of a container's own that reaches out through a program in user space."""
 
 import contextlib
-import ctypes
 import ipaddress
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -14,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from dockyard._internal import process
 from dockyard.errors import Error, UsageError
+from dockyard.runtime.apart import die_with_parent
 from dockyard.runtime.namespace import ids as namespace_ids
 
 Network = Literal["host", "none", "slirp4netns", "pasta"]
@@ -24,7 +23,6 @@ ADDRESS, GATEWAY, RESOLVER = "10.0.2.100", "10.0.2.2", "10.0.2.3"
 MACHINE = ("host.containers.internal", "host.docker.internal")
 _TUNNEL = "/dev/net/tun"
 TUNNEL_ADVICE = f"Let everyone use it, as distributions do: sudo chmod 666 {_TUNNEL}"
-_PR_SET_PDEATHSIG = 1
 _PATIENCE = 20.0
 
 
@@ -145,7 +143,7 @@ def attached(network: Network, pid: int, folder: Path) -> Iterator[None]:
                 stdout=said,
                 stderr=said,
                 pass_fds=(tell, namespace),
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 (it only makes one system call)
+                preexec_fn=die_with_parent,  # noqa: PLW1509 (it only makes one system call)
             )
         finally:
             os.close(tell)
@@ -196,7 +194,3 @@ def _namespace(pid: int) -> str:
     with contextlib.suppress(OSError):
         return os.readlink(f"/proc/{pid}/ns/net")
     return ""
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
