@@ -10,6 +10,7 @@ from typing import Any
 from dockyard._internal import redact
 from dockyard._internal.confidential import Confidential
 from dockyard.build import builds
+from dockyard.build.ahead import Ahead
 from dockyard.build.bases import Bases
 from dockyard.build.budget import Budget, budget
 from dockyard.build.cache import StepCache
@@ -87,6 +88,7 @@ def build(
     progress: Progress = SILENT,
     journal: Journal | None = None,
     halted: Halted | None = None,
+    ahead: Ahead | None = None,
 ) -> BuildResult:
     """Build the stage that `options` names (the last by default) and tag the image in `store`.
 
@@ -101,6 +103,7 @@ def build(
         progress: gets a task a step, and the output of RUN, where there is no `journal`.
         journal: takes everything down; by default one that keeps logs below `data`.
         halted: called where a RUN has failed, while its container's files are still there.
+        ahead: what is known of the context from the last build of it; gets what this one sees.
 
     Interrupting is safe: run it again, and finished steps are not done again. Stages that do not need each other run
     side by side, and those that nothing needs never.
@@ -115,7 +118,7 @@ def build(
     path, parsed = read_dockerfile(context, dockerfile)
     check(parsed)
     dated = options.made if options.made == context.stat().st_mtime else None  # a checkout with the commit's time
-    files = Context(context, ignore_rules(context, path), dated)
+    files = Context(context, ignore_rules(context, path), dated, ahead)
     journal = journal or opened(Relay(progress), data, options, str(context), str(path))
     plans = []
     journal.begin()
@@ -129,6 +132,7 @@ def build(
         journal.end(error)
         raise
     journal.end()
+    files.remember()
     images = {str(plan.platform): _assembled(store, plan, options) for plan in plans}
     host = str(Platform.host())
     image = images.get(host) or next(iter(images.values()))

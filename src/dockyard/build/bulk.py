@@ -9,9 +9,10 @@ import stat
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from dockyard.build.context import Context, Listed
+from dockyard.build.context import Context
 from dockyard.build.copy import Copier, Hashed, Out, facts
-from dockyard.build.segments import Segments, digest_of
+from dockyard.build.listing import Listed, digest_of
+from dockyard.build.segments import Segments
 from dockyard.build.source import Item
 from dockyard.layers import tar
 from dockyard.layers.tar import Entry

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from dockyard.build.ahead import Ahead, Seen
 from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, SourceMissingError, place
-from dockyard.build.segments import digest_of
+from dockyard.build.listing import Facts, Listed, digest_of, facts, scan, stamp
 from dockyard.build.source import WILD, Item
 from dockyard.dockerfile.ignore import IgnoreRules, expression
 from dockyard.dockerfile.node import Node
@@ -36,10 +37,6 @@ _KINDS: dict[int, Kind] = {
 }
 _NONE: dict[str, bytes] = {}
 
-# Name, mode, size, times of change of content and of anything in nanoseconds, inode, number of names, device, and the
-# device that a special file stands for. A plain tuple, as there are very many.
-Listed = tuple[str, int, int, int, int, int, int, int, int]
-
 
 class Context:
     """The folder `root` less what its ignore rules leave out. Everything in it belongs to root, whoever owns it here.
@@ -51,7 +48,7 @@ class Context:
         ContextUnreadableError: `root` is no folder.
     """
 
-    def __init__(self, root: Path, rules: IgnoreRules, dated: int | None = None) -> None:
+    def __init__(self, root: Path, rules: IgnoreRules, dated: int | None = None, ahead: Ahead | None = None) -> None:
         if not root.is_dir():
             raise ContextUnreadableError(f"the context {root} is not a folder", context={"context": root})
         self.root = root.resolve()
@@ -60,8 +57,13 @@ class Context:
         self._place = str(self.root).rstrip("/")
         self._rules = rules
         self._listed: dict[str, list[Listed]] = {}
-        self._before: dict[str, tuple[str, tuple[int, int, int]]] = {}
+        self._before: dict[str, tuple[str, Facts]] = {}
         self._count = 0
+        self._ahead = ahead if ahead is not None and ahead.root == str(self.root) else None
+        self._folders: dict[str, str] = {}
+        self._stamps: dict[str, tuple[str, int]] = {}
+        self._settled = True
+        self._relied = False
 
     def find(self, pattern: str, node: Node) -> list[Item]:
         """What `pattern` of a COPY or ADD names, sorted; links to it are followed inside the context.
@@ -100,30 +102,16 @@ class Context:
         known = self._listed.get(path)
         if known is not None:
             return known
-        found: list[Listed] = []
-        self._before[path] = (whole, _folder_facts(whole))
+        known_ahead = self._ahead.rows.pop(path, None) if self._ahead is not None else None
+        self._before[path] = (whole, known_ahead[0] if known_ahead else facts(whole))
         try:
-            with os.scandir(whole) as entries:
-                for each in entries:
-                    status = each.stat(follow_symlinks=False)
-                    found.append(
-                        (
-                            each.name,
-                            status.st_mode,
-                            status.st_size,
-                            status.st_mtime_ns,
-                            status.st_ctime_ns,
-                            status.st_ino,
-                            status.st_nlink,
-                            status.st_dev,
-                            status.st_rdev,
-                        )
-                    )
+            found = known_ahead[1] if known_ahead else scan(whole)
         except FileNotFoundError as error:
             raise FileChangedError(f"{path} is gone", context={"file": whole}) from error
         except OSError as error:
             raise ContextUnreadableError(f"cannot read {path}: {error.strerror}", context={"file": whole}) from error
-        found.sort()
+        if self._ahead is not None and self._rules.patterns:
+            self._folders[path] = stamp(found)[0]
         if self._rules.patterns:
             found = [row for row in found if self._has_part(f"{path}/{row[0]}" if path else row[0], whole, row)]
         if self._count < _REMEMBERED:
@@ -196,27 +184,59 @@ class Context:
                 newest = max(newest, self._stamp(item.path, str(item.handle)))
             elif item.facts is not None:
                 newest = max(newest, item.facts[2])
-        return digest_of([rows, sorted(self.folders.items())]), time.time_ns() - newest > TICK * 1e9
+        settled = time.time_ns() - newest > TICK * 1e9
+        self._settled = self._settled and settled
+        return digest_of([rows, sorted(self.folders.items())]), settled
 
     def _stamp(self, path: str, whole: str) -> int:
         """Note the digest of every folder at and below `path`; returns the latest change of a file."""
+        before = self._stamped_before(path)
+        if before is not None:
+            self.folders.update({each: stamped for each, (stamped, _) in before.items()})
+            return max(latest for _, latest in before.values())
         newest = 0
         stack = [(path, whole)]
         while stack:
             path, whole = stack.pop()
             rows = self.listing(path, whole)
-            told: list[tuple[str | int, ...]] = []
-            for row in rows:
-                if row[1] & 0o170000 == stat.S_IFDIR:
-                    # Its times change with what is in it, which is looked at anyway.
-                    told.append((row[0], row[1], row[3] // 10**9))
-                    stack.append((f"{path}/{row[0]}" if path else row[0], f"{whole}/{row[0]}"))
-                else:
-                    told.append(row)
-                    if row[4] > newest:
-                        newest = row[4]
-            self.folders[path] = digest_of(told)[:16]
+            names = [row[0] for row in rows if row[1] & 0o170000 == stat.S_IFDIR]
+            stack += [(f"{path}/{name}" if path else name, f"{whole}/{name}") for name in names]
+            stamped = stamp(rows)
+            self.folders[path] = stamped[0]
+            if self._ahead is not None:
+                self._stamps[path] = stamped
+                self._folders.setdefault(path, stamped[0])
+            newest = max(newest, stamped[1])
         return newest
+
+    def _stamped_before(self, path: str) -> dict[str, tuple[str, int]] | None:
+        """The stamps of every folder at and below `path`, where the build before has them and nothing changed since."""
+        ahead = self._ahead
+        if ahead is None or ahead.seen is None or ahead.seen.rules != self._ruled():
+            return None
+        ahead.finish()
+        if not ahead.same or path not in ahead.seen.stamps:
+            return None
+        self._relied = True
+        below = f"{path}/" if path else ""
+        return {each: found for each, found in ahead.seen.stamps.items() if each == path or each.startswith(below)}
+
+    def relied(self) -> bool:
+        """Whether a stamp was taken over from the build before; from now on everything is listed here."""
+        if self._relied:
+            self._ahead = None
+        return self._relied
+
+    def remember(self) -> None:
+        """Keep what was seen for the next build of this folder."""
+        ahead = self._ahead
+        if ahead is None or not self._settled or not self._stamps or self._count >= _REMEMBERED:
+            return
+        known = ahead.seen if ahead.same and ahead.seen is not None else Seen("", {}, {})
+        ahead.keep(Seen(self._ruled(), {**known.folders, **self._folders}, {**known.stamps, **self._stamps}))
+
+    def _ruled(self) -> str:
+        return digest_of(repr(self._rules.patterns)) if self._rules.patterns else ""
 
     def newest(self, path: str, whole: str) -> str:
         """The file directly in a folder that was changed last; the folder itself where there is none."""
@@ -233,14 +253,17 @@ class Context:
             FileChangedError: something in one of them was added, removed or renamed since.
         """
         for path in self.folders:
-            whole, facts = self._before[path]
-            if facts != _folder_facts(whole):
+            whole, before = self._before.get(path, ("", None))
+            if before is not None and before != facts(whole):
                 raise FileChangedError(f"the folder {path or '.'} was changed while it was copied")
 
     def forget(self) -> None:
         """Look at the folder anew the next time."""
         self._listed.clear()
         self._before.clear()
+        self._stamps.clear()
+        self._folders.clear()
+        self._settled = True
         self._count = 0
 
     def item(self, path: str, row: Listed) -> Item | None:
@@ -384,14 +407,6 @@ class _Watched(io.RawIOBase):
 def _check(handle: int, item: Item) -> None:
     if item.facts is not None and item.facts != _facts(os.fstat(handle)):
         raise FileChangedError(f"{item.path} was changed while it was copied", context={"file": item.path})
-
-
-def _folder_facts(whole: str) -> tuple[int, int, int]:
-    try:
-        status = os.lstat(whole)
-    except OSError:
-        return (0, 0, 0)
-    return (status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def _facts(status: os.stat_result) -> tuple[int, int, int, int]:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from dockyard.build import mode
 from dockyard.build.destination import Destination, DestinationInvalidError
-from dockyard.build.segments import digest_of
+from dockyard.build.listing import digest_of
 from dockyard.build.source import Item, Source
 from dockyard.build.unpack import archive_members
 from dockyard.dockerfile.ignore import IgnoreRules

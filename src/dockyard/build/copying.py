@@ -65,16 +65,14 @@ def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
             if source in contexts:
                 taken = _taken(stage, instruction, source)
             stamps, settled = _stamps(source, taken)
-        parts: list[Any] = [
-            order.target,
-            order.owner,
-            order.chmod,
-            order.excludes,
-            linked,
-            stamps,
-            _patterns(stage, instruction),
-        ]
-        quick = key(before, "copy", parts, [each.unpack for each in taken], tools.epoch)
+        told = [order.target, order.owner, order.chmod, order.excludes, linked]
+        asked = _patterns(stage, instruction)
+        unpacked = [each.unpack for each in taken]
+        quick = key(before, "copy", [*told, stamps, asked], unpacked, tools.epoch)
+        if stage.known(quick) is None and _relied(taken):
+            # What is copied has to be what is stamped, so it is listed now.
+            stamps, settled = _stamps(source, taken)
+            quick = key(before, "copy", [*told, stamps, asked], unpacked, tools.epoch)
         try:
             with locked(tools.cache.lock(quick)):
                 made = stage.known(quick)
@@ -275,6 +273,12 @@ def _stamps(source: State | Context, taken: Sequence[Taken]) -> tuple[list[str],
             stamp = source.key
         stamps.append(stamp)
     return stamps, settled
+
+
+def _relied(taken: Sequence[Taken]) -> bool:
+    """Whether a context's stamps were taken over from the build before; from now on they are not."""
+    contexts = {id(each.source): each.source for each in taken if isinstance(each.source, Context)}
+    return any(each.relied() for each in contexts.values())
 
 
 def _content(item: Item) -> str:

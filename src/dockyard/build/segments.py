@@ -1,10 +1,7 @@
 """The segments of the layer that a COPY wrote the last time, to be taken over where nothing in them changed."""
 
-import hashlib
-import marshal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -12,8 +9,6 @@ from dockyard._internal import atomic
 from dockyard.content.layout import Layout
 from dockyard.layers.write import Member
 from dockyard.oci.digest import Digest
-
-_VERSION = 2  # of marshal's format: the last one whose bytes depend on nothing but the values
 
 
 class Segment(msgspec.Struct, frozen=True, array_like=True):
@@ -27,11 +22,6 @@ class Segment(msgspec.Struct, frozen=True, array_like=True):
 class _File(msgspec.Struct, array_like=True):
     blob: str
     segments: list[Segment]
-
-
-def digest_of(facts: Any) -> str:
-    """A digest of numbers, strings, bytes, lists and tuples of them; the same on every machine."""
-    return hashlib.sha256(marshal.dumps(facts, _VERSION)).hexdigest()
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from dockyard.build.ahead import Ahead
 from dockyard.cli import context, report, view
 from dockyard.cli.build_flags import Flags, Result, options
 from dockyard.cli.build_refused import refuse
@@ -46,6 +47,7 @@ def build(
     metadata_file: Path | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
+    ahead: Annotated["Ahead | None", Parameter(parse=False)] = None,
 ) -> int:
     """Build an image from a Dockerfile.
 
@@ -78,6 +80,7 @@ def build(
         metadata_file: write digests and names to this file, as JSON.
         quiet: print only the image ID.
         json: print one JSON document.
+        ahead: what is known of the context already.
     """
     flags = flags or Flags()
     from dockyard.build.bases import Bases
@@ -131,6 +134,7 @@ def build(
             cache=cache,
             journal=journal,
             halted=debug.opener(shown) if on_error == "shell" else None,
+            ahead=ahead,
         )
         written = build_output.write(outputs, result, names, store, journal)
         written += build_cache.give(sinks, result, store, journal)

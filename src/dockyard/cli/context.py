@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from dockyard.cli.folders import config_file as config_file  # noqa: PLC0414 (an export)
+from dockyard.cli.folders import data_folder as data_folder  # noqa: PLC0414
 from dockyard.content.layout import Layout
 from dockyard.errors import UsageError
 from dockyard.oci.descriptor import Descriptor
@@ -14,22 +16,6 @@ class EpochInvalidError(UsageError):
 
     reference = "epoch-invalid"
     hint = "Set it to seconds since 1970, for example: SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)"
-
-
-def data_folder() -> Path:
-    """Where Dockyard keeps its store: `DOCKYARD_HOME`, or `dockyard` in the XDG data folder."""
-    home = os.environ.get("DOCKYARD_HOME")
-    if home:
-        return Path(home).absolute()
-    base = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    return Path(base) / "dockyard"
-
-
-def config_file() -> Path:
-    """The user's `config.toml`: `DOCKYARD_CONFIG`, or in the XDG configuration folder."""
-    named = os.environ.get("DOCKYARD_CONFIG")
-    base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    return Path(named) if named else Path(base) / "dockyard" / "config.toml"
 
 
 def store() -> Layout:

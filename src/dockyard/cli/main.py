@@ -86,6 +86,16 @@ def _find(words: Sequence[str]) -> Command:
 
 
 def _invoke(command: Command, words: Sequence[str]) -> int:
+    if command.word != "build":
+        return _called(command, words, {})
+    from dockyard.cli.early import listed
+
+    with listed(words) as ahead:
+        return _called(command, words, {"ahead": ahead})
+
+
+def _called(command: Command, words: Sequence[str], unread: dict[str, Any]) -> int:
+    """Call the command's function with `words`, and with those of `unread` that it takes."""
     import importlib
 
     import cyclopts
@@ -104,10 +114,9 @@ def _invoke(command: Command, words: Sequence[str]) -> int:
     refuse = getattr(code, "refuse", None)
     if refuse is not None:
         refuse(words)  # what is known from elsewhere, by its name
-    rest: list[str] = []
     if "rest" in function.__annotations__ and "--" in words:
         at = list(words).index("--")
-        words, rest = words[:at], list(words[at + 1 :])
+        words, unread = words[:at], {**unread, "rest": list(words[at + 1 :])}
     app.default(function)
     try:
         # A bare `-` stands for standard input or output; the parser takes it for an option without a name.
@@ -115,8 +124,7 @@ def _invoke(command: Command, words: Sequence[str]) -> int:
         function, bound, ignored = app.parse_args(given, exit_on_error=False, print_error=False)
         arguments = [_restored(value) for value in bound.args]
         named = {name: _restored(value) for name, value in bound.kwargs.items()}
-        if "rest" in ignored:
-            named["rest"] = rest
+        named.update({name: unread[name] for name in ignored if name in unread})
         result = function(*arguments, **named)
     except cyclopts.CycloptsError as error:
         raise UsageError(str(error), hint=f"`dockyard {command.word} --help` shows what it takes.") from error
