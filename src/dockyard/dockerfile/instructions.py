@@ -6,7 +6,9 @@ environment (`shell.expand`). Only JSON forms are already plain.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from dockyard.dockerfile.duration import nanoseconds
 from dockyard.dockerfile.fault import DockerfileInvalidError, meant
@@ -21,15 +23,13 @@ _GO_SPACE = "\t\n\f\r "
 _SHORTEST = 1_000_000  # nanoseconds; the engine refuses shorter ones
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(msgspec.Struct, frozen=True):
     """What all instructions have: the node that they were read from, with its lines and its text."""
 
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class From(Instruction):
+class From(Instruction, frozen=True):
     """FROM. `name` is in lower case and empty where the stage has none."""
 
     image: str
@@ -37,16 +37,14 @@ class From(Instruction):
     platform: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Command(Instruction):
+class Command(Instruction, frozen=True):
     """A command line: `args` is the JSON array, or one string for the shell where `shell` is set."""
 
     args: tuple[str, ...]
     shell: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Run(Command):
+class Run(Command, frozen=True):
     """RUN. `mount_texts` are the values as written; parse them again with `mounts.parse_mount` to expand them."""
 
     mounts: tuple[Mount, ...] = ()
@@ -57,18 +55,15 @@ class Run(Command):
     heredocs: tuple[Heredoc, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cmd(Command):
+class Cmd(Command, frozen=True):
     """CMD; no arguments at all (`CMD []`) unset the inherited one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entrypoint(Command):
+class Entrypoint(Command, frozen=True):
     """ENTRYPOINT; no arguments at all (`ENTRYPOINT []`) unset the inherited one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copy(Instruction):
+class Copy(Instruction, frozen=True):
     """COPY. `heredocs` are sources too: files with their content written in the Dockerfile."""
 
     sources: tuple[str, ...]
@@ -82,8 +77,7 @@ class Copy(Instruction):
     exclude: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Add(Instruction):
+class Add(Instruction, frozen=True):
     """ADD. `unpack` is None where archives are treated by the default: local ones unpacked, remote ones kept."""
 
     sources: tuple[str, ...]
@@ -98,80 +92,69 @@ class Add(Instruction):
     unpack: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Env(Instruction):
+class Env(Instruction, frozen=True):
     """ENV: names with values; `legacy` is the form without an equals sign."""
 
     pairs: tuple[tuple[str, str], ...]
     legacy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Label(Instruction):
+class Label(Instruction, frozen=True):
     """LABEL: names with values; `legacy` is the form without an equals sign."""
 
     pairs: tuple[tuple[str, str], ...]
     legacy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Arg(Instruction):
+class Arg(Instruction, frozen=True):
     """ARG: names with their defaults; None is no default."""
 
     pairs: tuple[tuple[str, str | None], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Expose(Instruction):
+class Expose(Instruction, frozen=True):
     """EXPOSE: ports, ranges and protocols as written."""
 
     ports: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Volume(Instruction):
+class Volume(Instruction, frozen=True):
     """VOLUME: paths."""
 
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class User(Instruction):
+class User(Instruction, frozen=True):
     """USER: name or number, with a group after a colon."""
 
     user: str
 
 
-@dataclass(frozen=True, slots=True)
-class Workdir(Instruction):
+class Workdir(Instruction, frozen=True):
     """WORKDIR: a path, relative to the one before."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stopsignal(Instruction):
+class Stopsignal(Instruction, frozen=True):
     """STOPSIGNAL: a name or a number."""
 
     signal: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shell(Instruction):
+class Shell(Instruction, frozen=True):
     """SHELL: what shell forms run under."""
 
     args: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Maintainer(Instruction):
+class Maintainer(Instruction, frozen=True):
     """MAINTAINER: deprecated in favour of a label."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Onbuild(Instruction):
+class Onbuild(Instruction, frozen=True):
     """ONBUILD: an instruction for the builds that use this image as their base.
 
     `text` is kept in the image and read by those builds: whether it is sound shows only then.
@@ -180,8 +163,7 @@ class Onbuild(Instruction):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Healthcheck(Instruction):
+class Healthcheck(Instruction, frozen=True):
     """HEALTHCHECK. `test` is `("NONE",)`, or begins with CMD or CMD-SHELL; times in nanoseconds, 0 for the default."""
 
     test: tuple[str, ...]

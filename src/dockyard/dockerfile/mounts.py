@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from dockyard.dockerfile.fault import DockerfileInvalidError, meant
 
@@ -20,8 +21,7 @@ _TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE"
 _MOST_ID = 2**32 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(msgspec.Struct, frozen=True):
     """One mount of a RUN. `mode` is None where the type's own default holds; `size` is in bytes, 0 for no limit.
 
     `env` is the variable that a secret's value goes to; `target` is empty where the type has a default.

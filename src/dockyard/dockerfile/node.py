@@ -1,7 +1,8 @@
 """The parse tree of a Dockerfile: one node an instruction, with its lines."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 KEYWORDS = [
     "add",
@@ -25,8 +26,7 @@ KEYWORDS = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Heredoc:
+class Heredoc(msgspec.Struct, frozen=True):
     """A here-document: `content` is as it stands in the file, each line with its line feed."""
 
     name: str
@@ -43,8 +43,7 @@ class Heredoc:
         return "".join(line.lstrip("\t") for line in self.content.splitlines(keepends=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """One instruction.
 
     `keyword` is in lower case, `spelled` as written; `text` is the logical line with continuations joined. `args`
@@ -76,15 +75,14 @@ class Node:
         return " ".join(parts).lstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class Dockerfile:
+class Dockerfile(msgspec.Struct, frozen=True):
     """A parsed Dockerfile. `directives` holds syntax, escape and check; `lines` the file's own lines."""
 
     nodes: tuple[Node, ...]
     lines: tuple[str, ...]
     escape: str = "\\"
-    directives: Mapping[str, str] = field(default_factory=dict)
-    comments: Mapping[int, str] = field(default_factory=dict)
+    directives: Mapping[str, str] = msgspec.field(default_factory=dict)
+    comments: Mapping[int, str] = msgspec.field(default_factory=dict)
 
     def dump(self) -> str:
         """The tree in the notation of BuildKit's parse dumps, one line an instruction."""

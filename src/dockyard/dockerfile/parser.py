@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from dockyard._internal.limits import DOCKERFILE_BYTES, TooLargeError
 from dockyard.dockerfile import shell

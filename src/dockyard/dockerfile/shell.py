@@ -5,7 +5,8 @@ ${v//p/r}`, quotes, the escape character (backslash or backtick) and the shell's
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from dockyard.dockerfile import glob
 from dockyard.dockerfile.spaces import SPACES
@@ -26,8 +27,7 @@ class ExpansionError(UsageError):
     hint = "Escape a literal dollar sign with the escape character, and close every quote and brace."
 
 
-@dataclass(frozen=True, slots=True)
-class Expansion:
+class Expansion(msgspec.Struct, frozen=True):
     """What became of a word: as one text, as words, and the variables that were and were not found."""
 
     text: str

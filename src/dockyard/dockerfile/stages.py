@@ -1,7 +1,8 @@
 """The stages of a Dockerfile: what each FROM begins."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from dockyard.dockerfile.fault import DockerfileInvalidError, meant
 from dockyard.dockerfile.instructions import Arg, From, Instruction, interpret
@@ -16,8 +17,7 @@ class StageUnknownError(UsageError):
     hint = "Stages get their name with FROM image AS name; without one they are counted from 0."
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(msgspec.Struct, frozen=True):
     """One stage. `base` and `platform` are as written; they expand with the global ARGs only."""
 
     number: int
