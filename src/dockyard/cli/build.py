@@ -1,29 +1,37 @@
 """`dockyard build`: a Dockerfile and a context into an image in the store."""
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
-
-from cyclopts import Parameter
 
 from dockyard.build.ahead import Ahead
 from dockyard.cli import context, report, view
 from dockyard.cli.build_flags import Flags, Result, options
 from dockyard.cli.build_refused import refuse
+from dockyard.cli.plain import plain
 from dockyard.oci.reference import Reference
 
 if TYPE_CHECKING:
-    from dockyard.build.build import BuildResult
+    from cyclopts import Parameter  # given by `main` when words are parsed
 
-__all__ = ["build", "refuse"]
+    from dockyard.build.build import BuildResult
+    from dockyard.build.tools import Halted
+
+__all__ = ["PARSED", "build", "plainly", "refuse"]
+
+PARSED = ("dockyard.cli.build", "dockyard.cli.build_flags")
+"""Modules whose annotations name the parser's own classes."""
 
 
 def build(
     folder: str = ".",
     /,
     *,
-    flags: Flags | None = None,
+    flags: Annotated[Flags | None, Parameter(name="*")] = None,
     tag: Annotated[list[str] | None, Parameter(name=["--tag", "-t"])] = None,
     label: list[str] | None = None,
     annotation: list[str] | None = None,
@@ -47,7 +55,7 @@ def build(
     metadata_file: Path | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
-    ahead: Annotated["Ahead | None", Parameter(parse=False)] = None,
+    ahead: Annotated[Ahead | None, Parameter(parse=False)] = None,
 ) -> int:
     """Build an image from a Dockerfile.
 
@@ -86,7 +94,7 @@ def build(
     from dockyard.build.bases import Bases
     from dockyard.build.build import build as build_image
     from dockyard.build.build import opened, step_cache
-    from dockyard.cli import build_cache, build_input, build_output, debug
+    from dockyard.cli import build_cache, build_input, build_output
     from dockyard.cli.fetch import puller
 
     if check or print_ == "check":
@@ -133,7 +141,7 @@ def build(
             options=replace(chosen, made=given.made),
             cache=cache,
             journal=journal,
-            halted=debug.opener(shown) if on_error == "shell" else None,
+            halted=_shell(shown) if on_error == "shell" else None,
             ahead=ahead,
         )
         written = build_output.write(outputs, result, names, store, journal)
@@ -149,7 +157,22 @@ def build(
     return 0
 
 
-def _tell(result: "BuildResult", names: list[Reference], written: list[str], *, explain: bool) -> None:
+def _shell(shown: view.View) -> Halted:
+    from dockyard.cli import debug
+
+    return debug.opener(shown)
+
+
+def plainly(words: Sequence[str], ahead: Ahead | None) -> int | None:
+    """Build as `words` say, if they are plain; None, and nothing is done, where the parser has to read them."""
+    read = plain(words)
+    if read is None:
+        return None
+    folder, own, flags = read
+    return build(folder, flags=Flags(**flags), ahead=ahead, **own)
+
+
+def _tell(result: BuildResult, names: list[Reference], written: list[str], *, explain: bool) -> None:
     cached = sum(step.cached for step in result.steps)
     size = sum(layer.descriptor.size for layer in result.image.layers)
     print(f"digest  {result.descriptor.digest}")

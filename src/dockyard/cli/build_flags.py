@@ -1,24 +1,25 @@
 """The words that `dockyard build` and `dockyard debug` share, and what they become."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
-
-from cyclopts import Parameter
 
 from dockyard.cli import context
 from dockyard.errors import UsageError
 from dockyard.oci.reference import Reference
 
 if TYPE_CHECKING:
+    from cyclopts import Parameter  # given by `main` when words are parsed
+
     from dockyard.build.limits import Limits
     from dockyard.build.options import Options
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
-@Parameter(name="*")
 @dataclass(frozen=True)
 class Flags:
     """What a build is told, beside what becomes of its result.
@@ -90,7 +91,7 @@ class Result:
     inline: bool = False
 
 
-def options(flags: Flags, result: Result | None = None) -> "Options":
+def options(flags: Flags, result: Result | None = None) -> Options:
     """The options that the words mean.
 
     Raises:
@@ -144,7 +145,7 @@ def options(flags: Flags, result: Result | None = None) -> "Options":
     )
 
 
-def limits(flags: Flags) -> "Limits":
+def limits(flags: Flags) -> Limits:
     """What RUN may use.
 
     Raises:

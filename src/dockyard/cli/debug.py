@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["debug", "opener", "refuse"]
 
+PARSED = ("dockyard.cli.build_flags",)
+"""Modules whose annotations name the parser's own classes."""
+
 
 def debug(
     folder: str = ".",
     /,
     *,
-    flags: Flags | None = None,
+    flags: Annotated[Flags | None, Parameter(name="*")] = None,
     at: int = 0,
     rest: Annotated[list[str] | None, Parameter(parse=False)] = None,
     json: Annotated[bool, Parameter(negative="")] = False,

@@ -91,7 +91,10 @@ def _invoke(command: Command, words: Sequence[str]) -> int:
     from dockyard.cli.early import listed
 
     with listed(words) as ahead:
-        return _called(command, words, {"ahead": ahead})
+        from dockyard.cli.build import plainly
+
+        code = plainly(words, ahead)
+        return _called(command, words, {"ahead": ahead}) if code is None else code
 
 
 def _called(command: Command, words: Sequence[str], unread: dict[str, Any]) -> int:
@@ -110,6 +113,8 @@ def _called(command: Command, words: Sequence[str], unread: dict[str, Any]) -> i
         result_action="return_value",
     )
     code = importlib.import_module(module)
+    for each in getattr(code, "PARSED", ()):
+        vars(sys.modules[each])["Parameter"] = cyclopts.Parameter
     function = getattr(code, name)
     refuse = getattr(code, "refuse", None)
     if refuse is not None:
