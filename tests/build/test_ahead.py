@@ -135,13 +135,35 @@ def test_a_context_that_is_gone_fails_as_ever(root: Path, tmp_path: Path) -> Non
         stamp(root, tmp_path, pattern="a")
 
 
+def test_a_large_context_is_listed_by_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    root = tmp_path / "context"
+    for number in range(250):
+        (root / f"folder{number}").mkdir(parents=True)
+        (root / f"folder{number}" / "file").write_text(str(number))
+    time.sleep(2 * context.TICK)
+    first, _, _ = stamp(root, tmp_path)
+    again, ahead, _ = stamp(root, tmp_path)
+    assert ahead.same
+    assert again == first
+    (root / "folder7" / "file").write_text("changed")
+    time.sleep(2 * context.TICK)
+    other = Ahead.at(str(root), tmp_path)
+    assert other is not None
+    other.begin()
+    assert len(other._processes) == 3
+    other.finish()
+    assert not other.same
+    assert len(other.rows) == 251
+    assert stamp(root, tmp_path)[0] == plain(root) != first
+
+
 def test_ending_what_nobody_waited_for_leaves_no_process(root: Path, tmp_path: Path) -> None:
     stamp(root, tmp_path)
     ahead = Ahead.at(str(root), tmp_path)
     assert ahead is not None
     ahead.begin()
-    process = ahead._process
-    assert process
+    [(process, _)] = ahead._processes
     ahead.end()
     assert not Path(f"/proc/{process}").exists()
 

@@ -11,6 +11,7 @@ import marshal
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ import msgspec
 from dockyard.build.listing import Facts, Listed, facts, scan, stamp
 
 _FORMAT = "v1"
+_MOST_PROCESSES = 4
+_FOLDERS_EACH = 100
 _SAME, _OTHER = b"=", b"!"
 
 
@@ -44,7 +47,7 @@ class Ahead:
         self.seen: Seen | None = None
         self.rows: dict[str, tuple[Facts, list[Listed]]] = {}
         self.same = False
-        self._process, self._pipe = 0, -1
+        self._processes: list[tuple[int, int]] = []
         self._lock = threading.Lock()  # stages side by side wait for it
         with contextlib.suppress(OSError, msgspec.MsgspecError):
             self.seen = msgspec.msgpack.decode(place.read_bytes(), type=Seen)
@@ -60,42 +63,55 @@ class Ahead:
 
     def begin(self) -> None:
         """Begin to list what was listed the last time. No thread may have been started yet."""
-        if self.seen is None or self._process:
+        if self.seen is None or self._processes:
             return
-        self._pipe, end = os.pipe()
+        folders = list(self.seen.folders.items())
+        count = min(_MOST_PROCESSES, os.cpu_count() or 1, 1 + len(folders) // _FOLDERS_EACH)
+        for number in range(count):
+            self._split(folders[number::count])
+
+    def _split(self, folders: Sequence[tuple[str, str]]) -> None:
+        pipe, end = os.pipe()
         parent = os.getpid()
-        self._process = os.fork()
-        if self._process:
+        process = os.fork()
+        if process:
             os.close(end)
+            self._processes.append((process, pipe))
             return
         try:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             gc.disable()
-            _told(end, _compared(self.root, self.seen, parent))
+            rows, same = _compared(self.root, folders, parent)
+            with os.fdopen(end, "wb", buffering=0) as stream:
+                stream.write(_SAME if same else _OTHER)
+                stream.write(marshal.dumps(rows))
         finally:
             os._exit(0)
 
     def finish(self) -> None:
         """Wait for what was begun. Afterwards `same` says that nothing changed; otherwise `rows` has what there is."""
         with self._lock:
-            if self._pipe < 0:
+            if not self._processes:
                 return
-            with os.fdopen(self._pipe, "rb") as stream:
-                self._pipe = -1
-                said = stream.read()
-            os.waitpid(self._process, 0)
-            self.same = said == _SAME
-            if said[:1] == _OTHER:
-                self.rows = marshal.loads(said[1:])  # noqa: S302 (from this program itself)
+            said = [os.read(pipe, 1) for _, pipe in self._processes]
+            self.same = all(each == _SAME for each in said)
+            if not self.same:
+                for _, pipe in self._processes:
+                    with (
+                        contextlib.suppress(EOFError, ValueError, TypeError),
+                        open(pipe, "rb", closefd=False) as stream,
+                    ):
+                        self.rows.update(marshal.load(stream))  # noqa: S302 (from this program itself)
+            self.end()
 
     def end(self) -> None:
         """End what was begun, whether or not anybody waited for it."""
-        if self._pipe >= 0:
-            os.close(self._pipe)
-            self._pipe = -1
+        for process, pipe in self._processes:
+            os.close(pipe)
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process, signal.SIGKILL)
-            os.waitpid(self._process, 0)
+                os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+        self._processes.clear()
 
     def keep(self, seen: Seen) -> None:
         """Keep what a build saw, for the next one."""
@@ -109,10 +125,10 @@ class Ahead:
                 pass  # names that are not UTF-8 cannot be kept so; such folders are rare and listed when it is time
 
 
-def _compared(root: str, seen: Seen, parent: int) -> bytes:
+def _compared(root: str, folders: Sequence[tuple[str, str]], parent: int) -> tuple[dict[str, Any], bool]:
     rows: dict[str, Any] = {}
     same = True
-    for path, before in seen.folders.items():
+    for path, before in folders:
         whole = f"{root}/{path}" if path else root
         try:
             found = facts(whole), scan(whole)
@@ -123,9 +139,4 @@ def _compared(root: str, seen: Seen, parent: int) -> bytes:
         rows[path] = found
         if os.getppid() != parent:
             break
-    return _SAME if same else _OTHER + marshal.dumps(rows)
-
-
-def _told(pipe: int, said: bytes) -> None:
-    with os.fdopen(pipe, "wb") as stream:
-        stream.write(said)
+    return rows, same
