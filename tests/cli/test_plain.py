@@ -5,7 +5,7 @@ from typing import Any
 
 import cyclopts
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dockyard.cli import build as module
@@ -30,6 +30,7 @@ def parsed(words: list[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
     return (bound.args or (".",))[0], own, {key: each for key, each in vars(flags).items() if each != unset[key]}
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(
@@ -46,6 +47,7 @@ def parsed(words: list[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
 )
 @example(["-q", "-t", "a", "-t", "b", "."])
 @example(["-f", "a", "-f", "b", "."])
+@example(["--no-cache", "--no-cache", "."])
 @example(["-t"])
 def test_what_is_plain_means_the_same_to_the_parser(words: list[str]) -> None:
     read = plain(words)

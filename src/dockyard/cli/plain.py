@@ -43,12 +43,14 @@ def plain(words: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]] | 
         name = _NAMES.get(word)
         if name is None or (equals and (name in _SWITCHES or not word.startswith("--"))):
             return None
+        if name in read and name not in _SEVERAL:
+            return None
         if name in _SWITCHES:
             read[name] = True
             continue
         if not equals:
             value = left.pop(0) if left else ""
-        if not value or value.startswith("-") or (name in read and name not in _SEVERAL):
+        if not value or value.startswith("-"):
             return None
         read[name] = [*read.get(name, ()), value] if name in _SEVERAL else value
     if len(folders) > 1 or "" in folders:
