@@ -19,6 +19,7 @@ LIST
         test) cat <<'LIST'
 skopeo:reads and writes the same images as we do
 podman:pushes to and pulls from our registry
+containerd:its ctr pushes to and pulls from our registry
 docker.io:pushes to and pulls from our registry
 busybox-static:the one program in the base of a benchmark
 buildah:the builder we measure against

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from dockyard.server.tls import Certificate
+
 _TEXT = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; user {user};
 events {{ worker_connections 512; }}
@@ -19,8 +21,8 @@ http {{
   client_max_body_size 0;
   upstream registry {{ {servers} keepalive 16; }}
   server {{
-    listen 127.0.0.1:{port};
-    location {prefix}/ {{
+    listen 127.0.0.1:{port}{tls};
+    location ~ ^({paths})/ {{
       proxy_pass http://registry;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
@@ -38,7 +40,7 @@ http {{
 }}
 """
 _INNER = """
-    location /_blobs/ {{
+    location ^~ /_blobs/ {{
       internal; alias {storage}/; access_log {folder}/access.log inner; etag off;
       # nginx keeps only some headers of an answer that sends it to a file.
       add_header Docker-Content-Digest $upstream_http_docker_content_digest;
@@ -49,7 +51,14 @@ _INNER = """
 
 @contextmanager
 def nginx(
-    program: str, folder: Path, port: int, behind: Sequence[int], *, prefix: str = "", storage: Path | None = None
+    program: str,
+    folder: Path,
+    port: int,
+    behind: Sequence[int],
+    *,
+    prefixes: Sequence[str] = ("",),
+    storage: Path | None = None,
+    tls: Certificate | None = None,
 ) -> Iterator[None]:
     """Listen on `port` for the registries on the ports `behind`, as long as the block lasts.
 
@@ -58,15 +67,18 @@ def nginx(
         folder: gets a folder for its files.
         port: on 127.0.0.1.
         behind: ports of registries.
-        prefix: the path under which they are shown; what lies outside is not passed on.
+        prefixes: the paths under which they are shown; what lies outside is not passed on.
         storage: a registry's storage folder, read by nginx itself where an answer says so.
+        tls: the certificate to show.
     """
     own = folder / "nginx"
     own.mkdir()
     inner = _INNER.format(storage=storage, folder=own) if storage else ""
     servers = " ".join(f"server 127.0.0.1:{each} max_fails=1 fail_timeout=1s;" for each in behind)
     user = "root" if os.geteuid() == 0 else "nobody"
-    text = _TEXT.format(folder=own, user=user, servers=servers, port=port, prefix=prefix, inner=inner)
+    shown = f" ssl; ssl_certificate {tls.certificate}; ssl_certificate_key {tls.key}" if tls is not None else ""
+    paths = "|".join(prefixes)
+    text = _TEXT.format(folder=own, user=user, servers=servers, port=port, paths=paths, inner=inner, tls=shown)
     (own / "nginx.conf").write_text(text)
     child = subprocess.Popen([program, "-p", str(own), "-e", str(own / "error.log"), "-c", str(own / "nginx.conf")])
     try:

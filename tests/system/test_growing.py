@@ -95,7 +95,7 @@ def test_it_works_under_a_sub_path_and_knows_its_url(tmp_path: Path, program: Fi
     server = Server(tmp_path, "--config", str(settings))
     base = f"http://127.0.0.1:{port}"
     try:
-        with nginx(program("nginx"), tmp_path, port, [server.port], prefix="/hub"):
+        with nginx(program("nginx"), tmp_path, port, [server.port], prefixes=["/hub"]):
             begun = urllib.request.Request(f"{base}/hub/v2/a/b/blobs/uploads/", method="POST", data=b"")
             with urllib.request.urlopen(begun, timeout=10) as answer:
                 place = answer.headers["Location"]
