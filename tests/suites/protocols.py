@@ -269,6 +269,162 @@ class ProtocolSuite:
         wanted = f"{place}?digest={DIGEST}"
         assert call(app, "PUT", wanted, BLOB[have:], [(b"content-range", f"{have}-999".encode())]).status == 201
 
+    def test_what_a_path_does_not_take_is_answered_with_what_it_does(self, app: Application) -> None:
+        push(app)
+        for path, allowed in {
+            f"/v2/{NAME}/tags/list": "GET, HEAD",
+            f"/v2/{NAME}/manifests/1": "GET, HEAD, PUT, DELETE",
+            f"/v2/{NAME}/blobs/{DIGEST}": "GET, HEAD, DELETE",
+            f"/v2/{NAME}/blobs/uploads/": "POST",
+            f"/v2/{NAME}/referrers/{DIGEST}": "GET, HEAD",
+            "/v2/_catalog": "GET, HEAD",
+        }.items():
+            for method in ("OPTIONS", "TRACE", "BREW"):
+                answer = call(app, method, path)
+                assert (answer.status, answer.codes, answer.headers["allow"]) == (405, ["UNSUPPORTED"], allowed)
+
+    def test_head_says_what_get_says(self, app: Application) -> None:
+        tag = push(app)
+        for path in (
+            "/v2/",
+            "/v2/_catalog",
+            f"/v2/{NAME}/tags/list",
+            f"/v2/{NAME}/tags/list?n=0",
+            f"/v2/{NAME}/referrers/{tag}?artifactType=a/b",
+            f"/v2/{NAME}/manifests/1",
+            f"/v2/{NAME}/manifests/missing",
+            f"/v2/{NAME}/blobs/{DIGEST}",
+            f"/v2/{NAME}/blobs/sha256:{'0' * 64}",
+            begun(app),
+        ):
+            whole, head = call(app, "GET", path), call(app, "HEAD", path)
+            assert (head.status, head.headers, head.body) == (whole.status, whole.headers, b""), path
+
+    @pytest.mark.parametrize("kind", ["manifest", "blob"])
+    def test_conditions_are_held_to(self, app: Application, kind: str) -> None:
+        image = push(app)
+        path, etag = {
+            "manifest": (f"/v2/{NAME}/manifests/1", f'"{image}"'),
+            "blob": (f"/v2/{NAME}/blobs/{DIGEST}", f'"{DIGEST}"'),
+        }[kind]
+        other = b'"sha256:0"'
+        for method in ("GET", "HEAD"):
+            for lines, status in (
+                ([(b"if-none-match", etag.encode())], 304),
+                ([(b"if-none-match", b"W/" + etag.encode())], 304),
+                ([(b"if-none-match", etag.encode()), (b"if-none-match", other)], 304),
+                ([(b"if-none-match", other + b", " + etag.encode())], 304),
+                ([(b"if-none-match", b"*")], 304),
+                ([(b"if-none-match", other)], 200),
+                ([(b"if-match", etag.encode())], 200),
+                ([(b"if-match", other), (b"if-match", etag.encode())], 200),
+                ([(b"if-match", b"*")], 200),
+                ([(b"if-match", other)], 412),
+                ([(b"if-match", b"W/" + etag.encode())], 412),
+            ):
+                answer = call(app, method, path, headers=lines)
+                assert answer.status == status, lines
+                if status == 304:
+                    assert (answer.headers["etag"], answer.body) == (etag, b"")
+        if kind == "blob":
+            for if_range, status in ((etag.encode(), 206), (other, 200), (b"Wed, 21 Oct 2015 07:28:00 GMT", 200)):
+                lines = [(b"range", b"bytes=0-9"), (b"if-range", if_range)]
+                assert call(app, "GET", path, headers=lines).status == status
+
+    def test_a_tag_is_made_moved_and_deleted_only_on_its_conditions(self, app: Application) -> None:
+        push(app)
+        one, other = manifest(b"{}", []), manifest(b"{}", [BLOB, BLOB])
+        path, kind = f"/v2/{NAME}/manifests/conditional", (b"content-type", OCI_MANIFEST.encode())
+        absent = [kind, (b"if-none-match", b"*")]
+        assert call(app, "PUT", path, one, [kind, (b"if-match", b"*")]).status == 412
+        assert call(app, "PUT", path, one, absent).status == 201
+        assert call(app, "PUT", path, other, absent).status == 412
+        wrong, right = f'"{Digest.of(other)}"'.encode(), f'"{Digest.of(one)}"'.encode()
+        assert call(app, "PUT", path, other, [kind, (b"if-match", wrong)]).status == 412
+        assert call(app, "PUT", path, other, [kind, (b"if-match", wrong), (b"if-match", right)]).status == 201
+        by_digest = f"/v2/{NAME}/manifests/{Digest.of(one)}"
+        assert call(app, "PUT", by_digest, one, [kind, (b"if-match", right)]).status == 201
+        assert call(app, "PUT", path, other, [kind, (b"if-match", b"*")]).status == 201
+        assert call(app, "DELETE", path, headers=[(b"if-match", right)]).status == 412
+        assert call(app, "DELETE", path, headers=[(b"if-match", wrong)]).status == 202
+        assert call(app, "PUT", path, other, absent).status == 201
+
+    def test_a_body_that_is_not_as_long_as_its_range_is_refused(self, app: Application) -> None:
+        place = begun(app)
+        answer = call(app, "PATCH", place, BLOB[:600], [(b"content-range", b"0-499")], pieces=3)
+        assert (answer.status, answer.codes) == (400, ["SIZE_INVALID"])
+        have = 0
+        if call(app, "GET", place).headers["range"] != "0-0":
+            have = int(call(app, "GET", place).headers["range"].partition("-")[2]) + 1
+        assert have <= 500
+        line = (b"content-range", f"{have}-999".encode())
+        answer = call(app, "PATCH", place, BLOB[have:-1], [line], pieces=3)
+        assert (answer.status, answer.codes) == (400, ["SIZE_INVALID"])
+        line = (b"content-range", b"999-999")
+        assert call(app, "PUT", f"{place}?digest={DIGEST}", BLOB[-1:], [line], pieces=3).status == 201
+
+    @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+    def test_either_algorithm_serves_everywhere(self, app: Application, algorithm: str) -> None:
+        data, config = b"hashed by " + algorithm.encode(), b'{"by":"' + algorithm.encode() + b'"}'
+        for each in (data, config):
+            begin = call(app, "POST", f"/v2/{NAME}/blobs/uploads/?digest-algorithm={algorithm}")
+            place = begin.headers["location"]
+            assert call(app, "PATCH", place, each).status == 202
+            assert call(app, "PUT", f"{place}?digest={Digest.of(each, algorithm)}").status == 201
+        wanted = Digest.of(data, algorithm)
+        assert call(app, "GET", f"/v2/{NAME}/blobs/{wanted}").body == data
+        away = f"/v2/{NAME}-{algorithm}/blobs"
+        assert call(app, "POST", f"{away}/uploads/?mount={wanted}&from={NAME}").status == 201
+        assert call(app, "HEAD", f"{away}/{wanted}").headers["docker-content-digest"] == str(wanted)
+        layer = {"mediaType": "a/b", "digest": str(wanted), "size": len(data)}
+        first = {"mediaType": "a/c", "digest": str(Digest.of(config, algorithm)), "size": len(config)}
+        document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": first, "layers": [layer]}
+        kind = [(b"content-type", OCI_MANIFEST.encode())]
+        raw = json.dumps(document).encode()
+        named = Digest.of(raw, algorithm)
+        answer = call(app, "PUT", f"/v2/{NAME}/manifests/{named}?tag=by-{algorithm}", raw, kind)
+        assert (answer.status, answer.headers["oci-tag"]) == (201, f"by-{algorithm}")
+        assert answer.headers["docker-content-digest"] == str(named)
+        answer = call(app, "GET", f"/v2/{NAME}/manifests/by-{algorithm}")
+        assert (answer.headers["docker-content-digest"], answer.body) == (str(named), raw)
+        about = {"mediaType": OCI_MANIFEST, "digest": str(named), "size": len(raw)}
+        referrer = json.dumps({**document, "subject": about, "artifactType": "a/sign"}).encode()
+        answer = call(app, "PUT", f"/v2/{NAME}/manifests/{Digest.of(referrer, algorithm)}", referrer, kind)
+        assert answer.headers["oci-subject"] == str(named)
+        for query, count in (("", 1), ("?artifactType=a/sign", 1), ("?artifactType=a/other", 0)):
+            answer = call(app, "GET", f"/v2/{NAME}/referrers/{named}{query}")
+            assert len(answer.document["manifests"]) == count
+            assert ("oci-filters-applied" in answer.headers) == bool(query)
+            if count:
+                assert answer.document["manifests"][0]["digest"] == str(Digest.of(referrer, algorithm))
+
+    def test_the_empty_blob_is_a_blob(self, app: Application) -> None:
+        empty = Digest.of(b"")
+        for place in (f"/v2/{NAME}/blobs/uploads/?digest={empty}", f"{begun(app)}?digest={empty}"):
+            assert call(app, "POST" if "uploads/?" in place else "PUT", place).status == 201
+        answer = call(app, "GET", f"/v2/{NAME}/blobs/{empty}")
+        assert (answer.status, answer.headers["content-length"], answer.body) == (200, "0", b"")
+        answer = call(app, "GET", f"/v2/{NAME}/blobs/{empty}", headers=[(b"range", b"bytes=0-")])
+        assert (answer.status, answer.headers["content-range"]) == (416, "bytes */0")
+
+    def test_several_ranges_come_as_parts(self, app: Application) -> None:
+        push(app)
+        lines = [(b"range", b"Bytes=0-9, 500-509,-5")]
+        answer = call(app, "GET", f"/v2/{NAME}/blobs/{DIGEST}", headers=lines)
+        kind, _, boundary = answer.headers["content-type"].partition("; boundary=")
+        assert (answer.status, kind) == (206, "multipart/byteranges")
+        assert len(answer.body) == int(answer.headers["content-length"])
+        parts = answer.body.split(f"--{boundary}".encode())
+        found = [part.partition(b"\r\n\r\n") for part in parts[1:-1]]
+        assert [body[:-2] for _, _, body in found] == [BLOB[:10], BLOB[500:510], BLOB[-5:]]
+        spans = [b"bytes 0-9/1000", b"bytes 500-509/1000", b"bytes 995-999/1000"]
+        assert all(b"Content-Range: " + span in head for span, (head, _, _) in zip(spans, found, strict=True))
+        assert parts[-1] == b"--\r\n"
+        # Of several the one that can be had; what lies outside is left out.
+        lines = [(b"range", b"bytes=0-9,5000-")]
+        answer = call(app, "GET", f"/v2/{NAME}/blobs/{DIGEST}", headers=lines)
+        assert (answer.status, answer.headers["content-range"], answer.body) == (206, "bytes 0-9/1000", BLOB[:10])
+
     def test_a_wrong_digest_at_the_end_is_refused(self, app: Application) -> None:
         for text in ("", "digest=", "digest=x", f"digest=sha256:{'0' * 64}"):
             place = begun(app)

@@ -54,22 +54,29 @@ def test_the_suite_passes_over_postgresql(tmp_path: Path, database: Postgres, ve
     assert not (tmp_path / "registry" / "registry.db").exists()
 
 
-@pytest.mark.parametrize("redirect", ["false", "true"])
+@pytest.mark.parametrize(
+    ("name", "lines", "version"),
+    [
+        ("straight", "redirect = false", "dev"),
+        ("redirected", "redirect = true", "dev"),
+        # The development version wants Docker-Content-Digest with every blob, which no object storage can be told to
+        # send; the answer that leads there has it.
+        ("all", "redirect = true\nredirect-from = 0", "1.1"),
+    ],
+)
 def test_the_suite_passes_over_postgresql_and_s3(
-    tmp_path: Path, database: Postgres, bucket: Moto, redirect: str
+    tmp_path: Path, database: Postgres, bucket: Moto, name: str, lines: str, version: str
 ) -> None:
     settings = tmp_path / "registry.toml"
-    settings.write_text(f"[objects]\nredirect = {redirect}\n")
+    settings.write_text(f"[objects]\n{lines}\n")
     server = Server(
         tmp_path,
         *("--config", str(settings), "--workers", "2"),
-        storage=bucket.url(f"suite-{redirect}"),
-        environment={"DATABASE_URL": database.url(f"suites3{redirect}"), **ENVIRONMENT},
+        storage=bucket.url(f"suite-{name}"),
+        environment={"DATABASE_URL": database.url(f"suites3{name}"), **ENVIRONMENT},
     )
     try:
-        # The development version wants Docker-Content-Digest with every blob, which no object storage can be told to
-        # send; the answer that leads there has it.
-        conformance(tmp_path, server.address, "1.1" if redirect == "true" else "dev")
+        conformance(tmp_path, server.address, version)
     finally:
         server.stop()
     assert not list(tmp_path.rglob("uploads"))

@@ -13,6 +13,9 @@ from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
 from dockyard.registry.protocol.codes import Code
 
+ABSENT = "-"
+"""What a manifest's tag is expected to be where there must be none yet."""
+
 
 class WireError(Error):
     """A request that the registry refuses, with the code that goes over the wire.
@@ -136,7 +139,8 @@ class Writer(Protocol):
             raw: the bytes, kept as they are.
             media_type: without parameters.
             tags: further tags.
-            expected: where not empty, the digest that the tag must have before (If-Match).
+            expected: where not empty, the digest that the tag must have before (If-Match), or several with commas
+                between; `*` for any, `ABSENT` for none.
         """
 
 

@@ -68,14 +68,17 @@ class ObjectBlobs:
         store: a bucket or a prefix in one.
         redirect: seconds for which a client may fetch a blob from the storage by a signed URL; 0 sends the bytes
             through this process.
+        least: bytes below which a blob is sent through this process all the same: another connection and a signature
+            cost more than its bytes, and the storage cannot say Docker-Content-Digest.
     """
 
-    def __init__(self, store: "ObjectStore", *, redirect: int = 0) -> None:
+    def __init__(self, store: "ObjectStore", *, redirect: int = 0, least: int = 0) -> None:
         import obstore
 
         self._obstore: Any = obstore
         self._store: Any = store
         self._redirect = timedelta(seconds=redirect)
+        self._least = least
         self._running: OrderedDict[str, _Upload] = OrderedDict()
         self._lock = Lock()
 
@@ -166,7 +169,9 @@ class ObjectBlobs:
 
     def place(self, digest: Digest, size: int) -> BlobPlace:
         """A signed URL, or a way to read the blob through this process."""
-        url = self._ask(self._obstore.sign, "GET", _path(digest), self._redirect, first=True) if self._redirect else ""
+        url = ""
+        if self._redirect and size >= self._least:
+            url = self._ask(self._obstore.sign, "GET", _path(digest), self._redirect, first=True)
         return BlobPlace(size, None, url, partial(self.read, digest))
 
     def exists(self, digest: Digest) -> bool:

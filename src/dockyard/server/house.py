@@ -87,7 +87,7 @@ def blob_store(settings: Settings) -> BlobStore:
         return DiskBlobs(Path(settings.storage))
     objects = settings.objects
     store = open_objects(settings.storage, objects.options)
-    return ObjectBlobs(store, redirect=objects.expires if objects.redirect else 0)
+    return ObjectBlobs(store, redirect=objects.expires if objects.redirect else 0, least=objects.redirect_from)
 
 
 def open_house(settings: Settings, parent: int = 0) -> House:

@@ -128,11 +128,13 @@ class Objects(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen
 
     Attributes:
         redirect: whether clients fetch blobs from the storage itself, by a signed URL.
+        redirect_from: bytes from which on a blob is fetched so; smaller ones come from this server.
         expires: seconds for which such a URL is good.
         options: credentials and further options as obstore names them; the environment's serve where there are none.
     """
 
     redirect: bool = False
+    redirect_from: Annotated[int, msgspec.Meta(ge=0)] = 1 << 20
     expires: int = 300
     options: dict[str, str] = {}
 

@@ -56,7 +56,7 @@ async def _answer(call: Call) -> None:
     call.permit = permit
     found = _HANDLERS.get((method, target.kind))
     if found is None:
-        raise WireError(codes.UNSUPPORTED, f"{method} is not for this path")
+        raise WireError(codes.UNSUPPORTED, f"{method[:40]} is not for this path", {"allow": _ALLOWED[target.kind]})
     handler, action = found
     if target.name:
         if not request.name_valid(target.name):
@@ -95,6 +95,10 @@ _HANDLERS: dict[tuple[str, str], tuple[_Handler, Action]] = {
     ("PUT", "upload"): (uploads.put, "push"),
     ("DELETE", "upload"): (uploads.cancel, "push"),
     ("GET", "tags"): (lists.tags, "pull"),
+    ("HEAD", "tags"): (lists.tags, "pull"),
     ("GET", "referrers"): (lists.referrers, "pull"),
+    ("HEAD", "referrers"): (lists.referrers, "pull"),
     ("GET", "catalog"): (lists.catalog, "list"),
+    ("HEAD", "catalog"): (lists.catalog, "list"),
 }
+_ALLOWED = {kind: ", ".join(method for method, each in _HANDLERS if each == kind) for _, kind in _HANDLERS}

@@ -89,6 +89,26 @@ class Call:
         """The headers by name in lower case; of several lines with one name the last."""
         return {name.lower(): value for name, value in self.scope["headers"]}
 
+    def listed(self, name: bytes) -> bytes:
+        """A header that is a list: all of its lines as one (RFC 9110 §5.3)."""
+        return b", ".join(value for each, value in self.scope["headers"] if each.lower() == name)
+
+    def fresh(self, etag: bytes) -> bool:
+        """Whether the client has just this already (If-None-Match, RFC 9110 §13.1.2).
+
+        Raises:
+            WireError: 412: it wants something else than this (If-Match).
+        """
+        headers = self.headers
+        if b"if-match" in headers:
+            wanted = self.listed(b"if-match")
+            if wanted.strip() != b"*" and etag not in [each.strip() for each in wanted.split(b",")]:
+                raise WireError(codes.CONDITION_FAILED, f"it is {etag.decode()}")
+        if b"if-none-match" not in headers:
+            return False
+        known = self.listed(b"if-none-match")
+        return known.strip() == b"*" or etag in known
+
     def header(self, name: bytes) -> str:
         """A header's value, empty where it is not there."""
         return self.headers.get(name, b"").decode("latin-1")

@@ -4,7 +4,7 @@ import asyncio
 
 from dockyard._internal.limits import MANIFEST_BYTES
 from dockyard.registry.app.call import Call, warned
-from dockyard.registry.interface import WireError
+from dockyard.registry.interface import ABSENT, WireError
 from dockyard.registry.protocol import codes, request
 
 _MOST_TAGS = 64
@@ -22,8 +22,7 @@ async def get(call: Call, target: request.Target) -> None:
         (b"etag", b'"' + digest + b'"'),
         (b"vary", b"accept"),
     ]
-    known = call.headers.get(b"if-none-match")
-    if known is not None and (known == b"*" or b'"' + digest + b'"' in known):
+    if call.fresh(b'"' + digest + b'"'):
         await call.start(304, pairs)
         return await call.send({"type": "http.response.body", "body": b""})
     gate = call.ways.gate
@@ -38,7 +37,7 @@ async def get(call: Call, target: request.Target) -> None:
 
 
 async def put(call: Call, target: request.Target) -> None:
-    """PUT, with further tags in `tag` parameters, and If-Match."""
+    """PUT, with further tags in `tag` parameters, If-Match, and `If-None-Match: *`."""
     length = call.header(b"content-length")
     if length.isdigit() and int(length) > MANIFEST_BYTES:
         raise WireError(codes.SIZE_INVALID, f"a manifest has at most {MANIFEST_BYTES} bytes")
@@ -54,7 +53,9 @@ async def put(call: Call, target: request.Target) -> None:
 
     await call.pieces(take)
     media_type = call.header(b"content-type").partition(";")[0].strip()
-    expected = call.header(b"if-match").strip().strip('"')
+    expected = ",".join(each.strip().strip('"') for each in call.listed(b"if-match").decode("latin-1").split(","))
+    if call.header(b"if-none-match").strip() == "*":
+        expected = ABSENT
     made = await asyncio.to_thread(
         call.registry.put_manifest, target.name, target.item, bytes(body), media_type, tags, expected
     )
@@ -71,6 +72,9 @@ async def put(call: Call, target: request.Target) -> None:
 
 
 async def delete(call: Call, target: request.Target) -> None:
-    """DELETE: a tag, or a manifest with all its tags."""
+    """DELETE: a tag, or a manifest with all its tags; only if it is still what If-Match says."""
+    if b"if-match" in call.headers:
+        stored = await asyncio.to_thread(call.registry.manifest, target.name, target.item)
+        call.fresh(f'"{stored.digest}"'.encode())
     await asyncio.to_thread(call.registry.delete_manifest, target.name, target.item)
     await call.reply(202)

@@ -75,23 +75,38 @@ async def _append(call: Call, target: request.Target) -> int:
     have = await asyncio.to_thread(call.registry.received, name, upload)
     text = call.header(b"content-range").removeprefix("bytes ").partition("/")[0]
     length = call.header(b"content-length")
+    most = None
     if text:
         match = _CONTENT_RANGE.fullmatch(text)
-        if match is None or int(match[1]) != have:
+        if match is None or int(match[1]) != have or int(match[2]) < have:
             raise WireError(codes.RANGE_INVALID, f"{have} bytes have arrived", _place(call, name, upload, have))
-        if length.isdigit() and int(match[2]) - int(match[1]) + 1 != int(length):
+        most = int(match[2]) - have + 1
+        if length.isdigit() and most != int(length):
             raise WireError(codes.SIZE_DIFFERS, "the range and the length disagree")
     elif length == "0":
         return have
-    return have + await _body(call, name, upload)
+    return have + await _body(call, name, upload, most)
 
 
-async def _body(call: Call, name: str, upload: str) -> int:
-    """Take the body; where the client goes away, what came of it counts."""
+async def _body(call: Call, name: str, upload: str, most: int | None = None) -> int:
+    """Take the body; where the client goes away, what came of it counts. `most`: what its range promises."""
+    left = most
+
+    def take(data: bytes) -> None:
+        nonlocal left
+        if left is not None:
+            left -= len(data)
+            if left < 0:
+                raise WireError(codes.SIZE_DIFFERS, "the body has more bytes than its range")
+        call.registry.append(name, upload, data)
+
     try:
-        return await call.pieces(lambda data: call.registry.append(name, upload, data))
+        received = await call.pieces(take)
     finally:
         await asyncio.to_thread(call.registry.append, name, upload, b"")
+    if left:
+        raise WireError(codes.SIZE_DIFFERS, "the body has fewer bytes than its range")
+    return received
 
 
 def _place(call: Call, name: str, upload: str, received: int) -> dict[str, str]:

@@ -12,7 +12,7 @@ from dockyard.oci.digest import Digest, DigestInvalidError
 from dockyard.oci.manifest import Index, Manifest, parse
 from dockyard.oci.mediatype import traits
 from dockyard.registry.caller import CALLER
-from dockyard.registry.interface import Put, StoredManifest, WireError
+from dockyard.registry.interface import ABSENT, Put, StoredManifest, WireError
 from dockyard.registry.protocol import codes
 from dockyard.registry.protocol.request import tag_valid
 from dockyard.server.clock import now
@@ -144,8 +144,11 @@ def digest(text: str) -> Digest:
 
 def _expect(connection: Connection, repository: int, tag: str, expected: str) -> None:
     query = select(TAG.c.digest).where(TAG.c.repository_id == repository, TAG.c.name == tag)
+    if ":" in tag:
+        query = select(MANIFEST.c.digest).where(MANIFEST.c.repository_id == repository, MANIFEST.c.digest == tag)
     now_at = connection.execute(query).scalar()
-    if now_at != expected:
+    met = now_at is None if expected == ABSENT else now_at is not None and expected in ("*", now_at)
+    if not met and now_at not in expected.split(","):
         raise WireError(codes.PRECONDITION_FAILED, f"the tag is at {now_at or 'nothing'}")
 
 
