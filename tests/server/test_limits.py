@@ -103,7 +103,40 @@ def test_a_client_that_vanishes_within_a_body_leaves_what_had_come(server: Serve
         time.sleep(0.05)
 
 
-def test_a_client_that_does_not_read_its_answer_is_let_go(server: Server) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_silence_after_the_tls_handshake_is_no_way_to_stay(tmp_path: Path, workers: str) -> None:
+    (tmp_path / "registry.toml").write_text("[limits]\npatience = 1\n")
+    words = ("--config", str(tmp_path / "registry.toml"), "--tls-self-made", "--workers", workers)
+    server = Server(tmp_path, *words)
+    context = ssl.create_default_context(cafile=str(tmp_path / "registry" / "tls" / "ca.pem"))
+    newer = ssl.create_default_context(cafile=str(tmp_path / "registry" / "tls" / "ca.pem"))
+    newer.set_alpn_protocols(["h2"])
+    begun = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+    clients = [connect(server)]
+    try:
+        for kind, sent in (
+            (context, b""),
+            (context, b"PRI * HT"),
+            (context, b"GET /v2/ HT"),
+            (newer, b""),
+            (newer, begun),
+        ):
+            client = kind.wrap_socket(connect(server), server_hostname="localhost")
+            client.sendall(sent)
+            clients.append(client)
+        for client in clients:
+            try:
+                closed_within(client, 8)
+            except (ConnectionResetError, ssl.SSLEOFError):
+                pass  # let go of all the same
+    finally:
+        for client in clients:
+            client.close()
+        server.stop()
+
+
+@pytest.mark.parametrize("line", ["X-Whole: yes", "Range: bytes=1-"])
+def test_a_client_that_does_not_read_its_answer_is_let_go(server: Server, line: str) -> None:
     data = os.urandom(1 << 20) * 64
     digest = "sha256:" + hashlib.sha256(data).hexdigest()
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
@@ -111,11 +144,11 @@ def test_a_client_that_does_not_read_its_answer_is_let_go(server: Server) -> Non
     assert connection.getresponse().status == 201
     connection.close()
     with connect(server) as client:
-        # A range is sent by the application, piece by piece.
-        client.sendall(f"GET /v2/a/b/blobs/{digest} HTTP/1.1\r\nHost: x\r\nRange: bytes=1-\r\n\r\n".encode())
+        # A range is sent by the application, piece by piece; a whole file by the server below it.
+        client.sendall(f"GET /v2/a/b/blobs/{digest} HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\n".encode())
         time.sleep(4)
         begun = closed_within(client, 10)
-    assert begun.startswith(b"HTTP/1.1 206")
+    assert begun.startswith(b"HTTP/1.1 20")
     assert len(begun) < len(data)
 
 

@@ -87,7 +87,13 @@ def worker() -> object:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     house = open_house(msgspec.json.decode(os.environ["DOCKYARD_SERVER"], type=Settings), os.getppid())
     house.start()
-    return Lifetime(house.app, house.close)
+    return lifetime(house)
+
+
+def lifetime(house: House) -> Lifetime:
+    """The application of a process that serves."""
+    settings = house.settings
+    return Lifetime(house.app, house.close, address(settings.listen)[1], settings.limits.patience)
 
 
 def _closed(settings: Settings, host: str) -> None:
@@ -146,8 +152,8 @@ async def _one(house: House, options: dict[str, Any], leaving: Leaving) -> None:
     from granian.server.embed import Server
 
     settings, loop = house.settings, asyncio.get_running_loop()
-    lifetime = Lifetime(house.app, house.close)
-    server = Server(lifetime, **options)
+    app = lifetime(house)
+    server = Server(app, **options)
     ending = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ending.set)
@@ -165,7 +171,7 @@ async def _one(house: House, options: dict[str, Any], leaving: Leaving) -> None:
         async with asyncio.timeout(settings.limits.stop if ender.done() else None):
             await serving
     except TimeoutError:
-        _LOG.warning("%d requests were cut off, as they took longer than the time to stop", lifetime.under_way)
+        _LOG.warning("%d requests were cut off, as they took longer than the time to stop", app.under_way)
     finally:
         ender.cancel()
 
