@@ -63,8 +63,8 @@ def test_what_was_pushed_is_read_in_whole_and_in_part(address: str, size: int) -
     assert all(len(piece) <= _MIB for piece in blobs.read(digest, 0, size))
     assert list(blobs.walk()) == [(digest, size)]
     assert blobs.sweep(-60) == 0  # no upload is left
-    blobs.remove(digest)
-    blobs.remove(digest)
+    blobs.remove([digest])
+    blobs.remove([digest])
     assert not blobs.exists(digest)
     with pytest.raises(WireError, match="BLOB_UNKNOWN"):
         list(blobs.read(digest, 0, 1))
@@ -147,7 +147,7 @@ def test_publishing_writes_a_blob_that_was_removed_since_it_was_sealed(address: 
     upload = blobs.begin("sha256")
     body(blobs, upload, b"content")
     blobs.seal(upload, digest)
-    blobs.remove(digest)
+    blobs.remove([digest])
     blobs.publish(upload, digest)
     blobs.publish(upload, digest)  # a transaction that lost a race is run again
     assert b"".join(blobs.read(digest, 0, 7)) == b"content"
@@ -226,3 +226,33 @@ def test_no_more_bodies_are_taken_at_once_than_memory_has_room_for(
 def test_an_address_of_no_known_form_is_refused(address: str) -> None:
     with pytest.raises(ObjectStorageAddressError):
         open_objects(address, KEYS)
+
+
+def test_many_objects_are_removed_with_one_request(server: Moto) -> None:
+    front = Throttling(server.port, 10**9)
+    try:
+        blobs = replica(server.url(f"bucket-{next(_NUMBERS)}", front.endpoint))
+        digests = [push(blobs, b"%d" % number) for number in range(30)]
+        front.count = 0
+        blobs.remove([*digests, Digest.of(b"never there")])
+        assert front.count == 1
+        assert not any(blobs.exists(each) for each in digests)
+    finally:
+        front.close()
+
+
+def test_what_is_damaged_gives_way_to_the_next_push_or_is_set_aside(address: str) -> None:
+    blobs, data = replica(address), some(1000)
+    digest = push(blobs, data)
+    store = open_objects(address, KEYS)
+    path = f"blobs/sha256/{digest.hex[:2]}/{digest.hex}"
+    store.put(path, data[:500])
+    assert (blobs.exists(digest), blobs.exists(digest, 1000)) == (True, False)
+    push(blobs, data)
+    assert b"".join(blobs.read(digest, 0, 1000)) == data
+    blobs.set_aside(digest)
+    blobs.set_aside(digest)
+    assert not blobs.exists(digest)
+    assert bytes(store.get(f"damaged/sha256-{digest.hex}").bytes()) == data
+    push(blobs, data)
+    assert blobs.exists(digest, 1000)

@@ -121,9 +121,8 @@ def test_silence_after_the_tls_handshake_is_no_way_to_stay(tmp_path: Path, worke
             (newer, b""),
             (newer, begun),
         ):
-            client = kind.wrap_socket(connect(server), server_hostname="localhost")
-            client.sendall(sent)
-            clients.append(client)
+            clients.append(kind.wrap_socket(connect(server), server_hostname="localhost"))
+            clients[-1].sendall(sent)
         for client in clients:
             try:
                 closed_within(client, 8)

@@ -1,6 +1,6 @@
 """Where a registry keeps the bytes of blobs: on a disk, or in object storage behind the same roles."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from dockyard.oci.digest import Digest
@@ -56,8 +56,8 @@ class Blobs(Protocol):
     def place(self, digest: Digest, size: int) -> BlobPlace:
         """Where the blob is. Does not look whether it really is there."""
 
-    def exists(self, digest: Digest) -> bool:
-        """Whether it really is there."""
+    def exists(self, digest: Digest, size: int | None = None) -> bool:
+        """Whether it really is there, and has so many bytes."""
 
     def read(self, digest: Digest, begin: int, length: int) -> Iterator[bytes]:
         """Its bytes from `begin` on, in pieces of at most 1 MiB.
@@ -66,8 +66,11 @@ class Blobs(Protocol):
             WireError: BLOB_UNKNOWN.
         """
 
-    def remove(self, digest: Digest) -> None:
-        """Remove it; no error if it is not there."""
+    def remove(self, digests: Sequence[Digest]) -> None:
+        """Remove some; no error for one that is not there."""
+
+    def set_aside(self, digest: Digest) -> None:
+        """Keep what is damaged under another name, so that the blob is no longer there and may be pushed anew."""
 
     def walk(self) -> Iterator[tuple[Digest, int]]:
         """Every blob with its size, in no order."""

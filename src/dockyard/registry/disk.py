@@ -2,6 +2,7 @@
 
     blobs/<algorithm>/<first two digits>/<hex>   the bytes of a blob
     uploads/<number>                             bytes received so far
+    damaged/<algorithm>-<hex>                    what was under a blob's name and had another digest
 
 A blob appears whole and already on the disk, as a second name of its upload. Several processes may use one folder.
 """
@@ -14,7 +15,7 @@ import secrets
 import shutil
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -102,21 +103,19 @@ class DiskBlobs:
                 if found != digest.hex:
                     path.unlink(missing_ok=True)
                     raise WireError(codes.DIGEST_INVALID, f"the content is {digest.algorithm}:{found}")
-                if not self._path(digest).exists():
+                if self._size(digest) != size:
                     os.fsync(stream.fileno())
-                    self._link(upload, digest)
+                    self._link(upload, digest, size)
                 return size
         except FileNotFoundError:
             raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
 
     def publish(self, upload: str, digest: Digest) -> None:
         """Make sure that the blob's file is there; it may have been removed since the upload was sealed."""
-        if not self._path(digest).exists():
-            try:
-                _to_disk(self._upload(upload))  # where the other file was there, sealing did not have to
-            except FileNotFoundError:
-                raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
-            self._link(upload, digest)
+        size = self.received(upload)
+        if self._size(digest) != size:
+            _to_disk(self._upload(upload))  # where the other file was there, sealing did not have to
+            self._link(upload, digest, size)
 
     def cancel(self, upload: str) -> None:
         """Forget the upload."""
@@ -141,9 +140,10 @@ class DiskBlobs:
         """The blob's file."""
         return BlobPlace(size, self._path(digest))
 
-    def exists(self, digest: Digest) -> bool:
+    def exists(self, digest: Digest, size: int | None = None) -> bool:
         """Whether the file is there."""
-        return self._path(digest).exists()
+        found = self._size(digest)
+        return found is not None and size in (None, found)
 
     def read(self, digest: Digest, begin: int, length: int) -> Iterator[bytes]:
         """The blob's bytes from `begin` on."""
@@ -157,9 +157,16 @@ class DiskBlobs:
                 length -= len(data)
                 yield data
 
-    def remove(self, digest: Digest) -> None:
-        """Remove the file."""
-        self._path(digest).unlink(missing_ok=True)
+    def remove(self, digests: Sequence[Digest]) -> None:
+        """Remove the files."""
+        for each in digests:
+            self._path(each).unlink(missing_ok=True)
+
+    def set_aside(self, digest: Digest) -> None:
+        """Move the file to `damaged/`."""
+        (self._root / "damaged").mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(self._path(digest), self._root / "damaged" / f"{digest.algorithm}-{digest.hex}")
 
     def walk(self) -> Iterator[tuple[Digest, int]]:
         """Every blob with its size."""
@@ -169,13 +176,25 @@ class DiskBlobs:
                     with contextlib.suppress(DigestInvalidError, FileNotFoundError):
                         yield Digest(algorithm.name, entry.name), entry.stat().st_size
 
-    def _link(self, upload: str, digest: Digest) -> None:
+    def _size(self, digest: Digest) -> int | None:
+        try:
+            return self._path(digest).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def _link(self, upload: str, digest: Digest, size: int) -> None:
         """A second name for the upload's bytes, on the disk when this returns."""
         path = self._path(digest)
         new = not path.parent.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
+        try:
             os.link(self._upload(upload), path)
+        except FileExistsError:
+            # Another upload of the same bytes was quicker. What has another size is damaged, and gives way.
+            if self._size(digest) != size:
+                draft = self._upload(secrets.token_hex(16))
+                os.link(self._upload(upload), draft)
+                os.replace(draft, path)
         _to_disk(path.parent)
         if new:  # a folder that is not on the disk takes its entries along
             _to_disk(path.parent.parent)

@@ -3,6 +3,7 @@
     blobs/<algorithm>/<first two digits>/<hex>     the bytes of a blob
     uploads/<number>/begun                         the upload's hash algorithm
     uploads/<number>/<offset>-<random>             the bytes of one request's body, from that offset on
+    damaged/<algorithm>-<hex>                      what was under a blob's name and had another digest
 
 The body of one request becomes one object, which appears whole once the body has ended, and is never written again; so
 a request may reach another replica than the one before. A blob appears by the storage's own copy of such an object.
@@ -13,7 +14,7 @@ import hashlib
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -140,11 +141,12 @@ class ObjectBlobs:
 
     def publish(self, upload: str, digest: Digest) -> None:
         """Make sure that the blob is there; it may have been removed since the upload was sealed."""
-        if self._size(digest) is None:
-            known = self._recall(upload)
-            if known is None or not known.sealed:
-                raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload[:80])
-            self._write(known, digest)
+        known, held = self._recall(upload), self._size(digest)
+        if known is not None and known.sealed:
+            if held != known.size:
+                self._write(known, digest)
+        elif held is None:
+            raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload[:80])
 
     def cancel(self, upload: str) -> None:
         """Forget the upload."""
@@ -174,9 +176,10 @@ class ObjectBlobs:
             url = self._ask(self._obstore.sign, "GET", _path(digest), self._redirect, first=True)
         return BlobPlace(size, None, url, partial(self.read, digest))
 
-    def exists(self, digest: Digest) -> bool:
+    def exists(self, digest: Digest, size: int | None = None) -> bool:
         """Whether the object is there."""
-        return self._size(digest) is not None
+        found = self._size(digest)
+        return found is not None and size in (None, found)
 
     def read(self, digest: Digest, begin: int, length: int) -> Iterator[bytes]:
         """The blob's bytes from `begin` on."""
@@ -187,8 +190,16 @@ class ObjectBlobs:
         except FileNotFoundError:
             raise WireError(codes.BLOB_UNKNOWN, str(digest)) from None
 
-    def remove(self, digest: Digest) -> None:
-        """Remove the object."""
+    def remove(self, digests: Sequence[Digest]) -> None:
+        """Remove the objects, as many with one request as the storage takes (S3: a thousand)."""
+        self._delete([_path(each) for each in digests])
+
+    def set_aside(self, digest: Digest) -> None:
+        """Copy the object below `damaged/` and remove it."""
+        try:
+            self._ask(self._obstore.copy, _path(digest), f"damaged/{digest.algorithm}-{digest.hex}")
+        except FileNotFoundError:
+            return
         self._delete([_path(digest)])
 
     def walk(self) -> Iterator[tuple[Digest, int]]:
@@ -284,7 +295,9 @@ class ObjectBlobs:
             if keys:
                 self._ask(self._obstore.delete, keys if len(keys) > 1 else keys[0])
         except FileNotFoundError:
-            pass  # some storages say so
+            # Some storages say so of one, and the others may still be there.
+            for each in keys if len(keys) > 1 else ():
+                self._delete([each])
 
     def _ask(self, what: Any, *values: Any, first: bool = False, **options: Any) -> Any:
         return self._guarded(what, self._store, *values, **options)

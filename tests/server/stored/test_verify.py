@@ -12,6 +12,7 @@ from dockyard.server.schema.content import BLOB, DELETION, MANIFEST, REFERENCE, 
 from dockyard.server.schema.projects import USAGE
 from dockyard.server.stored import deleting
 from dockyard.server.stored.verify import verify
+from making.asgi import call
 from making.pushed import blob, image, index, opened
 
 
@@ -48,8 +49,37 @@ def test_a_missing_a_shortened_and_a_changed_file_are_found_and_never_removed(ho
     assert kinds(house, repair=True) == ["blob-damaged", "blob-missing"]
     file(house, b"0").write_bytes(b"x")
     assert kinds(house, repair=True) == ["blob-missing"]
-    assert kinds(house, deep=True, repair=True) == ["blob-damaged", "blob-missing"]
-    assert file(house, b"0").exists()
+    assert kinds(house, deep=True) == ["blob-damaged", "blob-missing"]
+    assert file(house, b"0").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b"longer than it was"])
+def test_what_is_damaged_is_set_aside_and_mended_by_the_next_push(house: House, damage: bytes) -> None:
+    path, digest = file(house, b"0"), Digest.of(b"0")
+    path.write_bytes(damage)
+    assert kinds(house, deep=True, repair=True) == ["blob-damaged"]
+    aside = path.parents[3] / "damaged" / f"sha256-{digest.hex}"
+    assert (path.exists(), aside.read_bytes()) == (False, damage)
+    name = "team/a"
+    assert call(house.app, "HEAD", f"/v2/{name}/blobs/{digest}").status == 404
+    assert call(house.app, "POST", f"/v2/{name}/blobs/uploads/?digest={digest}", b"0").status == 201
+    assert call(house.app, "GET", f"/v2/{name}/blobs/{digest}").body == b"0"
+    assert kinds(house, deep=True) == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"longer than it was"])
+def test_a_file_of_the_wrong_size_is_said_to_be_gone_and_replaced_by_a_push(house: House, damage: bytes) -> None:
+    path, digest, name = file(house, b"0"), Digest.of(b"0"), "team/a"
+    for _ in range(2):  # the second time from memory
+        assert call(house.app, "HEAD", f"/v2/{name}/blobs/{digest}").status == 200
+    path.write_bytes(damage)
+    assert call(house.app, "HEAD", f"/v2/{name}/blobs/{digest}").status == 404
+    assert call(house.app, "GET", f"/v2/{name}/blobs/{digest}").codes == ["BLOB_UNKNOWN"]
+    mount = f"/v2/a/mounted/blobs/uploads/?mount={digest}&from={name}"
+    assert call(house.app, "POST", mount).status == 202, "what is damaged is not handed on"
+    assert call(house.app, "POST", f"/v2/{name}/blobs/uploads/?digest={digest}", b"0").status == 201
+    assert path.read_bytes() == b"0"
+    assert call(house.app, "GET", f"/v2/{name}/blobs/{digest}").body == b"0"
 
 
 def test_rows_that_lead_nowhere_are_found(house: House) -> None:

@@ -30,6 +30,9 @@ async def get(call: Call, target: request.Target) -> None:
     if place.path is not None and not _there(place):
         # Clients that ask before they push will then push it anew, and that mends it.
         raise WireError(codes.BLOB_UNKNOWN, target.item)
+    if call.head and place.read is not None and place.size:
+        # Whoever looks is about to push what is missing: the storage has to say so itself.
+        await asyncio.to_thread(next, place.read(0, 1), b"")
     if call.fresh(etag):
         await call.start(304, pairs)
         return await call.send({"type": "http.response.body", "body": b""})

@@ -4,6 +4,7 @@ No blob goes while an upload, a mount or a manifest may still come to need it: w
 prolongs its life by the grace period, and removing takes the same lock as publishing.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.stored import linking
 from dockyard.server.stored.holdings import Holdings
 from dockyard.server.stored.manifests import digest as digest_of
+
+_TOGETHER = 100
 
 
 def manifest(holdings: Holdings, name: str, reference: str) -> None:
@@ -119,19 +122,24 @@ class Collected(NamedTuple):
 def collect(holdings: Holdings, *, most: int = 1000) -> Collected:
     """Remove the blobs whose time has come and that nothing needs.
 
-    Each is a transaction of its own, so pushes and pulls go on beside it; it may be cut off anywhere, and what was cut
-    off is gone on with by the next one. Looks at `most` of them.
+    Each is a transaction of its own, so pushes and pulls go on beside it; their bytes go some hundred at once, which
+    object storage does with one request. It may be cut off anywhere, and what was cut off is gone on with by the next
+    one. Looks at `most` of them.
     """
     with holdings.database.read() as connection:
         query = select(DELETION.c.digest).where(DELETION.c.due_at <= now()).order_by(DELETION.c.due_at).limit(most)
         due = list(connection.execute(query).scalars())
     count = total = 0
+    loose: list[str] = []
     for each in due:
         free, length = holdings.database.write(partial(_release, holdings, text=each))
         if free:
-            holdings.database.write(partial(_remove, holdings, text=each))
+            loose.append(each)
         if length is not None:
             count, total = count + 1, total + length
+        if len(loose) == _TOGETHER or (loose and each == due[-1]):
+            holdings.database.write(partial(_remove, holdings, texts=sorted(loose)))
+            loose.clear()
     return Collected(len(due), count, total)
 
 
@@ -169,12 +177,13 @@ def _release(holdings: Holdings, connection: Connection, text: str) -> tuple[boo
     return True, None if length is None else int(length)
 
 
-def _remove(holdings: Holdings, connection: Connection, text: str) -> None:
-    wanted = Digest.parse(text)
-    holdings.database.lock(connection, f"blob {wanted}")
-    if connection.execute(select(BLOB.c.digest).where(BLOB.c.digest == text)).scalar() is None:
-        holdings.blobs.remove(wanted)
-        connection.execute(delete(DELETION).where(DELETION.c.digest == text))
+def _remove(holdings: Holdings, connection: Connection, texts: Sequence[str]) -> None:
+    for each in texts:  # in one order, so that two transactions never wait for each other
+        holdings.database.lock(connection, f"blob {each}")
+    back = set(connection.execute(select(BLOB.c.digest).where(BLOB.c.digest.in_(texts))).scalars())
+    gone = [each for each in texts if each not in back]  # what was pushed anew since stays
+    holdings.blobs.remove([Digest.parse(each) for each in gone])
+    connection.execute(delete(DELETION).where(DELETION.c.digest.in_(gone)))
 
 
 def referring(connection: Connection, repository: int, child: str) -> bool:

@@ -79,7 +79,7 @@ def mount(holdings: Holdings, name: str, digest: Digest, source: str) -> bool:
             .join(BLOB, BLOB.c.digest == REPOSITORY_BLOB.c.digest)
             .where(REPOSITORY.c.name == source, BLOB.c.digest == str(digest))
         ).first()
-        if found is None or not holdings.blobs.exists(digest):
+        if found is None or not holdings.blobs.exists(digest, int(found[0])):
             return False
         repository, project = repository_id(holdings, connection, name)
         link(holdings, connection, repository, project, digest, int(found[0]))

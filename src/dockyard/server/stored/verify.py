@@ -78,8 +78,9 @@ def verify(
     Args:
         holdings: the registry.
         deep: read every blob and compare its digest, too; otherwise its size.
-        repair: remove what nobody knows of, have collected what nobody needs, and count usage anew. Images that are not
-            whole are only told of: nothing of theirs is removed.
+        repair: remove what nobody knows of, have collected what nobody needs, count usage anew, and set damaged blobs
+            aside, so that they can be pushed anew. Images that are not whole are else only told of: nothing of theirs
+            is removed.
         progress: told how far it is.
 
     Raises:
@@ -88,7 +89,7 @@ def verify(
     report = Report()
     _manifests(holdings, report, progress)
     _tags(holdings, report)
-    _blobs(holdings, report, deep, progress)
+    _blobs(holdings, report, deep, repair, progress)
     _files(holdings, report, repair, progress)
     _links(holdings, report, repair)
     _usage(holdings, report, repair)
@@ -169,7 +170,7 @@ def _tags(holdings: Holdings, report: Report) -> None:
             report.add("tag", f"{name}:{tag} leads to {digest}, which is not there")
 
 
-def _blobs(holdings: Holdings, report: Report, deep: bool, progress: Progress) -> None:
+def _blobs(holdings: Holdings, report: Report, deep: bool, repair: bool, progress: Progress) -> None:
     last = ""
     while True:
         query = select(BLOB.c.digest, BLOB.c.size).where(BLOB.c.digest > last).order_by(BLOB.c.digest).limit(_PAGE)
@@ -178,8 +179,10 @@ def _blobs(holdings: Holdings, report: Report, deep: bool, progress: Progress) -
         for name, size in rows:
             report.blobs, report.bytes = report.blobs + 1, report.bytes + size
             flaw = _bytes(holdings, Digest.parse(name), size, deep)
-            if flaw is not None and holdings.database.write(partial(_still, holdings, flaw=flaw, name=name, size=size)):
-                report.add(flaw.kind, flaw.what)
+            if flaw is not None:
+                still = partial(_still, holdings, flaw=flaw, name=name, size=size, repair=repair)
+                if (flaw := holdings.database.write(still)) is not None:
+                    report.add(flaw.kind, flaw.what)
             if deep:
                 progress(f"{report.blobs} blobs read")
         if not rows:
@@ -188,12 +191,22 @@ def _blobs(holdings: Holdings, report: Report, deep: bool, progress: Progress) -
         progress(f"{report.blobs} blobs looked at")
 
 
-def _still(holdings: Holdings, connection: Connection, flaw: Flaw, name: str, size: int) -> bool:
-    """Whether a flaw is still there, now that nobody can be removing the blob or publishing it anew."""
+def _still(holdings: Holdings, connection: Connection, flaw: Flaw, name: str, size: int, repair: bool) -> Flaw | None:
+    """What is wrong with a blob now that nobody can be removing it or publishing it anew."""
     holdings.database.lock(connection, f"blob {name}")
     if not _there(connection, BLOB.c.digest == name):
-        return False
-    return flaw.kind == "blob-damaged" or _bytes(holdings, Digest.parse(name), size, False) is not None
+        return None
+    digest = Digest.parse(name)
+    if flaw.kind != "blob-damaged":
+        return _bytes(holdings, digest, size, False)
+    if not repair:
+        return flaw
+    found = _bytes(holdings, digest, size, True)
+    if found is not None and found.kind == "blob-damaged":
+        # From now on clients are told that it is not there, so whoever has it pushes it anew.
+        holdings.blobs.set_aside(digest)
+        return Flaw(found.kind, f"{found.what}; it was set aside, and the next push of it mends the images")
+    return found
 
 
 def _bytes(holdings: Holdings, digest: Digest, size: int, deep: bool) -> Flaw | None:
@@ -252,7 +265,7 @@ def _orphan(holdings: Holdings, connection: Connection, digest: Digest, repair: 
     if path is not None and path.stat().st_mtime * 1000 > now() - holdings.grace:
         return False  # its upload may be about to end
     if repair:
-        holdings.blobs.remove(digest)
+        holdings.blobs.remove([digest])
     return True
 
 
