@@ -1,5 +1,6 @@
 """Pulling from a registry that fails, lies or cuts the line."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,3 +156,14 @@ def test_an_image_that_is_not_there_says_so(faulty: FaultyRegistry, tmp_path: Pa
     faulty.answer = lambda request: faulty._send(request, 404, b"{}")  # type: ignore[method-assign]
     with pytest.raises(ContentNotFoundError):
         fetched(faulty, tmp_path)
+
+
+def test_why_a_registry_says_no_is_passed_on(faulty: FaultyRegistry, tmp_path: Path) -> None:
+    reason = "the project's policy denies this image: signed: nobody has signed it"
+    error = {"code": "DENIED", "message": "requested access to the resource is denied", "detail": reason}
+    body = json.dumps({"errors": [error, {"code": "X", "message": "same", "detail": "same"}]}).encode()
+    faulty.answer = lambda request: faulty._send(request, 403, body)  # type: ignore[method-assign]
+    with pytest.raises(RegistryDeniedError) as caught:
+        fetched(faulty, tmp_path)
+    assert caught.value.message.endswith(f"is denied: {reason}; X: same")
+    assert "for the reason above" in caught.value.hint

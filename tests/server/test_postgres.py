@@ -17,6 +17,7 @@ from dockyard.oci.mediatype import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
 from dockyard.registry.interface import WireError
 from dockyard.server.database import Database, DatabaseError, open_database
 from dockyard.server.house import House, open_house
+from dockyard.server.rules.quota import quota_of, set_quota
 from dockyard.server.settings import Limits, Settings
 from dockyard.server.stored import deleting
 from making.asgi import Answer, call
@@ -152,6 +153,25 @@ def test_a_manifest_and_the_deletion_of_what_it_names_never_both_succeed(house: 
         except WireError:
             there = False
         assert pushed <= there, "a manifest names a blob that was deleted beside it"
+
+
+def test_pushes_of_one_moment_never_bring_a_project_over_its_quota(house: House) -> None:
+    blob(house, "team/web", b"0" * 10)
+    set_quota(house.database, "team", 1000)  # the first third is far from it
+    outcome: list[str] = []
+
+    def push(number: int) -> None:
+        try:
+            blob(house, f"team/app{number % 3}", b"%010d" % number)
+            outcome.append("taken")
+        except WireError as error:
+            outcome.append(error.code.name)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(push, range(1, 131)))
+    assert sorted(set(outcome)) == ["DENIED", "taken"]
+    assert outcome.count("taken") == 99
+    assert quota_of(house.database, "team").used == 1000
 
 
 def test_a_database_that_goes_away_and_returns_costs_only_the_requests_between(server: Postgres, house: House) -> None:

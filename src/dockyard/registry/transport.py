@@ -25,6 +25,9 @@ _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _REDIRECTS = {301, 302, 303, 307, 308}
 _BODY = 4 << 20
 _LONGEST_WAIT = 30.0
+_HINTS = {
+    403: "It knows who asks and says no, for the reason above; an account that may do more: dockyard login REGISTRY"
+}
 
 
 class RegistryUnreachableError(TransientError):
@@ -148,7 +151,9 @@ class Transport:
         said = codes.messages(raw) or f"HTTP status {response.status}"
         context = {"request": f"{method} {redact.url(url)}", "status": response.status}
         if response.status in (401, 403):
-            raise RegistryDeniedError(f"the registry refuses: {said}", context=context)
+            raise RegistryDeniedError(
+                f"the registry refuses: {said}", context=context, hint=_HINTS.get(response.status)
+            )
         if response.status == 429 or response.status >= 500:
             time.sleep(_patience(response.headers.get("Retry-After")))
             raise RegistryFaultError(f"the registry has a fault: {said}", context=context)

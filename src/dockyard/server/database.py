@@ -10,6 +10,7 @@ import contextlib
 import contextvars
 import math
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from dockyard._internal.retry import pauses
-from dockyard.errors import TransientError, UsageError
+from dockyard.errors import DiskFullError, TransientError, UsageError
 from dockyard.server import migrating
 
 T = TypeVar("T")
@@ -215,7 +216,7 @@ def _begin(connection: Connection) -> None:
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Let what the database's driver raises come out as `DatabaseError`."""
+    """Let what the database's driver raises come out as `DatabaseError`, or `DiskFullError`."""
     try:
         yield
     except PoolTimeoutError as error:
@@ -223,6 +224,8 @@ def translated() -> Iterator[None]:
     except DBAPIError as error:
         if isinstance(error, OperationalError) or error.connection_invalidated:
             said = str(error.orig).strip().partition("\n")[0][:300]
+            if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise DiskFullError(f"the database failed: {said}") from error
             raise DatabaseError(f"the database failed: {said}") from error
         raise
 

@@ -2,6 +2,9 @@
 
 Whoever changes a repository's tags or manifests writes a new random number for it after the commit; what was read
 before under the old number is then no longer believed. Looking at a number costs nothing worth measuring.
+
+A process that ends between the two leaves a number behind that says too little. So each that begins to serve lets all
+be read anew, and from then on a few numbers change with every `turn`, all of them within some minutes.
 """
 
 import mmap
@@ -16,6 +19,9 @@ _SLOTS = 8192
 _NUMBER = struct.Struct("<Q")
 
 
+_TURNS = 64
+
+
 class Changes(Protocol):
     """Tells whether a repository may have changed: its number is another one then."""
 
@@ -24,6 +30,12 @@ class Changes(Protocol):
 
     def change(self, name: str) -> None:
         """Let everybody forget what they know of `name`."""
+
+    def renew(self) -> None:
+        """Let everybody forget everything."""
+
+    def turn(self) -> None:
+        """Let everybody forget some of it; every so many calls all of it was among that."""
 
 
 class Moments:
@@ -45,6 +57,12 @@ class Moments:
         """Forget what is known of `name`."""
         self._changes[zlib.crc32(name.encode()) % _SLOTS] += 1
 
+    def renew(self) -> None:
+        """Nothing is believed for long, so there is nothing to do."""
+
+    def turn(self) -> None:
+        """As `renew`."""
+
 
 class Generations:
     """The numbers in the file `path`."""
@@ -55,6 +73,7 @@ class Generations:
             if os.fstat(handle).st_size < _SLOTS * _NUMBER.size:
                 os.ftruncate(handle, _SLOTS * _NUMBER.size)
             self._memory = mmap.mmap(handle, _SLOTS * _NUMBER.size)
+            self._turn = 0
         finally:
             os.close(handle)
 
@@ -67,6 +86,17 @@ class Generations:
         """Let everybody forget what they know of `name`."""
         at = zlib.crc32(name.encode()) % _SLOTS * _NUMBER.size
         self._memory[at : at + _NUMBER.size] = os.urandom(_NUMBER.size)
+
+    def renew(self) -> None:
+        """Let everybody forget everything."""
+        self._memory[:] = os.urandom(len(self._memory))
+
+    def turn(self) -> None:
+        """Let everybody forget a part of what they know, another one each time."""
+        part = len(self._memory) // _TURNS
+        at = self._turn % _TURNS * part
+        self._memory[at : at + part] = os.urandom(part)
+        self._turn += 1
 
     def close(self) -> None:
         """Let go of the file."""

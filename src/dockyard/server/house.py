@@ -63,6 +63,8 @@ class House:
 
     def start(self) -> None:
         """Begin with the work that no request waits for."""
+        if self.registry.generations is not None:
+            self.registry.generations.renew()
         self.pulse.start()
         self.jobs.start()
         self.measuring.start()
@@ -153,7 +155,8 @@ def open_house(settings: Settings, parent: int = 0) -> House:
     parts = Parts(settings, database, stored, gate, jobs, doors.keeper, ways)
     others["/api/"] = partial(_api, parts)
     app = measured.around(front(application(registry, ways), others, ways.prefix))
-    pulse = Pulse([pulls.flush, told.flush], _PULSE_S)
+    turning = [generations.turn] if generations is not None else []
+    pulse = Pulse([pulls.flush, told.flush, *turning], _PULSE_S)
     return House(settings, folder, database, stored, gate, doors, app, jobs, pulse, seal, measured, lookout)
 
 

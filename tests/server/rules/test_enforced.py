@@ -153,3 +153,27 @@ def test_a_quota_counts_every_blob_once_and_says_what_is_used(house: House) -> N
     blob(registry, "team/web", b"y" * 50)
     with pytest.raises(quota.QuotaInvalidError):
         quota.set_quota(house.database, "team", 0)
+
+
+def test_what_is_refused_is_noted_with_its_reason_and_not_over_and_over(house: House) -> None:
+    tag_rules.add(house.database, "team", "immutable", "v*")
+    image(house.registry, "team/web", "v1", note="one")
+    for _ in range(3):
+        refused(house.registry, "team/web", "v1", "two")
+        with pytest.raises(WireError):
+            house.registry.delete_manifest("team/web", "v1")
+    quota.set_quota(house.database, "team", 10)
+    with pytest.raises(WireError):
+        blob(house.registry, "team/web", b"more than ten bytes")
+    with house.database.read() as connection:
+        query = select(EVENT.c.kind, EVENT.c.repository, EVENT.c.reference, EVENT.c.digest, EVENT.c.detail)
+        rows = connection.execute(query.where(EVENT.c.kind.like("%.refused")).order_by(EVENT.c.id)).all()
+    digest = str(Digest.of(b"more than ten bytes"))
+    assert [tuple(row[:4]) for row in rows] == [
+        ("push.refused", "team/web", "v1", ""),
+        ("delete.refused", "team/web", "v1", ""),
+        ("push.refused", "team/web", "", digest),
+    ]
+    assert "immutable by rule 1" in rows[0][4]
+    assert "uses" in rows[2][4]
+    assert "of 10 bytes" in rows[2][4]

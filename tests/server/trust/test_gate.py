@@ -115,6 +115,12 @@ def test_every_reason_is_told_by_tag_and_by_digest(house: House, pushed: Image) 
         detail = json.loads(body)["errors"][0]["detail"]
         assert "runs as root" in detail
         assert "no HEALTHCHECK" in detail
+    with house.database.read() as connection:
+        query = select(EVENT.c.repository, EVENT.c.reference, EVENT.c.digest, EVENT.c.detail)
+        rows = connection.execute(query.where(EVENT.c.kind == "pull.refused").order_by(EVENT.c.id)).all()
+    digest = str(pushed.descriptor.digest)
+    assert [tuple(row[:3]) for row in rows] == [(NAME, "1.0", digest), (NAME, "", digest)]
+    assert all("runs as root" in row[3] for row in rows)
 
 
 def test_a_policy_that_only_warns_gives_the_image_with_a_warning(house: House, pushed: Image) -> None:

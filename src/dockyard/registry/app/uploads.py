@@ -1,8 +1,10 @@
 """Uploads over HTTP: whole, in chunks, or streamed (distribution-spec end-4, end-5, end-6, end-11, end-13, end-14)."""
 
 import asyncio
+import contextlib
 import re
 
+from dockyard.errors import DiskFullError, Error
 from dockyard.oci.digest import Digest
 from dockyard.registry.app.call import Call
 from dockyard.registry.interface import WireError
@@ -29,7 +31,11 @@ async def begin(call: Call, target: request.Target) -> None:
         return await _accepted(call, name, upload, 0)
     wanted = Digest.parse(whole)
     upload = await asyncio.to_thread(call.registry.begin, name, wanted.algorithm)
-    await _body(call, name, upload)
+    try:
+        await _body(call, name, upload)
+    except Exception:
+        await _forget(call, name, upload)  # nobody knows its number, so nobody goes on with it
+        raise
     await asyncio.to_thread(call.registry.finish, name, upload, wanted)
     await _created(call, name, wanted)
 
@@ -101,12 +107,22 @@ async def _body(call: Call, name: str, upload: str, most: int | None = None) -> 
         call.registry.append(name, upload, data)
 
     try:
-        received = await call.pieces(take)
-    finally:
-        await asyncio.to_thread(call.registry.append, name, upload, b"")
+        try:
+            received = await call.pieces(take)
+        finally:
+            await asyncio.to_thread(call.registry.append, name, upload, b"")
+    except DiskFullError:
+        # Most clients begin anew, and what had come would keep the disk full.
+        await _forget(call, name, upload)
+        raise
     if left:
         raise WireError(codes.SIZE_DIFFERS, "the body has fewer bytes than its range")
     return received
+
+
+async def _forget(call: Call, name: str, upload: str) -> None:
+    with contextlib.suppress(Error):
+        await asyncio.to_thread(call.registry.cancel, name, upload)
 
 
 def _place(call: Call, name: str, upload: str, received: int) -> dict[str, str]:

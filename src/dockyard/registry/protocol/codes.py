@@ -44,6 +44,9 @@ STORAGE_FULL = Code("DENIED", 507, "the registry's disk is full")
 UNAVAILABLE = Code("UNAVAILABLE", 503, "the registry cannot reach its database or storage")
 
 
+_DETAIL = 2000
+
+
 def body(code: Code, detail: str = "") -> bytes:
     """The JSON document for one error."""
     item = {"code": code.name, "message": code.meaning, **({"detail": detail} if detail else {})}
@@ -51,9 +54,16 @@ def body(code: Code, detail: str = "") -> bytes:
 
 
 def messages(raw: bytes) -> str:
-    """What an error document says, for people; empty if it is none."""
+    """What an error document says, for people, with its reasons; empty if it is none."""
     try:
         items = json.loads(raw)["errors"]
-        return "; ".join(f"{item.get('code')}: {item.get('message')}" for item in items[:5])
+        return "; ".join(_told(item) for item in items[:5])
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""
+
+
+def _told(item: dict[str, object]) -> str:
+    message, detail = item.get("message"), item.get("detail")
+    text = f"{item.get('code')}: {message}"
+    # Some registries put documents there, which tell people nothing.
+    return f"{text}: {detail[:_DETAIL]}" if isinstance(detail, str) and detail and detail != message else text

@@ -1,13 +1,14 @@
 """The rules of projects at work: asked by pushes and deletions (`stored.rules.Rules`).
 
 All is asked in the transaction that makes the change. On SQLite one transaction writes at a time, so rules hold
-exactly. On PostgreSQL a lock on each tag does that for tags; quotas are summed without a lock, and pushes of the very
-same moment may go over by what they bring.
+exactly. On PostgreSQL a lock on each tag does that for tags. Quotas are summed without pushes waiting for one another
+as long as 64 of them, each as large as this one, would still fit; nearer to the quota they take turns, after those that
+were under way have ended, so that none of them misses what another has brought.
 """
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from dockyard.registry.interface import WireError
 from dockyard.registry.protocol import codes
@@ -15,6 +16,10 @@ from dockyard.server.events import record
 from dockyard.server.rules import quota, tag_rules
 from dockyard.server.rules.project import within
 from dockyard.server.schema.projects import PROJECT
+
+_ABREAST = 64
+_QUOTAS = 0x646F6371
+"""With a project's number, the name of the lock that pushes near its quota take turns by."""
 
 
 class Enforced:
@@ -29,7 +34,7 @@ class Enforced:
         name, most = connection.execute(select(PROJECT.c.name, PROJECT.c.quota).where(PROJECT.c.id == project)).one()
         if most is None:
             return
-        after = quota.used(connection, project)
+        after = self._after(connection, project, length, most)
         if after > most:
             before = after - length
             said = f"project {name} uses {before} of {most} bytes; this blob would add {length}"
@@ -37,6 +42,18 @@ class Enforced:
         edge = int(most * quota.WARN_AT)
         if after - length < edge <= after:
             record(connection, "quota.warning", project=name, reference=name, detail={"used": after, "quota": most})
+
+    @staticmethod
+    def _after(connection: Connection, project: int, length: int, most: int) -> int:
+        """What the project uses, with this change and all that was committed before it."""
+        after = quota.used(connection, project)
+        if connection.dialect.name != "postgresql":
+            return after
+        near = after + _ABREAST * length > most
+        # Who is near waits for all, who is not for nobody but those who are near.
+        kind = "pg_advisory_xact_lock" if near else "pg_advisory_xact_lock_shared"
+        connection.execute(text(f"SELECT {kind}(:space, :project)"), {"space": _QUOTAS, "project": project})
+        return quota.used(connection, project)
 
     def pointing(self, connection: Connection, project: int, name: str, moves: Sequence[tuple[str, str]]) -> None:
         """Refuse tags that the project does not take, and to move immutable ones.

@@ -1,12 +1,15 @@
 """All roles of a registry (`registry.interface.Registry`) over a database and a blob store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from dockyard.oci.digest import Digest
 from dockyard.registry.interface import BlobPlace, Page, Put, Referrers, StoredManifest, WireError
+from dockyard.registry.protocol import codes
 from dockyard.server.generation import Changes
 from dockyard.server.recent import Recent
+from dockyard.server.refusals import Refusals
 from dockyard.server.stored import deleting, linking, listing, manifests
 from dockyard.server.stored.holdings import Holdings
 
@@ -27,6 +30,7 @@ class StoredRegistry:
     def __init__(self, holdings: Holdings, generations: Changes | None = None) -> None:
         self.holdings = holdings
         self.generations = generations
+        self._refusals = Refusals(holdings.database)
         self._manifests: Recent[StoredManifest] = Recent(generations, _MOST_CACHED)
         self._places: Recent[BlobPlace] = Recent(generations, _MOST_CACHED)
 
@@ -80,7 +84,8 @@ class StoredRegistry:
         """End the upload as the blob `digest`."""
         size = self.holdings.blobs.seal(upload, digest)
         try:
-            linking.publish(self.holdings, name, upload, digest, size)
+            with self._noting("push.refused", name, str(digest)):
+                linking.publish(self.holdings, name, upload, digest, size)
         except WireError:
             linking.reject(self.holdings, upload, digest)
             raise
@@ -92,7 +97,8 @@ class StoredRegistry:
 
     def mount(self, name: str, digest: Digest, source: str) -> bool:
         """Take a blob over from another repository."""
-        return linking.mount(self.holdings, name, digest, source)
+        with self._noting("push.refused", name, str(digest)):
+            return linking.mount(self.holdings, name, digest, source)
 
     def holders(self, digest: Digest) -> Sequence[str]:
         """Some repositories that have the blob."""
@@ -102,13 +108,15 @@ class StoredRegistry:
         self, name: str, reference: str, raw: bytes, media_type: str, tags: Sequence[str] = (), expected: str = ""
     ) -> Put:
         """Store a manifest under a tag or its digest."""
-        made = manifests.put(self.holdings, name, reference, raw, media_type, tags, expected)
+        with self._noting("push.refused", name, reference):
+            made = manifests.put(self.holdings, name, reference, raw, media_type, tags, expected)
         self.changed(name)
         return made
 
     def delete_manifest(self, name: str, reference: str) -> None:
         """Forget a tag, or a manifest with all its tags."""
-        deleting.manifest(self.holdings, name, reference)
+        with self._noting("delete.refused", name, reference):
+            deleting.manifest(self.holdings, name, reference)
         self.changed(name)
 
     def delete_blob(self, name: str, digest: Digest) -> None:
@@ -120,6 +128,18 @@ class StoredRegistry:
         """How often something was found in memory, and how often not."""
         kept: dict[str, Recent[Any]] = {"manifests": self._manifests, "blobs": self._places}
         return {name: (each.hits, each.misses) for name, each in kept.items()}
+
+    @contextmanager
+    def _noting(self, kind: str, name: str, reference: str) -> Iterator[None]:
+        """Note what the project's rules refuse."""
+        try:
+            yield
+        except WireError as error:
+            if error.code.name == codes.DENIED.name and error.code.status != codes.MANIFEST_IN_USE.status:
+                by_digest = ":" in reference
+                tag, digest = ("", reference) if by_digest else (reference, "")
+                self._refusals.note(kind, name, error.detail, reference=tag, digest=digest)
+            raise
 
     def changed(self, name: str) -> None:
         """Let every process of this machine forget what it knows of a repository's tags and manifests."""

@@ -31,6 +31,7 @@ from dockyard.scan.feed import Feed
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.names import project_of
+from dockyard.server.refusals import Refusals
 from dockyard.server.schema.content import MANIFEST, REFERENCE
 from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.trust.exempting import accepted
@@ -56,6 +57,7 @@ class Gate:
 
     def __init__(self, registry: Registry, database: Database, feed: Callable[[], Feed | None], cache: Path) -> None:
         self._registry, self._database, self._feed, self._cache = registry, database, feed, cache
+        self._refusals = Refusals(database)
         self._allowed: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -83,6 +85,8 @@ class Gate:
             if denied and project.warn:
                 return [told(denied)]
             if denied:
+                tag = "" if ":" in reference else reference
+                self._refusals.note("pull.refused", name, told(denied), reference=tag, digest=str(stored.digest))
                 raise WireError(codes.DENIED, told(denied))
         with self._lock:
             self._allowed[name, str(stored.digest)] = time.monotonic() + _KEPT_SECONDS
