@@ -1,7 +1,9 @@
 """Blobs in object storage: a real S3 server on loopback, one that throttles, and several replicas on one bucket."""
 
 import hashlib
+import http.server
 import random
+import threading
 import urllib.request
 from collections.abc import Iterator
 from itertools import count
@@ -256,3 +258,48 @@ def test_what_is_damaged_gives_way_to_the_next_push_or_is_set_aside(address: str
     assert bytes(store.get(f"damaged/sha256-{digest.hex}").bytes()) == data
     push(blobs, data)
     assert blobs.exists(digest, 1000)
+
+
+_GOOGLE = '{"gcs_base_url":"","disable_oauth":true,"client_email":"","private_key":"","private_key_id":""}'
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "path"),
+    [
+        # What an emulator of each is given; a real one is called the same way, but for the host.
+        ("gs://bucket/pre?endpoint={}", {"service_account_key": _GOOGLE}, "/bucket/pre%2Fuploads%2F{}%2Fbegun"),
+        (
+            "az://bucket/pre?endpoint={}/account",
+            {"account_name": "account", "account_key": "c2VjcmV0"},
+            "/account/bucket/pre/uploads/{}/begun",
+        ),
+        ("s3://bucket/pre?endpoint={}", KEYS, "/bucket/pre/uploads/{}/begun"),
+    ],
+)
+def test_each_service_is_called_at_its_endpoint_under_the_prefix(form: str, options: dict[str, str], path: str) -> None:
+    seen: list[tuple[str, str]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append((self.path, self.headers.get("Authorization", "")))
+            self.send_response(201)
+            self.send_header("ETag", '"1"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as listener:
+        thread = threading.Thread(target=listener.serve_forever)
+        thread.start()
+        try:
+            endpoint = f"http://127.0.0.1:{listener.server_port}"
+            upload = ObjectBlobs(open_objects(form.format(endpoint), options, tries=0)).begin("sha256")
+        finally:
+            listener.shutdown()
+            thread.join()
+    ((asked, authorization),) = seen
+    assert asked == path.format(upload)
+    assert authorization.startswith(("SharedKey account:", "AWS4-HMAC-SHA256")) or form.startswith("gs:")

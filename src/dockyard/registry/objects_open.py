@@ -47,7 +47,9 @@ def open_objects(address: str, options: Mapping[str, str] | None = None, *, trie
     if parts.scheme not in kinds or not parts.netloc:
         raise ObjectStorageAddressError(f"not an object storage's address: {address[:80]!r}")
     given: dict[str, Any] = {**(options or {}), **dict(parse_qsl(parts.query))}
-    plain = given.get("endpoint", "").startswith("http://")
+    plain = str(given.get("endpoint") or given.get("base_url") or "").startswith("http://")
+    if parts.scheme == "gs" and "endpoint" in given:
+        given["base_url"] = given.pop("endpoint")  # Google's name for the same thing
     pauses = {"init_backoff": timedelta(milliseconds=50), "max_backoff": timedelta(seconds=5), "base": 2}
     try:
         made: ObjectStore = kinds[parts.scheme](
