@@ -19,7 +19,7 @@ from making.pushed import opened
 from making.serving import free_port
 
 CLIENTS = 500
-SECONDS = 6.0
+SECONDS = 4.0
 GRACE_S = 4
 # One answer, with five hundred asking at once and two processors for all.
 PATIENCE_S = 30.0

@@ -16,6 +16,7 @@ import pytest
 
 from dockyard.content.layout import Layout
 from dockyard.oci.mediatype import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
+from making.haproxy import haproxy
 from making.images import image, layer
 from making.nginx import nginx
 from making.objects import ENVIRONMENT, moto
@@ -33,7 +34,7 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, program: Find) -> Iterator[Cluster]:
+def cluster(tmp_path: Path, program: Find, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     port = free_port()
     settings = tmp_path / "registry.toml"
     settings.write_text(f'[proxy]\nurl = "http://127.0.0.1:{port}"\ntrusted = true\n')
@@ -46,7 +47,8 @@ def cluster(tmp_path: Path, program: Find) -> Iterator[Cluster]:
                 (tmp_path / name).mkdir()
                 words = ("--config", str(settings))
                 replicas.append(Server(tmp_path / name, *words, storage=storage, environment=environment))
-            with nginx(program("nginx"), tmp_path, port, [each.port for each in replicas]):
+            before = {"nginx": nginx, "haproxy": haproxy}[name := getattr(request, "param", "nginx")]
+            with before(program(name), tmp_path, port, [each.port for each in replicas]):
                 yield Cluster(tmp_path, port, replicas)
         finally:
             for each in replicas:
@@ -137,6 +139,7 @@ def check(port: int, client: Client) -> None:
             assert "sha256:" + hashlib.sha256(data).hexdigest() == each["digest"]
 
 
+@pytest.mark.parametrize("cluster", ["haproxy"], indirect=True)
 def test_a_replica_that_is_killed_during_pushes_and_pulls_loses_nothing(cluster: Cluster) -> None:
     clients = [Client(cluster.port, seed) for seed in range(4)]
     stop, wrong = threading.Event(), []
