@@ -47,8 +47,12 @@ def cluster(tmp_path: Path, program: Find, request: pytest.FixtureRequest) -> It
                 (tmp_path / name).mkdir()
                 words = ("--config", str(settings))
                 replicas.append(Server(tmp_path / name, *words, storage=storage, environment=environment))
-            before = {"nginx": nginx, "haproxy": haproxy}[name := getattr(request, "param", "nginx")]
-            with before(program(name), tmp_path, port, [each.port for each in replicas]):
+            ports = [each.port for each in replicas]
+            if getattr(request, "param", "nginx") == "haproxy":
+                before = haproxy(program("haproxy"), tmp_path, port, ports)
+            else:
+                before = nginx(program("nginx"), tmp_path, port, ports)
+            with before:
                 yield Cluster(tmp_path, port, replicas)
         finally:
             for each in replicas:
