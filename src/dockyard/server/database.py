@@ -3,7 +3,8 @@
 Reading: `with database.read() as connection`. Writing: `database.write(work)` runs `work(connection)` in a transaction
 of its own, which is on the disk when the call returns. On SQLite one thread writes for the whole process and commits
 what waits together, as one flush of the disk serves them all. On PostgreSQL a transaction that lost a race (deadlock,
-serialization) is run anew, so `work` must not have effects outside the database that a second run could not repeat.
+serialization) is run anew, as on SQLite one that waited beside another that failed, so `work` must not have effects
+outside the database that a second run could not repeat.
 """
 
 import contextlib
@@ -263,11 +264,25 @@ class _Writer:
                 return
 
     def _commit(self, works: "list[_Work]") -> None:
+        """Do all as one transaction, and if one of them fails, all again, so that it takes back only what is its own."""
+        try:
+            with self._engine.begin() as connection:
+                for each in works:
+                    each.result = each.context.run(each.work, connection)
+        except Exception as error:  # noqa: BLE001 (handed to whoever waits for it)
+            if len(works) == 1:
+                works[0].future.set_exception(error)
+            else:
+                self._apart(works)
+            return
+        for each in works:
+            each.future.set_result(each.result)
+
+    def _apart(self, works: "list[_Work]") -> None:
         done: list[_Work] = []
         try:
             with self._engine.begin() as connection:
                 for each in works:
-                    # One that fails takes back only what it did itself.
                     try:
                         with connection.begin_nested():
                             each.result = each.context.run(each.work, connection)

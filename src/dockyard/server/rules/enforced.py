@@ -7,12 +7,14 @@ were under way have ended, so that none of them misses what another has brought.
 """
 
 from collections.abc import Sequence
+from functools import cache
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, bindparam, select, text
 
 from dockyard.registry.interface import WireError
 from dockyard.registry.protocol import codes
 from dockyard.server.events import record
+from dockyard.server.prepared import Prepared
 from dockyard.server.rules import quota, tag_rules
 from dockyard.server.rules.project import within
 from dockyard.server.schema.projects import PROJECT
@@ -20,6 +22,12 @@ from dockyard.server.schema.projects import PROJECT
 _ABREAST = 64
 _QUOTAS = 0x646F6371
 """With a project's number, the name of the lock that pushes near its quota take turns by."""
+
+
+@cache
+def _bound(postgresql: bool) -> Prepared:
+    query = select(PROJECT.c.name, PROJECT.c.quota).where(PROJECT.c.id == bindparam("number"))
+    return Prepared(postgresql, query)
 
 
 class Enforced:
@@ -31,7 +39,7 @@ class Enforced:
         Raises:
             WireError: DENIED, with what is used and what is allowed.
         """
-        name, most = connection.execute(select(PROJECT.c.name, PROJECT.c.quota).where(PROJECT.c.id == project)).one()
+        name, most = _bound(connection.dialect.name == "postgresql")(connection, number=project).one()
         if most is None:
             return
         after = self._after(connection, project, length, most)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from dockyard.oci.digest import Digest
 from dockyard.registry.interface import WireError
@@ -12,6 +12,7 @@ from dockyard.registry.protocol import codes
 from dockyard.server.clock import now
 from dockyard.server.database import Database, inserting
 from dockyard.server.names import project_of
+from dockyard.server.prepared import Prepared
 from dockyard.server.schema.content import BLOB, DELETION, PROJECT_BLOB, REFERENCE, REPOSITORY_BLOB
 from dockyard.server.schema.projects import PROJECT, REPOSITORY, USAGE
 from dockyard.server.stored.holdings import Holdings
@@ -51,8 +52,8 @@ def publish(holdings: Holdings, name: str, upload: str, digest: Digest, length: 
     def work(connection: Connection) -> None:
         holdings.database.lock(connection, f"blob {digest}")
         repository, project = repository_id(holdings, connection, name)
-        values = {"digest": str(digest), "size": length, "created_at": now()}
-        connection.execute(_statements(holdings.database.postgresql).blob, values)
+        blob = statements(holdings.database.postgresql).blob
+        blob(connection, digest=str(digest), size=length, created_at=now())
         link(holdings, connection, repository, project, digest, length)
         holdings.blobs.publish(upload, digest)
 
@@ -106,8 +107,8 @@ def repository_id(holdings: Holdings, connection: Connection, name: str) -> tupl
     Raises:
         WireError: NAME_UNKNOWN: there is no such project, and a push may not make one.
     """
-    query = select(REPOSITORY.c.id, REPOSITORY.c.project_id).where(REPOSITORY.c.name == name)
-    found = connection.execute(query).first()
+    query = statements(holdings.database.postgresql).repository
+    found = query(connection, name=name).first()
     if found is not None:
         return int(found[0]), int(found[1])
     project = project_of(name)
@@ -120,7 +121,7 @@ def repository_id(holdings: Holdings, connection: Connection, name: str) -> tupl
         raise WireError(codes.NAME_UNKNOWN, f"there is no project {project}")
     values = {"project_id": number, "name": name, "description": "", "created_at": at, "pulls": 0}
     connection.execute(insert(REPOSITORY).values(values).on_conflict_do_nothing())
-    found = connection.execute(query).one()
+    found = query(connection, name=name).one()
     return int(found[0]), int(found[1])
 
 
@@ -132,10 +133,9 @@ def link(
     Raises:
         WireError: what the rules say.
     """
-    statements, at, text = _statements(holdings.database.postgresql), now(), str(digest)
-    connection.execute(statements.link, {"repository_id": repository, "digest": text, "added_at": at})
-    row = {"project_id": project, "digest": text, "size": length}
-    if connection.execute(statements.project, row).first() is not None:
+    made, at, text = statements(holdings.database.postgresql), now(), str(digest)
+    made.link(connection, repository_id=repository, digest=text, added_at=at)
+    if made.project(connection, project_id=project, digest=text, size=length).first() is not None:
         count(holdings.database, connection, project, digest, length)
         holdings.rules.linking(connection, project, length)
     watch(holdings.database, connection, [text], at + holdings.grace)
@@ -143,42 +143,47 @@ def link(
 
 def count(database: Database, connection: Connection, project: int, digest: Digest, change: int) -> None:
     """Add `change` bytes to what the project uses."""
-    row = {"project_id": project, "shard": int(digest.hex[0], 16), "bytes": change}
-    connection.execute(_statements(database.postgresql).usage, row)
+    usage = statements(database.postgresql).usage
+    usage(connection, project_id=project, shard=int(digest.hex[0], 16), bytes=change)
 
 
 def watch(database: Database, connection: Connection, digests: Iterable[str], due: int) -> None:
     """Look at `due` whether something still needs these blobs."""
-    # In one order, so that two transactions never wait for each other.
-    rows = [{"digest": each, "due_at": due} for each in sorted(digests)]
-    if rows:
-        connection.execute(_statements(database.postgresql).deletion, rows)
+    deletion = statements(database.postgresql).deletion
+    for each in sorted(digests):  # in one order, so that two transactions never wait for each other
+        deletion(connection, digest=each, due_at=due)
 
 
 class _Statements(NamedTuple):
-    """What every push does, built once: building them anew costs more than carrying them out."""
-
-    blob: Any
-    link: Any
-    project: Any
-    usage: Any
-    deletion: Any
+    repository: Prepared
+    blob: Prepared
+    link: Prepared
+    project: Prepared
+    usage: Prepared
+    deletion: Prepared
 
 
 @cache
-def _statements(postgresql: bool) -> _Statements:
+def statements(postgresql: bool) -> _Statements:
+    """What every push does."""
     insert = inserting(postgresql)
     link, usage, deletion = insert(REPOSITORY_BLOB), insert(USAGE), insert(DELETION)
     total = {"bytes": USAGE.c.bytes + usage.excluded.bytes}
+    link = link.on_conflict_do_update(
+        index_elements=["repository_id", "digest"], set_={"added_at": link.excluded.added_at}
+    )
+    usage = usage.on_conflict_do_update(index_elements=["project_id", "shard"], set_=total)
+    deletion = deletion.on_conflict_do_update(index_elements=["digest"], set_={"due_at": deletion.excluded.due_at})
+    # How many rows an INSERT made is not told by every driver; what it returns is.
+    project = insert(PROJECT_BLOB).on_conflict_do_nothing().returning(PROJECT_BLOB.c.digest)
+    repository = select(REPOSITORY.c.id, REPOSITORY.c.project_id).where(REPOSITORY.c.name == bindparam("name"))
     return _Statements(
-        insert(BLOB).on_conflict_do_nothing(),
-        link.on_conflict_do_update(
-            index_elements=["repository_id", "digest"], set_={"added_at": link.excluded.added_at}
-        ),
-        # How many rows an INSERT made is not told by every driver; what it returns is.
-        insert(PROJECT_BLOB).on_conflict_do_nothing().returning(PROJECT_BLOB.c.digest),
-        usage.on_conflict_do_update(index_elements=["project_id", "shard"], set_=total),
-        deletion.on_conflict_do_update(index_elements=["digest"], set_={"due_at": deletion.excluded.due_at}),
+        Prepared(postgresql, repository),
+        Prepared(postgresql, insert(BLOB).on_conflict_do_nothing(), ("digest", "size", "created_at")),
+        Prepared(postgresql, link, ("repository_id", "digest", "added_at")),
+        Prepared(postgresql, project, ("project_id", "digest", "size")),
+        Prepared(postgresql, usage, ("project_id", "shard", "bytes")),
+        Prepared(postgresql, deletion, ("digest", "due_at")),
     )
 
 
