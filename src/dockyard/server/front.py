@@ -5,14 +5,14 @@ The registry's hot paths go straight to their application; what people look at i
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from dockyard.registry.app.call import Application, Receive, Scope, Send
 
 Maker = Callable[[], Application]
 
 
-def front(registry: Application, others: Mapping[str, Maker], prefix: str = "") -> Application:
+def front(registry: Application, others: Mapping[str, Maker], prefix: str = "", headers: int = 64 << 10) -> Application:
     """One application over all.
 
     Args:
@@ -20,6 +20,7 @@ def front(registry: Application, others: Mapping[str, Maker], prefix: str = "") 
         others: what makes the application for paths that begin with a text, such as `/token`; the longest that fits
             is taken, and what is made is kept.
         prefix: the path under which a reverse proxy shows this server; it is taken off where it is still there.
+        headers: most bytes of a request's headers.
     """
     made: dict[str, Application] = {}
     lock = threading.Lock()
@@ -33,8 +34,10 @@ def front(registry: Application, others: Mapping[str, Maker], prefix: str = "") 
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return
+            return None
         path = scope["path"]
+        if len(path) + sum([len(name) + len(value) for name, value in scope["headers"]]) > headers:
+            return await _refused(send, 431, "the headers are too long", [(b"connection", b"close")])
         if prefix and path.startswith(prefix + "/"):
             path = path[len(prefix) :]
             raw = bytes(scope.get("raw_path") or b"")
@@ -42,11 +45,11 @@ def front(registry: Application, others: Mapping[str, Maker], prefix: str = "") 
             scope = {**scope, "path": path, "root_path": prefix, "raw_path": raw}
         if path.startswith("/v2/") or path == "/v2":
             await registry(scope, receive, send)
-            return
+            return None
         found = next((each for each in order if path.startswith(each)), None)
         if found is None:
-            await _nothing(send)
-            return
+            await _refused(send, 404, "no such path")
+            return None
         application = made.get(found)
         if application is None:
             # In a thread: what is loaded now may take half a second, in which others are served.
@@ -56,8 +59,8 @@ def front(registry: Application, others: Mapping[str, Maker], prefix: str = "") 
     return app
 
 
-async def _nothing(send: Send) -> None:
-    body = b'{"errors":[{"code":"UNSUPPORTED","message":"no such path"}]}'
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 404, "headers": headers})
+async def _refused(send: Send, status: int, why: str, further: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    body = b'{"errors":[{"code":"UNSUPPORTED","message":"%b"}]}' % why.encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *further]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from dockyard.registry.app.application import application
 from dockyard.registry.app.call import Application, Ways
+from dockyard.registry.app.quick import quick
 from dockyard.registry.blobs import BlobStore
 from dockyard.registry.disk import DiskBlobs
 from dockyard.registry.interface import Registry
@@ -154,7 +155,8 @@ def open_house(settings: Settings, parent: int = 0) -> House:
     }
     parts = Parts(settings, database, stored, gate, jobs, doors.keeper, ways)
     others["/api/"] = partial(_api, parts)
-    app = measured.around(front(application(registry, ways), others, ways.prefix))
+    doorway = front(application(registry, ways), others, ways.prefix, settings.limits.headers)
+    app = measured.around(doorway, quick(registry, ways))
     turning = [generations.turn] if generations is not None else []
     pulse = Pulse([pulls.flush, told.flush, *turning], _PULSE_S)
     return House(settings, folder, database, stored, gate, doors, app, jobs, pulse, seal, measured, lookout)

@@ -24,7 +24,6 @@ class Recent(Generic[T]):
         """What was kept, if the repository has not changed since it was read. Waits for nothing."""
         found = self._kept.get((repository, name))
         if found is None or self._generations is None or self._generations.of(repository) != found[0]:
-            self.misses += 1
             return None
         self.hits += 1
         return found[1]
@@ -32,6 +31,7 @@ class Recent(Generic[T]):
     @contextlib.contextmanager
     def reading(self, repository: str, name: str) -> Iterator[Callable[[T], T]]:
         """Read inside the block, and give what was read to `keep`, which returns it."""
+        self.misses += 1
         if self._generations is None:
             yield lambda value: value
             return

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockyard.registry.app.call import Application
+from dockyard.registry.app.quick import Quick
 from dockyard.server.database import Database
 from dockyard.server.jobs.interface import Task
 from dockyard.server.measuring.accesslog import AccessLog
@@ -43,9 +44,9 @@ class Measuring:
         if self.traced is not None:
             self.traced.close()
 
-    def around(self, app: Application) -> Application:
-        """The application, watched."""
-        return watched(app, self.counts, self.log, trusted=self.trusted, traced=self.traced)
+    def around(self, app: Application, quick: Quick | None = None) -> Application:
+        """The application, watched; `quick` is asked before it."""
+        return watched(app, self.counts, self.log, trusted=self.trusted, traced=self.traced, quick=quick)
 
     def around_tasks(self, tasks: Mapping[str, Task]) -> dict[str, Task]:
         """The tasks, traced where traces are wanted."""
