@@ -20,9 +20,12 @@ from dockyard.server.database import open_database
 from dockyard.server.house import House, blob_store, open_house
 from dockyard.server.leaving import Leaving
 from dockyard.server.lifetime import Lifetime
+from dockyard.server.loop import WakefulLoop, wakeful_loop
 from dockyard.server.settings import Settings
 from dockyard.server.tls import certificate
 
+# Bodies come in pieces of at most this. Longer headers than the settings allow are refused where they are read.
+_BUFFER = 256 << 10
 _LOG = logging.getLogger("dockyard.registry")
 
 
@@ -76,7 +79,8 @@ def serve(settings: Settings) -> None:
             return
         house = open_house(settings)
         house.start()
-        asyncio.run(_one(house, options, leaving))
+        with asyncio.Runner(loop_factory=WakefulLoop) as runner:
+            runner.run(_one(house, options, leaving))
     finally:
         leaving.clear()
 
@@ -132,7 +136,7 @@ def _options(settings: Settings, host: str, port: int) -> dict[str, Any]:
         # Of each process: what comes beyond waits in the kernel's queue.
         "backpressure": 1024,
         # From a connection's last answer to the end of the next request's headers.
-        "http1_settings": HTTP1Settings(header_read_timeout=milliseconds, max_buffer_size=max(limits.headers, 8192)),
+        "http1_settings": HTTP1Settings(header_read_timeout=milliseconds, max_buffer_size=max(limits.headers, _BUFFER)),
         "http2_settings": HTTP2Settings(
             keep_alive_interval=milliseconds,
             max_headers_size=limits.headers,
@@ -178,12 +182,16 @@ async def _one(house: House, options: dict[str, Any], leaving: Leaving) -> None:
 
 def _many(settings: Settings, options: dict[str, Any], leaving: Leaving) -> None:
     from granian import Granian
+    from granian._loops import loops
+    from granian.constants import Loops
 
+    loops.register("asyncio")(wakeful_loop)
     os.environ["DOCKYARD_SERVER"] = msgspec.json.encode(settings).decode()
     server = Granian(
         "dockyard.server.serve:worker",
         workers=settings.workers,
         factory=True,
+        loop=Loops.asyncio,
         respawn_failed_workers=True,
         respawn_interval=1,
         workers_kill_timeout=max(1, int(settings.limits.stop)),
