@@ -20,8 +20,8 @@ class Uploads(Protocol):
             WireError: BLOB_UPLOAD_UNKNOWN.
         """
 
-    def append(self, upload: str, data: bytes) -> None:
-        """Add bytes of a request's body. An empty piece says that the body has ended: from then on its bytes count as
+    def append(self, upload: str, *data: bytes) -> None:
+        """Add pieces of a request's body. An empty piece says that the body has ended: from then on its bytes count as
         received, and another process may go on with the upload.
 
         Raises:
@@ -30,9 +30,9 @@ class Uploads(Protocol):
             ObjectStorageError: the storage fails; what earlier bodies brought stays.
         """
 
-    def seal(self, upload: str, digest: Digest) -> int:
-        """Check that the upload is `digest`, make it durable, and return its size. It is no blob yet, though its bytes
-        may be in their place already.
+    def seal(self, upload: str, digest: Digest, last: Sequence[bytes] = ()) -> int:
+        """Add the pieces `last`, check that the upload is `digest`, make it durable, and return its size. It is no blob
+        yet, though its bytes may be in their place already.
 
         Raises:
             WireError: DIGEST_INVALID (the upload is gone then), or BLOB_UPLOAD_UNKNOWN.

@@ -9,6 +9,7 @@ A blob appears whole and already on the disk, as a second name of its upload. Se
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
@@ -22,11 +23,15 @@ from typing import Any
 
 from dockyard._internal import atomic
 from dockyard.oci.digest import Digest, DigestInvalidError
+from dockyard.registry import direct
 from dockyard.registry.interface import BlobPlace, WireError
 from dockyard.registry.protocol import codes
 
 _PIECE = 1 << 20
 _MOST_RUNNING = 4096
+_MOST_PIECES = 512
+# Smaller ones are not worth a way of their own.
+_LEAST_DIRECT = 64 << 10
 
 
 class DiskBlobs:
@@ -39,6 +44,7 @@ class DiskBlobs:
         self._lock = Lock()
         for name in ("blobs", "uploads"):
             (root / name).mkdir(parents=True, exist_ok=True)
+        self._direct = direct.Direct()
 
     def begin(self, algorithm: str) -> str:
         """Begin an upload."""
@@ -69,32 +75,33 @@ class DiskBlobs:
         except FileNotFoundError:
             raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
 
-    def append(self, upload: str, data: bytes) -> None:
+    def append(self, upload: str, *data: bytes) -> None:
         """Add bytes."""
-        if not data:
+        pieces = [each for each in data if each]
+        if not pieces:
             return  # each piece is in the file already, for every process to see
-        with atomic.disk_errors(self._root):
-            try:
-                handle = os.open(self._upload(upload), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-            except FileNotFoundError:
-                raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
-            with os.fdopen(handle, "wb", buffering=0) as out:
-                view = memoryview(data)
-                while view:
-                    view = view[out.write(view) or 0 :]
+        with atomic.disk_errors(self._root), self._alone(upload, os.O_WRONLY | os.O_APPEND) as handle:
+            _write(handle, pieces)
         with self._lock:
             known = self._running.pop(upload, None)
         if known is not None:
-            known[0].update(data)
-            self._remember(upload, known[0], known[1] + len(data))
+            for piece in pieces:
+                known[0].update(piece)
+            self._remember(upload, known[0], known[1] + sum(map(len, pieces)))
 
-    def seal(self, upload: str, digest: Digest) -> int:
+    def seal(self, upload: str, digest: Digest, last: Sequence[bytes] = ()) -> int:
         """Check the upload and bring it to the disk."""
         path = self._upload(upload)
+        if last:
+            size = sum(map(len, last))
+            if _LEAST_DIRECT <= size <= direct.MOST and self._whole(upload, digest, last):
+                return size
+            self.append(upload, *last)
         with self._lock:
             known = self._running.pop(upload, None)
         try:
             with open(path, "rb") as stream, atomic.disk_errors(self._root):
+                fcntl.flock(stream, fcntl.LOCK_EX)
                 size = os.fstat(stream.fileno()).st_size
                 if known is not None and known[1] == size and known[0].name == digest.algorithm:
                     found = known[0].hexdigest()
@@ -182,6 +189,48 @@ class DiskBlobs:
         except FileNotFoundError:
             return None
 
+    def _whole(self, upload: str, digest: Digest, pieces: Sequence[bytes]) -> bool:
+        """Seal an upload that has no bytes but these; false where that is to be done the usual way."""
+        size = sum(map(len, pieces))
+        if not self._direct.able or self._size(digest) == size:
+            return False
+        try:
+            with self._alone(upload, direct.FLAGS) as handle, self._direct.gathered(pieces) as data:
+                if os.fstat(handle).st_size:
+                    return False
+                found = hashlib.new(digest.algorithm, data).hexdigest()
+                if found != digest.hex:
+                    self.cancel(upload)
+                    raise WireError(codes.DIGEST_INVALID, f"the content is {digest.algorithm}:{found}")
+                if not self._direct.write(handle, data):
+                    return False
+                with self._lock:
+                    self._running.pop(upload, None)
+                self._link(upload, digest, size)
+                return True
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self._direct.able = False  # the file system does not know O_DIRECT
+            return False
+
+    @contextlib.contextmanager
+    def _alone(self, upload: str, flags: int) -> Iterator[int]:
+        """The upload's file, opened by nobody else to add to it or to seal it. What is sealed takes nothing more: it
+        may be a blob's file already.
+        """
+        try:
+            handle = os.open(self._upload(upload), flags | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if os.fstat(handle).st_nlink != 1:
+                raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload)
+            yield handle
+        finally:
+            os.close(handle)
+
     def _link(self, upload: str, digest: Digest, size: int) -> None:
         """A second name for the upload's bytes, on the disk when this returns."""
         path = self._path(digest)
@@ -213,6 +262,16 @@ class DiskBlobs:
         if not upload.isalnum():
             raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload[:80])
         return self._root / "uploads" / upload
+
+
+def _write(handle: int, pieces: Sequence[bytes]) -> None:
+    left = [memoryview(each) for each in pieces]
+    while left:
+        done = os.writev(handle, left[:_MOST_PIECES])
+        while left and done >= len(left[0]):
+            done -= len(left.pop(0))
+        if done:
+            left[0] = left[0][done:]
 
 
 def _to_disk(path: Path) -> None:

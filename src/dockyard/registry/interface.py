@@ -113,11 +113,11 @@ class Writer(Protocol):
     def received(self, name: str, upload: str) -> int:
         """How many bytes of the upload have arrived."""
 
-    def append(self, name: str, upload: str, data: bytes) -> None:
-        """Add bytes of a request's body to the upload. An empty piece says that the body has ended."""
+    def append(self, name: str, upload: str, *data: bytes) -> None:
+        """Add pieces of a request's body to the upload. An empty piece says that the body has ended."""
 
-    def finish(self, name: str, upload: str, digest: Digest) -> None:
-        """End the upload as the blob `digest`."""
+    def finish(self, name: str, upload: str, digest: Digest, last: Sequence[bytes] = ()) -> None:
+        """End the upload as the blob `digest`, once the pieces `last` are added."""
 
     def cancel(self, name: str, upload: str) -> None:
         """Forget the upload."""

@@ -94,8 +94,12 @@ class ObjectBlobs:
         """How many bytes have arrived, through whichever process."""
         return sum(size for _, size in self._settled(upload))
 
-    def append(self, upload: str, data: bytes) -> None:
-        """Add bytes of a request's body; an empty piece ends it and makes it durable."""
+    def append(self, upload: str, *data: bytes) -> None:
+        """Add pieces of a request's body; an empty one ends it and makes it durable."""
+        for piece in data:
+            self._add(upload, piece)
+
+    def _add(self, upload: str, data: bytes) -> None:
         known = self._recall(upload)
         if known is None or (known.writer is None and data):
             known = self._continued(upload, known)
@@ -117,8 +121,9 @@ class ObjectBlobs:
             known.hasher.update(data)
         known.length += len(data)
 
-    def seal(self, upload: str, digest: Digest) -> int:
+    def seal(self, upload: str, digest: Digest, last: Sequence[bytes] = ()) -> int:
         """Check the upload and write the blob. Whoever publishes it looks again whether it is there."""
+        self.append(upload, *last)
         known = self._recall(upload)
         if known is not None:
             self._end(upload, known)

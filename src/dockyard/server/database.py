@@ -27,6 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from dockyard._internal.retry import pauses
 from dockyard.errors import DiskFullError, TransientError, UsageError
 from dockyard.server import migrating
+from dockyard.server.turn import Turn
 
 T = TypeVar("T")
 _MOST_TOGETHER = 128
@@ -236,6 +237,7 @@ class _Writer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(immediate=True)
+        self._turn = Turn(Path(f"{engine.url.database}-turn"))
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="database writer", daemon=True)
         self._thread.start()
@@ -255,16 +257,18 @@ class _Writer:
     def _serve(self) -> None:
         while True:
             batch = [self._queue.get()]
-            while len(batch) < _MOST_TOGETHER and not self._queue.empty():
-                batch.append(self._queue.get())
-            works = [each for each in batch if each is not None]
-            if works:
-                self._commit(works)
+            with self._turn if batch[0] is not None else contextlib.nullcontext():
+                # What came while others had their turn is done together.
+                while len(batch) < _MOST_TOGETHER and not self._queue.empty():
+                    batch.append(self._queue.get())
+                works = [each for each in batch if each is not None]
+                if works:
+                    self._commit(works)
             if len(works) < len(batch):
                 return
 
     def _commit(self, works: "list[_Work]") -> None:
-        """Do all as one transaction, and if one of them fails, all again, so that it takes back only what is its own."""
+        """Do all as one transaction; if one of them fails, all again, so that it takes back only what it did itself."""
         try:
             with self._engine.begin() as connection:
                 for each in works:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
@@ -15,12 +15,12 @@ class Prepared:
     """
 
     def __init__(self, postgresql: bool, statement: Any, keys: Sequence[str] = ()) -> None:
-        dialect = PGDialect_psycopg() if postgresql else SQLiteDialect_pysqlite()
+        dialect: Any = (PGDialect_psycopg if postgresql else SQLiteDialect_pysqlite)()
         made = statement.compile(dialect=dialect, column_keys=list(keys) or None)
         self._text: str = made.string
         self._order: list[str] | None = list(made.positiontup) if made.positional else None
 
-    def __call__(self, connection: Connection, **values: Any) -> CursorResult[Any]:
-        """Carry it out."""
+    def __call__(self, connection: Connection, **values: Any) -> Any:
+        """Carry it out, and return its `sqlalchemy.CursorResult`."""
         given = values if self._order is None else tuple([values[name] for name in self._order])
         return connection.exec_driver_sql(self._text, given)

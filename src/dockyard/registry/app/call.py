@@ -23,8 +23,10 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PIECE = 1 << 20
 _LEAST_BYTES_A_SECOND = 1024
+# A piece costs some memory beside its bytes.
+_MOST_PIECES = 512
 _WARNINGS_BYTES = 4096
-_FIXED = [(b"docker-distribution-api-version", b"registry/2.0"), (b"x-content-type-options", b"nosniff")]
+FIXED = [(b"docker-distribution-api-version", b"registry/2.0"), (b"x-content-type-options", b"nosniff")]
 
 
 def _as_it_is(namespace: str, name: str) -> str:
@@ -167,7 +169,7 @@ class Call:
     async def start(self, status: int, pairs: list[tuple[bytes, bytes]]) -> None:
         """Send the head of the answer."""
         self.started = True
-        pairs += _FIXED
+        pairs += FIXED
         if self.namespace:
             pairs.append((b"oci-namespace", self.namespace.encode("latin-1", "replace")))
         await self.send({"type": "http.response.start", "status": status, "headers": pairs})
@@ -193,10 +195,11 @@ class Call:
         """Answer with a JSON document."""
         await self.reply(200, json.dumps(document, separators=(",", ":")).encode(), headers)
 
-    async def pieces(self, take: Callable[[bytes], Any]) -> int:
-        """Give the body to `take`, in a thread, in pieces of about 1 MiB, and return its length.
+    async def pieces(self, take: Callable[..., Any]) -> tuple[int, list[bytes]]:
+        """Give the body to `take`, in a thread, about 1 MiB at a time as pieces that belong together; but return the
+        end of it, with the number of bytes that were taken before.
 
-        The next piece is received while one is taken.
+        The next pieces are received while some are taken.
 
         Raises:
             WireError: BLOB_UPLOAD_INVALID: the client went away, or is too slow. What had come was taken.
@@ -221,12 +224,11 @@ class Call:
                 late = loop.time() - begun - patience
                 if more and late > 0 and total + size < late * _LEAST_BYTES_A_SECOND:
                     slow, more = True, False
-                if size >= PIECE or (size and not more):
+                if (more and (size > PIECE or len(held) >= _MOST_PIECES)) or (size and (slow or gone)):
                     if taking is not None:
                         await taking
                     total += size
-                    piece = held[0] if len(held) == 1 else b"".join(held)
-                    taking = asyncio.create_task(asyncio.to_thread(take, piece))
+                    taking = asyncio.create_task(asyncio.to_thread(take, *held))
                     held, size = [], 0
                 if slow:
                     raise WireError(codes.TOO_SLOW, "", {"connection": "close"})
@@ -235,7 +237,7 @@ class Call:
         finally:
             if taking is not None:
                 await taking
-        return total
+        return total, held
 
 
 def warned(texts: Sequence[str]) -> dict[str, str]:

@@ -46,12 +46,13 @@ async def put(call: Call, target: request.Target) -> None:
         raise WireError(codes.URI_TOO_LONG, f"at most {_MOST_TAGS} tags at once")
     body = bytearray()
 
-    def take(data: bytes) -> None:
-        body.extend(data)
+    def take(*data: bytes) -> None:
+        for piece in data:
+            body.extend(piece)
         if len(body) > MANIFEST_BYTES:
             raise WireError(codes.SIZE_INVALID, f"a manifest has at most {MANIFEST_BYTES} bytes")
 
-    await call.pieces(take)
+    take(*(await call.pieces(take))[1])
     media_type = call.header(b"content-type").partition(";")[0].strip()
     expected = ",".join(each.strip().strip('"') for each in call.listed(b"if-match").decode("latin-1").split(","))
     if call.header(b"if-none-match").strip() == "*":

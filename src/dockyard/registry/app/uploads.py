@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import re
+from collections.abc import Callable
+from functools import partial
 
 from dockyard.errors import DiskFullError, Error
 from dockyard.oci.digest import Digest
@@ -30,27 +32,40 @@ async def begin(call: Call, target: request.Target) -> None:
         upload = await asyncio.to_thread(call.registry.begin, name, algorithm)
         return await _accepted(call, name, upload, 0)
     wanted = Digest.parse(whole)
-    upload = await asyncio.to_thread(call.registry.begin, name, wanted.algorithm)
+    begun: list[str] = []
+
+    def number() -> str:
+        if not begun:
+            begun.append(call.registry.begin(name, wanted.algorithm))
+        return begun[0]
+
     try:
-        await _body(call, name, upload)
+        _, last = await call.pieces(lambda *data: call.registry.append(name, number(), *data))
+        await asyncio.to_thread(lambda: call.registry.finish(name, number(), wanted, last))
     except Exception:
-        await _forget(call, name, upload)  # nobody knows its number, so nobody goes on with it
+        if begun:
+            await _forget(call, name, begun[0])  # nobody knows its number, so nobody goes on with it
         raise
-    await asyncio.to_thread(call.registry.finish, name, upload, wanted)
     await _created(call, name, wanted)
 
 
 async def patch(call: Call, target: request.Target) -> None:
     """PATCH: the next chunk, or a stream."""
-    received = await _append(call, target)
-    await _accepted(call, target.name, target.item, received)
+    name, upload = target.name, target.item
+    have = await asyncio.to_thread(call.registry.received, name, upload)
+    taken, last = await _body(call, target, _fits(call, target, have))
+    await _ended(call, target, partial(call.registry.append, name, upload, *last, b""))
+    await _accepted(call, name, upload, have + taken + sum(map(len, last)))
 
 
 async def put(call: Call, target: request.Target) -> None:
     """PUT: the last bytes, if there are any, and the digest of all."""
     wanted = Digest.parse(call.query("digest"))
-    await _append(call, target)
-    await asyncio.to_thread(call.registry.finish, target.name, target.item, wanted)
+    most = None
+    if b"content-range" in call.headers:
+        most = _fits(call, target, await asyncio.to_thread(call.registry.received, target.name, target.item))
+    _, last = await _body(call, target, most)
+    await _ended(call, target, partial(call.registry.finish, target.name, target.item, wanted, last))
     await _created(call, target.name, wanted)
 
 
@@ -76,48 +91,60 @@ def _mount(call: Call, name: str, wanted: Digest, source: str) -> bool:
     )
 
 
-async def _append(call: Call, target: request.Target) -> int:
-    name, upload = target.name, target.item
-    have = await asyncio.to_thread(call.registry.received, name, upload)
+def _fits(call: Call, target: request.Target, have: int) -> int | None:
+    """How many bytes a chunk, where this is one, promises; it has to begin where the upload ends."""
     text = call.header(b"content-range").removeprefix("bytes ").partition("/")[0]
-    length = call.header(b"content-length")
-    most = None
-    if text:
-        match = _CONTENT_RANGE.fullmatch(text)
-        if match is None or int(match[1]) != have or int(match[2]) < have:
-            raise WireError(codes.RANGE_INVALID, f"{have} bytes have arrived", _place(call, name, upload, have))
-        most = int(match[2]) - have + 1
-        if length.isdigit() and most != int(length):
-            raise WireError(codes.SIZE_DIFFERS, "the range and the length disagree")
-    elif length == "0":
-        return have
-    return have + await _body(call, name, upload, most)
+    if not text:
+        return None
+    match = _CONTENT_RANGE.fullmatch(text)
+    if match is None or int(match[1]) != have or int(match[2]) < have:
+        place = _place(call, target.name, target.item, have)
+        raise WireError(codes.RANGE_INVALID, f"{have} bytes have arrived", place)
+    most, length = int(match[2]) - have + 1, call.header(b"content-length")
+    if length.isdigit() and most != int(length):
+        raise WireError(codes.SIZE_DIFFERS, "the range and the length disagree")
+    return most
 
 
-async def _body(call: Call, name: str, upload: str, most: int | None = None) -> int:
-    """Take the body; where the client goes away, what came of it counts. `most`: what its range promises."""
-    left = most
+async def _body(call: Call, target: request.Target, most: int | None = None) -> tuple[int, list[bytes]]:
+    """Take the body but for its end; where the client goes away, what came of it counts. `most`: what its range
+    promises.
+    """
+    if call.header(b"content-length") == "0":
+        return 0, []
+    name, upload, left = target.name, target.item, most
 
-    def take(data: bytes) -> None:
+    def take(*data: bytes) -> None:
         nonlocal left
         if left is not None:
-            left -= len(data)
+            left -= sum(map(len, data))
             if left < 0:
                 raise WireError(codes.SIZE_DIFFERS, "the body has more bytes than its range")
-        call.registry.append(name, upload, data)
+        call.registry.append(name, upload, *data)
 
     try:
-        try:
-            received = await call.pieces(take)
-        finally:
-            await asyncio.to_thread(call.registry.append, name, upload, b"")
+        taken, last = await call.pieces(take)
+        if left is not None and left != sum(map(len, last)):
+            await asyncio.to_thread(take, *last)
+            raise WireError(codes.SIZE_DIFFERS, "the body has fewer bytes than its range")
     except DiskFullError:
-        # Most clients begin anew, and what had come would keep the disk full.
         await _forget(call, name, upload)
         raise
-    if left:
-        raise WireError(codes.SIZE_DIFFERS, "the body has fewer bytes than its range")
-    return received
+    except BaseException:
+        await asyncio.to_thread(call.registry.append, name, upload, b"")
+        raise
+    return taken, last
+
+
+async def _ended(call: Call, target: request.Target, what: Callable[[], None]) -> None:
+    """Do `what` with the end of a body. Where the disk is full, most clients begin anew, and what had come would keep
+    it full.
+    """
+    try:
+        await asyncio.to_thread(what)
+    except DiskFullError:
+        await _forget(call, target.name, target.item)
+        raise
 
 
 async def _forget(call: Call, name: str, upload: str) -> None:

@@ -143,13 +143,13 @@ class MirroredRegistry:
         """How many bytes have arrived."""
         return self.stored.received(name, upload)
 
-    def append(self, name: str, upload: str, data: bytes) -> None:
+    def append(self, name: str, upload: str, *data: bytes) -> None:
         """Add bytes."""
-        self.stored.append(name, upload, data)
+        self.stored.append(name, upload, *data)
 
-    def finish(self, name: str, upload: str, digest: Digest) -> None:
+    def finish(self, name: str, upload: str, digest: Digest, last: Sequence[bytes] = ()) -> None:
         """End the upload."""
-        self.stored.finish(name, upload, digest)
+        self.stored.finish(name, upload, digest, last)
 
     def cancel(self, name: str, upload: str) -> None:
         """Forget the upload."""

@@ -76,13 +76,13 @@ class StoredRegistry:
         """How many bytes have arrived."""
         return self.holdings.blobs.received(upload)
 
-    def append(self, name: str, upload: str, data: bytes) -> None:
+    def append(self, name: str, upload: str, *data: bytes) -> None:
         """Add bytes."""
-        self.holdings.blobs.append(upload, data)
+        self.holdings.blobs.append(upload, *data)
 
-    def finish(self, name: str, upload: str, digest: Digest) -> None:
+    def finish(self, name: str, upload: str, digest: Digest, last: Sequence[bytes] = ()) -> None:
         """End the upload as the blob `digest`."""
-        size = self.holdings.blobs.seal(upload, digest)
+        size = self.holdings.blobs.seal(upload, digest, last)
         try:
             with self._noting("push.refused", name, str(digest)):
                 linking.publish(self.holdings, name, upload, digest, size)
