@@ -21,7 +21,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from dockyard._internal import atomic
+from dockyard._internal import atomic, writeback
 from dockyard.oci.digest import Digest, DigestInvalidError
 from dockyard.registry import direct
 from dockyard.registry.interface import BlobPlace, WireError
@@ -29,7 +29,6 @@ from dockyard.registry.protocol import codes
 
 _PIECE = 1 << 20
 _MOST_RUNNING = 4096
-_MOST_PIECES = 512
 # Smaller ones are not worth a way of their own.
 _LEAST_DIRECT = 64 << 10
 
@@ -81,13 +80,16 @@ class DiskBlobs:
         if not pieces:
             return  # each piece is in the file already, for every process to see
         with atomic.disk_errors(self._root), self._alone(upload, os.O_WRONLY | os.O_APPEND) as handle:
-            _write(handle, pieces)
-        with self._lock:
-            known = self._running.pop(upload, None)
-        if known is not None:
-            for piece in pieces:
-                known[0].update(piece)
-            self._remember(upload, known[0], known[1] + sum(map(len, pieces)))
+            with self._lock:
+                known = self._running.pop(upload, None)
+            for piece in pieces:  # hashed first, and then written while it is still near
+                if known is not None:
+                    known[0].update(piece)
+                _write(handle, piece)
+            end = os.fstat(handle).st_size
+            writeback.begin(handle, end - sum(map(len, pieces)), end)
+            if known is not None:
+                self._remember(upload, known[0], known[1] + sum(map(len, pieces)))
 
     def seal(self, upload: str, digest: Digest, last: Sequence[bytes] = ()) -> int:
         """Check the upload and bring it to the disk."""
@@ -264,14 +266,10 @@ class DiskBlobs:
         return self._root / "uploads" / upload
 
 
-def _write(handle: int, pieces: Sequence[bytes]) -> None:
-    left = [memoryview(each) for each in pieces]
-    while left:
-        done = os.writev(handle, left[:_MOST_PIECES])
-        while left and done >= len(left[0]):
-            done -= len(left.pop(0))
-        if done:
-            left[0] = left[0][done:]
+def _write(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
 
 
 def _to_disk(path: Path) -> None:

@@ -6,7 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
 
-from dockyard._internal import atomic
+from dockyard._internal import atomic, writeback
 from dockyard._internal.limits import GRAPH_DEPTH, TooLargeError
 from dockyard._internal.lock import locked
 from dockyard._internal.retry import retry
@@ -24,7 +24,7 @@ from dockyard.registry.repository import Repository
 from dockyard.registry.transport import RegistryUnreachableError
 
 _AT_ONCE = 4
-_CHUNK = 1 << 20
+_CHUNK = 256 << 10
 
 
 def pull(
@@ -140,6 +140,7 @@ class _Known:
             view = view[self._out.write(view) or 0 :]
         self._hasher.update(chunk)
         self.size += len(chunk)
+        writeback.begin(self._out.fileno(), self.size - len(chunk), self.size)
 
     def clear(self) -> None:
         """Begin anew."""
