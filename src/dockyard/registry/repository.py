@@ -18,7 +18,7 @@ from dockyard.oci.mediatype import MANIFEST_TYPES, OCI_INDEX, traits
 from dockyard.registry.protocol import request
 from dockyard.registry.transport import RegistryRefusedError, RegistryUnreachableError, Transport
 
-_CHUNK = 1 << 20
+_CHUNK = 256 << 10
 _ACCEPT = ", ".join(MANIFEST_TYPES)
 
 
