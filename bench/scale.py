@@ -18,15 +18,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from bench.registry import MEDIA, Served, _blobs, image, wrk
+from bench.registry import MEDIA, _blobs, image, wrk
 from bench.results import report
+from bench.served import PROGRAM, Served
 from making.objects import ENVIRONMENT, moto
 from making.postgres import postgres
 from making.serving import free_port
 
 ROUNDS = 3
 PUSHERS, IMAGES = 8, 25
-PROGRAM = str(Path(sys.executable).parent / "dockyard")
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def measured(servers: list[Served]) -> dict[str, float]:
 
 def _timed(server: Served, path: str, connections: int) -> tuple[float, float]:
     before = _processor(server)
-    rate = wrk(server.port, path, connections)
+    rate = wrk(server, path, connections)
     return rate, (_processor(server) - before) / max(rate * 3, 1) * 1000
 
 

@@ -1,17 +1,19 @@
-"""A 300 MB image pushed and pulled: our client and server beside skopeo and Debian's docker-registry, in turn."""
+"""A 300 MB image pushed and pulled: our client and server beside skopeo and Debian's docker-registry, in turn.
+
+Ours wants a login, and its client fetches the tokens for it; the peer is open to everybody.
+"""
 
 import os
 import random
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from bench.registry import Served
 from bench.results import report
+from bench.served import PASSWORD, PROGRAM, USER, Served, account
 from dockyard.content.layout import Layout
 from dockyard.images.assemble import assemble
 from dockyard.layers.tar import Entry
@@ -20,7 +22,6 @@ from dockyard.layers.write import LayerWriter
 ROUNDS = 3
 MOST = 0.5
 LAYERS, LAYER_BYTES = 3, 100 << 20
-PROGRAM = str(Path(sys.executable).parent / "dockyard")
 
 
 def timed(words: list[str], environment: dict[str, str] | None = None) -> float:
@@ -46,6 +47,12 @@ def image(home: Path, names: list[str]) -> None:
         store.tag(name, made.descriptor)
 
 
+def login(environment: dict[str, str]) -> None:
+    """Keep the account's password where the client finds it."""
+    words = [PROGRAM, "login", "127.0.0.1:5961", "--username", USER, "--password-stdin"]
+    subprocess.run(words, input=PASSWORD.encode(), check=True, capture_output=True, env={**os.environ, **environment})
+
+
 def main() -> None:
     """Measure and report."""
     times: dict[str, list[float]] = {"push": [], "pull": [], "skopeo push": [], "skopeo pull": []}
@@ -60,10 +67,14 @@ def main() -> None:
                 "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n"
                 f"    rootdirectory: {storage}-peer\nhttp:\n  addr: 127.0.0.1:5962\n"
             )
-            ours = Served("dockyard", 5961, [PROGRAM, "serve", "--listen", "127.0.0.1:5961", "--storage", str(storage)])
+            account(storage, place / "home")
+            words = [PROGRAM, "serve", "--listen", "127.0.0.1:5961", "--storage", str(storage)]
+            ours = Served("dockyard", 5961, words, account=True)
             peer = Served("docker-registry", 5962, ["docker-registry", "serve", str(settings)])
             try:
                 own, fresh = {"DOCKYARD_HOME": str(place / "home")}, {"DOCKYARD_HOME": str(place / f"fresh{number}")}
+                login(own)
+                login(fresh)
                 there = "docker://127.0.0.1:5962/bench/image:1"
                 times["push"].append(timed([PROGRAM, "push", tags[number]], own))
                 layout = f"oci:{place / 'home' / 'store'}:{tags[number]}"
