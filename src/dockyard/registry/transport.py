@@ -76,7 +76,7 @@ class Transport:
         if ca:
             options["ca_certs"] = ca
         self._pool = urllib3.PoolManager(num_pools=8, maxsize=8, retries=False, timeout=_TIMEOUT, **options)
-        self._lock = threading.Lock()
+        self._lock, self._asking = threading.Lock(), threading.Lock()
         self._tokens: dict[str, tuple[str, float]] = {}
         self._basic = False
         self._challenge: challenge.Challenge | None = None
@@ -134,7 +134,9 @@ class Transport:
             if response.status == 401 and not authorised:
                 authorised = True
                 self._read(response)
-                self._authorise(response.headers.get("WWW-Authenticate", ""), scope)
+                with self._asking:  # one token for all who wait for it: each costs the registry a check of a password
+                    if self._authorization(scope).get("Authorization") in (None, sent.get("Authorization")):
+                        self._authorise(response.headers.get("WWW-Authenticate", ""), scope)
                 continue
             if response.status in _REDIRECTS and response.headers.get("Location") and response.status not in expected:
                 self._read(response)
