@@ -109,7 +109,7 @@ def test_everything_that_is_added_can_be_changed_and_removed(say: Say) -> None:
         (["member", "set", "none", "ada", "--role", "guest"], "name-unknown"),
         (["robot", "add", "ci"], "usage"),
         (["robot", "add", "ci", "--allow", "own:x"], "usage"),
-        (["robot", "add", "ci", "--allow", "pull:a**b**c**d**e"], "glob-invalid"),
+        (["robot", "add", "ci", "--allow", "pull:{a,b"], "glob-invalid"),
         (["robot", "add", "ci", "--allow", "pull", "--expires", "soon"], "usage"),
         (["robot", "add", "ci", "--project", "none", "--allow", "pull"], "name-unknown"),
         (["robot", "rm", "robot+none"], "name-unknown"),

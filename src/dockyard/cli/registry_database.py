@@ -90,11 +90,12 @@ def permissions(allow: Sequence[str]) -> "list[Permission]":
         UsageError: there are none.
     """
     from dockyard.server.access.principal import Permission
+    from dockyard.server.globs import listed
 
     found = []
     for each in allow:
         actions, _, globs = each.partition(":")
-        patterns = tuple(glob for glob in globs.split(",") if glob)
+        patterns = tuple(listed(globs))
         found.append(Permission(patterns, frozenset(word for word in actions.split(",") if word)))
     if not found:
         raise UsageError("no permissions", hint="Add --allow pull,push:team/web, or --allow pull for all repositories.")

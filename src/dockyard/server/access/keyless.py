@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 
 from dockyard.errors import Error, UsageError
-from dockyard.server.access.globs import LONGEST, checked, matches
 from dockyard.server.access.issuers import IdTokenInvalidError, Issuers, audience_of, issuer_of, issuer_url
 from dockyard.server.access.naming import found, free, name, permission_rows, project_number
 from dockyard.server.access.principal import Permission, Principal, Proof, require
@@ -21,6 +20,7 @@ from dockyard.server.access.state import changed
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.events import record
+from dockyard.server.globs import LONGEST, checked, matches
 from dockyard.server.schema.accounts import KEYLESS
 from dockyard.server.schema.projects import PROJECT
 

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Row, Table, select
 
 from dockyard.errors import Error, UsageError
 from dockyard.oci.reference import REPOSITORY
-from dockyard.server.access.globs import checked
 from dockyard.server.access.principal import ACTIONS, Permission
+from dockyard.server.globs import checked
 from dockyard.server.schema.projects import PROJECT
 
 # No colon (Basic ends the name there), no plus (robots have it), no dollar (shells), nothing unprintable.

@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 
 from dockyard.errors import PolicyError
 from dockyard.registry.caller import Caller
-from dockyard.server.access.globs import any_matches
 from dockyard.server.access.roles import grants
+from dockyard.server.globs import any_matches
 from dockyard.server.names import project_of
 
 Kind = Literal["anonymous", "account", "robot", "personal", "keyless", "system"]

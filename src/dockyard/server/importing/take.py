@@ -18,8 +18,8 @@ from dockyard.oci.digest import Digest
 from dockyard.oci.manifest import Index, Manifest
 from dockyard.oci.mediatype import OCI_INDEX, OCI_MANIFEST, traits
 from dockyard.registry.interface import WireError
+from dockyard.server import globs
 from dockyard.server.importing.distribution import Source
-from dockyard.server.rules import glob
 from dockyard.server.schema.content import BLOB, MANIFEST, REPOSITORY_BLOB
 from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.stored import linking, manifests
@@ -81,14 +81,14 @@ def take(
         progress: told how far it is.
 
     Raises:
-        PatternInvalidError: `repositories` is no glob.
+        GlobInvalidError: `repositories` is no glob.
         DatabaseError, DiskFullError: as the names say; start it again then.
     """
-    glob.read(repositories)
+    globs.read(repositories)
     done = Imported()
     seen: set[Digest] = set()
     for name in source.repositories():
-        if glob.matches(repositories, name):
+        if globs.matches(repositories, name):
             progress(f"{name}: {done.manifests} manifests and {done.blobs} blobs so far")
             _repository(holdings, source, name, dry, done, seen)
             if not dry:

@@ -19,8 +19,8 @@ from dockyard.registry.protocol import codes
 from dockyard.registry.repository import Repository, next_page
 from dockyard.registry.settings import RegistrySettings, Settings
 from dockyard.registry.transport import RegistryDeniedError, RegistryRefusedError, Transport
+from dockyard.server.globs import matches
 from dockyard.server.replication.rules import Rule
-from dockyard.server.rules.glob import matches
 
 _PIECE = 1 << 20
 _PAGE = 1000

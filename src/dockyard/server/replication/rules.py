@@ -13,8 +13,8 @@ from dockyard.registry.protocol.request import name_valid
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.events import record
+from dockyard.server.globs import matches, read
 from dockyard.server.replication.schedule import check, following
-from dockyard.server.rules.glob import matches, read
 from dockyard.server.schema.replication import REPLICATION_RULE
 from dockyard.server.sealing import Seal
 
@@ -100,7 +100,7 @@ def add(database: Database, seal: Seal, rule: Rule, secret: str = "") -> Rule:
     """Keep a rule; its number is given by the database.
 
     Raises:
-        ReplicationRuleInvalidError, PatternInvalidError, ScheduleInvalidError: something is not right.
+        ReplicationRuleInvalidError, GlobInvalidError, ScheduleInvalidError: something is not right.
     """
     _check(rule)
     values = {key: value for key, value in asdict(rule).items() if key != "number"}

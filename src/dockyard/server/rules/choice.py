@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from dockyard.server.rules import glob, tag_rules
+from dockyard.server import globs
+from dockyard.server.rules import tag_rules
 from dockyard.server.rules.retention_rules import RetentionRule
 from dockyard.server.rules.tag_rules import COMPANION, TagRule
 
@@ -52,7 +53,7 @@ def choose(
         at: the time in milliseconds.
         grace: in milliseconds.
     """
-    mine = [each for each in rules if glob.matches(each.repositories, repository)]
+    mine = [each for each in rules if globs.matches(each.repositories, repository)]
     if not mine:
         return Choice({each.digest: "no rule speaks of this repository" for each in held}, [])
     by = {each.digest: each for each in held}
@@ -80,7 +81,7 @@ def _kept_by(rule: RetentionRule, roots: Sequence[Held], at: int) -> Iterator[He
     found = [
         each
         for each in roots
-        if (rule.untagged and not each.tags) or any(glob.matches(rule.tags, tag) for tag in each.tags)
+        if (rule.untagged and not each.tags) or any(globs.matches(rule.tags, tag) for tag in each.tags)
     ]
     if rule.keep == "always":
         yield from found

@@ -4,10 +4,10 @@ from typing import Literal, NamedTuple, get_args
 
 from sqlalchemy import Connection, delete, insert, select
 
+from dockyard.server import globs
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.events import record
-from dockyard.server.rules import glob
 from dockyard.server.rules.project import project_number
 from dockyard.server.rules.tag_rules import ProjectRuleInvalidError, ProjectRuleUnknownError
 from dockyard.server.schema.projects import PROJECT
@@ -74,14 +74,14 @@ def add(
     goes at the next run.
 
     Raises:
-        ProjectUnknownError, ProjectRuleInvalidError, PatternInvalidError.
+        ProjectUnknownError, ProjectRuleInvalidError, GlobInvalidError.
     """
     if keep not in get_args(Keep):
         raise ProjectRuleInvalidError(f"no way to keep: {keep!r}", hint=f"There are {', '.join(get_args(Keep))}.")
     if keep != "always" and not 0 < amount <= _MOST_AMOUNT:
         raise ProjectRuleInvalidError(f"{keep} takes a number from 1 to {_MOST_AMOUNT}, not {amount}")
-    glob.read(repositories)
-    glob.read(tags)
+    globs.read(repositories)
+    globs.read(tags)
     values = {
         "keep": keep,
         "amount": amount if keep != "always" else 0,

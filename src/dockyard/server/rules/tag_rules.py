@@ -6,10 +6,10 @@ from typing import Literal, NamedTuple, get_args
 from sqlalchemy import Connection, delete, insert, select
 
 from dockyard.errors import UsageError
+from dockyard.server import globs
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.events import record
-from dockyard.server.rules import glob
 from dockyard.server.rules.project import project_number
 from dockyard.server.schema.rules import TAG_RULE
 
@@ -75,13 +75,13 @@ def add(database: Database, project: str, kind: str, tags: str, repositories: st
     """Give a project one more rule. It holds for what is pushed from then on; tags that are there stay.
 
     Raises:
-        ProjectUnknownError, ProjectRuleInvalidError, PatternInvalidError.
+        ProjectUnknownError, ProjectRuleInvalidError, GlobInvalidError.
     """
     if kind not in get_args(Kind):
         raise ProjectRuleInvalidError(f"no kind of rule: {kind!r}")
-    glob.read(repositories)
+    globs.read(repositories)
     if not (kind == "required" and tags in FORMS):
-        glob.read(tags)
+        globs.read(tags)
 
     def work(connection: Connection) -> int:
         number = project_number(connection, project)
@@ -130,7 +130,7 @@ def refusal(rules: list[TagRule], repository: str, tag: str) -> str:
             return f"tag {tag} is refused by {each}"
     if COMPANION.fullmatch(tag):
         return ""
-    wanted = [each for each in rules if each.kind == "required" and glob.matches(each.repositories, repository)]
+    wanted = [each for each in rules if each.kind == "required" and globs.matches(each.repositories, repository)]
     if not wanted or any(_formed(each.tags, tag) for each in wanted):
         return ""
     forms = " or ".join(dict.fromkeys(each.tags for each in wanted))
@@ -140,9 +140,9 @@ def refusal(rules: list[TagRule], repository: str, tag: str) -> str:
 def _speaks(rule: TagRule, repository: str, tag: str) -> bool:
     if COMPANION.fullmatch(tag) and not rule.tags.startswith("sha"):
         return False
-    return glob.matches(rule.repositories, repository) and glob.matches(rule.tags, tag)
+    return globs.matches(rule.repositories, repository) and globs.matches(rule.tags, tag)
 
 
 def _formed(form: str, tag: str) -> bool:
     known = FORMS.get(form)
-    return known.fullmatch(tag) is not None if known else glob.matches(form, tag)
+    return known.fullmatch(tag) is not None if known else globs.matches(form, tag)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from dockyard.errors import Error, UsageError
 from dockyard.registry.app.call import Call
 from dockyard.server.access.principal import AccessDeniedError, Principal, allowed, may, require
+from dockyard.server.globs import listed
 from dockyard.server.web.desk import Desk
 
 
@@ -101,8 +102,8 @@ class Visit:
         return bool(self.form.get(name))
 
     def several(self, name: str) -> list[str]:
-        """The words of a field, which blanks, commas or lines separate."""
-        return self.text(name, 20_000).replace(",", " ").split()
+        """The words of a field, which blanks, lines or commas outside of braces separate."""
+        return listed(self.text(name, 20_000))
 
     def whole(self, name: str, otherwise: int = 0) -> int:
         """A whole number from the form.

@@ -12,7 +12,7 @@ from dockyard.errors import UsageError
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.events import record
-from dockyard.server.rules.glob import matches, read
+from dockyard.server.globs import matches, read
 from dockyard.server.rules.project import project_number
 from dockyard.server.schema.webhooks import WEBHOOK
 from dockyard.server.sealing import Seal
@@ -96,7 +96,7 @@ def add(
     """Make a webhook; returns it with its secret, which is not shown again.
 
     Raises:
-        WebhookInvalidError, WebhookSecretError, PatternInvalidError, ProjectUnknownError: something is not right.
+        WebhookInvalidError, WebhookSecretError, GlobInvalidError, ProjectUnknownError: something is not right.
     """
     _check(url, kinds, form)
     read(repositories)
