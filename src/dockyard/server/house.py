@@ -151,9 +151,9 @@ def open_house(settings: Settings, parent: int = 0) -> House:
         "/metrics": measured.endpoint,
         "/token": lambda: token_endpoint(registry, ways, doors.keeper, doors.login, doors.issuers),
         PATH: lambda: oidc_endpoint(registry, ways, database, settings.oidc, doors.issuers),
-        "/": lambda: _pages(database, stored, gate, doors, jobs, tuple(known), settings, ways, folder),
+        "/": lambda: _pages(database, stored, gate, doors, jobs, tuple(known), settings, ways, folder, seal),
     }
-    parts = Parts(settings, database, stored, gate, jobs, doors.keeper, ways)
+    parts = Parts(settings, database, stored, gate, jobs, doors.keeper, ways, seal)
     others["/api/"] = partial(_api, parts)
     doorway = front(application(registry, ways), others, ways.prefix, settings.limits.headers)
     app = measured.around(doorway, quick(registry, ways))
@@ -186,12 +186,13 @@ def _pages(
     settings: Settings,
     ways: Ways,
     folder: Path,
+    seal: Seal,
 ) -> Application:
     """What people look at; loaded when somebody first does."""
     from dockyard.server.web.desk import Desk
     from dockyard.server.web.site import site
 
-    return site(Desk(database, stored, gate, doors, jobs, names, settings, ways, folder))
+    return site(Desk(database, stored, gate, doors, jobs, names, settings, ways, folder, seal))
 
 
 def _mirrored(

@@ -18,7 +18,11 @@ from dockyard.server.access.principal import Permission
 from dockyard.server.api import application
 from dockyard.server.api.application import made, operations
 from dockyard.server.api.document import document
+from dockyard.server.replication import replicate
+from dockyard.server.replication import rules as replication
 from dockyard.server.settings import Access
+from dockyard.server.webhooks import kept, trial
+from dockyard.server.webhooks.settings import Webhooks
 
 from .conftest import Place, places
 
@@ -48,6 +52,8 @@ NAMES = {
     "rule": "ci",
     "token": "old",
     "number": 1,
+    "delivery": 1,
+    "advisory": "CVE-2026-1",
 }
 # What is removed is removed last, the smaller things before those that they are in.
 ORDERED = sorted(operations(), key=lambda each: (each[0] == "DELETE", -each[1].count("/"), each[1]))
@@ -86,6 +92,10 @@ def _filled(place: Place) -> str:
         claims={"a": "b"},
         permissions=[Permission((), frozenset({"pull"}))],
     )
+    replication.add(place.database, place.house.seal, replication.Rule(0, "ci", "push", "127.0.0.1:9", "team/none"))
+    replicate.ask(place.database, replication.named(place.database, "ci"))
+    hook, _ = kept.add(place.database, place.house.seal, "http://127.0.0.1:9/", project="team")
+    trial.test(place.database, place.house.seal, Webhooks(), "", hook.number)
     return auth
 
 

@@ -12,9 +12,13 @@ from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.principal import Permission
 from dockyard.server.access.roles import ROLES
 from dockyard.server.api.application import operations
+from dockyard.server.replication import replicate
+from dockyard.server.replication import rules as replication
 from dockyard.server.rules import retention_rules, tag_rules
 from dockyard.server.trust.exempting import exempt
 from dockyard.server.trust.settings import ProjectPolicy, set_policy
+from dockyard.server.webhooks import kept, trial
+from dockyard.server.webhooks.settings import Webhooks
 from making.calls import Answer, basic
 
 from .conftest import PASSWORD, Place, places
@@ -23,6 +27,7 @@ ADMIN, ANYONE, SELF, KNOWN = "admin", "anyone", "self", "known"
 ORDER = (*ROLES, ADMIN)
 PROJECT, REPOSITORY = "/projects/{project}", "/repositories/{project}:web"
 ARTIFACT = REPOSITORY + "/artifacts/{digest}"
+HOOK, COPIES = "/webhooks/{hook}", "/replication/rules/copies-{project}"
 ALLOW = [{"actions": ["pull"]}]
 KEYLESS = {"issuer": "https://ci.test", "audience": "us", "claims": {"a": "b"}, "permissions": ALLOW}
 
@@ -44,6 +49,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/storage"): Row(ADMIN, "/storage"),
     ("POST", "/storage/verify"): Row(ADMIN, "/storage/verify", {}),
     ("GET", "/mirrors"): Row(ADMIN, "/mirrors"),
+    ("GET", "/search"): Row(ANYONE, "/search?q=team"),
+    ("GET", "/advisories"): Row(ADMIN, "/advisories"),
+    ("GET", "/advisories/{advisory}/images"): Row(ANYONE, "/advisories/CVE-2026-1/images"),
     ("GET", "/projects"): Row(ANYONE, "/projects"),
     ("POST", "/projects"): Row(ADMIN, "/projects", {"name": "new-{project}"}),
     ("GET", "/projects/{project}"): Row("limited-guest", PROJECT),
@@ -122,17 +130,52 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/projects/{project}/policy"): Row("limited-guest", PROJECT + "/policy"),
     ("PUT", "/projects/{project}/policy"): Row("project-admin", PROJECT + "/policy", {"warn": True}),
     ("DELETE", "/projects/{project}/policy"): Row("project-admin", PROJECT + "/policy"),
+    ("POST", "/projects/{project}/policy/test"): Row(
+        "project-admin", PROJECT + "/policy/test", {"repository": "{project}/web", "reference": "1"}
+    ),
     ("GET", "/projects/{project}/exemptions"): Row("limited-guest", PROJECT + "/exemptions"),
     ("POST", "/projects/{project}/exemptions"): Row(
         "project-admin", PROJECT + "/exemptions", {"subject": "CVE-2026-1", "reason": "not reached"}
     ),
     ("DELETE", "/projects/{project}/exemptions/{number}"): Row("project-admin", PROJECT + "/exemptions/{exemption}"),
+    ("GET", "/webhooks"): Row(ADMIN, "/webhooks"),
+    ("POST", "/webhooks"): Row(ADMIN, "/webhooks", {"url": "https://all.test/"}),
+    ("GET", "/projects/{project}/webhooks"): Row("maintainer", PROJECT + "/webhooks"),
+    ("POST", "/projects/{project}/webhooks"): Row(
+        "project-admin", PROJECT + "/webhooks", {"url": "https://{project}.test/"}
+    ),
+    ("GET", "/webhooks/{number}"): Row("maintainer", HOOK),
+    ("PATCH", "/webhooks/{number}"): Row("project-admin", HOOK, {"active": False}),
+    ("DELETE", "/webhooks/{number}"): Row("project-admin", HOOK),
+    ("POST", "/webhooks/{number}/test"): Row("project-admin", HOOK + "/test"),
+    ("GET", "/webhooks/{number}/deliveries"): Row("maintainer", HOOK + "/deliveries"),
+    ("GET", "/webhooks/{number}/deliveries/{delivery}"): Row("maintainer", HOOK + "/deliveries/{delivery}"),
+    ("POST", "/webhooks/{number}/deliveries/{delivery}/redeliver"): Row(
+        "project-admin", HOOK + "/deliveries/{delivery}/redeliver"
+    ),
+    ("GET", "/replication/rules"): Row(ADMIN, "/replication/rules"),
+    ("POST", "/replication/rules"): Row(
+        ADMIN, "/replication/rules", {"name": "new-{project}", "direction": "push", "registry": "other.test"}
+    ),
+    ("GET", "/replication/rules/{rule}"): Row(ADMIN, COPIES),
+    ("PATCH", "/replication/rules/{rule}"): Row(ADMIN, COPIES, {"active": False}),
+    ("DELETE", "/replication/rules/{rule}"): Row(ADMIN, COPIES),
+    ("POST", "/replication/rules/{rule}/run"): Row(ADMIN, COPIES + "/run"),
+    ("POST", "/replication/rules/{rule}/dry-run"): Row(ADMIN, COPIES + "/dry-run"),
+    ("GET", "/replication/runs"): Row(ADMIN, "/replication/runs"),
+    ("GET", "/replication/runs/{number}"): Row(ADMIN, "/replication/runs/{run}"),
+    ("GET", "/replication/runs/{number}/errors"): Row(ADMIN, "/replication/runs/{run}/errors"),
+    ("POST", "/replication/runs/{number}/cancel"): Row(ADMIN, "/replication/runs/{run}/cancel"),
     ("GET", "/jobs"): Row(ADMIN, "/jobs"),
     ("POST", "/jobs"): Row(ADMIN, "/jobs", {"task": "sweep"}),
     ("GET", "/jobs/{number}"): Row(ADMIN, "/jobs/{job}"),
     ("POST", "/jobs/{number}/cancel"): Row(ADMIN, "/jobs/{job}/cancel"),
     ("GET", "/events"): Row(ADMIN, "/events"),
+    ("GET", "/events/export.jsonl"): Row(ADMIN, "/events/export.jsonl"),
+    ("GET", "/events/export.csv"): Row(ADMIN, "/events/export.csv"),
+    ("GET", "/events/proof"): Row(ADMIN, "/events/proof"),
     ("GET", "/projects/{project}/events"): Row("project-admin", PROJECT + "/events"),
+    ("GET", "/projects/{project}/events/export.jsonl"): Row("project-admin", PROJECT + "/events/export.jsonl"),
 }
 # What those who have no role in the project may do of what a role is needed for: nothing.
 OUTSIDE = ("anonymous", "stranger", "admin elsewhere", "robot elsewhere", "narrow token")
@@ -177,6 +220,8 @@ def _fresh(place: Place, project: str) -> dict[str, str]:
         members.put(database, SYSTEM, project, role, role)
     members.put(database, SYSTEM, project, other, "guest")
     groups.add(database, SYSTEM, f"crew-{project}")
+    for each in personal.listing(database, SYSTEM, "self"):
+        personal.remove(database, SYSTEM, "self", each.name)
     personal.add(database, SYSTEM, "self", f"old-{project}")
     found = {"project": project, "digest": place.image(f"{project}/web")}
     robots.add(database, SYSTEM, project, "ci", [Permission((), frozenset({"pull", "push"}))])
@@ -186,6 +231,12 @@ def _fresh(place: Place, project: str) -> dict[str, str]:
     found["keep"] = str(retention_rules.add(database, project, "always").number)
     found["exemption"] = str(exempt(database, project, "CVE-2025-1", "old", None))
     set_policy(database, project, ProjectPolicy(Policy()))
+    hook, _ = kept.add(database, place.house.seal, f"http://127.0.0.1:9/{project}", project=project)
+    found["hook"] = str(hook.number)
+    found["delivery"] = str(trial.test(database, place.house.seal, Webhooks(), "", hook.number).number)
+    # The source has no repository of that name, so that nobody has to ask the other registry.
+    copies = replication.Rule(0, f"copies-{project}", "push", "127.0.0.1:9", f"{project}/none")
+    found["run"] = str(replicate.ask(database, replication.add(database, place.house.seal, copies)))
     found["job"] = str(place.house.jobs.defer("sweep", key=""))
     return found
 

@@ -20,14 +20,17 @@ from dockyard.server.api import (
     policies,
     projects,
     quotas,
+    replication,
     repositories,
     retention,
     robots,
+    search,
     system,
     tag_rules,
     tags,
     tokens,
     users,
+    webhooks,
 )
 from dockyard.server.api.description import described, settings
 from dockyard.server.api.document import document
@@ -38,6 +41,7 @@ from dockyard.server.api.visit import Visit
 
 NOUNS = (
     system,
+    search,
     projects,
     repositories,
     tags,
@@ -53,6 +57,8 @@ NOUNS = (
     retention,
     quotas,
     policies,
+    webhooks,
+    replication,
     jobs,
     events,
 )

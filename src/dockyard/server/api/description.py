@@ -22,6 +22,7 @@ team:web. Every error has the same form; its `reference` is explained in docs/er
 """
 _TAGS = {
     "system": "The server itself, and who asks.",
+    "search": "What has a text in its name, and what an advisory touches.",
     "projects": "The first parts of repositories' names.",
     "repositories": "What projects hold.",
     "tags": "The names of artifacts.",
@@ -37,6 +38,8 @@ _TAGS = {
     "retention": "What projects keep.",
     "quotas": "How many bytes projects may hold.",
     "policy": "What an image must be like to be pulled.",
+    "webhooks": "Who is told by HTTP what happens.",
+    "replication": "Images copied to and from other registries by rule.",
     "jobs": "What the server does beside serving.",
     "events": "What happened, and who did it.",
 }

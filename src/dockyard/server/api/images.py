@@ -3,12 +3,13 @@
 import msgspec
 
 from dockyard.packages.package import Distribution, Package
+from dockyard.registry.interface import StoredManifest
 from dockyard.scan.match import Finding
 from dockyard.server.api.repositories import named
 from dockyard.server.api.route import Guest, Part, route
 from dockyard.server.names import project_of
 from dockyard.server.trust.scanning import findings, images, packages_of
-from dockyard.server.trust.settings import policy_of
+from dockyard.server.trust.settings import ProjectPolicy, policy_of
 
 _ONE = "/repositories/{repository:str}/artifacts/{reference:str}"
 
@@ -84,7 +85,11 @@ def artifact_verdict(visit: Guest, repository: Part, reference: Part) -> Verdict
     """What the project's policy says of an artifact, as a pull would be told."""
     name = visit.repository(named(repository))
     stored = visit.parts.registry.manifest(name, reference)
-    policy = policy_of(visit.database, project_of(name))
+    return judged(visit, name, reference, stored, policy_of(visit.database, project_of(name)))
+
+
+def judged(visit: Guest, name: str, reference: str, stored: StoredManifest, policy: ProjectPolicy | None) -> Verdicts:
+    """What a policy says of an artifact."""
     if policy is None:
         return Verdicts(False, False, True, [])
     said = [

@@ -6,6 +6,7 @@ from dockyard.registry.app.call import Ways
 from dockyard.server.access.guard import Doorkeeper
 from dockyard.server.database import Database
 from dockyard.server.jobs.interface import Jobs
+from dockyard.server.sealing import Seal
 from dockyard.server.settings import Settings
 from dockyard.server.stored.registry import StoredRegistry
 from dockyard.server.trust.gate import Gate
@@ -23,6 +24,7 @@ class Parts:
         jobs: takes what is done later.
         keeper: knows callers by their header.
         ways: how the server is reached.
+        seal: opens the secrets that are kept for other systems.
     """
 
     settings: Settings
@@ -32,3 +34,4 @@ class Parts:
     jobs: Jobs
     keeper: Doorkeeper
     ways: Ways
+    seal: Seal

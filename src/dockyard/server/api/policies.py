@@ -7,8 +7,10 @@ from litestar.params import JSONBody
 
 from dockyard.server.access import projects
 from dockyard.server.access.naming import UnknownNameError
+from dockyard.server.api.images import Verdicts, judged
 from dockyard.server.api.route import Guest, Number, Part, route
 from dockyard.server.api.tokens import Moment
+from dockyard.server.names import project_of
 from dockyard.server.trust.exempting import exempt, exemptions, withdraw
 from dockyard.server.trust.settings import ProjectPolicy, policy_of, set_policy
 
@@ -22,6 +24,14 @@ class ExemptionNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     subject: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
     until: Moment | None = None
+
+
+class PolicyTest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An image of the project, by tag or digest, and the policy to try; null for the one that the project has."""
+
+    repository: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    reference: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    policy: ProjectPolicy | None = None
 
 
 class ExemptionShown(msgspec.Struct, frozen=True):
@@ -65,6 +75,20 @@ def policy_delete(visit: Guest, project: Part) -> None:
     projects.get(visit.database, visit.by, project)
     set_policy(visit.database, project, None)
     visit.parts.gate.forget()
+
+
+@route("POST", _POLICY + "/test", "policy", status=200)
+def policy_test(visit: Guest, project: Part, data: JSONBody[PolicyTest]) -> Verdicts:
+    """What a policy would say of an image, changing nothing. For project admins.
+
+    Without a policy in the request the project's own is asked. Exemptions hold in either case.
+    """
+    visit.demand(project, "metadata", "update")
+    name = visit.repository(data.repository)
+    if project_of(name) != project:
+        raise UnknownNameError(f"{project} has no repository {name}")
+    stored = visit.parts.registry.manifest(name, data.reference)
+    return judged(visit, name, data.reference, stored, data.policy or policy_of(visit.database, project))
 
 
 @route("GET", _EXEMPTIONS, "policy")

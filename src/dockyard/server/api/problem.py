@@ -15,12 +15,25 @@ from dockyard.server.access.principal import AccessDeniedError, allowed
 from dockyard.server.access.projects import ProjectNotEmptyError
 from dockyard.server.access.users import LastAdminError
 from dockyard.server.api.visit import Visit
+from dockyard.server.replication.rules import ReplicationRuleUnknownError
+from dockyard.server.replication.runs import ReplicationRunUnknownError
 from dockyard.server.rules.project import ProjectUnknownError
 from dockyard.server.rules.tag_rules import ProjectRuleUnknownError
 from dockyard.server.trust.exempting import ExemptionUnknownError
+from dockyard.server.webhooks.kept import WebhookUnknownError
+from dockyard.server.webhooks.log import DeliveryUnknownError
 
 _LOG = logging.getLogger("dockyard.api")
-_MISSING = (UnknownNameError, ProjectUnknownError, ProjectRuleUnknownError, ExemptionUnknownError)
+_MISSING = (
+    UnknownNameError,
+    ProjectUnknownError,
+    ProjectRuleUnknownError,
+    ExemptionUnknownError,
+    WebhookUnknownError,
+    DeliveryUnknownError,
+    ReplicationRuleUnknownError,
+    ReplicationRunUnknownError,
+)
 _CONFLICTS = (NameTakenError, ProjectNotEmptyError, LastAdminError)
 _LONGEST = 1000
 

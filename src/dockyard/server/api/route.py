@@ -51,6 +51,7 @@ def route(
     status: int = 0,
     open: bool = False,
     paged: bool = False,
+    media: str = "",
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Make a function the handler of an operation. It runs in a thread.
 
@@ -61,6 +62,7 @@ def route(
         status: of the answer; by default 201 for POST, 204 for DELETE, else 200.
         open: whether callers without a login come as far as the function, which then says what they may.
         paged: whether the answer has a Link header where more follows.
+        media: the type of an answer that is no JSON.
     """
 
     def make(function: Callable[..., Any]) -> HTTPRouteHandler:
@@ -83,6 +85,7 @@ def route(
             },
             response_headers=[_LINK] if paged else [],
             **({"status_code": status} if status else {}),
+            **({"media_type": media} if media else {}),
         )(function)
         return handler
 

@@ -1,7 +1,7 @@
 """The rules of replication: added, switched, listed, removed; who may do that is asked before."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -10,10 +10,11 @@ from sqlalchemy.exc import IntegrityError
 
 from dockyard.errors import UsageError
 from dockyard.registry.protocol.request import name_valid
+from dockyard.server.access.naming import NameTakenError
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.events import record
-from dockyard.server.globs import matches, read
+from dockyard.server.globs import checked, matches
 from dockyard.server.replication.schedule import check, following
 from dockyard.server.schema.replication import REPLICATION_RULE
 from dockyard.server.sealing import Seal
@@ -100,7 +101,7 @@ def add(database: Database, seal: Seal, rule: Rule, secret: str = "") -> Rule:
     """Keep a rule; its number is given by the database.
 
     Raises:
-        ReplicationRuleInvalidError, GlobInvalidError, ScheduleInvalidError: something is not right.
+        ReplicationRuleInvalidError, NameTakenError, GlobInvalidError, ScheduleInvalidError: something is not right.
     """
     _check(rule)
     values = {key: value for key, value in asdict(rule).items() if key != "number"}
@@ -116,10 +117,40 @@ def add(database: Database, seal: Seal, rule: Rule, secret: str = "") -> Rule:
                 statement = REPLICATION_RULE.insert().values(values).returning(REPLICATION_RULE)
                 row = connection.execute(statement).one()
         except IntegrityError:
-            raise ReplicationRuleInvalidError(f"there is a rule {rule.name} already") from None
+            raise NameTakenError(f"there is a rule {rule.name} already") from None
         detail = {"direction": rule.direction, "registry": rule.registry, "repositories": rule.repositories}
         record(connection, "replication.create", reference=rule.name, detail=detail)
         return _rule(row)
+
+    return database.write(work)
+
+
+def change(database: Database, seal: Seal, name: str, secret: str | None = None, **changes: Any) -> Rule:
+    """Change parts of a rule, and its password where one is given. A run under way goes on by the new rule.
+
+    Raises:
+        ReplicationRuleUnknownError, ReplicationRuleInvalidError, GlobInvalidError, ScheduleInvalidError: something is
+            not right.
+    """
+
+    def work(connection: Connection) -> Rule:
+        row = connection.execute(select(REPLICATION_RULE).where(REPLICATION_RULE.c.name == name)).first()
+        if row is None:
+            raise ReplicationRuleUnknownError(f"there is no rule {name[:100]!r}")
+        before = _rule(row)
+        after = replace(before, **changes)
+        _check(after)
+        values: dict[str, Any] = {key: getattr(after, key) for key in changes}
+        if before.schedule != after.schedule:
+            values["next_at"] = following(after.schedule, now()) if after.schedule else None
+        if secret is not None:
+            values["secret"] = seal.seal(secret, _PURPOSE)
+        if not values:
+            return before
+        statement = update(REPLICATION_RULE).where(REPLICATION_RULE.c.name == name).values(values)
+        made = _rule(connection.execute(statement.returning(REPLICATION_RULE)).one())
+        record(connection, "replication.update", reference=name, detail={"changed": sorted(values)})
+        return made
 
     return database.write(work)
 
@@ -203,8 +234,8 @@ def _check(rule: Rule) -> None:
     if wrong:
         hint = "Pull on a schedule, or let the other registry push." if rule.events else None
         raise ReplicationRuleInvalidError(wrong, hint=hint)
-    read(rule.repositories)
-    read(rule.tags)
+    checked(rule.repositories)
+    checked(rule.tags)
     rule.named("some/repository/name")
     if rule.schedule:
         check(rule.schedule)

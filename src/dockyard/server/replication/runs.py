@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
+from dockyard.errors import UsageError
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.events import record
@@ -15,6 +16,15 @@ from dockyard.server.replication.rules import Rule
 from dockyard.server.schema.replication import REPLICATION_ITEM, REPLICATION_RULE, REPLICATION_RUN
 
 _KEPT = 200
+
+
+class ReplicationRunUnknownError(UsageError):
+    """There is no run of that number, or it is so old that it is no longer kept."""
+
+    reference = "replication-run-unknown"
+    hint = "`dockyard registry replication history` shows the numbers."
+
+
 _TEXT = 500
 _TOGETHER = 500
 
@@ -106,9 +116,10 @@ def listed(database: Database, run: int, items: Sequence[tuple[str, str, str]]) 
     """What a run has to do is known."""
 
     def work(connection: Connection) -> None:
-        put(database, connection, run, items)
         mine = (REPLICATION_RUN.c.id == run, REPLICATION_RUN.c.state == "listing")
-        connection.execute(update(REPLICATION_RUN).where(*mine).values(state="running"))
+        if not connection.execute(update(REPLICATION_RUN).where(*mine).values(state="running")).rowcount:
+            return  # it was cancelled
+        put(database, connection, run, items)
         _end(connection, run)
 
     database.write(work)
@@ -120,8 +131,8 @@ def postponed(database: Database, run: int, error: str, due: int | None) -> None
     def work(connection: Connection) -> None:
         values: dict[str, Any] = {"attempts": REPLICATION_RUN.c.attempts + 1, "error": error[:_TEXT]}
         values |= {"due_at": due} if due is not None else {"state": "failed", "finished_at": now()}
-        connection.execute(update(REPLICATION_RUN).where(REPLICATION_RUN.c.id == run).values(values))
-        if due is None:
+        mine = (REPLICATION_RUN.c.id == run, REPLICATION_RUN.c.state == "listing")
+        if connection.execute(update(REPLICATION_RUN).where(*mine).values(values)).rowcount and due is None:
             _tell(connection, run)
 
     database.write(work)
@@ -191,6 +202,38 @@ def history(database: Database, *, rule: str = "", before: int = 0, count: int =
         query = query.where(REPLICATION_RUN.c.id < before)
     with database.read() as connection:
         return [_run(row) for row in connection.execute(query).all()]
+
+
+def run(database: Database, number: int) -> Run:
+    """One run.
+
+    Raises:
+        ReplicationRunUnknownError: there is none of that number, or it is no longer kept.
+    """
+    found = history(database, before=number + 1, count=1)
+    if not found or found[0].number != number:
+        raise ReplicationRunUnknownError(f"there is no run {number}")
+    return found[0]
+
+
+def cancel(database: Database, number: int) -> bool:
+    """Let a run do no more; returns whether it was still under way. What is being copied just now is finished.
+
+    Raises:
+        ReplicationRunUnknownError: there is none of that number.
+    """
+    run(database, number)
+
+    def work(connection: Connection) -> bool:
+        mine = (REPLICATION_RUN.c.id == number, REPLICATION_RUN.c.state.in_(("listing", "running")))
+        statement = update(REPLICATION_RUN).where(*mine)
+        if not connection.execute(statement.values(state="failed", error="cancelled", finished_at=now())).rowcount:
+            return False
+        connection.execute(delete(REPLICATION_ITEM).where(REPLICATION_ITEM.c.run_id == number))
+        _tell(connection, number)
+        return True
+
+    return database.write(work)
 
 
 def errors(database: Database, run: int, *, count: int = 100) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from dockyard.registry.app.call import Ways
 from dockyard.server.access.doors import Doors
 from dockyard.server.database import Database
 from dockyard.server.jobs.interface import Jobs
+from dockyard.server.sealing import Seal
 from dockyard.server.settings import Settings
 from dockyard.server.stored.registry import StoredRegistry
 from dockyard.server.trust.gate import Gate
@@ -27,6 +28,7 @@ class Desk:
         settings: of the server.
         ways: how the server is reached.
         folder: its storage folder.
+        seal: opens the secrets that are kept for other systems.
     """
 
     database: Database
@@ -38,3 +40,4 @@ class Desk:
     settings: Settings
     ways: Ways
     folder: Path
+    seal: Seal

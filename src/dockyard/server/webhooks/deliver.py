@@ -98,7 +98,7 @@ def _serve(database: Database, seal: Seal, settings: Webhooks, number: int) -> t
         rows = connection.execute(query).all()
     good = 0
     for row in rows:
-        outcome = _send(database, seal, settings, row)
+        outcome = attempt(database, seal, settings, row)
         _note(database, settings, row, outcome)
         if not outcome.delivered:
             return good, 1
@@ -106,7 +106,8 @@ def _serve(database: Database, seal: Seal, settings: Webhooks, number: int) -> t
     return good, 0
 
 
-def _send(database: Database, seal: Seal, settings: Webhooks, row: Row[Any]) -> Outcome:
+def attempt(database: Database, seal: Seal, settings: Webhooks, row: Row[Any]) -> Outcome:
+    """Send a delivery, with its webhook's `url` and `verify`, once; nothing is written down."""
     try:
         secret, authorization = kept.secrets_of(database, seal, row.webhook_id)
     except WebhookUnknownError:
@@ -135,13 +136,18 @@ def _note(database: Database, settings: Webhooks, row: Row[Any], outcome: Outcom
     else:
         pause = min(int(settings.first_pause * 1000) << min(attempts - 1, 30), _LONGEST_PAUSE_MS)
         values["due_at"] = now() + pause
+    noted(database, row.id, outcome, values)
+
+
+def noted(database: Database, number: int, outcome: Outcome, values: dict[str, Any]) -> None:
+    """Write down a try of a delivery, and what has become of the delivery."""
 
     def work(connection: Connection) -> None:
-        statement = update(DELIVERY).where(DELIVERY.c.id == row.id).values(values)
+        statement = update(DELIVERY).where(DELIVERY.c.id == number).values(values)
         if not connection.execute(statement).rowcount:
             return  # its webhook was removed in the meantime
         tried = {
-            "delivery_id": row.id,
+            "delivery_id": number,
             "at": now(),
             "status": outcome.status,
             "answer": outcome.answer.replace("\0", "\N{REPLACEMENT CHARACTER}"),
@@ -149,9 +155,9 @@ def _note(database: Database, settings: Webhooks, row: Row[Any], outcome: Outcom
             "milliseconds": outcome.milliseconds,
         }
         connection.execute(ATTEMPT.insert().values(tried))
-        mine = select(ATTEMPT.c.id).where(ATTEMPT.c.delivery_id == row.id).order_by(ATTEMPT.c.id.desc())
+        mine = select(ATTEMPT.c.id).where(ATTEMPT.c.delivery_id == number).order_by(ATTEMPT.c.id.desc())
         edge = connection.execute(mine.offset(_TRIES_KEPT).limit(1)).scalar()
         if edge is not None:
-            connection.execute(delete(ATTEMPT).where(ATTEMPT.c.delivery_id == row.id, ATTEMPT.c.id <= edge))
+            connection.execute(delete(ATTEMPT).where(ATTEMPT.c.delivery_id == number, ATTEMPT.c.id <= edge))
 
     database.write(work)

@@ -12,7 +12,7 @@ from dockyard.errors import UsageError
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.events import record
-from dockyard.server.globs import matches, read
+from dockyard.server.globs import checked, matches
 from dockyard.server.rules.project import project_number
 from dockyard.server.schema.webhooks import WEBHOOK
 from dockyard.server.sealing import Seal
@@ -99,7 +99,7 @@ def add(
         WebhookInvalidError, WebhookSecretError, GlobInvalidError, ProjectUnknownError: something is not right.
     """
     _check(url, kinds, form)
-    read(repositories)
+    checked(repositories)
     secret = check(secret) if secret else new_secret()
     values = {
         "project": project,
@@ -131,6 +131,75 @@ def add(
         return _webhook(row)
 
     return database.write(work), secret
+
+
+def get(database: Database, number: int) -> Webhook:
+    """One webhook.
+
+    Raises:
+        WebhookUnknownError: there is none of that number.
+    """
+    with database.read() as connection:
+        row = connection.execute(select(WEBHOOK).where(WEBHOOK.c.id == number)).first()
+    if row is None:
+        raise WebhookUnknownError(f"there is no webhook {number}")
+    return _webhook(row)
+
+
+def change(
+    database: Database,
+    seal: Seal,
+    number: int,
+    *,
+    url: str | None = None,
+    kinds: Sequence[str] | None = None,
+    repositories: str | None = None,
+    form: str | None = None,
+    secret: str | None = None,
+    authorization: str | None = None,
+    verify: bool | None = None,
+    active: bool | None = None,
+) -> Webhook:
+    """Change what is not None. What waits to be sent goes to the new URL, in the form that it was made in.
+
+    Raises:
+        WebhookUnknownError, WebhookInvalidError, WebhookSecretError, GlobInvalidError: something is not right.
+    """
+    wanted = {
+        "url": url,
+        "kinds": None if kinds is None else json.dumps(list(kinds)),
+        "repositories": None if repositories is None else checked(repositories),
+        "format": form,
+        "secret": None if secret is None else seal.seal(check(secret), _PURPOSE),
+        "authorization": None if authorization is None else seal.seal(authorization, _PURPOSE),
+        "verify": verify,
+        "active": active,
+    }
+    values = {name: value for name, value in wanted.items() if value is not None}
+
+    def work(connection: Connection) -> Webhook:
+        row = connection.execute(select(WEBHOOK).where(WEBHOOK.c.id == number)).first()
+        if row is None:
+            raise WebhookUnknownError(f"there is no webhook {number}")
+        before = _webhook(row)
+        _check(
+            before.url if url is None else url,
+            before.kinds if kinds is None else kinds,
+            before.format if form is None else form,
+        )
+        if values:
+            statement = update(WEBHOOK).where(WEBHOOK.c.id == number).values(values)
+            row = connection.execute(statement.returning(WEBHOOK)).one()
+            record(
+                connection,
+                "webhook.update",
+                project=row.project,
+                reference=str(number),
+                detail={"changed": sorted(values), "url": _shown(row.url)},
+            )
+        return _webhook(row)
+
+    return database.write(work)
 
 
 def switch(database: Database, number: int, *, active: bool) -> Webhook:
@@ -168,9 +237,11 @@ def remove(database: Database, number: int) -> None:
     database.write(work)
 
 
-def webhooks(connection: Connection, project: str | None = None) -> list[Webhook]:
-    """All webhooks, or those of one project (empty: those of all projects)."""
-    query = select(WEBHOOK).order_by(WEBHOOK.c.id)
+def webhooks(
+    connection: Connection, project: str | None = None, *, after: int = 0, count: int | None = None
+) -> list[Webhook]:
+    """Webhooks by number, or those of one project (empty: those of all); at most `count` after number `after`."""
+    query = select(WEBHOOK).where(WEBHOOK.c.id > after).order_by(WEBHOOK.c.id).limit(count)
     if project is not None:
         query = query.where(WEBHOOK.c.project == project)
     return [_webhook(row) for row in connection.execute(query).all()]
@@ -203,7 +274,7 @@ def _check(url: str, kinds: Sequence[str], form: str) -> None:
         raise WebhookInvalidError(f"unknown format {form[:100]!r}")
     plain = [each.removesuffix("*").replace(".", "").replace("_", "").replace("-", "") for each in kinds]
     if not 0 < len(kinds) <= 50 or not all(
-        each.isalnum() or kind == "*" for each, kind in zip(plain, kinds, strict=True)
+        (each.isalnum() or kind == "*") and len(kind) <= 100 for each, kind in zip(plain, kinds, strict=True)
     ):
         raise WebhookInvalidError(f"not kinds of events: {', '.join(kinds)[:100]!r}")
 

@@ -77,17 +77,30 @@ def deliveries(
     return [_delivery(row, tries.get(row.id, [])) for row in rows]
 
 
-def redeliver(database: Database, number: int) -> None:
-    """Send a delivery once more, as if it were new: the same body under the same number, so that the receiver can know
-    it again.
+def delivery(database: Database, number: int, *, webhook: int = 0) -> Delivery:
+    """One delivery with its tries; of that webhook where one is given.
 
     Raises:
         DeliveryUnknownError: there is none of that number.
     """
+    found = deliveries(database, webhook=webhook, before=number + 1, count=1)
+    if not found or found[0].number != number:
+        raise DeliveryUnknownError(f"there is no delivery {number}")
+    return found[0]
+
+
+def redeliver(database: Database, number: int, *, webhook: int = 0) -> None:
+    """Send a delivery once more, as if it were new: the same body under the same number, so that the receiver can know
+    it again.
+
+    Raises:
+        DeliveryUnknownError: there is none of that number, or of that webhook where one is given.
+    """
 
     def work(connection: Connection) -> None:
         values = {"state": "waiting", "attempts": 0, "due_at": now(), "finished_at": None}
-        statement = update(DELIVERY).where(DELIVERY.c.id == number).values(values)
+        mine = (DELIVERY.c.id == number, *((DELIVERY.c.webhook_id == webhook,) if webhook else ()))
+        statement = update(DELIVERY).where(*mine).values(values)
         row = connection.execute(statement.returning(DELIVERY.c.webhook_id)).first()
         if row is None:
             raise DeliveryUnknownError(f"there is no delivery {number}")
