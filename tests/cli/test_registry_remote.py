@@ -30,6 +30,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with opened(tmp_path / "registry") as house:
         for tag in ("1", "2", "3"):
             image(house.registry, "shop/web", tag, [tag.encode() * 1000], note=tag)
+        image(house.registry, "shop/plain", "9", [])
     database = open_database("", tmp_path / "registry")
     users.add(database, SYSTEM, "root", password=PASSWORD, admin=True)
     users.add(database, SYSTEM, "ann", password=PASSWORD)
@@ -84,6 +85,119 @@ def test_every_verb_that_takes_a_server_works_through_it(say: Say, capsys: pytes
     say("project", "rm", "team")
 
 
+def test_accounts_and_keyless_rules_are_managed_through_a_server(say: Say) -> None:
+    assert say("user", "add", "bob", "--source", "ldap", "--email", "bob@x.test")["email"] == "bob@x.test"
+    assert say("user", "set", "bob", "--disabled")["disabled"] is True
+    assert [each["name"] for each in say("user")["users"]] == ["ann", "bob", "root"]
+    assert say("group", "add", "crew", "ann")["accounts"] == ["ann"]
+    assert say("group", "set", "crew", "ann", "--leave")["accounts"] == []
+    assert [each["name"] for each in say("group")["groups"]] == ["crew"]
+    assert say("token", "add", "root", "laptop", "--scope", "read-only")["token"].startswith("dyp_")
+    assert [each["name"] for each in say("token", "list", "root")["tokens"]] == ["laptop"]
+    assert say("token", "rm", "root", "laptop") == {"removed": "laptop"}
+    assert say("group", "rm", "crew") == {"removed": "crew"}
+    assert say("user", "rm", "bob") == {"removed": "bob"}
+    words = ["--issuer", "https://ci.test", "--audience", "us", "--claim", "sub=x", "--allow", "pull:shop/{web,api}"]
+    made = say("keyless", "add", "ci", "--project", "shop", *words)
+    assert made["permissions"] == [{"repositories": ["shop/{web,api}"], "actions": ["pull"]}]
+    assert say("keyless", "list", "--project", "shop")["rules"] == [made]
+    assert say("keyless", "set", "ci", "--disabled")["disabled"] is True
+    assert say("keyless", "rm", "ci") == {"removed": "ci"}
+
+
+def test_webhooks_are_managed_through_a_server(say: Say) -> None:
+    made = say("webhook", "add", "http://127.0.0.1:9/x", "--project", "shop", "--kind", "push")
+    assert made["secret"].startswith("whsec_")
+    number = str(made["number"])
+    assert say("webhook", "set", number, "--url", "http://127.0.0.1:9/y", "--kind", "quota.*")["kinds"] == ["quota.*"]
+    assert say("webhook", "off", number)["active"] is False
+    assert say("webhook", "on", number)["active"] is True
+    assert [each["url"] for each in say("webhook", "list", "--project", "shop")["webhooks"]] == ["http://127.0.0.1:9/y"]
+    tried = say("webhook", "test", number)
+    assert (tried["state"], tried["attempts"], tried["kind"]) == ("dead", 1, "webhook.test")
+    assert "not allowed" in tried["tries"][0]["error"] or "public" in tried["tries"][0]["error"]
+    assert [each["number"] for each in say("webhook", "log", number)["deliveries"]] == [tried["number"]]
+    assert [each["number"] for each in say("webhook", "log")["deliveries"]] == [tried["number"]]
+    assert say("webhook", "redeliver", str(tried["number"])) == {"waiting": tried["number"]}
+    assert "no delivery 99" in say("webhook", "redeliver", "99", code=2)["error"]["message"]
+    assert say("webhook", "rm", number) == {"removed": made["number"]}
+
+
+def test_replication_is_managed_through_a_server(server: Server, say: Say) -> None:
+    made = say(
+        "replication", "add", "self", "--push-to", server.address, "--repositories", "shop/*", "--target", "copy/{last}"
+    )
+    assert (made["direction"], made["parallel"]) == ("push", 2)
+    assert say("replication", "set", "self", "--schedule", "6h", "--rate", "10MB")["rate"] == 10**7
+    assert "one to push" in say("replication", "set", "self", "--pull-from", "x.test", code=2)["error"]["message"]
+    assert say("replication", "off", "self")["active"] is False
+    assert [each["name"] for each in say("replication")["rules"]] == ["self"]
+    denied = say("replication", "dry-run", "self", code=2)["error"]
+    assert denied["reference"] == "api-refused", denied
+    run = say("replication", "run", "self")["run"]
+    assert say("replication", "history", "self")["runs"][0]["number"] == run
+    assert say("replication", "errors", str(run))["errors"] == []
+    assert say("replication", "cancel", str(run)) == {"cancelled": True}
+    assert say("replication", "history", "self")["runs"][0]["error"] == "cancelled"
+    assert say("replication", "rm", "self") == {"removed": "self"}
+
+
+def test_the_audit_log_is_read_exported_and_proved_through_a_server(
+    server: Server, say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say("project", "add", "team")
+    (event,) = say("audit", "list", "--kind", "project.*", "--project", "team", "--actor", "root")["events"]
+    assert event["kind"] == "project.create"
+    for form in ("jsonl", "csv"):
+        out = tmp_path / f"out.{form}"
+        assert say("audit", "export", "--form", form, "--kind", "project.*", "--output", str(out))["lines"] >= 1
+        assert "project.create" in out.read_text()
+    found = say("audit", "verify")
+    assert found["whole"] is True
+    assert say("audit", "verify", "--expect", found["head"])["known"] is True
+    assert say("audit", "verify", "--expect", "0" * 63 + "1", code=1)["error"]["reference"] == "audit-broken"
+
+
+def test_policies_and_searches_go_through_a_server_and_work_on_the_storage(
+    server: Server, say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert say("policy", "show", "shop")["policy"] is None
+    assert say("policy", "set", "shop", code=2)["error"]["message"] == "no policy given"
+    assert say("policy", "test", "shop", "shop/plain:9")["allowed"] is True
+    denied = say("policy", "test", "shop", "shop/plain:9", "--require", "healthcheck", code=1)["error"]
+    assert (denied["reference"], "healthcheck" in denied["message"]) == ("project-policy", True)
+    assert say("policy", "set", "shop", "--require", "healthcheck", "--warn", "--grace", "1h")["grace"] == 3600
+    warned = say("policy", "test", "shop", "shop/plain:9")
+    assert (warned["allowed"], warned["warn"], warned["images"][0]["allowed"]) == (True, True, False)
+    found = say("search", "we")
+    assert found["repositories"] == ["shop/web"]
+    tags = say("search", "web:2")["tags"]
+    assert [(each["repository"], each["tag"]) for each in tags] == [("shop/web", "2")]
+    assert [each["digest"] for each in say("search", tags[0]["digest"][:20])["tags"]] == [tags[0]["digest"]]
+    plain = say("search", "plain:9")["tags"][0]["digest"]
+    assert say("advisory", "list", "--severity", "high") == {"advisories": []}
+    assert say("advisory", "show", "CVE-2026-1") == {"images": []}
+
+    def here(*words: str, code: int = 0) -> str:
+        capsys.readouterr()
+        assert run(["registry", *words, "--storage", str(tmp_path / "registry")]) == code, capsys.readouterr()
+        out, err = capsys.readouterr()
+        return out + err
+
+    assert "shop asks: healthcheck" in here("policy", "show", "shop")
+    assert "warning: healthcheck" in here("policy", "test", "shop", f"shop/plain@{plain}")
+    assert "is denied" in here("policy", "test", "shop", "shop/plain:9", "--require", "healthcheck", code=1)
+    assert "not an image of shop" in here("policy", "test", "shop", "web:1", code=2)
+    (tmp_path / "dockyard.toml").write_text('[image]\nname = "x.test/shop/web"\n[policy]\nrequire = ["non-root"]\n')
+    assert "non-root" in here("policy", "set", "shop", "--file", str(tmp_path / "dockyard.toml"))
+    here("policy", "rm", "shop")
+    assert "no policy" in here("policy", "show", "shop")
+    assert "shop/web:3" in here("search", "3")
+    assert "ADVISORY" in here("advisory")
+    assert "webhook 1; its secret" in here("webhook", "add", "http://127.0.0.1:9/x")
+    assert "delivery 1 was not taken" in here("webhook", "test", "1")
+
+
 def test_what_the_server_refuses_is_told_with_its_reason(
     server: Server, say: Say, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,7 +212,7 @@ def test_what_the_server_refuses_is_told_with_its_reason(
 
 
 def test_commands_that_need_the_storage_say_so(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["user"], ["verify"], ["rm", "a/b"], ["import", "x"], ["keyless"], ["token", "list", "a"]):
+    for words in (["verify"], ["rm", "a/b"], ["import", "x"], ["migrate"], ["audit", "prune", "--older-than", "1d"]):
         assert run(["registry", *words, "--server", "127.0.0.1:1"]) == 2
         assert "works on the registry's storage" in capsys.readouterr().err
     assert run(["registry", "project", "--server", "127.0.0.1:1", "--storage", "x"]) == 2

@@ -5,8 +5,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
-from dockyard.cli import report
-from dockyard.cli.registry_house import needed, opened
+from dockyard.cli import registry_source, report
+from dockyard.cli.registry_house import needed
+from dockyard.cli.registry_source import source
 from dockyard.errors import PolicyError, UsageError
 
 
@@ -33,6 +34,7 @@ def audit(
     output: Path | None = None,
     expect: str = "",
     older_than: str = "",
+    server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
@@ -53,15 +55,19 @@ def audit(
         output: for export a file; standard output where there is none.
         expect: for verify the hash of an event that was the newest once; shows whether all was made anew.
         older_than: for prune a time such as 365d; a checkpoint remains, so that the rest can be proved.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
         json: print one JSON document.
     """
-    from dockyard.server.audit import chain
-    from dockyard.server.audit.read import Wanted, comma_separated, json_lines, page
+    from dockyard.server.audit.read import Wanted
 
+    if verb == "prune" and server:
+        registry_source.refuse(["--server"])
     wanted = Wanted((project,) if project else None, actor, kind, repository, _moment(since), _moment(until))
-    with opened(storage, config) as house:
+    read, place = source("audit.read", "events", server, storage, config, house=True)
+    chain = source("audit.chain", "events", server, storage, config, house=True)[0]
+    with place as house:
         database = house.database
         if verb == "verify":
             found = chain.verify(database, expected=expect)
@@ -79,7 +85,7 @@ def audit(
             report.result({"removed": removed}) if json else print(f"removed {removed} events")
             return
         if verb == "export":
-            made = (json_lines if form == "jsonl" else comma_separated)(database, wanted)
+            made = (read.json_lines if form == "jsonl" else read.comma_separated)(database, wanted)
             target = output.open("w", newline="", encoding="utf-8") if output else nullcontext(sys.stdout)
             with target as stream:
                 lines = 0
@@ -89,7 +95,7 @@ def audit(
             if output:
                 report.result({"file": str(output), "lines": lines}) if json else print(f"wrote {lines} lines")
             return
-        events = page(database, wanted, before=before, count=count)
+        events = read.page(database, wanted, before=before, count=count)
     if json:
         report.result({"events": [each.to_json() for each in events]})
         return

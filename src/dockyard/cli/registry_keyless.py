@@ -1,4 +1,4 @@
-"""`dockyard registry keyless` and `key`: how CI jobs get in, and what signs tokens, straight in the database."""
+"""`dockyard registry keyless` and `key`: how CI jobs get in, and what signs tokens."""
 
 from pathlib import Path
 from typing import Literal
@@ -7,9 +7,7 @@ import msgspec
 
 from dockyard.cli import context, report
 from dockyard.cli.registry_database import needed, opened, permissions
-from dockyard.cli.registry_source import refuse
-
-__all__ = ["key", "keyless", "refuse"]
+from dockyard.cli.registry_source import source
 
 
 def keyless(
@@ -24,6 +22,7 @@ def keyless(
     allow: list[str] | None = None,
     lifetime: int = 900,
     disabled: bool = False,
+    server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
@@ -40,14 +39,15 @@ def keyless(
         allow: actions and globs, such as pull,push:team/web-*; may be repeated.
         lifetime: seconds for which the short-lived tokens hold.
         disabled: with set, switches the rule off.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
         json: print one JSON document.
     """
-    from dockyard.server.access import keyless as rules
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    with opened(storage, config) as database:
+    rules, place = source("access.keyless", "keyless", server, storage, config)
+    with place as database:
         if verb == "list":
             found = rules.listing(database, SYSTEM, project)
             if json:

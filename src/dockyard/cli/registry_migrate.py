@@ -3,6 +3,9 @@
 from pathlib import Path
 
 from dockyard.cli import report, server_settings
+from dockyard.cli.registry_source import refuse
+
+__all__ = ["migrate", "refuse"]
 
 
 def migrate(

@@ -1,4 +1,4 @@
-"""`dockyard registry user`, `group` and `token`: accounts, straight in the database."""
+"""`dockyard registry user`, `group` and `token`: accounts, straight in the database or through a server's API."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,10 +7,9 @@ import msgspec
 from cyclopts import Parameter
 
 from dockyard.cli import report
-from dockyard.cli.registry_database import day, expiry, needed, new_password, opened
-from dockyard.cli.registry_source import refuse
+from dockyard.cli.registry_database import day, expiry, needed, new_password
+from dockyard.cli.registry_source import source as place_of
 
-__all__ = ["group", "refuse", "token", "user"]
 Verb = Literal["list", "add", "set", "rm"]
 _MOST = 100_000
 
@@ -27,6 +26,7 @@ def user(
     source: Literal["local", "oidc", "ldap"] = "local",
     disabled: bool | None = None,
     unlock: Annotated[bool, Parameter(negative="")] = False,
+    server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
@@ -43,14 +43,15 @@ def user(
         source: who checks the password of a new account.
         disabled: whether it can log in.
         unlock: let it try again after too many wrong passwords.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
         json: print one JSON document.
     """
-    from dockyard.server.access import users
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    with opened(storage, config) as database:
+    users, place = place_of("access.users", "users", server, storage, config)
+    with place as database:
         if verb == "list":
             found = users.listing(database, SYSTEM, count=_MOST)
             if json:
@@ -94,6 +95,7 @@ def group(
     /,
     *accounts: str,
     leave: Annotated[bool, Parameter(negative="")] = False,
+    server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
@@ -105,14 +107,15 @@ def group(
         name: of the group.
         accounts: who joins.
         leave: with set, the accounts leave instead.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
         json: print one JSON document.
     """
-    from dockyard.server.access import groups
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    with opened(storage, config) as database:
+    groups, place = place_of("access.groups", "groups", server, storage, config)
+    with place as database:
         if verb == "list":
             found = groups.listing(database, SYSTEM, count=_MOST)
             if json:
@@ -139,6 +142,7 @@ def token(
     *,
     scope: Literal["read-only", "read-write", "full"] = "full",
     expires: str = "never",
+    server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
@@ -151,15 +155,16 @@ def token(
         name: of the token.
         scope: the most that it is good for.
         expires: how long it holds, such as 12h, 90d or never.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
         json: print one JSON document.
     """
-    from dockyard.server.access import personal
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
+    personal, place = place_of("access.personal", "personal", server, storage, config)
     needed(account, "account")
-    with opened(storage, config) as database:
+    with place as database:
         if verb == "list":
             found = personal.listing(database, SYSTEM, account)
             if json:

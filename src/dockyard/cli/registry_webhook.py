@@ -1,30 +1,37 @@
 """`dockyard registry webhook`: whom a registry tells what happens in it."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from dockyard.cli import context, report
-from dockyard.cli.registry_house import moment, needed, number, opened
+from dockyard.cli.registry_house import moment, needed, number
+from dockyard.cli.registry_source import source
 
 if TYPE_CHECKING:
-    from dockyard.server.database import Database
+    from dockyard.server.webhooks.kept import Webhook
+    from dockyard.server.webhooks.log import Delivery
+
+_NEAR = {"log": "webhooks.log", "redeliver": "webhooks.log", "test": "webhooks.trial"}
 
 
 def webhook(
-    verb: Literal["list", "add", "on", "off", "rm", "log", "redeliver"] = "list",
+    verb: Literal["list", "add", "set", "on", "off", "rm", "test", "log", "redeliver"] = "list",
     what: str = "",
     /,
     *,
     project: str = "",
+    url: str = "",
     kind: list[str] | None = None,
-    repositories: str = "**",
-    form: Literal["cloudevents", "cloudevents-binary", "docker"] = "cloudevents",
+    repositories: str = "",
+    form: Literal["", "cloudevents", "cloudevents-binary", "docker"] = "",
     secret_stdin: bool = False,
     authorization_env: str = "",
-    insecure: bool = False,
+    insecure: bool | None = None,
     state: Literal["", "waiting", "done", "dead"] = "",
     before: int = 0,
     count: int = 50,
+    server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
@@ -32,97 +39,119 @@ def webhook(
     """Tell others by HTTP what happens in a registry (docs/webhooks.md).
 
     Args:
-        verb: list, add, on, off, rm, log or redeliver.
-        what: for add the URL; for on, off, rm and log a webhook's number; for redeliver a delivery's.
+        verb: list, add, set, on, off, rm, test, log or redeliver.
+        what: for add the URL; for redeliver a delivery's number; else a webhook's.
         project: for add and list only this project; all where there is none.
-        kind: for add the kinds of events, such as push or quota.*; may be given several times.
-        repositories: for add a pattern for whole names.
-        form: for add cloudevents, cloudevents-binary or docker.
-        secret_stdin: for add read the secret from standard input; one is made otherwise.
-        authorization_env: for add the variable that holds the value of an Authorization header to send.
-        insecure: for add do not check the receiver's TLS certificate.
+        url: for set another URL.
+        kind: for add and set the kinds of events, such as push or quota.*; may be given several times.
+        repositories: for add and set a pattern for whole names; all where there is none.
+        form: for add and set cloudevents (the default), cloudevents-binary or docker.
+        secret_stdin: for add and set read the secret from standard input; add makes one otherwise.
+        authorization_env: for add and set the variable that holds the value of an Authorization header to send.
+        insecure: for add and set do not check the receiver's TLS certificate.
         state: for log only waiting, done or dead.
         before: for log only deliveries with a lower number: the last one of the page before.
         count: for log how many at most.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
         json: print one JSON document.
     """
-    import sys
-
-    from dockyard.server.webhooks import kept, log
-
-    with opened(storage, config) as house:
+    verbs, place = source(_NEAR.get(verb, "webhooks.kept"), "webhooks", server, storage, config, house=True)
+    with place as house:
         database = house.database
-        if verb == "add":
-            made, secret = kept.add(
-                database,
-                house.seal,
-                needed(what, "URL"),
-                project=project,
-                kinds=kind or kept.KINDS,
-                repositories=repositories,
-                form=form,
-                secret=sys.stdin.readline().strip() if secret_stdin else "",
-                authorization=needed(context.environment().get(authorization_env, ""), authorization_env)
-                if authorization_env
-                else "",
-                verify=not insecure,
-            )
-            if json:
-                report.result({**made.to_json(), "secret": secret})
-            else:
-                print(f"webhook {made.number}; its secret is {secret} and is not shown again")
+        if verb in ("add", "set"):
+            values: dict[str, Any] = {"kinds": kind, "repositories": repositories or None, "form": form or None}
+            values |= {"secret": _secret(secret_stdin), "authorization": _header(authorization_env)}
+            values |= {"verify": None if insecure is None else not insecure}
+            if verb == "set":
+                which = number(what, "a webhook")
+                _one(verbs.change(database, house.seal, which, url=url or None, **values), "changed", json=json)
+                return
+            given = {name: value for name, value in values.items() if value is not None}
+            given.setdefault("kinds", _kinds())
+            made, secret = verbs.add(database, house.seal, needed(what, "URL"), project=project, **given)
+            said = f"webhook {made.number}; its secret is {secret} and is not shown again"
+            report.result({**made.to_json(), "secret": secret}) if json else print(said)
         elif verb in ("on", "off"):
-            changed = kept.switch(database, number(what, "a webhook"), active=verb == "on")
-            report.result(changed.to_json()) if json else print(f"webhook {changed.number} is {verb}")
+            changed = verbs.change(database, house.seal, number(what, "a webhook"), active=verb == "on")
+            _one(changed, f"is {verb}", json=json)
         elif verb == "rm":
-            kept.remove(database, number(what, "a webhook"))
+            verbs.remove(database, number(what, "a webhook"))
             report.result({"removed": int(what)}) if json else print(f"removed webhook {what}")
+        elif verb == "test":
+            _tested(_sent(verbs, house, number(what, "a webhook"), server), json=json)
         elif verb == "redeliver":
-            log.redeliver(database, number(what, "a delivery"))
+            narrowed = {"project": project} if server else {}
+            verbs.redeliver(database, number(what, "a delivery"), **narrowed)
             report.result({"waiting": int(what)}) if json else print(f"delivery {what} waits to be sent again")
         elif verb == "log":
-            found = log.deliveries(
-                database,
-                webhook=number(what, "a webhook") if what else 0,
-                state=state,
-                before=before,
-                count=count,
+            narrowed = {"project": project} if server else {}
+            which = number(what, "a webhook") if what else 0
+            _log(
+                verbs.deliveries(database, webhook=which, state=state, before=before, count=count, **narrowed),
+                json=json,
             )
-            if json:
-                report.result({"deliveries": [each.to_json() for each in found]})
-                return
-            rows = []
-            for each in found:
-                last = each.tries[-1] if each.tries else None
-                said = "" if last is None else last.error or f"{last.status} in {last.milliseconds} ms"
-                when = moment(each.created_at)
-                rows.append(
-                    [str(each.number), str(each.webhook), each.kind, each.state, when, str(each.attempts), said]
-                )
-            report.table(["NUMBER", "WEBHOOK", "KIND", "STATE", "WHEN", "TRIES", "LAST"], rows)
         else:
-            _list(database, project, json=json)
+            _list(verbs.listing(database, project), json=json)
 
 
-def _list(database: "Database", project: str, *, json: bool) -> None:
-    from dockyard.server.webhooks import kept
+def _kinds() -> Sequence[str]:
+    from dockyard.server.webhooks.kept import KINDS
 
-    with database.read() as connection:
-        found = kept.webhooks(connection, project or None)
+    return KINDS
+
+
+def _secret(stdin: bool) -> str | None:
+    import sys
+
+    return sys.stdin.readline().strip() if stdin else None
+
+
+def _header(variable: str) -> str | None:
+    return needed(context.environment().get(variable, ""), variable) if variable else None
+
+
+def _one(found: "Webhook", said: str, *, json: bool) -> None:
+    report.result(found.to_json()) if json else print(f"webhook {found.number} {said}")
+
+
+def _sent(verbs: Any, house: Any, which: int, server: str) -> "Delivery":
+    if server:
+        found: Delivery = verbs.test(house, which)
+        return found
+    made: Delivery = verbs.test(house.database, house.seal, house.settings.webhooks, house.settings.url, which)
+    return made
+
+
+def _tested(found: "Delivery", *, json: bool) -> None:
+    if json:
+        report.result(found.to_json())
+        return
+    last = found.tries[-1]
+    told = f"delivery {found.number} was taken" if found.state == "done" else f"delivery {found.number} was not taken"
+    print(f"{told}: {last.error or f'HTTP status {last.status}'} in {last.milliseconds} ms")
+
+
+def _log(found: "Sequence[Delivery]", *, json: bool) -> None:
+    if json:
+        report.result({"deliveries": [each.to_json() for each in found]})
+        return
+    rows = []
+    for each in found:
+        last = each.tries[-1] if each.tries else None
+        said = "" if last is None else last.error or f"{last.status} in {last.milliseconds} ms"
+        when = moment(each.created_at)
+        rows.append([str(each.number), str(each.webhook), each.kind, each.state, when, str(each.attempts), said])
+    report.table(["NUMBER", "WEBHOOK", "KIND", "STATE", "WHEN", "TRIES", "LAST"], rows)
+
+
+def _list(found: "Sequence[Webhook]", *, json: bool) -> None:
     if json:
         report.result({"webhooks": [each.to_json() for each in found]})
         return
-    rows = [
-        [
-            str(each.number),
-            each.project or "(all)",
-            each.url,
-            " ".join(each.kinds),
-            each.format,
-            "on" if each.active else "off",
-        ]
-        for each in found
-    ]
+    rows = []
+    for each in found:
+        state, kinds = "on" if each.active else "off", " ".join(each.kinds)
+        rows.append([str(each.number), each.project or "(all)", each.url, kinds, each.format, state])
     report.table(["NUMBER", "PROJECT", "URL", "KINDS", "FORMAT", "STATE"], rows)

@@ -59,6 +59,35 @@ class Remote:
         """Itself: what the server's modules ask the database, this one asks the API."""
         return self
 
+    @property
+    def seal(self) -> "Remote":
+        """Itself: the server seals what it keeps."""
+        return self
+
+    def lines(self, path: str, **query: Any) -> Iterator[str]:
+        """The lines of a text that the API answers, however long it is, as they come.
+
+        Raises:
+            RemoteRefusedError, RemoteUnreachableError: as `ask`.
+        """
+        import urllib3
+
+        words = _words(query)
+        try:
+            answer = self._pool.request(
+                "GET", f"{self._base}/api/v1{path}{words}", headers=self._headers, redirect=False, preload_content=False
+            )
+            if answer.status >= 400:
+                self._read(answer.status, answer.read(_MOST))
+            rest = b""
+            for piece in answer.stream(1 << 16):
+                *whole, rest = (rest + piece).split(b"\n")
+                yield from (each.decode() + "\n" for each in whole)
+            if rest:
+                raise RemoteUnreachableError(f"{self._base} broke off")
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise RemoteUnreachableError(f"{self._base} does not answer: {error}") from error
+
     def ask(self, method: str, path: str, document: Any = None, **query: Any) -> Any:
         """The document that the API answers; None where it answers without one.
 
@@ -86,15 +115,17 @@ class Remote:
         return items
 
     def _ask(self, method: str, path: str, document: Any, query: dict[str, Any]) -> tuple[Any, str]:
-        words = urlencode({key: value for key, value in query.items() if value not in ("", None)})
         body, headers = None, dict(self._headers)
         if document is not None:
             body, headers["content-type"] = json.dumps(document).encode(), "application/json"
-        status, raw, link = self._send(method, f"{self._base}{path}{'?' if words else ''}{words}", body, headers)
+        status, raw, link = self._send(method, f"{self._base}{path}{_words(query)}", body, headers)
+        return self._read(status, raw), link
+
+    def _read(self, status: int, raw: bytes) -> Any:
         try:
             answer: Any = json.loads(raw) if raw else None
             if status < 400:
-                return answer, link
+                return answer
             said = answer["error"]
             context = {"server": self._base, "status": status, "reference": said["reference"], **said["context"]}
             message, hint = str(said["message"]), str(said["hint"]) or None
@@ -140,6 +171,11 @@ class Remote:
 def connected(server: str) -> "Iterator[Remote]":
     """A connection for the verbs of one command."""
     yield Remote(server)
+
+
+def _words(query: dict[str, Any]) -> str:
+    text = urlencode({key: value for key, value in query.items() if value not in ("", 0, None)})
+    return f"?{text}" if text else ""
 
 
 def part(text: str) -> str:

@@ -28,7 +28,7 @@ def add(
     """Make one; the text is its secret."""
     document = {
         "name": called,
-        "permissions": _allowed(permissions),
+        "permissions": allowed(permissions),
         "description": description,
         "expires_at": expires_at,
     }
@@ -46,8 +46,8 @@ def change(
     disabled: bool | None = None,
 ) -> Robot:
     """Change what is not None."""
-    allowed = None if permissions is None else _allowed(permissions)
-    document = {"permissions": allowed, "expires_at": expires_at, "disabled": disabled}
+    words = None if permissions is None else allowed(permissions)
+    document = {"permissions": words, "expires_at": expires_at, "disabled": disabled}
     return msgspec.convert(remote.ask("PATCH", f"/robots/{part(whole)}", document), Robot)
 
 
@@ -65,5 +65,6 @@ def _place(project: str) -> str:
     return f"/projects/{part(project)}/robots" if project else "/robots"
 
 
-def _allowed(permissions: Sequence[Permission]) -> list[dict[str, Any]]:
+def allowed(permissions: Sequence[Permission]) -> list[dict[str, Any]]:
+    """Permissions as the API takes them."""
     return [{"actions": sorted(each.actions), "repositories": list(each.repositories)} for each in permissions]

@@ -48,7 +48,7 @@ def door(parts: Parts, inside: Application) -> Application:
             return
         CALLER.set(replace(visit.by.caller, address=call.address))
         state = {**scope.get("state", {}), "visit": visit}
-        await inside({**scope, "path": _path(scope), "state": state}, _given(body), _marked(send))
+        await inside({**scope, "path": _path(scope), "state": state}, _given(body, call.receive), _marked(send))
 
     return app
 
@@ -142,13 +142,14 @@ async def _body(call: Call) -> bytes:
     return bytes(body)
 
 
-def _given(body: bytes) -> Receive:
+def _given(body: bytes, after: Receive) -> Receive:
+    """Gives the body at once, and then what comes: that the client has gone, which ends an answer under way."""
     left = [body]
 
     async def receive() -> Message:
         if left:
             return {"type": "http.request", "body": left.pop(), "more_body": False}
-        return {"type": "http.disconnect"}
+        return await after()
 
     return receive
 

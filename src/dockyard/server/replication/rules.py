@@ -193,6 +193,12 @@ def rules(connection: Connection) -> list[Rule]:
     return [_rule(row) for row in connection.execute(select(REPLICATION_RULE).order_by(REPLICATION_RULE.c.name)).all()]
 
 
+def listing(database: Database) -> list[Rule]:
+    """All rules by name."""
+    with database.read() as connection:
+        return rules(connection)
+
+
 def named(database: Database, name: str) -> Rule:
     """The rule of that name.
 

@@ -247,6 +247,12 @@ def webhooks(
     return [_webhook(row) for row in connection.execute(query).all()]
 
 
+def listing(database: Database, project: str = "") -> list[Webhook]:
+    """All webhooks, or those of a project, by number."""
+    with database.read() as connection:
+        return webhooks(connection, project or None)
+
+
 def secrets_of(database: Database, seal: Seal, number: int) -> tuple[str, str]:
     """The secret of a webhook, and the Authorization header that it sends, if any.
 

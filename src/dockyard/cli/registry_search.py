@@ -1,0 +1,116 @@
+"""`dockyard registry search` and `advisory`: finding things by their names, and images by what touches them."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from dockyard.cli import report
+from dockyard.cli.registry_house import moment, needed
+from dockyard.cli.registry_source import source
+
+_MOST = 100_000
+
+
+def search(
+    text: str,
+    /,
+    *,
+    count: int = 20,
+    server: str = "",
+    storage: Path | None = None,
+    config: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Find projects, repositories, tags and digests by a part of their names.
+
+    Args:
+        text: a part of a name; web:1.2 for tags with 1.2 in repositories with web; or a digest's beginning.
+        count: how many of each kind at most.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
+        storage: the registry's folder, as for `dockyard serve`.
+        config: the registry's settings, as for `dockyard serve`.
+        json: print one JSON document.
+    """
+    import msgspec
+
+    verbs, place = source("browse.search", "finding", server, storage, config)
+    with place as database:
+        if server:
+            found = verbs.search(database, text, count)
+        else:
+            from dockyard.server.access.principal import SYSTEM_PRINCIPAL
+
+            found = verbs.search(database, SYSTEM_PRINCIPAL, lambda name: True, text, count=count)
+    if json:
+        report.result(msgspec.to_builtins(found))
+        return
+    rows = [["project", each, ""] for each in found.projects]
+    rows += [["repository", each, ""] for each in found.repositories]
+    rows += [["tag" if each.tag else "digest", _named(each), each.digest] for each in found.tags]
+    report.table(["KIND", "NAME", "DIGEST"], rows)
+    if found.more:
+        print("and more: --count shows more of them")
+
+
+def advisory(
+    verb: Literal["list", "show"] = "list",
+    name: str = "",
+    /,
+    *,
+    severity: Literal["", "negligible", "low", "medium", "high", "critical"] = "",
+    server: str = "",
+    storage: Path | None = None,
+    config: Path | None = None,
+    json: bool = False,
+) -> None:
+    """List the advisories that touch stored images, or the images that one touches.
+
+    Args:
+        verb: list or show.
+        name: for show the advisory, such as CVE-2026-1234.
+        severity: for list only this one.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
+        storage: the registry's folder, as for `dockyard serve`.
+        config: the registry's settings, as for `dockyard serve`.
+        json: print one JSON document.
+    """
+    import msgspec
+
+    verbs, place = source("browse.advisories", "finding", server, storage, config)
+    with place as database:
+        if verb == "show":
+            needed(name, "advisory")
+            more: dict[str, Any] = {"count": _MOST}
+            images = (
+                verbs.touched(database, name) if server else verbs.touched(database, lambda name: True, name, **more)
+            )
+            if json:
+                report.result({"images": msgspec.to_builtins(images)})
+                return
+            rows = [
+                [
+                    each.repository,
+                    " ".join(each.tags[:5]) or each.digest[:19],
+                    ", ".join(f"{one.package} {one.version}" for one in each.findings),
+                    ", ".join(dict.fromkeys(one.fixed_version or "no fix" for one in each.findings)),
+                ]
+                for each in images
+            ]
+            report.table(["REPOSITORY", "IMAGE", "PACKAGES", "FIXED IN"], rows)
+            return
+        found = (
+            verbs.advisories(database, severity)
+            if server
+            else verbs.advisories(database, severity=severity, count=_MOST)
+        )
+    if json:
+        report.result({"advisories": msgspec.to_builtins(found)})
+        return
+    rows = [
+        [each.id, each.severity, str(each.images), "yes" if each.fixable else "no", moment(each.found_at)]
+        for each in found
+    ]
+    report.table(["ADVISORY", "SEVERITY", "IMAGES", "FIX", "SINCE"], rows)
+
+
+def _named(found: Any) -> str:
+    return f"{found.repository}:{found.tag}" if found.tag else found.repository
