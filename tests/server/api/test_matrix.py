@@ -175,6 +175,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/events/export.csv"): Row(ADMIN, "/events/export.csv"),
     ("GET", "/events/proof"): Row(ADMIN, "/events/proof"),
     ("GET", "/projects/{project}/events"): Row("project-admin", PROJECT + "/events"),
+    ("GET", "/projects/{project}/events/export.csv"): Row("project-admin", PROJECT + "/events/export.csv"),
     ("GET", "/projects/{project}/events/export.jsonl"): Row("project-admin", PROJECT + "/events/export.jsonl"),
 }
 # What those who have no role in the project may do of what a role is needed for: nothing.

@@ -22,8 +22,12 @@ from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.roles import ROLES
 from dockyard.server.access.secret import password_hash
 from dockyard.server.house import House, open_house
+from dockyard.server.replication import replicate
+from dockyard.server.replication import rules as replication
 from dockyard.server.settings import Settings
 from dockyard.server.trust.watching import Watch
+from dockyard.server.webhooks import kept, trial
+from dockyard.server.webhooks.settings import Webhooks
 from making.calls import Answer, Caller
 from making.images import image, layer
 
@@ -183,4 +187,10 @@ def town(opened: Callable[..., Town]) -> Town:
     found.push("team/web", "1.0", {"site/werkzeug-2.0.dist-info/METADATA": METADATA}, Cmd=["/bin/web"])
     found.push("open/tool", "1.0", {"bin/tool": b"x"})
     found.scan()
+    seal = found.house.seal
+    hook, _ = kept.add(database, seal, "http://127.0.0.1:9/hook", project="team")
+    trial.test(database, seal, Webhooks(), "", hook.number)
+    # Of a repository that is not here, so that nobody asks the other registry.
+    offsite = replication.Rule(0, "offsite", "push", "127.0.0.1:9", "team/none")
+    replicate.ask(database, replication.add(database, seal, offsite))
     return found

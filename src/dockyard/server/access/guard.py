@@ -103,6 +103,17 @@ class Doorkeeper:
             _pay(kept.bucket)
         return kept.permit
 
+    def count(self, who: Principal, address: str) -> None:
+        """Count a request of somebody who came without an Authorization header, such as with a web session; with the
+        requests that the same account makes otherwise.
+
+        Raises:
+            WireError: TOOMANYREQUESTS.
+        """
+        if self._rate:
+            known = who.proof.kind != "anonymous"
+            _pay(self._bucket(who.proof[:2] if known else ("address", address)))
+
     def state(self) -> State:
         """What holds for everybody, a second old at most.
 

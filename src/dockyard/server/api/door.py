@@ -74,6 +74,7 @@ async def _visit(parts: Parts, call: Call) -> Visit:
         if found is not None:
             if not safe and not secret.same(call.header(b"x-csrf-token"), sessions.csrf(cookie)):
                 raise CrossOriginError("the request has a session, and not its token")
+            parts.keeper.count(found, call.address)
             public = (await asyncio.to_thread(parts.keeper.state)).public
             permit = AccountPass(found, None, public, parts.settings.access.service)
             return Visit(parts, found, permit, call.base, cookie)

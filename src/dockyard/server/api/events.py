@@ -99,7 +99,7 @@ def events_export(
     """All of it as JSON, an event a line, oldest first. For system admins."""
     visit.demand("", "log", "list")
     wanted = Wanted(None, actor, kind, repository, since, until)
-    return Stream(read.json_lines(visit.database, wanted), media_type=_JSONL)
+    return Stream(read.json_lines(visit.database, wanted), media_type=_JSONL, headers=_file("jsonl"))
 
 
 @route("GET", "/events/export.csv", "events", media=_CSV)
@@ -109,7 +109,7 @@ def events_export_csv(
     """All of it as CSV with a head line, oldest first. For system admins."""
     visit.demand("", "log", "list")
     wanted = Wanted(None, actor, kind, repository, since, until)
-    return Stream(read.comma_separated(visit.database, wanted), media_type=_CSV)
+    return Stream(read.comma_separated(visit.database, wanted), media_type=_CSV, headers=_file("csv"))
 
 
 @route("GET", "/events/proof", "events")
@@ -165,7 +165,23 @@ def project_events_export(
     """What happened in a project as JSON, an event a line, oldest first. For project admins."""
     visit.demand(project, "log", "list")
     wanted = Wanted((project,), actor, kind, repository, since, until)
-    return Stream(read.json_lines(visit.database, wanted), media_type=_JSONL)
+    return Stream(read.json_lines(visit.database, wanted), media_type=_JSONL, headers=_file("jsonl"))
+
+
+@route("GET", "/projects/{project:str}/events/export.csv", "events", media=_CSV)
+def project_events_export_csv(
+    visit: Guest,
+    project: Part,
+    kind: Kind = "",
+    actor: Actor = "",
+    repository: Where = "",
+    since: Since = 0,
+    until: Until = 0,
+) -> Stream:
+    """What happened in a project as CSV with a head line, oldest first. For project admins."""
+    visit.demand(project, "log", "list")
+    wanted = Wanted((project,), actor, kind, repository, since, until)
+    return Stream(read.comma_separated(visit.database, wanted), media_type=_CSV, headers=_file("csv"))
 
 
 def _listed(
@@ -190,3 +206,7 @@ def _event(event: read.Event) -> Event:
         event.detail,
         event.hash,
     )
+
+
+def _file(end: str) -> dict[str, str]:
+    return {"content-disposition": f'attachment; filename="events.{end}"'}

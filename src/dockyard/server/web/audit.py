@@ -4,19 +4,26 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dockyard.server.audit import read
+from dockyard.server.audit import chain, read
+from dockyard.server.audit.chain import Verdict
 from dockyard.server.audit.read import Event, Wanted
 from dockyard.server.web.answer import Answer, Page, View
 from dockyard.server.web.project import head
-from dockyard.server.web.visit import Visit
+from dockyard.server.web.visit import FieldInvalidError, Visit
 
 _COUNT = 50
 
 
-def _show(visit: Visit) -> Answer:
+def _show(visit: Visit, proof: Verdict | None = None) -> Answer:
     top = head(visit) if visit.places else None
     visit.demand(top.name if top else "", "log", "list")
     events, more = _events(visit, top.name if top else visit.query("project"))
+    exported = {
+        "kind": _kind(visit),
+        "actor": visit.query("actor"),
+        "since": _day(visit.query("since")),
+        "until": _day(visit.query("until"), 1),
+    }
     kinds = (
         "push",
         "delete",
@@ -32,17 +39,36 @@ def _show(visit: Visit) -> Answer:
         "exemption.",
         "finding.",
         "session.",
+        "keyless.",
+        "webhook.",
+        "replication.",
+        "quota.",
     )
-    return Page("audit.html", {"project": top, "events": events, "more": more, "kinds": kinds})
+    words = {"project": top, "events": events, "more": more, "kinds": kinds, "exported": exported, "proof": proof}
+    return Page("audit.html", words)
+
+
+def _kind(visit: Visit) -> str:
+    kind = visit.query("kind")
+    return kind + "*" if kind.endswith(".") else kind
+
+
+def _prove(visit: Visit) -> Answer:
+    """Look at every event and every link of the chain."""
+    visit.demand("", "log", "list")
+    expected = visit.text("expected", 64).lower()
+    if expected and (len(expected) != 64 or set(expected) - set("0123456789abcdef")):
+        raise FieldInvalidError("expected: not the hash of an event: 64 digits of base 16")
+    return _show(visit, chain.verify(visit.desk.database, expected=expected))
 
 
 def _events(visit: Visit, project: str) -> tuple[list[tuple[Event, int, str]], bool]:
     """A page of events, each with its time in milliseconds and what else is known of it in words."""
-    kind, before = visit.query("kind"), visit.query("before", 17)
+    before = visit.query("before", 17)
     wanted = Wanted(
         projects=(project,) if project else None,
         actor=visit.query("actor"),
-        kind=kind + "*" if kind.endswith(".") else kind,
+        kind=_kind(visit),
         since=_day(visit.query("since")),
         until=_day(visit.query("until"), 1),
     )
@@ -71,3 +97,4 @@ def _said(value: Any) -> str:
 
 
 VIEW = View(_show)
+ALL = View(_show, {"prove": _prove})

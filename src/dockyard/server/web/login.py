@@ -22,7 +22,8 @@ def _enter(visit: Visit) -> Answer:
     try:
         shown = desk.doors.login.basic(name, password, address)
     except TooManyTriesError as error:
-        raise LoginWaitError(f"too many wrong passwords; try again in {error.seconds} seconds") from error
+        said = f"too many wrong passwords; try again in {error.seconds} seconds"
+        raise LoginWaitError(said, context={"seconds": error.seconds}) from error
     except LoginRefusedError as error:
         raise refused from error
     if shown.proof.kind != "account" or shown.ceiling is not None:

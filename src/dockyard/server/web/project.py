@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import Connection, Select, Table, and_, func, or_, select
 
 from dockyard.server.access import projects as access
 from dockyard.server.rules import quota
@@ -65,28 +65,35 @@ def head(visit: Visit) -> Head:
 
 def _show(visit: Visit) -> Answer:
     top = head(visit)
-    rows, more = _repositories(visit, top.name, visit.query("q").lower(), visit.query("after"))
-    return Page("project.html", {"project": top, "rows": rows, "more": more, "q": visit.query("q")})
+    order = "newest" if visit.query("order", 10) == "newest" else "name"
+    rows, more = _repositories(visit, top.name, visit.query("q").lower(), order)
+    words = {"project": top, "rows": rows, "more": more, "q": visit.query("q"), "order": order}
+    return Page("project.html", words)
 
 
-def _repositories(visit: Visit, project: str, wanted: str, last: str) -> tuple[list[Row], bool]:
+def _repositories(visit: Visit, project: str, wanted: str, order: str) -> tuple[list[Row], bool]:
     """Those that the caller may pull from: what it cannot pull it does not see."""
+    name, pushed = REPOSITORY.c.name, func.coalesce(REPOSITORY.c.pushed_at, 0)
+    last, at = visit.query("after"), visit.query("at", 17)
+    moment = int(at) if at.isascii() and at.isdigit() else 1 << 62
     with visit.desk.database.read() as connection:
         number = project_number(connection, project)
-        query = select(
-            REPOSITORY.c.id, REPOSITORY.c.name, REPOSITORY.c.pulls, REPOSITORY.c.pushed_at, REPOSITORY.c.pulled_at
-        ).where(REPOSITORY.c.project_id == number)
+        query = select(REPOSITORY.c.id, name, REPOSITORY.c.pulls, REPOSITORY.c.pushed_at, REPOSITORY.c.pulled_at).where(
+            REPOSITORY.c.project_id == number
+        )
         if wanted:
-            query = query.where(REPOSITORY.c.name.contains(wanted, autoescape=True))
+            query = query.where(name.contains(wanted, autoescape=True))
+        query = query.order_by(name) if order == "name" else query.order_by(pushed.desc(), name)
         rows = []
         while True:
-            page = connection.execute(
-                query.where(REPOSITORY.c.name > last).order_by(REPOSITORY.c.name).limit(_SCAN)
-            ).all()
+            beyond = name > last
+            if order == "newest":
+                beyond = or_(pushed < moment, and_(pushed == moment, beyond))
+            page = connection.execute(query.where(beyond).limit(_SCAN)).all()
             rows += [row for row in page if visit.may(row.name)]
             if len(page) < _SCAN or len(rows) > _COUNT:
                 break
-            last = page[-1].name
+            last, moment = page[-1].name, int(page[-1].pushed_at or 0)
         more, rows = len(rows) > _COUNT, rows[:_COUNT]
         numbers = [row.id for row in rows]
         tags = _by_repository(connection, select(TAG.c.repository_id, func.count()), TAG, numbers)

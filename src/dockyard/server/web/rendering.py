@@ -12,6 +12,7 @@ from dockyard.server.web import form, words
 from dockyard.server.web.answer import Page
 from dockyard.server.web.assets import Assets
 from dockyard.server.web.desk import Desk
+from dockyard.server.web.fault import placed
 from dockyard.server.web.visit import Visit
 
 
@@ -63,6 +64,8 @@ class Rendering:
                 **page.words,
             }
         )
+        if visit.problem is not None:
+            text = placed(text, visit.problem, visit.form)
         return text.encode("utf-8", "replace")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Select, and_, func, or_, select
 
 from dockyard.server.access.principal import AccessDeniedError
+from dockyard.server.browse import repositories
 from dockyard.server.names import project_of
 from dockyard.server.schema.content import MANIFEST, TAG
 from dockyard.server.schema.projects import REPOSITORY
@@ -159,4 +160,11 @@ def _remove(visit: Visit) -> Answer:
     return Moved(f"/projects/{project_of(name)}", f"Repository {name} is removed.")
 
 
-VIEW = View(_show, {"delete-tag": _delete_tag, "remove": _remove})
+def _describe(visit: Visit) -> Answer:
+    name = visit.places[0]
+    visit.demand(project_of(name), "repository", "update")
+    repositories.describe(visit.desk.database, name, visit.text("description", 10_000).replace("\r\n", "\n"))
+    return Moved(f"/repository/{name}", "The description is changed.")
+
+
+VIEW = View(_show, {"describe": _describe, "delete-tag": _delete_tag, "remove": _remove})

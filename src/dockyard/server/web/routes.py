@@ -9,18 +9,22 @@ from dockyard.server.web import (
     groups,
     image,
     jobs,
+    keyless,
     login,
     me,
     members,
     policy,
     project,
     projects,
+    replication,
     repository,
     retention,
     robots,
+    search,
     storage,
     tag_rules,
     users,
+    webhooks,
 )
 from dockyard.server.web.answer import View
 
@@ -35,6 +39,8 @@ _PATTERNS: Mapping[str, View] = {
     _PROJECT + "/settings": project.SETTINGS,
     _PROJECT + "/members": members.VIEW,
     _PROJECT + "/robots": robots.VIEW,
+    _PROJECT + "/keyless": keyless.VIEW,
+    _PROJECT + "/webhooks": webhooks.VIEW,
     _PROJECT + "/tag-rules": tag_rules.VIEW,
     _PROJECT + "/retention": retention.VIEW,
     _PROJECT + "/policy": policy.VIEW,
@@ -53,7 +59,14 @@ _PATTERNS: Mapping[str, View] = {
     "/users": users.VIEW,
     "/groups": groups.VIEW,
     "/robots": robots.VIEW,
-    "/audit": audit.VIEW,
+    "/audit": audit.ALL,
+    "/search": search.VIEW,
+    "/keyless": keyless.VIEW,
+    "/webhooks": webhooks.VIEW,
+    r"/webhooks/([0-9]{1,15})": webhooks.ONE,
+    "/replication": replication.VIEW,
+    r"/replication/runs/([0-9]{1,15})": replication.RUN,
+    r"/replication/([a-z0-9][a-z0-9._-]{0,63})": replication.RULE,
 }
 _ROUTES = [(re.compile(pattern), view) for pattern, view in _PATTERNS.items()]
 

@@ -112,9 +112,12 @@ def _who(visit: Visit, cookies: list[bytes]) -> None:
     if found is not None:
         visit.who, visit.session, visit.secret = found, value, value
         CALLER.set(replace(found.caller, address=call.address))
+        desk.doors.keeper.count(found, call.address)
     else:
         if _open(visit, state):
             visit.who, visit.open = SYSTEM_PRINCIPAL, True
+        else:
+            desk.doors.keeper.count(visit.who, call.address)
         CALLER.set(replace(visit.who.caller, address=call.address))
         visit.secret = sent_cookie(call, _FORM_COOKIE)
         if not visit.secret:
@@ -172,7 +175,11 @@ def _acted(visit: Visit, view: View) -> Answer:
             raise
         visit.problem = error
         shown = view.show(visit)
-        return replace(shown, status=status(error)) if isinstance(shown, Page) and shown.status == 200 else shown
+        if not isinstance(shown, Page) or shown.status != 200:
+            return shown
+        # As programs are told it: when to come again.
+        wait = {"retry-after": str(error.context["seconds"])} if "seconds" in error.context else {}
+        return replace(shown, status=status(error), words={**shown.words, "headers": wait})
 
 
 def _trouble(visit: Visit, error: Error) -> Answer:
@@ -195,7 +202,7 @@ def _rendered(rendering: Rendering, visit: Visit, answer: Answer, cookies: list[
             cookies.append(cookie(call, _NOTICE, quote(answer.notice[:_NOTICE_MOST], safe=""), 60))
         return _Reply(303, b"", headers, cookies)
     if isinstance(answer, Page):
-        headers["content-type"] = "text/html; charset=utf-8"
+        headers |= {"content-type": "text/html; charset=utf-8", **answer.words.get("headers", {})}
         return _Reply(answer.status, rendering.page(visit, answer), headers, cookies)
     headers["content-type"] = answer.media_type
     name = "".join(each if each.isalnum() or each in "._-" else "-" for each in answer.name)

@@ -13,6 +13,7 @@ from dockyard.server.web.answer import Answer, Page, View
 from dockyard.server.web.visit import Visit
 
 _SHOWN = 200
+_DUE = 20
 
 
 def _show(visit: Visit) -> Answer:
@@ -23,10 +24,18 @@ def _show(visit: Visit) -> Answer:
             name: int(connection.execute(select(func.count()).select_from(table)).scalar_one())
             for name, table in (("repositories", REPOSITORY), ("manifests", MANIFEST), ("tags", TAG), ("due", DELETION))
         }
+        queue = select(DELETION.c.digest, DELETION.c.due_at, BLOB.c.size).join_from(
+            DELETION, BLOB, BLOB.c.digest == DELETION.c.digest, isouter=True
+        )
+        due = connection.execute(queue.order_by(DELETION.c.due_at, DELETION.c.digest).limit(_DUE)).all()
+        waiting = select(func.coalesce(func.sum(BLOB.c.size), 0)).join_from(
+            DELETION, BLOB, BLOB.c.digest == DELETION.c.digest
+        )
+        counts["due_bytes"] = int(connection.execute(waiting).scalar_one())
     projects = sorted(quota.quotas(visit.desk.database), key=lambda each: -each.used)
     checks = history.jobs(visit.desk.database, name="verify", count=5)
     disk = shutil.disk_usage(visit.desk.folder) if "://" not in visit.desk.settings.storage else None
-    words = {"blobs": int(blobs), "total": int(total), "counts": counts, "checks": checks, "disk": disk}
+    words = {"blobs": int(blobs), "total": int(total), "counts": counts, "checks": checks, "disk": disk, "due": due}
     most = max((each.used for each in projects), default=0)
     sums = {"projects": projects[:_SHOWN], "left": max(0, len(projects) - _SHOWN), "most": most}
     return Page("storage.html", {**words, **sums, "summed": sum(each.used for each in projects)})
