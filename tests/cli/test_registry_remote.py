@@ -113,7 +113,7 @@ def test_webhooks_are_managed_through_a_server(say: Say) -> None:
     assert say("webhook", "off", number)["active"] is False
     assert say("webhook", "on", number)["active"] is True
     assert [each["url"] for each in say("webhook", "list", "--project", "shop")["webhooks"]] == ["http://127.0.0.1:9/y"]
-    tried = say("webhook", "test", number)
+    tried = say("webhook", "test", number, code=3)
     assert (tried["state"], tried["attempts"], tried["kind"]) == ("dead", 1, "webhook.test")
     assert "not allowed" in tried["tries"][0]["error"] or "public" in tried["tries"][0]["error"]
     assert [each["number"] for each in say("webhook", "log", number)["deliveries"]] == [tried["number"]]
@@ -195,7 +195,7 @@ def test_policies_and_searches_go_through_a_server_and_work_on_the_storage(
     assert "shop/web:3" in here("search", "3")
     assert "ADVISORY" in here("advisory")
     assert "webhook 1; its secret" in here("webhook", "add", "http://127.0.0.1:9/x")
-    assert "delivery 1 was not taken" in here("webhook", "test", "1")
+    assert "delivery 1 was not taken" in here("webhook", "test", "1", code=3)
 
 
 def test_what_the_server_refuses_is_told_with_its_reason(

@@ -32,6 +32,7 @@ def test_the_commands_run_against_a_server(tmp_path: Path) -> None:
         done = subprocess.run(
             ["sh", "-ec", script.replace("\ncurl", "\necho; curl")],
             env={**os.environ, "REGISTRY": server.address, "PASSWORD": "correct horse"},
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             timeout=60,
@@ -40,8 +41,10 @@ def test_the_commands_run_against_a_server(tmp_path: Path) -> None:
         server.stop()
     assert done.returncode == 0, done.stdout + done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines() if line]
-    assert len(answers) == script.count("curl ")
-    assert answers[-1][0]["kind"] == "robot.create"
+    assert len(answers) == script.count("curl ") - 1
+    assert answers[-2][0]["kind"] == "robot.create"
+    assert answers[-1]["whole"] is True
+    assert "robot.create" in (tmp_path / "events.csv").read_text()
 
 
 def test_the_page_names_every_noun() -> None:

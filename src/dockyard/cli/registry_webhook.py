@@ -35,8 +35,8 @@ def webhook(
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
-) -> None:
-    """Tell others by HTTP what happens in a registry (docs/webhooks.md).
+) -> int:
+    """Tell others by HTTP what happens in a registry (docs/webhooks.md). A test that was not taken ends with 3.
 
     Args:
         verb: list, add, set, on, off, rm, test, log or redeliver.
@@ -67,7 +67,7 @@ def webhook(
             if verb == "set":
                 which = number(what, "a webhook")
                 _one(verbs.change(database, house.seal, which, url=url or None, **values), "changed", json=json)
-                return
+                return 0
             given = {name: value for name, value in values.items() if value is not None}
             given.setdefault("kinds", _kinds())
             made, secret = verbs.add(database, house.seal, needed(what, "URL"), project=project, **given)
@@ -80,7 +80,7 @@ def webhook(
             verbs.remove(database, number(what, "a webhook"))
             report.result({"removed": int(what)}) if json else print(f"removed webhook {what}")
         elif verb == "test":
-            _tested(_sent(verbs, house, number(what, "a webhook"), server), json=json)
+            return _tested(_sent(verbs, house, number(what, "a webhook"), server), json=json)
         elif verb == "redeliver":
             narrowed = {"project": project} if server else {}
             verbs.redeliver(database, number(what, "a delivery"), **narrowed)
@@ -94,6 +94,7 @@ def webhook(
             )
         else:
             _list(verbs.listing(database, project), json=json)
+    return 0
 
 
 def _kinds() -> Sequence[str]:
@@ -124,13 +125,15 @@ def _sent(verbs: Any, house: Any, which: int, server: str) -> "Delivery":
     return made
 
 
-def _tested(found: "Delivery", *, json: bool) -> None:
+def _tested(found: "Delivery", *, json: bool) -> int:
+    code = 0 if found.state == "done" else 3
     if json:
         report.result(found.to_json())
-        return
+        return code
     last = found.tries[-1]
     told = f"delivery {found.number} was taken" if found.state == "done" else f"delivery {found.number} was not taken"
     print(f"{told}: {last.error or f'HTTP status {last.status}'} in {last.milliseconds} ms")
+    return code
 
 
 def _log(found: "Sequence[Delivery]", *, json: bool) -> None:

@@ -13,6 +13,8 @@ from dockyard.server.web.visit import FieldInvalidError, Visit
 
 _RUNS = 25
 _PLANNED = 200
+# What an item of a run can come to.
+_ENDED = ("tags", "tags_same", "deleted", "gone", "failed")
 _RATES = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
@@ -132,9 +134,7 @@ def _run_page(visit: Visit) -> Answer:
         found = runs.run(visit.desk.database, number)
     except ReplicationRunUnknownError as error:
         raise PageUnknownError(error.message) from error
-    done = sum(
-        count for name, count in found.counts.items() if name in ("tags", "manifests", "deleted", "gone", "failed")
-    )
+    done = sum(count for name, count in found.counts.items() if name in _ENDED)
     words = {"run": found, "errors": runs.errors(visit.desk.database, number), "done": done}
     return Page("replication-run.html", {**words, "live": found.finished_at is None})
 

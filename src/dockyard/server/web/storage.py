@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from dockyard.server.jobs import history
 from dockyard.server.rules import quota
-from dockyard.server.schema.content import BLOB, DELETION, MANIFEST, TAG
+from dockyard.server.schema.content import BLOB, DELETION, MANIFEST, REFERENCE, REPOSITORY_BLOB, TAG
 from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.web import jobs
 from dockyard.server.web.answer import Answer, Page, View
@@ -27,6 +27,18 @@ def _show(visit: Visit) -> Answer:
         queue = select(DELETION.c.digest, DELETION.c.due_at, BLOB.c.size).join_from(
             DELETION, BLOB, BLOB.c.digest == DELETION.c.digest, isouter=True
         )
+        needed = (
+            select(REFERENCE.c.child)
+            .join_from(
+                REPOSITORY_BLOB,
+                REFERENCE,
+                (REFERENCE.c.repository_id == REPOSITORY_BLOB.c.repository_id)
+                & (REFERENCE.c.child == REPOSITORY_BLOB.c.digest),
+            )
+            .where(REPOSITORY_BLOB.c.digest == DELETION.c.digest)
+            .exists()
+        )
+        queue = queue.add_columns(needed.label("needed"))
         due = connection.execute(queue.order_by(DELETION.c.due_at, DELETION.c.digest).limit(_DUE)).all()
         waiting = select(func.coalesce(func.sum(BLOB.c.size), 0)).join_from(
             DELETION, BLOB, BLOB.c.digest == DELETION.c.digest

@@ -10,6 +10,8 @@ from dockyard.server.access.principal import AccessDeniedError, Principal, allow
 from dockyard.server.globs import listed
 from dockyard.server.web.desk import Desk
 
+_LONGEST_TYPED = 100_000
+
 
 class FieldInvalidError(UsageError):
     """A field of a form has a value that cannot be used."""
@@ -135,6 +137,7 @@ class Visit:
             raise FieldInvalidError(f"{name}: {found} is over")
         return int(at.timestamp() * 1000)
 
-    def was(self, name: str, otherwise: str = "") -> str:
+    def was(self, name: str, otherwise: object = "") -> str:
         """What was typed into a field before the form was refused."""
-        return self.form.get(name, [otherwise])[0][:1000] if self.problem is not None else otherwise
+        typed = self.form.get(name) if self.problem is not None else None
+        return typed[0][:_LONGEST_TYPED] if typed else str(otherwise)

@@ -1,0 +1,159 @@
+"""What people manage on pages: webhooks, replication, policies; and what forms say when something is wrong."""
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+
+from dockyard.server.access import users
+from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
+from dockyard.server.settings import Access
+from dockyard.server.web import project
+from making.calls import Caller
+
+from .conftest import PASSWORD, Browser, Town
+
+
+@pytest.mark.parametrize(
+    ("path", "do", "words", "name", "typed"),
+    [
+        ("/projects", "make", {"name": "Not A Name"}, "name", "Not A Name"),
+        ("/projects/team/webhooks", "add", {"url": "ftp://x", "format": "docker", "kinds": "push"}, "url", "ftp://x"),
+        ("/webhooks", "add", {"url": "http://x", "format": "docker", "repositories": "{a"}, "repositories", "{a"),
+        ("/webhooks/1", "change", {"url": "nothing", "format": "docker"}, "url", "nothing"),
+        ("/projects/team/keyless", "add", {"name": "ci", "claims": "odd"}, "claims", "odd"),
+        ("/replication", "add", {"name": "r", "registry": "x.test", "schedule": "often"}, "schedule", "often"),
+        ("/projects/team/members", "put", {"name": "none", "role": "guest"}, "name", "none"),
+        ("/projects/team/tag-rules", "add", {"kind": "refused", "tags": "[a"}, "tags", "[a"),
+        ("/projects/team/policy", "exempt", {"subject": "CVE-1", "reason": "r", "until": "soon"}, "until", "soon"),
+        ("/projects/team/policy", "try", {"image": "other/x:1", "severity": "low"}, "image", "other/x:1"),
+        ("/projects/team/retention", "add", {"keep": "latest-pushed", "amount": "many"}, "amount", "many"),
+        ("/audit", "prove", {"expected": "xyz"}, "expected", "xyz"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_field_is_said_beside_it_and_nothing_is_lost(
+    town: Town, path: str, do: str, words: dict[str, str], name: str, typed: str
+) -> None:
+    browser = town.browser("root")
+    assert browser.send(path, do, **words).status in (400, 404), browser.text
+    (bad,) = [each for tag, each in browser.page.tags if each.get("aria-invalid") == "true"]
+    assert (bad["name"], bad["aria-describedby"]) == (name, "fault")
+    assert len([each for tag, each in browser.page.tags if each.get("id") == "fault"]) == 1
+    assert bad.get("value", typed) == typed
+    assert f'>{typed}</textarea><span class="fault"' in browser.text or bad.get("value") == typed
+    for other, value in words.items():
+        assert value in browser.text, other
+    assert browser.page.wrong == []
+
+
+def test_a_fault_is_shown_in_the_row_that_was_sent(town: Town) -> None:
+    browser = town.browser("root")
+    assert browser.send("/users", "password", name="guest", password="short").status == 400
+    before = browser.text.partition('id="fault"')[0]
+    assert before.rpartition('name="name" value="')[2].startswith("guest")
+    assert "<details open>" in before
+
+
+def test_a_session_and_an_address_are_counted_like_everybody_else(opened: Callable[..., Town]) -> None:
+    town = opened(access=Access(rate=0.001, burst=4))
+    users.add(town.house.database, SYSTEM, "root", password=PASSWORD, admin=True)
+    browser = Browser(Caller(town.house.app, "192.0.2.1"))
+    browser.login("root")
+    assert [browser.get("/projects").status for _ in range(5)] == [200] * 4 + [429]
+    assert int(browser.answer.headers["retry-after"]) > 0
+    assert browser.get("/api/v1/me").status == 429
+    stranger = Browser(Caller(town.house.app, "192.0.2.2"))
+    assert [stranger.get("/login").status for _ in range(5)] == [200] * 4 + [429]
+
+
+def test_the_audit_page_leads_to_exports_and_proves_the_chain(town: Town) -> None:
+    browser = town.browser("root")
+    browser.get("/audit?kind=webhook.&actor=system")
+    link = re.search(r'href="(/api/v1/events/export.jsonl[^"]*)"', browser.text)
+    assert link is not None
+    answer = browser.get(link[1].replace("&amp;", "&"))
+    assert answer.headers["content-disposition"] == 'attachment; filename="events.jsonl"'
+    kinds = {json.loads(line)["kind"] for line in browser.text.splitlines()}
+    assert kinds == {"webhook.create", "webhook.test"}
+    browser.send("/audit", "prove")
+    assert "Whole." in browser.text
+    browser.send("/audit", "prove", expected="0" * 63 + "1")
+    assert "tampered" in browser.text
+
+
+def test_a_policy_is_tried_on_an_image_and_not_kept(town: Town) -> None:
+    browser = town.browser("project-admin")
+    browser.send("/projects/team/policy", "try", severity="high", grace="0", image="team/web:1.0")
+    assert "team/web:1.0 would be denied" in browser.text
+    assert "CVE-2099-0001" in browser.text
+    assert "<option selected>high" in browser.text
+    browser.get("/projects/team/policy")
+    assert "No policy." in browser.text
+
+
+def test_a_search_finds_what_the_caller_may_see(town: Town) -> None:
+    browser = town.browser("stranger")
+    browser.get("/search?q=o")
+    assert "open/tool:1.0" not in browser.text
+    assert "/repository/open/tool" in browser.text
+    assert "team" not in browser.text.partition('id="list"')[2]
+    browser.get("/search?q=tool:1")
+    assert "/image/open/tool:1.0" in browser.text
+    browser = town.browser("guest")
+    browser.get("/search?q=CVE-2099-0001")
+    assert "/image/team/web@sha256:" in browser.text
+    browser.get("/search?q=" + str(town.pushed["team/web:1.0"].descriptor.digest)[:20])
+    assert "/image/team/web@sha256:" in browser.text
+
+
+def test_a_rule_of_replication_says_what_it_would_copy_and_a_run_is_cancelled(town: Town) -> None:
+    browser = town.browser("root")
+    browser.send("/replication/offsite", "rehearse")
+    assert "the rule fits no image" in browser.text
+    assert "to do" in browser.get("/replication").body.decode() or "listing" in browser.text
+    browser.send("/replication/runs/1", "cancel")
+    browser.get("/replication/runs/1")
+    assert "cancelled" in browser.text
+    browser.send(
+        "/replication/offsite", "change", registry="other.test", repositories="team/*", schedule="6h", parallel="3"
+    )
+    browser.get("/replication/offsite")
+    assert "other.test" in browser.text
+    assert "in 5 hours" in browser.text
+
+
+def test_a_webhook_shows_its_secret_once_and_its_deliveries(town: Town) -> None:
+    browser = town.browser("project-admin")
+    browser.send("/projects/team/webhooks", "add", url="https://x.test/", format="docker", kinds="push, quota.*")
+    assert "whsec_" in browser.text.partition("<pre data-copy>")[2]
+    browser.get("/projects/team/webhooks")
+    assert "<pre data-copy>" not in browser.text
+    browser.get("/webhooks/1")
+    assert "webhook.test" in browser.text
+    assert "given up" in browser.text
+    browser.send("/webhooks/1", "redeliver", delivery="1")
+    browser.get("/webhooks/1?state=waiting")
+    assert "webhook.test" in browser.text
+
+
+def test_repositories_come_by_name_or_by_the_last_push_page_by_page(town: Town) -> None:
+    for name in ("b", "a", "c"):
+        town.push(f"team/{name}", "1", {"x": name.encode()})
+    browser = town.browser("root")
+    for order, wanted in (("name", ["a", "b", "c", "web"]), ("newest", ["c", "a", "b", "web"])):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(project, "_COUNT", 2)
+            browser.get(f"/projects/team?order={order}")
+            found = re.findall(r'href="/repository/team/(\w+)"', browser.text)
+            link = re.search(r'rel="next" href="([^"]+)"', browser.text)
+            assert link is not None
+            browser.get(link[1].replace("&amp;", "&"))
+        assert found + re.findall(r'href="/repository/team/(\w+)"', browser.text) == wanted
+
+
+def test_a_description_is_shown_as_it_is_written(town: Town) -> None:
+    browser = town.browser("maintainer")
+    browser.send("/repository/team/web", "describe", description="# What\n<b>it</b> is")
+    browser.get("/repository/team/web")
+    assert "# What\n&lt;b&gt;it&lt;/b&gt; is" in browser.text
