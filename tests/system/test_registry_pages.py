@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
+from making.receivers import Receiver
 from making.serving import Server
 from making.town import PASSWORD, Town
 from making.webdriver import ENTER, SPACE, TAB, WebDriver
@@ -17,6 +18,10 @@ Find = Callable[[str], str]
 RECORDS = [ROOT / "tests" / "scan" / "alpine-3.16", ROOT / "examples" / "shop" / "advisories"]
 # Idle, with every page loaded: the whole of the process as the kernel counts it.
 MOST_MB = 100
+PLAIN = (
+    *("/projects", "/jobs", "/storage", "/users", "/groups", "/robots", "/audit"),
+    *("/webhooks", "/keyless", "/replication", "/search"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +33,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     made.users("root", "ada")
     made.feed()
     made.bases()
-    server = Server(made.folder, port=made.port, environment=made.environment)
+    settings = made.folder / "registry.toml"
+    settings.write_text("[webhooks]\nprivate-addresses = true\n")
+    server = Server(made.folder, f"--config={settings}", port=made.port, environment=made.environment)
     try:
         yield made
     finally:
@@ -39,6 +46,13 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 def chromium(program_of: Find) -> Iterator[WebDriver]:
     with WebDriver(program_of("chromedriver"), program_of("chromium")) as made:
         yield made
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -143,6 +157,75 @@ def test_a_robot_made_on_the_page_logs_in_with_a_real_client(browser: WebDriver,
     assert "dyr_" not in browser.text
 
 
+def test_a_webhook_made_on_the_page_is_tried_and_hears_of_a_push(
+    browser: WebDriver, town: Town, receiver: Receiver
+) -> None:
+    browser.open(f"{town.url}/projects/shop/webhooks")
+    assert "No webhooks" in browser.text
+    browser.type("[name=url]", "nothing")
+    browser.value("document.querySelector('[name=url]').type = 'text'")
+    browser.follow(browser.find("button[value=add]"))
+    assert "not a webhook" in str(browser.value("return document.querySelector('[name=url] + .fault').textContent"))
+    browser.value("document.querySelector('[name=url]').value = ''")
+    browser.type("[name=url]", receiver.url)
+    browser.follow(browser.find("button[value=add]"))
+    assert "whsec_" in browser.text
+    browser.follow(browser.link("Try the webhook"))
+    browser.follow(browser.find("button[value=test]"))
+    assert "The receiver took it" in browser.text
+    address = browser.url
+    town.push(town.build("1.1.1"), "shop/web:1.1.1")
+    seen(browser, f"{address}?state=done", "push")
+    assert {request.headers["webhook-id"] for request in receiver.requests}
+    browser.open(address)
+    browser.value("document.querySelector('details').open = true")
+    assert "specversion" in browser.text
+
+
+def test_a_rule_of_replication_shows_what_it_would_copy_and_copies_it(browser: WebDriver, town: Town) -> None:
+    browser.open(f"{town.url}/replication")
+    for name, text in {
+        "name": "beside",
+        "registry": town.host,
+        "username": "root",
+        "password": PASSWORD,
+    }.items():
+        browser.type(f"[name={name}]", text)
+    browser.value("document.querySelector('[name=repositories]').value = 'shop/web'")
+    browser.value("document.querySelector('[name=target]').value = 'shop/copy-{last}'")
+    browser.follow(browser.find("button[value=add]"))
+    browser.follow(browser.find("button[value=rehearse]"))
+    assert "shop/copy-web" in browser.text
+    assert "Nothing was changed" in browser.text
+    browser.follow(browser.find("button[value=run]"))
+    seen(browser, f"{town.url}/replication/beside", "done", 60)
+    browser.open(f"{town.url}/search?q=copy-web")
+    browser.follow(browser.link("shop/copy-web"))
+    assert "1.1.0" in browser.text
+
+
+def test_a_search_leads_from_an_advisory_to_its_images_and_the_record_is_whole(browser: WebDriver, town: Town) -> None:
+    browser.open(f"{town.url}/projects")
+    browser.type(".seek [name=q]", "CVE-2023-46136")
+    browser.press(ENTER)
+    seen(browser, f"{town.url}/search?q=CVE-2023-46136", "werkzeug")
+    browser.follow(browser.link("shop/web"))
+    assert "CVE-2023-46136" in browser.text
+    browser.open(f"{town.url}/audit")
+    browser.follow(browser.find("button[value=prove]"))
+    assert "Whole." in browser.text
+
+
+def test_a_tag_is_removed_after_a_second_look(browser: WebDriver, town: Town) -> None:
+    browser.open(f"{town.url}/repository/shop/web")
+    town.push(town.build("9.9.9"), "shop/web:9.9.9")
+    browser.open(f"{town.url}/repository/shop/web?q=9.9.9")
+    assert "Yes, remove" not in browser.text
+    browser.value("document.querySelector('details.sure').open = true")
+    browser.follow(browser.find("button[value=delete-tag]"))
+    assert "Tag 9.9.9 is removed." in browser.text
+
+
 def test_everything_can_be_done_with_the_keyboard_alone(chromium: WebDriver, town: Town) -> None:
     chromium.viewport(1280, 900)
     chromium.open(town.url + "/projects")
@@ -180,7 +263,18 @@ def test_everything_can_be_done_with_the_keyboard_alone(chromium: WebDriver, tow
 
 def test_no_page_scrolls_sideways_on_a_phone(browser: WebDriver, town: Town) -> None:
     browser.viewport(360, 740, phone=True)
-    paths = ["", "/settings", "/members", "/robots", "/tag-rules", "/retention?dry=1", "/policy", "/audit"]
+    paths = [
+        "",
+        "/settings",
+        "/members",
+        "/robots",
+        "/keyless",
+        "/webhooks",
+        "/tag-rules",
+        "/retention?dry=1",
+        "/policy",
+        "/audit",
+    ]
     image = "/image/shop/web:1.1.0"
     wide = []
     for path in (
@@ -189,6 +283,8 @@ def test_no_page_scrolls_sideways_on_a_phone(browser: WebDriver, town: Town) -> 
         "/repository/shop/web",
         *(image + each for each in ("", "/packages", "/findings", "/referrers")),
         *("/jobs", "/storage", "/users", "/groups", "/robots", "/audit", "/me"),
+        *("/webhooks", "/webhooks/1", "/keyless", "/replication", "/replication/beside", "/replication/runs/1"),
+        *("/search?q=web", "/search?q=CVE-2023-46136"),
     ):
         browser.open(town.url + path)
         # A phone shows a page that is too wide as if from afar, so its own width is no measure.
@@ -202,11 +298,11 @@ def test_pages_work_without_scripts_and_searching_needs_none(browser: WebDriver,
     browser.scripts(False)
     try:
         browser.open(f"{town.url}/repository/shop/web")
-        browser.type("[name=q]", "1.1")
-        browser.follow(browser.find("form[role=search] button"))
+        browser.type("main [name=q]", "1.1")
+        browser.follow(browser.find("main form[role=search] button"))
         assert "1.1.0" in browser.text
-        browser.type("[name=q]", "nowhere")
-        browser.follow(browser.find("form[role=search] button"))
+        browser.type("main [name=q]", "nowhere")
+        browser.follow(browser.find("main form[role=search] button"))
         assert "No such tag" in browser.text
     finally:
         browser.scripts(True)
@@ -216,7 +312,7 @@ def test_with_scripts_the_list_follows_what_is_typed_and_nothing_breaks_the_poli
     browser: WebDriver, town: Town
 ) -> None:
     browser.open(f"{town.url}/repository/shop/web")
-    browser.type("[name=q]", "nowhere")
+    browser.type("main [name=q]", "nowhere")
     deadline = time.monotonic() + 10
     while "No such tag" not in browser.text and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -232,7 +328,10 @@ def test_texts_stand_out_from_their_ground_in_light_and_dark(browser: WebDriver,
     script = Path(__file__).with_name("contrast.js").read_text()
     for dark in (False, True):
         browser.viewport(1280, 900, dark=dark)
-        for path in ("/projects/shop", "/repository/shop/web", "/image/shop/web:1.1.0/findings", "/jobs", "/storage"):
+        for path in (
+            *("/projects/shop", "/repository/shop/web", "/image/shop/web:1.1.0/findings", "/jobs", "/storage"),
+            *("/webhooks/1", "/replication/beside", "/projects/shop/policy", "/search?q=web", "/audit"),
+        ):
             browser.open(town.url + path)
             assert browser.value(script) == [], (path, dark)
 
@@ -240,7 +339,7 @@ def test_texts_stand_out_from_their_ground_in_light_and_dark(browser: WebDriver,
 def test_the_idle_server_with_all_pages_loaded_is_small(tmp_path: Path, chromium: WebDriver) -> None:
     server = Server(tmp_path)
     try:
-        for path in ("/projects", "/jobs", "/storage", "/users", "/groups", "/robots", "/audit"):
+        for path in PLAIN:
             chromium.open(f"http://{server.address}{path}")
             assert "There are no accounts" in chromium.text
         rollup = Path(f"/proc/{server.child.pid}/smaps_rollup").read_text()
