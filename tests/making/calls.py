@@ -62,10 +62,7 @@ class Caller:
         waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive() -> Any:
-            if waiting:
-                return waiting.pop()
-            await asyncio.sleep(60)  # as a client that stays until it has the answer
-            return {"type": "http.disconnect"}
+            return waiting.pop() if waiting else {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
             if message["type"] == "http.response.start":

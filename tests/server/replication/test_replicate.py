@@ -13,6 +13,7 @@ from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
 from dockyard.oci.mediatype import OCI_MANIFEST
 from dockyard.registry.interface import WireError
+from dockyard.server.access.naming import NameTakenError
 from dockyard.server.following import begin_at_the_end
 from dockyard.server.house import House
 from dockyard.server.replication import replicate, rules, runs
@@ -243,7 +244,7 @@ def test_names_are_rewritten_and_impossible_ones_refused(house: House, there: Se
     for bad in wrong:
         with pytest.raises(ReplicationRuleInvalidError):
             rules.add(house.database, house.seal, replace(made, **{"name": "x", **bad}))
-    with pytest.raises(ReplicationRuleInvalidError, match="already"):
+    with pytest.raises(NameTakenError, match="already"):
         rules.add(house.database, house.seal, made)
 
 
@@ -266,3 +267,33 @@ def test_what_is_gone_at_the_source_is_no_error(house: House, there: Server) -> 
         house.registry.manifest("copy/shop/web", "1")
     place = There(rules.named(house.database, "r"), "").place("copy/shop/web")
     assert not place.exists(Descriptor(OCI_MANIFEST, Digest.of(b"x"), 1))
+
+
+def test_a_cancelled_run_does_no_more_and_is_told(house: House, there: Server) -> None:
+    made = rule(house, there)
+    image(house.registry, "shop/web", "1")
+    run = replicate.ask(house.database, made)
+    assert runs.cancel(house.database, run)
+    assert not runs.cancel(house.database, run)
+    # What was found out meanwhile is too late.
+    runs.listed(house.database, run, [("shop/web", "1", "copy")])
+    runs.postponed(house.database, run, "late", None)
+    assert go(house) == {}
+    assert (runs.run(house.database, run).state, runs.run(house.database, run).error) == ("failed", "cancelled")
+    assert tags(there, "copy/shop/web") == []
+    with pytest.raises(runs.ReplicationRunUnknownError):
+        runs.cancel(house.database, 99)
+
+
+def test_a_rule_is_changed_in_parts_and_a_wrong_change_changes_nothing(house: House, there: Server) -> None:
+    made = rule(house, there, schedule="6h")
+    changed = rules.change(house.database, house.seal, "r", "other", schedule="", parallel=5)
+    assert (changed.parallel, changed.schedule, changed.next_at, changed.registry) == (5, "", None, made.registry)
+    assert rules.secret_of(house.database, house.seal, changed) == "other"
+    with pytest.raises(ReplicationRuleInvalidError):
+        rules.change(house.database, house.seal, "r", parallel=0, tags="v*")
+    assert rules.named(house.database, "r") == changed
+    with pytest.raises(ReplicationRuleUnknownError):
+        rules.change(house.database, house.seal, "none", parallel=1)
+    with pytest.raises(NameTakenError):
+        rules.add(house.database, house.seal, replace(changed, registry="x.test"))

@@ -14,37 +14,35 @@ from making.calls import Caller
 
 from .conftest import PASSWORD, Browser, Town
 
+# A page, the form, its fields, and which of them is wrong.
+FAULTS: list[tuple[str, str, dict[str, str], str]] = [
+    ("/projects", "make", {"name": "Not A Name"}, "name"),
+    ("/projects/team/webhooks", "add", {"url": "ftp://x", "format": "docker", "kinds": "push"}, "url"),
+    ("/webhooks", "add", {"url": "http://x", "format": "docker", "repositories": "{a"}, "repositories"),
+    ("/webhooks/1", "change", {"url": "nothing", "format": "docker"}, "url"),
+    ("/projects/team/keyless", "add", {"name": "ci", "claims": "odd"}, "claims"),
+    ("/replication", "add", {"name": "r", "registry": "x.test", "schedule": "often"}, "schedule"),
+    ("/projects/team/members", "put", {"name": "none", "role": "guest"}, "name"),
+    ("/projects/team/tag-rules", "add", {"kind": "refused", "tags": "[a"}, "tags"),
+    ("/projects/team/policy", "exempt", {"subject": "CVE-1", "reason": "r", "until": "soon"}, "until"),
+    ("/projects/team/policy", "try", {"image": "other/x:1", "severity": "low"}, "image"),
+    ("/projects/team/retention", "add", {"keep": "latest-pushed", "amount": "many"}, "amount"),
+    ("/audit", "prove", {"expected": "xyz"}, "expected"),
+]  # fmt: skip
 
-@pytest.mark.parametrize(
-    ("path", "do", "words", "name", "typed"),
-    [
-        ("/projects", "make", {"name": "Not A Name"}, "name", "Not A Name"),
-        ("/projects/team/webhooks", "add", {"url": "ftp://x", "format": "docker", "kinds": "push"}, "url", "ftp://x"),
-        ("/webhooks", "add", {"url": "http://x", "format": "docker", "repositories": "{a"}, "repositories", "{a"),
-        ("/webhooks/1", "change", {"url": "nothing", "format": "docker"}, "url", "nothing"),
-        ("/projects/team/keyless", "add", {"name": "ci", "claims": "odd"}, "claims", "odd"),
-        ("/replication", "add", {"name": "r", "registry": "x.test", "schedule": "often"}, "schedule", "often"),
-        ("/projects/team/members", "put", {"name": "none", "role": "guest"}, "name", "none"),
-        ("/projects/team/tag-rules", "add", {"kind": "refused", "tags": "[a"}, "tags", "[a"),
-        ("/projects/team/policy", "exempt", {"subject": "CVE-1", "reason": "r", "until": "soon"}, "until", "soon"),
-        ("/projects/team/policy", "try", {"image": "other/x:1", "severity": "low"}, "image", "other/x:1"),
-        ("/projects/team/retention", "add", {"keep": "latest-pushed", "amount": "many"}, "amount", "many"),
-        ("/audit", "prove", {"expected": "xyz"}, "expected", "xyz"),
-    ],
-)  # fmt: skip
-def test_what_is_wrong_with_a_field_is_said_beside_it_and_nothing_is_lost(
-    town: Town, path: str, do: str, words: dict[str, str], name: str, typed: str
-) -> None:
+
+def test_what_is_wrong_with_a_field_is_said_beside_it_and_nothing_is_lost(town: Town) -> None:
     browser = town.browser("root")
-    assert browser.send(path, do, **words).status in (400, 404), browser.text
-    (bad,) = [each for tag, each in browser.page.tags if each.get("aria-invalid") == "true"]
-    assert (bad["name"], bad["aria-describedby"]) == (name, "fault")
-    assert len([each for tag, each in browser.page.tags if each.get("id") == "fault"]) == 1
-    assert bad.get("value", typed) == typed
-    assert f'>{typed}</textarea><span class="fault"' in browser.text or bad.get("value") == typed
-    for other, value in words.items():
-        assert value in browser.text, other
-    assert browser.page.wrong == []
+    for path, do, words, name in FAULTS:
+        typed = words[name]
+        assert browser.send(path, do, **words).status in (400, 404), (path, browser.text)
+        (bad,) = [each for tag, each in browser.page.tags if each.get("aria-invalid") == "true"]
+        assert (bad["name"], bad["aria-describedby"]) == (name, "fault"), path
+        assert len([each for tag, each in browser.page.tags if each.get("id") == "fault"]) == 1
+        assert bad.get("value") == typed or f'>{typed}</textarea><span class="fault"' in browser.text, path
+        for other, value in words.items():
+            assert value in browser.text, (path, other)
+        assert browser.page.wrong == []
 
 
 def test_a_fault_is_shown_in_the_row_that_was_sent(town: Town) -> None:

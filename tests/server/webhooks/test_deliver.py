@@ -13,7 +13,7 @@ from dockyard.server.following import begin_at_the_end
 from dockyard.server.house import House
 from dockyard.server.schema.webhooks import ATTEMPT, DELIVERY, WEBHOOK
 from dockyard.server.sealing import Seal, SealBrokenError
-from dockyard.server.webhooks import kept, log, outbox
+from dockyard.server.webhooks import kept, log, outbox, trial
 from dockyard.server.webhooks.deliver import deliver, due
 from dockyard.server.webhooks.kept import WebhookInvalidError, WebhookUnknownError
 from dockyard.server.webhooks.log import DeliveryUnknownError, deliveries, redeliver
@@ -260,3 +260,31 @@ def test_secrets_are_not_readable_in_the_database_nor_with_another_key(house: Ho
         kept.secrets_of(house.database, Seal(tmp_path / "other.key"), made.number)
     with pytest.raises(SealBrokenError):
         house.seal.open(row.secret, "replication")
+
+
+def test_a_change_keeps_what_it_does_not_name_and_a_wrong_one_changes_nothing(house: House, receiver: Receiver) -> None:
+    made, secret = kept.add(house.database, house.seal, receiver.url, kinds=["push"], authorization="Bearer t")
+    changed = kept.change(house.database, house.seal, made.number, kinds=["quota.*"], repositories="shop/{a,b}")
+    assert (changed.url, changed.kinds, changed.repositories) == (receiver.url, ("quota.*",), "shop/{a,b}")
+    assert kept.secrets_of(house.database, house.seal, made.number) == (secret, "Bearer t")
+    with pytest.raises(WebhookInvalidError):
+        kept.change(house.database, house.seal, made.number, url="ftp://x", kinds=["push"])
+    assert kept.get(house.database, made.number) == changed
+    with pytest.raises(WebhookUnknownError):
+        kept.change(house.database, house.seal, 99, active=False)
+
+
+def test_a_test_is_sent_at_once_whatever_the_webhook_hears_of_and_only_once(house: House, receiver: Receiver) -> None:
+    made, secret = kept.add(house.database, house.seal, receiver.url, kinds=["quota.*"])
+    kept.switch(house.database, made.number, active=False)
+    sent = trial.test(house.database, house.seal, QUICK, BASE, made.number)
+    assert (sent.state, sent.attempts, sent.tries[0].status) == ("done", 1, 204)
+    [request] = receiver.requests
+    assert json.loads(request.body)["type"] == "dev.dockyard.registry.webhook.test"
+    assert verified(secret, request.headers, request.body, seconds=int(time.time()))
+    assert go(house) == {"delivered": 0, "failed": 0}
+    receiver.status = 500
+    assert trial.test(house.database, house.seal, QUICK, BASE, made.number).state == "dead"
+    assert go(house) == {"delivered": 0, "failed": 0}
+    with pytest.raises(WebhookUnknownError):
+        trial.test(house.database, house.seal, QUICK, BASE, 99)

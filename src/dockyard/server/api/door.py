@@ -48,7 +48,8 @@ def door(parts: Parts, inside: Application) -> Application:
             return
         CALLER.set(replace(visit.by.caller, address=call.address))
         state = {**scope.get("state", {}), "visit": visit}
-        await inside({**scope, "path": _path(scope), "state": state}, _given(body, call.receive), _marked(send))
+        ended = asyncio.Event()
+        await inside({**scope, "path": _path(scope), "state": state}, _given(body, ended), _marked(send, ended))
 
     return app
 
@@ -143,19 +144,22 @@ async def _body(call: Call) -> bytes:
     return bytes(body)
 
 
-def _given(body: bytes, after: Receive) -> Receive:
-    """Gives the body at once, and then what comes: that the client has gone, which ends an answer under way."""
+def _given(body: bytes, ended: asyncio.Event) -> Receive:
+    """Gives the body at once, and that the client has gone not before it has the whole answer: who streams one waits
+    for that, and would break off.
+    """
     left = [body]
 
     async def receive() -> Message:
         if left:
             return {"type": "http.request", "body": left.pop(), "more_body": False}
-        return await after()
+        await ended.wait()
+        return {"type": "http.disconnect"}
 
     return receive
 
 
-def _marked(send: Send) -> Send:
+def _marked(send: Send, ended: asyncio.Event) -> Send:
     """Answers that no browser guesses the type of, and no proxy keeps."""
 
     async def marked(message: Message) -> None:
@@ -166,6 +170,8 @@ def _marked(send: Send) -> Send:
                 more.append((b"cache-control", b"no-store"))
             message = {**message, "headers": [*message["headers"], *more]}
         await send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            ended.set()
 
     return marked
 
