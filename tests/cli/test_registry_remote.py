@@ -83,6 +83,11 @@ def test_every_verb_that_takes_a_server_works_through_it(say: Say, capsys: pytes
     assert say("jobs", "list", "retention")["jobs"][0]["name"] == "retention"
     say("jobs", "cancel", "99999", code=2)
     say("project", "rm", "team")
+    proved = say("verify", "--deep")
+    assert (proved["whole"], proved["tags"]) == (True, 4)
+    assert say("rm", "shop/plain") == {"removed": "shop/plain", "repositories": ["shop/plain"]}
+    assert say("rm", "shop", "--project", code=2)["error"]["context"]["reference"] == "project-not-empty"
+    assert say("rm", "shop", "--project", "--force")["repositories"] == ["shop/web"]
 
 
 def test_accounts_and_keyless_rules_are_managed_through_a_server(say: Say) -> None:
@@ -212,9 +217,11 @@ def test_what_the_server_refuses_is_told_with_its_reason(
 
 
 def test_commands_that_need_the_storage_say_so(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["verify"], ["rm", "a/b"], ["import", "x"], ["migrate"], ["audit", "prune", "--older-than", "1d"]):
+    for words in (["import", "x"], ["migrate"], ["audit", "prune", "--older-than", "1d"]):
         assert run(["registry", *words, "--server", "127.0.0.1:1"]) == 2
         assert "works on the registry's storage" in capsys.readouterr().err
+    assert run(["registry", "verify", "--repair", "--server", "127.0.0.1:1"]) == 2
+    assert "a server repairs nothing" in capsys.readouterr().err
     assert run(["registry", "project", "--server", "127.0.0.1:1", "--storage", "x"]) == 2
     assert "a server and a storage" in capsys.readouterr().err
     assert run(["registry", "project", "--server", "http://example.org"]) == 2

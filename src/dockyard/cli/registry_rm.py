@@ -3,10 +3,7 @@
 from pathlib import Path
 
 from dockyard.cli import report
-from dockyard.cli.registry_house import opened
-from dockyard.cli.registry_source import refuse
-
-__all__ = ["refuse", "remove"]
+from dockyard.cli.registry_source import source
 
 
 def remove(
@@ -15,6 +12,7 @@ def remove(
     *,
     project: bool = False,
     force: bool = False,
+    server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
@@ -25,19 +23,20 @@ def remove(
         name: the repository, or with --project the project.
         project: remove a project.
         force: with its repositories.
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
         json: print one JSON document.
     """
-    from dockyard.server.stored import removing
-
-    with opened(storage, config) as house:
+    removing, place = source("stored.removing", "removing", server, storage, config, house=True)
+    with place as house:
+        holdings = house if server else house.registry.holdings
         names = [name]
         if project:
-            names = removing.project(house.registry.holdings, name, force=force)
+            names = removing.project(holdings, name, force=force)
         else:
-            removing.repository(house.registry.holdings, name)
-        for each in names:
+            removing.repository(holdings, name)
+        for each in names if not server else ():
             house.registry.changed(each)
     if json:
         report.result({"removed": name, "repositories": names})
