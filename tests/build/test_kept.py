@@ -8,6 +8,7 @@ import pytest
 
 from dockyard.build.kept import CacheBusyError, kept, prune
 from dockyard.cli.main import run
+from dockyard.images.remove import remove
 from making.builds import Yard
 
 
@@ -47,9 +48,14 @@ def test_the_longest_unused_goes_first_and_no_more_than_needed(yard: Yard) -> No
 
 
 def test_nothing_is_thrown_away_under_a_running_build(yard: Yard) -> None:
-    (yard.data / "work" / f"build-{os.getpid()}-x").mkdir(parents=True)
-    with pytest.raises(CacheBusyError):
-        prune(yard.data, yard.store, 0)
+    yard.build("FROM scratch\nCOPY a /b\n")
+    with yard.store.in_use():  # as a build does
+        with pytest.raises(CacheBusyError):
+            prune(yard.data, yard.store, 0)
+        blobs = yard.blobs()
+        assert remove(yard.store, ["docker.io/library/test:1"], grace=0) == (0, 0)
+        assert yard.blobs() == blobs
+    assert len(prune(yard.data, yard.store, 0)) == 4
 
 
 def test_the_command_shows_and_prunes(

@@ -3,11 +3,28 @@
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from dockyard.errors import DiskFullError
+from dockyard.errors import DiskFullError, Error, UsageError
+
+
+class OutputRefusedError(UsageError):
+    """A file that was named for output cannot be written: it is a folder, its folder is not there, or this user may
+    not write to it.
+    """
+
+    reference = "output-refused"
+    hint = "Name a file in a folder that is there and that you may write to."
+
+
+class OutputClosedError(Error):
+    """Whoever read the output stopped before its end, so what they have is not whole."""
+
+    reference = "output-closed"
+    hint = "Look at what the program behind the pipe said."
 
 
 @contextlib.contextmanager
@@ -45,6 +62,43 @@ def replacing(path: Path, *, mode: int = 0o644, durable: bool = True) -> Iterato
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
+
+
+@contextlib.contextmanager
+def output(path: Path) -> Iterator[BinaryIO]:
+    """Open the file that a user named for output, as `replacing` does.
+
+    A link is followed, and what is neither a file nor a folder, such as a pipe or `/dev/null`, is written to as it is.
+
+    Raises:
+        OutputRefusedError: it cannot be opened.
+        OutputClosedError: the reader of a pipe went away.
+        DiskFullError: no space is left; a file is untouched.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            special = path.exists() and not stat.S_ISREG(path.stat().st_mode)
+            opened = _special(path) if special else replacing(Path(os.path.realpath(path)))
+            stream = stack.enter_context(opened)
+        except OSError as error:
+            raise OutputRefusedError(f"{path} cannot be written: {error.strerror}", context={"path": path}) from error
+        yield stream
+
+
+@contextlib.contextmanager
+def _special(path: Path) -> Iterator[BinaryIO]:
+    stream = open(path, "wb")
+    try:
+        with disk_errors(path):
+            yield stream
+            stream.flush()
+    except BrokenPipeError as error:
+        raise OutputClosedError(f"the reader of {path} closed it early", context={"path": path}) from error
+    finally:
+        with contextlib.suppress(OSError):  # what could not be written would be tried again
+            stream.close()
 
 
 def write(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = True) -> None:

@@ -24,6 +24,7 @@ from dockyard.build.journal import Journal
 from dockyard.build.options import Options
 from dockyard.build.order import better
 from dockyard.build.plan import Base, Plan
+from dockyard.build.recompress import recompressor
 from dockyard.build.state import State
 from dockyard.build.tools import Halted, StepReport, Tools
 from dockyard.content.layout import Layout
@@ -112,9 +113,25 @@ def build(
         DockerfileInvalidError, NotSupportedYetError, SourceMissingError, ContextEscapeError, RunFailedError, …: each
             names its line; no tag changes.
     """
-    began = time.monotonic()
     options = options or Options()
     cache = cache or step_cache(data, store, options)
+    with store.in_use():  # until the image is tagged, steps count on layers that nothing names yet
+        return _build(context, dockerfile, store, data, bases, options, cache, progress, journal, halted)
+
+
+def _build(
+    context: Path,
+    dockerfile: Path | None,
+    store: Layout,
+    data: Path,
+    bases: Bases,
+    options: Options,
+    cache: StepCache,
+    progress: Progress,
+    journal: Journal | None,
+    halted: Halted | None,
+) -> BuildResult:
+    began = time.monotonic()
     path, parsed = read_dockerfile(context, dockerfile)
     check(parsed)
     dated = options.made if options.made == context.stat().st_mtime else None  # a checkout with the commit's time
@@ -181,7 +198,7 @@ def step_cache(data: Path, store: Layout, options: Options) -> StepCache:
     """The cache of builds with these options."""
     known = (options.compression, options.level)
     variant = "" if known == ("gzip", "fast") else f".{options.compression}-{options.level}"
-    return StepCache(data / "cache", store, variant)
+    return StepCache(data / "cache", store, variant, recompressor(store, options.compression, options.level))
 
 
 # Arguments that steer the build itself, whether or not an ARG takes them.

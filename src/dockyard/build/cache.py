@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,33 +53,59 @@ class StepCache:
     Args:
         folder: holds them.
         store: has the layers.
-        variant: how layers are compressed, where that is not the default; records of other variants are not seen.
+        variant: how layers are compressed, where that is not the default.
+        again: packs a layer of another variant as this one's; without it records of other variants are not seen.
 
     Attributes:
         used: the keys that were found or put, in their order.
         mounts: the cache mounts that were used, by id, each with its folder.
     """
 
-    def __init__(self, folder: Path, store: Layout, variant: str = "") -> None:
+    def __init__(
+        self, folder: Path, store: Layout, variant: str = "", again: Callable[[Layer], Layer | None] | None = None
+    ) -> None:
         self._folder = folder
         self._store = store
         self._variant = variant
+        self._again = again
         self.used: dict[str, None] = {}
         self.mounts: dict[str, Path] = {}
 
     def get(self, step: str) -> Made | None:
         """What the step of that key made, if it is known and its layer still there."""
-        try:
-            record = msgspec.json.decode(self._path(step).read_bytes(), type=Record)
-            made = self._made(record)
-        except (OSError, msgspec.MsgspecError, Error):
-            return None  # damaged: the step is carried out again and the record written anew
-        if made.layer is not None and not self._store.exists(made.layer.descriptor):
-            return None
+        path = self._path(step)
+        made = self._read(path)
+        if made is None:
+            made = self._repacked(step, path)
+            if made is None:
+                return None
+            self.put(step, made)
         self.used[step] = None
         with contextlib.suppress(OSError):
-            os.utime(self._path(step))  # for throwing the longest unused away
+            os.utime(path)  # for throwing the longest unused away
         return made
+
+    def _read(self, path: Path) -> Made | None:
+        """What a record says; None where it is absent, damaged or without its layer: the step is carried out again."""
+        try:
+            made = self._made(msgspec.json.decode(path.read_bytes(), type=Record))
+        except (OSError, msgspec.MsgspecError, Error):
+            return None
+        return made if made.layer is None or self._store.exists(made.layer.descriptor) else None
+
+    def _repacked(self, step: str, path: Path) -> Made | None:
+        """What the step made in a build with another compression, its layer packed as this one's."""
+        if self._again is None:
+            return None
+        for other in sorted(path.parent.glob(f"{step}*")):
+            made = self._read(other) if other != path and not other.name.endswith(".tmp") else None
+            if made is not None and made.layer is None:
+                return made
+            if made is not None and made.layer is not None:
+                layer = self._again(made.layer)
+                if layer is not None:
+                    return Made(made.created, layer, made.content)
+        return None
 
     def _made(self, record: Record) -> Made:
         if not record.digest:

@@ -70,10 +70,9 @@ def prune(
     Raises:
         CacheBusyError: a build is running.
     """
-    for folder in (data / "work").glob("build-*-*"):
-        if Path("/proc", folder.name.split("-")[1]).exists():
+    with store.alone() as alone, locked(store.path / ".collect"):
+        if not alone and not dry:
             raise CacheBusyError("a build is running")
-    with locked(store.path / ".collect"):
         every = kept(data, store)
         total = sum(each.size for each in every)
         gone = []

@@ -38,8 +38,8 @@ def build(
     output: Annotated[list[str] | None, Parameter(name=["--output", "-o"])] = None,
     push: Annotated[bool, Parameter(negative="")] = False,
     load: Annotated[bool, Parameter(negative="")] = False,
-    compression: Literal["gzip", "zstd", "none"] = "gzip",
-    compression_level: Literal["fast", "dense"] = "fast",
+    compression: str = "",
+    compression_level: str = "",
     layers: Literal["instruction", "stage", "auto"] = "instruction",
     squash: Annotated[bool, Parameter(negative="")] = False,
     sbom: Annotated[bool, Parameter(negative="")] = False,
@@ -65,11 +65,12 @@ def build(
         tag: a name for the image; may be given several times.
         label: name=value for a label of the image.
         annotation: name=value for an annotation of the manifest.
-        output: type=oci|docker|tar|local|registry|store,dest=PATH; a folder alone is type=local, `-` a tar archive.
+        output: type=oci|docker|tar|local|registry|store,dest=PATH; a folder alone is type=local, `-` a tar archive. An
+            image takes compression=, compression-level= and annotation.NAME=, too; type=oci,tar=false is a folder.
         push: send the image to the registry of its names, as --output type=registry does.
         load: put the image into the store, which is done always.
-        compression: of new layers: gzip, zstd or none.
-        compression_level: fast for what stays here, dense for what is sent often.
+        compression: of new layers: gzip (the default), zstd or none.
+        compression_level: fast or dense, or a number; dense for what is pushed and fast for all else by default.
         layers: a layer for each instruction, for each stage, or auto: small neighbours merged.
         squash: one layer over the base.
         sbom: attach a list of the image's packages, as SPDX.
@@ -94,7 +95,7 @@ def build(
     from dockyard.build.bases import Bases
     from dockyard.build.build import build as build_image
     from dockyard.build.build import opened, step_cache
-    from dockyard.cli import build_cache, build_input, build_output
+    from dockyard.cli import build_cache, build_input, build_output, output_words
     from dockyard.cli.fetch import puller
 
     if check or print_ == "check":
@@ -108,16 +109,16 @@ def build(
     context.enter_namespace()
     names = [Reference.parse(name) for name in tag or ()]
     sources, sinks = build_cache.parse(cache_from, "--cache-from"), build_cache.parse(cache_to, "--cache-to")
-    outputs = build_output.parse([*(output or ()), *(["type=registry"] if push else ())])
+    outputs = output_words.parse([*(output or ()), *(["type=registry"] if push else ())])
+    packed = output_words.packing(compression, compression_level, outputs)
     wish = build_output.attestations(sbom, provenance, attest)
     chosen = options(
         flags,
         Result(
             tuple(names),
             label,
-            annotation,
-            compression,
-            compression_level,
+            [*(annotation or ()), *(f"{name}={value}" for o in outputs for name, value in o.annotations.items())],
+            packed,
             "squash" if squash else layers,
             wish.sbom,
             wish.provenance,
@@ -126,6 +127,7 @@ def build(
     )
     store, data = context.store(), context.data_folder()
     with contextlib.ExitStack() as stack:
+        stack.enter_context(store.in_use())  # until outputs and caches are written, too
         shown = stack.enter_context(view.shown(flags.view(silent=quiet or json)))
         journal = opened(shown, data, chosen, folder, flags.file)
         dated = chosen.epoch is not None or bool(chosen.build_args.get("SOURCE_DATE_EPOCH"))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dockyard.build.limits import Limits
     from dockyard.build.options import Options
+    from dockyard.cli.output_words import Packing
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
@@ -83,8 +84,7 @@ class Result:
     tags: tuple[Reference, ...] = ()
     label: list[str] | None = None
     annotation: list[str] | None = None
-    compression: Literal["gzip", "zstd", "none"] = "gzip"
-    level: Literal["fast", "dense"] = "fast"
+    packing: "Packing | None" = None
     layers: Literal["instruction", "stage", "auto", "squash"] = "instruction"
     sbom: bool = False
     provenance: Literal["", "min", "max"] = ""
@@ -101,6 +101,7 @@ def options(flags: Flags, result: Result | None = None) -> Options:
     from dockyard.build.options import Options
     from dockyard.build.secret import agents, secrets
     from dockyard.cli import build_input
+    from dockyard.cli.output_words import Packing
     from dockyard.oci.platform import Platform
     from dockyard.runtime.network import WORDS, NetworkUnknownError
 
@@ -114,6 +115,7 @@ def options(flags: Flags, result: Result | None = None) -> Options:
     environment = context.environment()
     bundle = flags.ca_bundle or context.ca_bundle()
     result = result or Result()
+    packed = result.packing or Packing("gzip", "fast")
     build_args = context.pairs(flags.build_arg, "--build-arg")
     return Options(
         build_args=build_args,
@@ -136,8 +138,8 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         processors=flags.processors,
         memory=size(flags.memory_budget, "--memory-budget") if flags.memory_budget else 0,
         limits=limits(flags),
-        compression=result.compression,
-        level=result.level,
+        compression=packed.compression,
+        level=packed.level,
         layers=result.layers,
         sbom=result.sbom,
         provenance=result.provenance,

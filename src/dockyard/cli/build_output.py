@@ -1,12 +1,17 @@
 """Where `dockyard build` puts what it built, beside the store."""
 
+import contextlib
 import csv
+import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from dockyard._internal import atomic
 from dockyard.cli import report
+from dockyard.cli.output_words import Output
 from dockyard.errors import UsageError
 from dockyard.oci.reference import Reference
 
@@ -14,43 +19,6 @@ if TYPE_CHECKING:
     from dockyard.build.build import BuildResult
     from dockyard.content.layout import Layout
     from dockyard.progress import Progress
-
-_TYPES = ("oci", "docker", "tar", "local", "registry", "store", "image")
-
-
-@dataclass(frozen=True)
-class Output:
-    """One --output: its type, and where to; `-` is standard output."""
-
-    type: str
-    dest: str = ""
-    name: str = ""
-
-
-def parse(texts: list[str]) -> list[Output]:
-    """The outputs that texts like `type=oci,dest=image.tar` name.
-
-    Raises:
-        UsageError: a text is not well formed, or needs a destination.
-    """
-    found = []
-    for text in texts:
-        if "=" not in text:
-            found.append(Output("tar", "-") if text == "-" else Output("local", text))
-            continue
-        parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
-        kind = parts.get("type", "")
-        if kind not in _TYPES:
-            raise UsageError(f"there is no output of type {kind!r}", hint=f"Give one of {', '.join(_TYPES)}.")
-        if parts.get("push") == "true":
-            kind = "registry"
-        dest = parts.get("dest", "-" if kind in ("oci", "docker", "tar") else "")
-        if kind == "local" and dest in ("", "-"):
-            raise UsageError("an output of type local needs a folder", hint="Write type=local,dest=FOLDER.")
-        if dest == "-" and sys.stdout.isatty():
-            raise UsageError("an archive is not for a terminal", hint="Give dest=FILE.")
-        found.append(Output(kind, dest, parts.get("name", "")))
-    return found
 
 
 def provenance(text: str) -> Literal["", "min", "max"]:
@@ -112,56 +80,91 @@ def _write(output: Output, result: "BuildResult", names: list[Reference], store:
     from dockyard.images import archive, rootfs
 
     named = [Reference.parse(output.name)] if output.name else names
+    titles = [str(name) for name in named] or [str(result.descriptor.digest)]
     images = {str(name): result.image for name in named} or {str(result.image.descriptor.digest): result.image}
     whole = result.descriptor != result.image.descriptor
     # As BuildKit does it: of several platforms, each has a folder of its own.
     folders = {name.replace("/", "_"): image for name, image in result.images.items()}
-    files = folders if len(folders) > 1 else {"": result.image}
+    split = output.split if output.split is not None else len(folders) > 1
+    if not split and len(folders) > 1:
+        raise UsageError("the files of several platforms cannot share one folder", hint="Leave platform-split out.")
+    files = folders if split else {"": result.image}
     match output.type:
+        case "oci" if not output.tar:
+            _layout(Path(output.dest), titles, result, store, progress)
         case "oci":
-            titles = [str(name) for name in named] or [str(result.descriptor.digest)]
-            if output.dest == "-":
-                archive.write_all(titles, result.descriptor, store, sys.stdout.buffer)
-            else:
-                archive.save_all(titles, result.descriptor, store, Path(output.dest))
+            with _to(output.dest) as out:
+                archive.write_all(titles, result.descriptor, store, out)
         case "docker":
             if whole and len(result.images) > 1:
                 raise UsageError("Docker's archive holds one platform only", hint="Use type=oci, or one --platform.")
-            if output.dest == "-":
-                archive.write(images, sys.stdout.buffer, "docker-archive")
-            else:
-                archive.save(images, Path(output.dest), "docker-archive")
+            with _to(output.dest) as out:
+                archive.write(images, out, "docker-archive")
         case "tar":
-            if output.dest == "-":
-                rootfs.write(files, sys.stdout.buffer)
-            else:
-                rootfs.save(files, Path(output.dest))
+            with _to(output.dest) as out:
+                rootfs.write(files, out)
         case "local":
-            for folder, image in files.items():
-                rootfs.unpack(image, Path(output.dest) / folder)
-        case "registry":
-            from dockyard.cli.registry_access import client
-            from dockyard.registry.push import push
+            from dockyard.runtime import namespace
 
-            if not named:
-                raise UsageError("an image without a name cannot be pushed", hint="Give it one with -t.")
-            for name in named:
-                push(name, store, result.descriptor, client=client(), progress=progress)
-            return ", ".join(str(name) for name in named)
+            ids = namespace.ids() if os.geteuid() == 0 else "single"
+            for folder, image in files.items():
+                rootfs.unpack(image, Path(output.dest) / folder, ids=ids)
+        case "registry":
+            return _pushed(output, result, named, store, progress)
         case _:
             return ""
     return output.dest
+
+
+def _pushed(
+    output: Output, result: "BuildResult", named: list[Reference], store: "Layout", progress: "Progress"
+) -> str:
+    from dockyard.cli.registry_access import client
+    from dockyard.registry.push import push
+
+    if not named:
+        raise UsageError("an image without a name cannot be pushed", hint="Give it one with -t.")
+    if output.by_digest:
+        named = [name.with_digest(result.descriptor.digest) for name in named]
+    for name in named:
+        push(name, store, result.descriptor, client=client(), progress=progress)
+    return ", ".join(str(name) for name in named)
+
+
+def _layout(folder: Path, names: list[str], result: "BuildResult", store: "Layout", progress: "Progress") -> None:
+    """The image in an OCI layout: a folder, which may have other images already."""
+    from dockyard.content.copy import copy
+    from dockyard.content.layout import Layout
+
+    layout = Layout(folder, create=True)
+    copy(store, layout, result.descriptor, progress=progress)
+    for name in names:
+        layout.tag(name, result.descriptor)
+
+
+@contextlib.contextmanager
+def _to(dest: str) -> Iterator[BinaryIO]:
+    """What is written to `dest`: a file that appears when it is complete, or standard output."""
+    if dest != "-":
+        with atomic.output(Path(dest)) as out:
+            yield out
+        return
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would be written at exit
+        raise atomic.OutputClosedError("the reader of standard output closed it early") from error
 
 
 def files(result: "BuildResult", names: list[Reference], iidfile: Path | None, metadata: Path | None) -> None:
     """Write the files that other programs read: the image ID, and digests and names as JSON."""
     import json
 
-    from dockyard._internal import atomic
-
     image_id = str(result.image.manifest.config.digest)
     if iidfile is not None:
-        atomic.write(iidfile, image_id.encode())
+        with atomic.output(iidfile) as stream:
+            stream.write(image_id.encode())
     if metadata is not None:
         target = result.descriptor.to_json()
         if result.descriptor == result.image.descriptor:
@@ -173,7 +176,8 @@ def files(result: "BuildResult", names: list[Reference], iidfile: Path | None, m
         }
         if names:
             document["image.name"] = ",".join(str(name) for name in names)
-        atomic.write(metadata, json.dumps(document, indent=2).encode() + b"\n")
+        with atomic.output(metadata) as stream:
+            stream.write(json.dumps(document, indent=2).encode() + b"\n")
 
 
 def described(what: str, context: Path, dockerfile: Path | None, target: str, *, json: bool) -> None:

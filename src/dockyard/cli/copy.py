@@ -23,7 +23,8 @@ def copy(source: str, destination: str, /, *, json: bool = False) -> None:
         destination: where to.
         json: print one JSON document.
     """
-    with bars.shown(quiet=json) as progress, _source(source, progress) as (place, found):
+    used = context.store().in_use()
+    with used, bars.shown(quiet=json) as progress, _source(source, progress) as (place, found):
         sent = _send(destination, place, found, progress)
     if json:
         report.result({"source": source, "destination": destination, "digest": str(sent.digest)})

@@ -52,7 +52,7 @@ def debug(
     context.enter_namespace()
     chosen = options(flags)
     store, data = context.store(), context.data_folder()
-    with view.shown(flags.view(silent=json)) as shown:
+    with store.in_use(), view.shown(flags.view(silent=json)) as shown:
         journal = opened(shown, data, chosen, folder, flags.file)
         with build_input.opened(folder, flags.file, journal) as given:
             return build_and_visit(

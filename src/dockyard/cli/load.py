@@ -1,5 +1,6 @@
 """`dockyard load`: images from an archive."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -18,11 +19,11 @@ def load(*, input: Annotated[Path | None, Parameter(name=["--input", "-i"])] = N
     """
     from dockyard.images.archive import load as load_archive
 
-    if input is None:
-        found = load_archive(sys.stdin.buffer, context.store())
-    else:
-        with open(input, "rb") as stream:
-            found = load_archive(stream, context.store())
+    store = context.store()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(store.in_use())
+        stream = sys.stdin.buffer if input is None else stack.enter_context(open(input, "rb"))
+        found = load_archive(stream, store)
     if json:
         report.result([{"name": name, "digest": str(each.digest)} for name, each in found.items()])
     else:

@@ -31,10 +31,11 @@ def pull(
     from dockyard.registry.pull import pull as pull_image
 
     reference = Reference.parse(name)
-    with bars.shown(quiet=quiet or json) as progress:
+    store = context.store()
+    with store.in_use(), bars.shown(quiet=quiet or json) as progress:
         found = pull_image(
             reference,
-            context.store(),
+            store,
             client=client(),
             platform=Platform.parse(platform) if platform else None,
             every_platform=all_platforms,

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from dockyard._internal import atomic
-from dockyard._internal.lock import locked
+from dockyard._internal.lock import locked, try_locked
 from dockyard.content.store import ContentError, ContentNotFoundError, DigestMismatchError
 from dockyard.content.verified import verified
 from dockyard.errors import UsageError
@@ -176,6 +176,14 @@ class Layout:
     def delete(self, digest: Digest) -> None:
         """Remove the blob; no error if it is not there."""
         self.blob_path(digest).unlink(missing_ok=True)
+
+    def in_use(self) -> contextlib.AbstractContextManager[None]:
+        """To be held while something counts on blobs that no tag names yet: nothing is deleted meanwhile."""
+        return locked(self.path / ".use", shared=True)
+
+    def alone(self) -> contextlib.AbstractContextManager[bool]:
+        """To be held while blobs are deleted; yields whether nobody uses any (`in_use`), who have to wait then."""
+        return try_locked(self.path / ".use")
 
     def walk(self) -> Iterator[Digest]:
         """Every blob's digest."""

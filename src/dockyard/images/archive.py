@@ -50,15 +50,9 @@ def write_all(names: Sequence[str], descriptor: Descriptor, source: Reader, out:
     out.write(tar.END)
 
 
-def save_all(names: Sequence[str], descriptor: Descriptor, source: Reader, path: Path) -> None:
-    """Write the archive `path` as `write_all` does; it appears when it is complete."""
-    with atomic.replacing(path) as out:
-        write_all(names, descriptor, source, out)
-
-
 def save(images: Mapping[str, Image], path: Path, form: Form) -> None:
     """Write the archive `path`, which appears when it is complete."""
-    with atomic.replacing(path) as out:
+    with atomic.output(path) as out:
         write(images, out, form)
 
 

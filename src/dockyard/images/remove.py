@@ -21,14 +21,16 @@ def remove(store: Layout, names: Iterable[str], *, grace: float = GRACE_SECONDS)
     """Forget `names` and delete what only they needed; returns how many blobs and bytes went.
 
     Referrers, such as signatures, stay as long as what they refer to. Blobs younger than `grace` seconds stay and go
-    with a later removal.
+    with a later removal; so does everything while a build or a pull is running, which may count on it.
 
     Raises:
         TagNotFoundError: a name is not there; the ones before it are gone.
     """
     for name in names:
         store.untag(name)
-    with locked(store.path / ".collect"):
+    with store.alone() as alone, locked(store.path / ".collect"):
+        if not alone:
+            return 0, 0
         reached = needed(store)
         for each in store.roots():
             if each.digest not in reached:

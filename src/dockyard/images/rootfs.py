@@ -1,5 +1,6 @@
 """An image's merged files, without its layers: as one tar archive, or unpacked into a folder."""
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -10,7 +11,7 @@ from dockyard._internal import atomic
 from dockyard.errors import UsageError
 from dockyard.images.image import Image
 from dockyard.layers import tar
-from dockyard.layers.apply import apply
+from dockyard.layers.apply import Ids, lay
 from dockyard.layers.tar import Entry
 from dockyard.layers.tree import Node
 
@@ -38,28 +39,43 @@ def write(images: Mapping[str, Image], out: BinaryIO) -> None:
     out.write(tar.END)
 
 
-def save(images: Mapping[str, Image], path: Path) -> None:
-    """Like `write`, to a file that is in place once it is complete."""
-    with atomic.replacing(path) as out:
-        write(images, out)
-
-
 def _below(folder: str, entry: Entry) -> Entry:
     target = f"{folder}/{entry.target}" if entry.kind == "hardlink" else entry.target
     return replace(entry, path=f"{folder}/{entry.path}", target=target)
 
 
-def unpack(image: Image, folder: Path) -> None:
-    """Unpack the files into `folder`, over what is there. Owners are kept where this process is root.
+def unpack(image: Image, folder: Path, *, ids: Ids = "all") -> None:
+    """Unpack the files into `folder`, over what is there; whatever the image does not have stays.
+
+    They belong to this user, as with BuildKit. A folder that is not there yet appears when it is complete.
+
+    Args:
+        image: what to unpack.
+        folder: where to; a link to a folder is followed.
+        ids: what this process has: with fewer than all, devices are left out.
 
     Raises:
         FolderTakenError: `folder` is there and is no folder.
+        OutputRefusedError: it cannot be made.
     """
     if folder.exists() and not folder.is_dir():
         raise FolderTakenError(f"{folder} is no folder", context={"path": folder})
-    folder.mkdir(parents=True, exist_ok=True)
-    for layer in image.layers:
-        apply(layer, folder, whiteouts="apply")
+    if folder.exists():
+        lay(_members(image), folder.resolve(), ids=ids)
+        return
+    beside = folder.with_name(f".{folder.name}.{os.urandom(6).hex()}.tmp")
+    try:
+        beside.mkdir(parents=True)
+    except OSError as error:
+        raise atomic.OutputRefusedError(
+            f"{folder} cannot be made: {error.strerror}", context={"path": folder}
+        ) from error
+    try:
+        lay(_members(image), beside, ids=ids)
+        beside.rename(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
 
 
 def _members(image: Image) -> Iterator[tuple[Entry, BinaryIO | None]]:

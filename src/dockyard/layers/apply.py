@@ -9,7 +9,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -74,20 +74,40 @@ def apply(layer: Layer, target: Path, *, whiteouts: Whiteouts, ids: Ids = "all")
             os.close(root)
 
 
+def lay(members: Iterable[tuple[Entry, BinaryIO | None]], target: Path, *, ids: Ids = "all") -> None:
+    """Write the members of a merged tree into the folder `target`, over what is there; they belong to this user.
+
+    Nothing else in the folder is touched, and no link in it is followed: what stands where a member goes is replaced.
+
+    Raises:
+        ArchiveEscapeError, ArchiveInvalidError, DigestMismatchError, DiskFullError, UnpackError: see `apply`; what was
+            written before stays.
+    """
+    with atomic.disk_errors(target):
+        root = os.open(target, _FOLDER)
+        try:
+            _Unpacker(root, "apply", ids, owners=False).place(members)
+        finally:
+            os.close(root)
+
+
 class _Unpacker:
-    def __init__(self, root: int, whiteouts: Whiteouts, ids: Ids) -> None:
+    def __init__(self, root: int, whiteouts: Whiteouts, ids: Ids, *, owners: bool = True) -> None:
         self._root = root
         self._whiteouts = whiteouts
         self._ids = ids
-        self._privileged = os.geteuid() == 0 and ids != "single"
+        self._privileged = owners and os.geteuid() == 0 and ids != "single"
         # Folders get their times last: what is put into them would change those.
         self._folder_times: dict[str, int] = {}
         self._written: set[str] = set()
         self._parent: tuple[str, int] | None = None
 
     def run(self, layer: Layer) -> None:
+        self.place(layer.entries(check=True))
+
+    def place(self, members: Iterable[tuple[Entry, BinaryIO | None]]) -> None:
         try:
-            for entry, content in layer.entries(check=True):
+            for entry, content in members:
                 self._member(entry, content)
             for path in sorted(self._folder_times, reverse=True):
                 with self._folder(path, make=False) as parent:
@@ -95,7 +115,7 @@ class _Unpacker:
         finally:
             self._forget()
 
-    def _member(self, entry: Entry, content: BinaryIO) -> None:
+    def _member(self, entry: Entry, content: BinaryIO | None) -> None:
         try:
             self._placed(entry, content)
         except OSError as error:
@@ -105,7 +125,7 @@ class _Unpacker:
                 f"/{entry.path} cannot be unpacked: {error.strerror}", context={"kind": entry.kind}
             ) from error
 
-    def _placed(self, entry: Entry, content: BinaryIO) -> None:
+    def _placed(self, entry: Entry, content: BinaryIO | None) -> None:
         folder, _, name = entry.path.rpartition("/")
         if not entry.path:
             if entry.kind == "dir":
@@ -121,7 +141,7 @@ class _Unpacker:
             self._make(entry, content, parent, name)
             self._written.add(entry.path)
 
-    def _make(self, entry: Entry, content: BinaryIO, parent: int, name: str) -> None:
+    def _make(self, entry: Entry, content: BinaryIO | None, parent: int, name: str) -> None:
         present = _stat(parent, name)
         if present is not None and not (entry.kind == "dir" and stat.S_ISDIR(present.st_mode)):
             self._forget_below(entry.path)
@@ -134,6 +154,7 @@ class _Unpacker:
         elif entry.kind == "file":
             handle = os.open(name, _FILE, 0o600, dir_fd=parent)
             with os.fdopen(handle, "wb", buffering=0) as out:
+                assert content is not None
                 shutil.copyfileobj(content, out, 1 << 18)
         elif entry.kind == "symlink":
             os.symlink(entry.target, name, dir_fd=parent)

@@ -134,17 +134,15 @@ def make(
     task.done("signatures checked")
     wanted = sorted({name.strip() for name in order.include if name.strip()})
     known = data / "cache" / "base" / key(FORMAT, _hashes(releases, architecture), wanted, order.full, architecture)
-    with locked(known.with_suffix(".lock")):
+    with store.in_use(), locked(known.with_suffix(".lock")):
         found = _known(known, store)
+        cached = found is not None
         if found is None:
             found = _made(order, archive, releases, wanted, store, data, progress)
             document = {"digest": str(found[0].digest), "packages": list(found[1])}
             atomic.write(known, json.dumps(document).encode())
-            cached = False
-        else:
-            cached = True
-    for tag in tags:
-        store.tag(str(tag), found[0])
+        for tag in tags:
+            store.tag(str(tag), found[0])
     return Made(found[0], found[1], cached, round(time.monotonic() - began, 3))
 
 

@@ -1,0 +1,170 @@
+"""The words of `--output`: what each type takes, and what is refused by name."""
+
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dockyard.errors import UsageError
+
+if TYPE_CHECKING:
+    from dockyard.layers.compress import Compression, Level
+
+_TYPES = ("oci", "docker", "tar", "local", "registry", "store", "image")
+_STANDARD = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+_IMAGE = {"name", "compression", "compression-level", "force-compression", "oci-mediatypes"}
+_PUSHED = {"push", "push-by-digest", "name-canonical", "unpack", "store", "registry.insecure"}
+_KEYS = {
+    "oci": {"dest", "tar", *_IMAGE},
+    "docker": {"dest", "tar", *_IMAGE},
+    "tar": {"dest", "platform-split"},
+    "local": {"dest", "platform-split", "mode"},
+    "registry": {*_PUSHED, *_IMAGE},
+    "store": {*_PUSHED, *_IMAGE},
+    "image": {*_PUSHED, *_IMAGE},
+}
+_COMMON = {"type", "rewrite-timestamp"}  # new layers keep to SOURCE_DATE_EPOCH always, the base never does
+_COMPRESSIONS: dict[str, "Compression"] = {"gzip": "gzip", "zstd": "zstd", "none": "none", "uncompressed": "none"}
+_LEVELS: dict[str, "Level"] = {"fast": "fast", "dense": "dense"}
+_TRUE, _FALSE = ("1", "t", "true", ""), ("0", "f", "false")
+# What has one meaning here: any other is refused, with what to do instead.
+_FIXED = {
+    "force-compression": (False, "Leave it out: the base's layers are never rewritten, new ones are all alike."),
+    "registry.insecure": (False, "Say so in config.toml (docs/registries.md)."),
+    "mode": ("copy", "Leave it out: what is in the folder already stays; empty it before, if you want to."),
+}
+
+
+@dataclass(frozen=True)
+class Output:
+    """One --output.
+
+    Attributes:
+        type: its type.
+        dest: where to; `-` is standard output.
+        name: instead of the image's names.
+        tar: whether an image's layout becomes an archive, not a folder.
+        split: whether each platform has a folder of its own; None where it is not said.
+        by_digest: whether it is pushed without a tag.
+        compression, level: of new layers; empty where it is not said.
+        annotations: of the manifest.
+    """
+
+    type: str
+    dest: str = ""
+    name: str = ""
+    tar: bool = True
+    split: bool | None = None
+    by_digest: bool = False
+    compression: str = ""
+    level: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse(texts: Sequence[str]) -> list[Output]:
+    """The outputs that texts like `type=oci,dest=image.tar` name.
+
+    Raises:
+        UsageError: a text is not well formed, says what cannot be done, or needs a destination.
+    """
+    return [_output(text) for text in texts]
+
+
+def _output(text: str) -> Output:
+    if "=" not in text:
+        return _checked(Output("tar", "-") if text == "-" else Output("local", text))
+    parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
+    kind = parts.get("type", "")
+    if kind not in _TYPES:
+        raise UsageError(f"there is no output of type {kind!r}", hint=f"Give one of {', '.join(_TYPES)}.")
+    annotations = {}
+    for name, value in parts.items():
+        if name.startswith(("annotation.", "annotation-manifest.")) and kind not in ("tar", "local"):
+            annotations[name.partition(".")[2]] = value
+        elif name not in _KEYS[kind] | _COMMON:
+            known = ", ".join(sorted(_KEYS[kind] | _COMMON))
+            raise UsageError(f"--output type={kind} does not take {name}", hint=f"It takes {known}.")
+        elif name in _FIXED:
+            wanted, hint = _FIXED[name]
+            if (value if isinstance(wanted, str) else _switch(parts, name)) != wanted:
+                raise UsageError(f"--output {name}={value} cannot be done", hint=hint)
+    if "oci-mediatypes" in parts and _switch(parts, "oci-mediatypes") != (kind != "docker"):
+        raise UsageError(
+            f"--output type={kind} cannot have other media types", hint="type=docker has Docker's, all others OCI's."
+        )
+    as_tar = _switch(parts, "tar", True)
+    if not as_tar and kind == "docker":
+        raise UsageError("Docker's form of an image is an archive", hint="Use type=oci,tar=false for a folder.")
+    dest = parts.get("dest", "-" if kind in ("oci", "docker", "tar") else "")
+    return _checked(
+        Output(
+            "registry" if _switch(parts, "push") else kind,
+            "-" if dest in _STANDARD else dest,
+            parts.get("name", ""),
+            as_tar,
+            _switch(parts, "platform-split") if "platform-split" in parts else None,
+            _switch(parts, "push-by-digest"),
+            parts.get("compression", ""),
+            parts.get("compression-level", ""),
+            annotations,
+        )
+    )
+
+
+def _checked(output: Output) -> Output:
+    folder = output.type == "local" or not output.tar
+    if folder and output.dest in ("", "-"):
+        raise UsageError(
+            f"an output of type {output.type} needs a folder", hint=f"Write type={output.type},dest=FOLDER."
+        )
+    if output.type in ("oci", "docker", "tar") and not output.dest:
+        raise UsageError("dest= is empty", hint="Give dest=FILE.")
+    if output.dest == "-" and sys.stdout.isatty():
+        raise UsageError("an archive is not for a terminal", hint="Give dest=FILE.")
+    return output
+
+
+def _switch(parts: Mapping[str, str], name: str, default: bool = False) -> bool:
+    value = parts.get(name)
+    if value is None:
+        return default
+    if value.lower() not in (*_TRUE, *_FALSE):
+        raise UsageError(f"--output {name} is true or false, not {value!r}", hint=f"Write {name}=true.")
+    return value.lower() in _TRUE
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How new layers are compressed."""
+
+    compression: "Compression"
+    level: "Level"
+
+
+def packing(compression: str, level: str, outputs: Sequence[Output]) -> Packing:
+    """What the flags and the outputs say together about compression: one image has one.
+
+    Where nobody names a level, it is dense for what is pushed and fast for everything else. Of numbers, as
+    Docker's users write them, up to 3 is fast and more is dense.
+
+    Raises:
+        UsageError: they contradict each other, or name what there is not.
+    """
+    kinds = {each for each in (compression, *(output.compression for output in outputs)) if each}
+    levels = {_level(each) for each in (level, *(output.level for output in outputs)) if each}
+    if len(kinds) > 1 or len(levels) > 1:
+        raise UsageError("the outputs have different compressions", hint="Give one --compression for all of them.")
+    kind = next(iter(kinds), "gzip")
+    if kind not in _COMPRESSIONS:
+        raise UsageError(f"there is no compression {kind!r}", hint="Give gzip, zstd or none.")
+    pushed = any(output.type == "registry" for output in outputs)
+    return Packing(_COMPRESSIONS[kind], next(iter(levels), "dense" if pushed else "fast"))
+
+
+def _level(text: str) -> "Level":
+    if text in _LEVELS:
+        return _LEVELS[text]
+    if text.isascii() and text.isdigit() and int(text) <= 22:
+        return "fast" if int(text) <= 3 else "dense"
+    raise UsageError(f"there is no compression level {text!r}", hint="Give fast or dense, or a number up to 22.")
