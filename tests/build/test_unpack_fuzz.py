@@ -144,8 +144,18 @@ def packed(archive: bytes, pack: Callable[[bytes], bytes], harm: list[tuple[int,
     return bytes(data)
 
 
+def linked(link: bytes) -> bytes:
+    """An archive with one symbolic link, as an extended header gives it."""
+    octal = (b"0",) * 6
+    data = pax({b"linkpath": link}) if link else b""
+    first = block(b"x", b"x", b"%o" % len(data), octal, b"", b"") + data + bytes(-len(data) % 512) if data else b""
+    return first + block(b"a", b"2", b"0", octal, b"", b"")
+
+
 @settings(deadline=None)
 @given(archives, st.sampled_from(PACKERS), damage)
+@example(linked(b""), bytes, [])
+@example(linked(b"to\0"), bytes, [])
 def test_fuzzed_archives_are_refused_or_unpack_as_they_say(
     place: Path, archive: bytes, pack: Callable[[bytes], bytes], harm: list[tuple[int, int]]
 ) -> None:

@@ -340,6 +340,8 @@ def _entry(
     path = _clean(name)
     if kind == "hardlink":
         link = _clean(link).encode("utf-8", "surrogateescape")
+    elif kind == "symlink" and (not link or b"\0" in link):
+        raise ArchiveUnfitError(f"the link {path!r} leads nowhere, which no file system takes")
     stored = _integer(records, "size", size)
     uid = _integer(records, "uid", _number(block[108:116]))
     gid = _integer(records, "gid", _number(block[116:124]))
