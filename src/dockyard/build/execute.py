@@ -29,6 +29,7 @@ from dockyard.runtime.way import IdsMissingError
 if TYPE_CHECKING:
     from dockyard.build.mounting import Wanted
 
+HOST_GATEWAY = "host-gateway"  # what Docker's users write for this machine's address, whatever that is
 _HOST_FILES = ("/etc/resolv.conf", "/etc/hosts")
 _SINGLE = (
     "This build has one user ID only, so a command that gives a file to another user or becomes one fails "
@@ -61,9 +62,11 @@ def execute(
     Raises:
         RunFailedError: with the exit code and the last lines.
         IdsMissingError: the stage's user needs an ID that this build does not have.
+        LimitRefusedError: a limit that was asked for cannot be set here.
         NoWayError: this process can run nothing.
     """
     tools, state, way = stage.tools, stage.state, stage.tools.way
+    tools.limits.check(way)
     data = tools.data
     runs = tools.runs
     name = f"build-{os.getpid()}-{os.urandom(4).hex()}"
@@ -247,6 +250,8 @@ def _machine_files(hosts: Mapping[str, str], network: networks.Network, work: Pa
         mounts.append(Mount(str(place_), "/etc/resolv.conf"))
         hosts = {**dict.fromkeys(networks.MACHINE, networks.GATEWAY), **hosts}
     if hosts:
+        machine_ = networks.GATEWAY if networks.private(network) else "127.0.0.1"
+        hosts = {name: machine_ if address == HOST_GATEWAY else address for name, address in hosts.items()}
         mounts = [each for each in mounts if each.target != "/etc/hosts"] + [_hosts(hosts, work)]
     return mounts
 

@@ -1,8 +1,23 @@
 """What a RUN may use of the machine: `--shm-size`, `--ulimit`, `--cgroup-parent`."""
 
+import resource
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from dockyard.errors import UsageError
+from dockyard.runtime import namespace
+from dockyard.runtime.way import Way
+
+
+class LimitRefusedError(UsageError):
+    """A limit for RUN cannot be set here: only root may raise a limit of processes above its own, or put containers
+    into a control group; and a size of /dev/shm needs a mount of its own.
+    """
+
+    reference = "limit-refused"
+    hint = "Leave it out, or build as root. `ulimit -H` tells the limits of this user; docs/run-steps.md the ways."
+
 
 # As setrlimit(2) has them; the names that `docker run --ulimit` takes, in small letters without RLIMIT_.
 NAMES = (
@@ -23,6 +38,8 @@ NAMES = (
     "sigpending",
     "stack",
 )
+_SYS_RESOURCE = 24  # capabilities(7)
+_LOCKS = 10  # RLIMIT_LOCKS, which Python has no name for
 
 
 @dataclass(frozen=True)
@@ -53,6 +70,22 @@ class Limits:
         """What a step's result may depend on; empty where nothing was asked for."""
         shown = [[each.name, each.soft, each.hard] for each in sorted(self.ulimits, key=lambda each: each.name)]
         return [self.shm, shown] if self.shm or shown else []
+
+    def check(self, way: Way) -> None:
+        """Refuse what cannot be set where containers run as `way` says.
+
+        Raises:
+            LimitRefusedError: something cannot.
+        """
+        if self.cgroup and (way.ids != "all" or not way.runc):
+            raise LimitRefusedError(f"--cgroup-parent {self.cgroup} needs root")
+        if self.shm and not way.runc:
+            raise LimitRefusedError("--shm-size needs a /dev/shm of the step's own, which is not to be had here")
+        free = way.ids == "all" and namespace.powers() >> _SYS_RESOURCE & 1
+        for each in self.ulimits if not free else ():
+            most = resource.getrlimit(getattr(resource, f"RLIMIT_{each.name.upper()}", _LOCKS))[1]
+            if most >= 0 and (each.hard < 0 or each.hard > most):
+                raise LimitRefusedError(f"--ulimit {each.name}={each.hard} is above this process's own limit, {most}")
 
     def put_on(self, document: dict[str, Any], name: str) -> None:
         """Write the limits into a container's configuration (runtime-spec, config.md); `name` is the container's."""

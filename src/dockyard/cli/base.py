@@ -35,6 +35,8 @@ def base(
         keyring: the keys that the release files must be signed with.
         json: print one JSON document.
     """
+    if full:
+        context.enter_namespace()  # its files have many owners
     from dockyard.build.base.make import Order, make
     from dockyard.oci.reference import Reference
 

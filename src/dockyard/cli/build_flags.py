@@ -33,12 +33,12 @@ class Flags:
         build_context: NAME=SOURCE for FROM and --from: a folder, oci-layout://, docker-image:// or a Git repository.
         secret: id=NAME,src=FILE or id=NAME,env=VARIABLE for RUN --mount=type=secret.
         ssh: default, or ID=SOCKET, for RUN --mount=type=ssh.
-        add_host: NAME:ADDRESS for /etc/hosts in RUN.
+        add_host: NAME:ADDRESS for /etc/hosts in RUN; host-gateway is this machine's address.
         network: of RUN steps that say nothing: default, host, none, or private: a network of the step's own through
             slirp4netns or pasta (name one to choose). Without root that is the default; the step reaches this machine
             as host.containers.internal.
         ca_bundle: certificates that RUN steps trust beside the image's; not in the image. DOCKYARD_CA_BUNDLE does, too.
-        allow: security.insecure lets RUN --security=insecure run.
+        allow: security.insecure lets RUN --security=insecure run; network.host is allowed always.
         shm_size: size of /dev/shm in RUN, such as 256m.
         ulimit: NAME=SOFT:HARD for processes in RUN, such as nofile=1024:2048.
         cgroup_parent: the control group that containers of RUN are made in.
@@ -109,7 +109,9 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         raise NetworkUnknownError(f"there is no network {flags.network!r}")
     unknown = sorted(set(flags.allow or ()) - {"security.insecure", "network.host"})
     if unknown:
-        raise UsageError(f"there is nothing to allow called {unknown[0]!r}", hint="Give security.insecure.")
+        raise UsageError(
+            f"there is nothing to allow called {unknown[0]!r}", hint="Give security.insecure or network.host."
+        )
     if flags.processors < 0:
         raise UsageError("--processors is less than nothing", hint="Give 1 or more.")
     environment = context.environment()

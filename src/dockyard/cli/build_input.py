@@ -127,8 +127,13 @@ def hosts(texts: list[str] | None) -> dict[str, str]:
     found = {}
     for text in texts or ():
         name, _, address = text.partition("=" if "=" in text else ":")
+        if name and address == "host-gateway":
+            found[name] = address
+            continue
         try:
             found[name] = str(ipaddress.ip_address(address.strip("[]")))
         except ValueError as error:
-            raise UsageError(f"--add-host {text!r} has no address", hint="Write --add-host name:192.0.2.1") from error
+            raise UsageError(
+                f"--add-host {text!r} has no address", hint="Write --add-host name:192.0.2.1 or name:host-gateway"
+            ) from error
     return found

@@ -39,7 +39,9 @@ def deploy(
     from dockyard.deploy.settings import DeploySettings, HealthSettings
     from dockyard.images.image import open_image
     from dockyard.oci.reference import Reference
+    from dockyard.runtime.rootfs import need_root
 
+    need_root()  # before anything is looked up: root's store is another one
     reference = Reference.parse(image)
     found = open_image(context.store(), context.resolve(reference))
     app = name or reference.repository.rpartition("/")[2]

@@ -34,7 +34,7 @@ def doctor(*, json: bool = False) -> None:
     linux = platform.system() == "Linux"
     root, user = os.geteuid() == 0, getpass.getuser()
     check("Linux", linux, "RUN, base --full, deploy", "Use a Linux machine for these.")
-    check("root", root, "base --full, deploy", "Run them with sudo; all else works without.")
+    check("root", root, "deploy", "Run it with sudo; all else works without.")
     systems = Path("/proc/filesystems")
     overlay = systems.exists() and "overlay" in systems.read_text()
     check("overlayfs", overlay, "RUN, base --full, deploy", "Load it: modprobe overlay")

@@ -20,7 +20,7 @@ from dockyard.deploy.state import Desired, Health, Outcome, Revision, State
 from dockyard.errors import Error, RolledBackError, TransientError, UsageError
 from dockyard.images.image import Image
 from dockyard.progress import SILENT, Progress
-from dockyard.runtime.rootfs import lower_dirs
+from dockyard.runtime.rootfs import lower_dirs, need_root
 from dockyard.runtime.user import resolve_user
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
@@ -121,6 +121,7 @@ def deploy(
         RolloutFailedError: it did not become healthy in time; the old version serves on.
         PortInUseError, TargetUnsupportedError, CommandMissingError, RootNeededError: nothing was started.
     """
+    need_root()
     check(settings)
     process.find("haproxy")
     folder = app_folder(data, name)

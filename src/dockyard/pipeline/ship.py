@@ -30,6 +30,7 @@ from dockyard.policy.verdict import Verdict
 from dockyard.progress import Progress
 from dockyard.registry.client import Client
 from dockyard.registry.push import push
+from dockyard.runtime.rootfs import need_root
 from dockyard.scan.feed import STALE_SECONDS, Feed, FeedMissingError
 from dockyard.scan.match import Finding, match
 from dockyard.signing import statement
@@ -104,6 +105,8 @@ class _Ship:
     record: Record
 
     def run(self) -> dict[str, Any]:
+        if self.settings.deploy is not None:
+            need_root()  # before anything is built, pushed and signed in vain
         self._lint()
         built = self._build()
         image = built.image

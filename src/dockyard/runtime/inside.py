@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import json
 import os
+import resource
 import shutil
 import signal
 import stat
@@ -19,6 +20,7 @@ _SUBREAPER, _DEATH_SIGNAL, _DROP, _SYS_CHROOT = 36, 1, 24, 18
 _BIND, _REC, _READ_ONLY, _REMOUNT, _NO_DEV, _NO_SUID = 4096, 16384, 1, 32, 4, 2
 _DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 _LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"}
+_INFINITE, _LOCKS = (1 << 64) - 1, 10  # Python has no name for RLIMIT_LOCKS
 _NOT_STARTED, _NOT_FOUND = 125, 127
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -59,6 +61,9 @@ def _become(document: dict[str, Any], root: str) -> None:
         os.makedirs(process["cwd"], exist_ok=True)
         os.chdir(process["cwd"])
         _libc.prctl(_DROP, _SYS_CHROOT)
+        for each in process.get("rlimits", ()):
+            soft, hard = (-1 if each[key] == _INFINITE else each[key] for key in ("soft", "hard"))
+            resource.setrlimit(getattr(resource, each["type"], _LOCKS), (soft, hard))
         user = process["user"]
         with contextlib.suppress(PermissionError):  # with a single ID groups cannot be changed
             os.setgroups(user["additionalGids"])

@@ -31,10 +31,12 @@ class TooManyLayersError(Error):
 
 
 class RootNeededError(Error):
-    """Containers that stay, such as those of `deploy`, need root; only the steps of a build run without."""
+    """Containers that stay, such as those of `deploy`, need root; builds and `base --full` do not."""
 
     reference = "root-needed"
-    hint = "Run the command as root: sudo dockyard …"
+    hint = (
+        "Run it as root, whose store is another one: dockyard save IMAGE | sudo dockyard load; sudo dockyard deploy …"
+    )
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
+from dockyard.layers import snapshot
 from dockyard.layers.diff import diff
 from dockyard.layers.layer import Layer
 from dockyard.layers.tree import FileTree
 from dockyard.layers.write import LayerWriter
 from dockyard.progress import Progress
-from dockyard.runtime import container
+from dockyard.runtime import container, copied
 from dockyard.runtime.bundle import spec
 from dockyard.runtime.rootfs import Overlay, lower_dirs
 from dockyard.runtime.user import User
+from dockyard.runtime.way import IdsMissingError, Way
 
 _SCRIPT = """
 set -e
@@ -45,7 +47,19 @@ class ConfigureFailedError(Error):
     hint = "Leave the package out, or report it with these lines."
 
 
-def configure(unpacked: Layer, store: Layout, data: Path, *, mtime: int, sources: str, progress: Progress) -> Layer:
+def configurable(way: Way) -> None:
+    """Make sure that packages' scripts can run here.
+
+    Raises:
+        IdsMissingError: this process has one user ID only, and packages give files to several.
+    """
+    if way.ids == "single":
+        raise IdsMissingError("a full system has files of several users, and there is one user ID only")
+
+
+def configure(
+    unpacked: Layer, store: Layout, data: Path, *, mtime: int, sources: str, way: Way, progress: Progress
+) -> Layer:
     """Run the packages' scripts on `unpacked` and return the layer of what they changed.
 
     Logs, caches, locks and machine identities are removed, so that the same packages give the same layer.
@@ -66,19 +80,30 @@ def configure(unpacked: Layer, store: Layout, data: Path, *, mtime: int, sources
         "SOURCE_DATE_EPOCH": str(mtime),
     }
     try:
-        overlay = Overlay(lower_dirs([unpacked], data, progress), work / "upper", work / "work")
+        if way.overlay:
+            lowers = lower_dirs([unpacked], data, progress, way)
+            root: Overlay | Path = Overlay(lowers, work / "upper", work / "work", user=way.ids != "all")
+            before = {}
+        else:
+            root = work / "root"
+            copied.taken([unpacked], data, root, way, progress)
+            before = snapshot.snapshot(root)
+        network = "none" if way.mounts else "host"
         document = spec(
-            args=["/bin/sh", "-c", _SCRIPT], env=environment, cwd="/", user=User(0, 0, (), "/root"), network="none"
+            args=["/bin/sh", "-c", _SCRIPT], env=environment, cwd="/", user=User(0, 0, (), "/root"), network=network
         )
         runs = data / "run"
         container.sweep(runs)
-        code = container.run(document, overlay=overlay, folder=runs / name, name=name, output=tail.append)
+        code = container.run(document, overlay=root, folder=runs / name, name=name, output=tail.append, way=way)
         if code != 0:
             shown = b"".join(tail)[-6000:].decode(errors="replace")
             raise ConfigureFailedError(f"configuring ended with status {code}", context={"output": "\n" + shown})
-        assert overlay.upper is not None
         with LayerWriter(store, epoch=mtime) as writer:
-            diff(overlay.upper, writer, lower=FileTree.of([unpacked]))
+            lower = FileTree.of([unpacked])
+            if isinstance(root, Overlay):
+                diff(work / "upper", writer, lower=lower, ids=way.ids)
+            else:
+                snapshot.changes(before, root, writer, lower=lower, ignored=["proc", "sys", "dev"], ids=way.ids)
             layer = writer.commit()
     finally:
         shutil.rmtree(work, ignore_errors=True)

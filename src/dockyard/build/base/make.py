@@ -10,7 +10,7 @@ from typing import Any
 from dockyard._internal import atomic
 from dockyard._internal.lock import locked
 from dockyard.build.base.archive import fetch, index_path, read_index
-from dockyard.build.base.configured import configure
+from dockyard.build.base.configured import configurable, configure
 from dockyard.build.base.unpacked import unpack
 from dockyard.build.cache import key
 from dockyard.build.state import PATH, rfc3339
@@ -27,7 +27,7 @@ from dockyard.packages.deb import Deb
 from dockyard.packages.debian_index import Candidate
 from dockyard.packages.resolve import resolve
 from dockyard.progress import SILENT, Progress
-from dockyard.runtime.rootfs import need_root
+from dockyard.runtime.way import ROOT, way
 
 FORMAT = 3
 SUITES = ("bullseye", "bookworm", "trixie")
@@ -124,7 +124,7 @@ def make(
     Raises:
         SignatureWrongError, ReleaseExpiredError, HashWrongError: the archive is not what it should be.
         PackageUnknownError, UnsatisfiableError: the packages cannot be had.
-        ArchiveUnreachableError, ConfigureFailedError, RootNeededError: as they say.
+        ArchiveUnreachableError, ConfigureFailedError, IdsMissingError, NoWayError: as they say.
     """
     began = time.monotonic()
     architecture = Platform.host().architecture
@@ -169,8 +169,8 @@ def _made(
     data: Path,
     progress: Progress,
 ) -> tuple[Descriptor, Sequence[str]]:
-    if order.full:
-        need_root()
+    here = way(data) if order.full else ROOT
+    configurable(here)
     task = progress.start("package indexes", total=None)
     index = read_index(archive, releases, Platform.host().architecture)
     task.done()
@@ -191,7 +191,7 @@ def _made(
     history = [{"created": created, "created_by": said, "comment": f"{len(chosen)} packages"}]
     if order.full:
         sources = "".join(f"deb {each.url} {each.name} {each.component}\n" for each in order.suites())
-        layers.append(configure(layers[0], store, data, mtime=mtime, sources=sources, progress=progress))
+        layers.append(configure(layers[0], store, data, mtime=mtime, sources=sources, way=here, progress=progress))
         history.append({"created": created, "created_by": f"{said}: configure"})
     platform = Platform.host()
     config: dict[str, Any] = {
