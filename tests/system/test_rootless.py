@@ -1,11 +1,14 @@
 """Builds by an ordinary user, with subordinate IDs and without, and their networks."""
 
 import contextlib
+import functools
 import http.server
+import io
 import json
 import os
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import threading
 import time
@@ -14,9 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from dockyard.build.base.make import Order, make
 from dockyard.content.layout import Layout
 from dockyard.images.image import open_image
+from dockyard.oci.reference import Reference
 from making.builds import Yard, facts
+from making.debs import TinyArchive
 from making.ordinary import Ordinary, interpreter, ordinary_user
 
 ALPINE = "alpine-minirootfs-3.16.9-x86_64.tar.gz"
@@ -271,6 +277,83 @@ def test_secrets_and_bind_mounts_reach_the_command(user: Ordinary) -> None:
         "RUN --mount=from=base,target=/b,rw touch /b/x && test -e /b/etc/passwd\n"
     )
     built(user, text, "--no-cache", "--secret", f"id=s,src={secret}")
+
+
+@pytest.mark.parametrize(
+    ("words", "reference"),
+    [(("--cgroup-parent", "/x"), "limit-refused"), (("--ulimit", "nofile=1:99999999"), "limit-refused")],
+)
+def test_limits_that_only_root_may_set_are_refused(user: Ordinary, words: tuple[str, ...], reference: str) -> None:
+    assert refused(user, f"FROM scratch\nADD {ALPINE} /\nRUN true\n", "--no-cache", *words)["reference"] == reference
+
+
+def test_limits_and_hosts_reach_the_command(user: Ordinary) -> None:
+    check = "ulimit -n) = 150 && test $(df -k /dev/shm | tail -n 1 | awk '{print $2}') = 2048 && grep 127.0.0.1.*me "
+    words = ("--ulimit", "nofile=150", "--shm-size", "2m", "--add-host", "me:host-gateway", "--network", "host")
+    built(user, f"FROM scratch\nADD {ALPINE} /\nRUN test $({check}/etc/hosts\n", "--no-cache", *words)
+
+
+def test_deploying_says_first_that_it_needs_root(user: Ordinary) -> None:
+    done = user.dockyard("deploy", "no-such-image", "--json")
+    assert json.loads(done.stdout)["error"]["reference"] == "root-needed"
+
+
+# What configuring runs, of which dpkg alone is made up: it gives files to others, as packages' scripts do.
+PROGRAMS = ("sh", "ln", "chmod", "touch", "rm", "mkdir", "chown")
+DPKG = b"#!/bin/sh\nmkdir -p /var/mail && chown 8:12 /var/mail && echo $* >> /done && chown 5:7 /done\n"
+
+
+@pytest.fixture
+def distribution(archive: bytes, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A distribution's archive with just enough for a full system: its address and keyring."""
+    (tmp_path / "served").mkdir()
+    made = TinyArchive(tmp_path / "served")
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        box, loader = (opened.extractfile(name) for name in ("./bin/busybox", "./lib/ld-musl-x86_64.so.1"))
+        assert box is not None
+        assert loader is not None
+        program, library = box.read(), loader.read()
+    essential = {"Essential": "yes"}
+    made.add("box", "1", {"lib/ld-musl-x86_64.so.1": library, **{f"bin/{e}": program for e in PROGRAMS}}, **essential)
+    made.add("dpkg", "1", {"usr/bin/dpkg": DPKG, "usr/bin/mawk": b"", "etc/apt/x": b""}, **essential)
+    for name in ("apt", "ca-certificates", "debian-archive-keyring", "usr-is-merged"):
+        made.add(name, "1", {f"usr/share/doc/{name}": b"x"})
+    made.publish()
+    handler = functools.partial(_Files, directory=str(tmp_path / "served"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", made.keyring
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    made.close()
+
+
+class _Files(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_full_base_image_is_the_same_without_root(
+    user: Ordinary, poor_user: Ordinary, distribution: tuple[str, Path], tmp_path: Path
+) -> None:
+    url, keyring = distribution
+    order = Order.of("debian:bookworm", full=True, mirror=url, security_mirror=url, keyring=keyring)
+    store = Layout(tmp_path / "home" / "store", create=True)
+    made = make(order, store, tmp_path / "home", tags=[Reference.parse("made:1")])
+    tree = open_image(store, made.descriptor).tree()
+    assert tree.read("done") == b"--force-depends --configure base-passwd\n" + (
+        b"--force-depends --configure base-files mawk\n--configure -a\n"
+    )
+    words = ["base", "debian:bookworm", "--full", "--mirror", url, "--security-mirror", url, "--json"]
+    for each in (user, poor_user):
+        done = each.dockyard(*words, "--keyring", str(each.write("keyring.gpg", keyring.read_bytes())))
+        if each is user:
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert json.loads(done.stdout)["digest"] == str(made.descriptor.digest)
+        else:
+            assert json.loads(done.stdout)["error"]["reference"] == "ids-missing"
 
 
 def test_doctor_says_which_way_and_what_is_missing(user: Ordinary, poor_user: Ordinary) -> None:
