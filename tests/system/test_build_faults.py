@@ -1,16 +1,19 @@
 """A builder that is killed, lied to, given too much, or run twice at once, under the real kernel.
 
-`DOCKYARD_KILLS` says how often a build is killed (12 times unless told).
+`DOCKYARD_KILLS` says how often a build is killed (5 times unless told).
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,22 +24,30 @@ import pytest
 
 from dockyard.build.build import step_cache
 from dockyard.build.exchange import CACHE_TYPE, imported
+from dockyard.build.kept import CacheBusyError, prune
 from dockyard.build.options import Options
 from dockyard.build.secret import Secret
-from dockyard.content.layout import Layout
+from dockyard.content.layout import Layout, TagNotFoundError
+from dockyard.images.archive import load
 from dockyard.images.image import Image, open_image
+from dockyard.images.remove import remove
 from dockyard.layers.fault import ArchiveInvalidError, LayerMismatchError
 from dockyard.layers.layer import Layer
 from dockyard.layers.tar import Entry
 from dockyard.layers.write import LayerWriter
+from dockyard.oci.digest import Digest
 from dockyard.oci.manifest import encode
 from dockyard.oci.mediatype import OCI_MANIFEST
+from dockyard.oci.reference import Reference
+from dockyard.registry.client import Client
+from dockyard.registry.settings import Settings
 from dockyard.runtime import container
 from making.builds import Yard
 from making.images import image
+from making.serving import Server
 
 Make = Callable[[Layout, str], Layer]
-KILLS = int(os.environ.get("DOCKYARD_KILLS", "12"))
+KILLS = int(os.environ.get("DOCKYARD_KILLS", "5"))
 SECRET = "s3cr3t-Rj9qX2-value"
 
 
@@ -96,22 +107,36 @@ RUN cat /d1/f1 > /last && mkdir -p /a/b && ln /last /a/b/hard
 """
 
 
-def test_a_build_that_is_killed_at_any_moment_leaves_a_sound_store_and_completes(yard: Yard) -> None:
+def test_a_build_that_is_killed_at_any_moment_leaves_a_sound_store_and_completes(
+    yard: Yard, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Its archive is the old one or the new one, its tag in a registry never names what is not there."""
     rng = random.Random(int(os.environ.get("DOCKYARD_SEED", "4")))
     yard.write({f"tree/d{n % 7}/f{n}": rng.randbytes(20_000) for n in range(200)})
     (yard.context / "Dockerfile").write_text(KILLED)
-    words = ["-t", "killed:1", "--quiet", "--secret", "id=s,env=SECRET_OF_TEST"]
+    request.addfinalizer((server := Server(tmp_path)).stop)
+    reach = Client(Settings(), lambda _: None)
+    out = tmp_path / "out" / "image.tar"
+    out.parent.mkdir()
+    name = f"{server.address}/killed:1"
+    words = ["-t", name, "--quiet", "--secret", "id=s,env=SECRET_OF_TEST", "--push", "-o", f"type=oci,dest={out}"]
+    words += ["--cache-to", f"type=local,dest={tmp_path / 'cache'},mode=max,mounts=true"]
 
-    def begun(number: int) -> "subprocess.Popen[bytes]":
-        yard.write({"tree/d1/f1": f"round {number}\n", "tree/d2/f2": rng.randbytes(30_000)})
-        return start(yard, *words, "--build-arg", f"ROUND={number}", env={"SECRET_OF_TEST": SECRET})
+    def begun(number: int, *, home: Path = yard.data) -> "subprocess.Popen[bytes]":
+        env = {"SECRET_OF_TEST": SECRET, "SOURCE_DATE_EPOCH": "1700000000", "DOCKYARD_HOME": str(home)}
+        return start(yard, *words, "--build-arg", f"ROUND={number}", env=env)
+
+    def pushed() -> Digest:
+        return reach.find(Reference.parse(name))[1].digest
 
     began = time.monotonic()
     said, _ = begun(0).communicate(timeout=120)
     whole = time.monotonic() - began
-    assert yard.store.tags()["docker.io/library/killed:1"], said
+    assert yard.store.tags()[name], said
     ended = 0
+    digests = [pushed()]
     for number in range(1, KILLS + 1):
+        yard.write({"tree/d1/f1": f"round {number}\n", "tree/d2/f2": rng.randbytes(30_000)})
         child = begun(number)
         try:
             child.communicate(timeout=rng.uniform(0.05, whole))
@@ -120,16 +145,25 @@ def test_a_build_that_is_killed_at_any_moment_leaves_a_sound_store_and_completes
             child.send_signal(signal.SIGKILL)
             child.communicate()
         sound(yard)
-        again = start(yard, *words, "--build-arg", f"ROUND={number}", env={"SECRET_OF_TEST": SECRET})
+        there = pushed()
+        repository, descriptor = reach.find(Reference.parse(name))
+        for layer in open_image(repository, descriptor).layers:
+            layer.verify()
+        held = archived(out, tmp_path / "loaded")
+        assert held == digests[-1] or held == yard.store.resolve(name).digest
+        again = begun(number)
         said, _ = again.communicate(timeout=120)
         assert again.returncode == 0, said.decode()
-        tree = open_image(yard.store, yard.store.resolve("docker.io/library/killed:1")).tree()
+        digests.append(yard.store.resolve(name).digest)
+        assert pushed() == archived(out, tmp_path / "loaded") == digests[-1]
+        assert there in digests[-2:]
+        tree = open_image(yard.store, yard.store.resolve(name)).tree()
         assert tree.read("last") == f"round {number}\n".encode()
         want = b"".join(path.read_bytes() for path in sorted(yard.context.glob("tree/*/f*")))
         assert tree.read("out/sum").split()[0].decode() == hashlib.md5(want).hexdigest()
         assert tree.read("out/f9") == b"9\n"
     sound(yard)
-    assert ended < KILLS * 2 / 3
+    assert ended < KILLS
     assert not list((yard.data / "work").glob("build-*"))
     time.sleep(6)
     container.sweep(yard.data / "run")  # as the next build does
@@ -138,6 +172,21 @@ def test_a_build_that_is_killed_at_any_moment_leaves_a_sound_store_and_completes
     assert searched(yard, SECRET) == []
     for path in Path("/dev/shm").glob("dockyard-*"):
         assert Path("/proc", path.name.split("-")[1]).exists(), "left by a killed build"
+    # What came of a build that was killed is what one gives that never was.
+    shutil.copytree(yard.store.path, tmp_path / "fresh" / "store")
+    said, _ = begun(KILLS, home=tmp_path / "fresh").communicate(timeout=120)
+    assert pushed() == digests[-1], said
+
+
+def archived(path: Path, folder: Path) -> Digest:
+    """The digest of the one image in an archive, which is whole."""
+    store = Layout(folder, create=True)
+    with open(path, "rb") as stream:
+        (found,) = load(stream, store).values()
+    for layer in open_image(store, found).layers:
+        layer.verify()
+    shutil.rmtree(folder)
+    return found.digest
 
 
 def searched(yard: Yard, value: str) -> list[str]:
@@ -228,6 +277,58 @@ def test_two_builds_at_once_share_their_work_and_are_both_right(yard: Yard) -> N
     assert len({each.tree().read("once") for each in images}) == 1
     assert [each.tree().read("mine") for each in images] == [b"one", b"one", b"two"]
     sound(yard)
+
+
+def test_builds_that_share_stages_survive_pruning_and_removing_at_the_same_time(yard: Yard) -> None:
+    """Whatever is thrown away meanwhile, every build ends well and every tag names a whole image."""
+    shared = "FROM busybox AS base\nRUN echo shared > /s\nFROM base AS two\nCOPY tree /t\nRUN cat /t/* > /sum\n"
+    yards = []
+    for number in range(3):
+        each = Yard.__new__(Yard)
+        each.path, each.context, each.data, each.store = yard.path, yard.path / f"c{number}", yard.data, yard.store
+        (each.context / "tree").mkdir(parents=True)
+        each.write({f"tree/f{n}": "x" * n for n in range(50)})
+        mine = (
+            f"FROM base\nCOPY --from=two /sum /t /o/\nRUN --mount=type=cache,target=/c echo {number} | tee /c/m > /m\n"
+        )
+        each.write({"Dockerfile": shared + mine})
+        yards.append(each)
+    stop = threading.Event()
+    codes: list[int] = []
+
+    def throw_away() -> None:
+        rng = random.Random(1)
+        while not stop.is_set():
+            with contextlib.suppress(CacheBusyError):
+                prune(yard.data, yard.store, 0)
+            names = [name for name in yard.store.tags() if "/app" in name]
+            with contextlib.suppress(TagNotFoundError):
+                remove(yard.store, [rng.choice(names)] if names else [], grace=0)
+            time.sleep(0.02)
+
+    def build_again(each: Yard, number: int) -> None:
+        for time_ in range(3):
+            child = start(each, "-t", f"app{number}:{time_}", "--quiet")
+            said, _ = child.communicate(timeout=120)
+            codes.append(child.returncode)
+            assert child.returncode == 0, said
+
+    cleaner = threading.Thread(target=throw_away)
+    builders = [threading.Thread(target=build_again, args=(each, number)) for number, each in enumerate(yards)]
+    for thread in (cleaner, *builders):
+        thread.start()
+    for thread in builders:
+        thread.join()
+    stop.set()
+    cleaner.join()
+    assert codes == [0] * 9
+    for name, descriptor in yard.store.tags().items():
+        found = open_image(yard.store, descriptor)
+        for layer in found.layers:
+            layer.verify()
+        if "/app" in name:
+            assert found.tree().read("m").decode().strip() == name.partition("/app")[2][0]
+            assert len(found.tree().read("o/sum")) == 49 * 25
 
 
 def forged(yard: Yard, honest: Image) -> Layer:
