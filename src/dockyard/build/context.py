@@ -374,6 +374,9 @@ class Context:
         if (self.root / path).exists():
             hint = f"It is there, but the ignore file leaves it out: remove the pattern or add !{path} to it."
             return SourceMissingError(f"{pattern!r} is left out by the ignore file", context=place(node), hint=hint)
+        if "://" in pattern:
+            hint = "Only ADD takes addresses, and of these http://, https:// and Git's."
+            return SourceMissingError(f"{pattern!r} cannot be fetched", context=place(node), hint=hint)
         folder, _, name = path.rpartition("/")
         known = os.listdir(self.root / folder) if (self.root / folder).is_dir() else []
         near = difflib.get_close_matches(name, known, 1)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -11,13 +12,15 @@ from typing import Any
 import msgspec
 
 from dockyard._internal import atomic, redact
+from dockyard._internal.limits import TooLargeError
 from dockyard._internal.lock import locked
 from dockyard._internal.retry import retry
-from dockyard.errors import Error, TransientError, UsageError
+from dockyard.errors import DiskFullError, Error, TransientError, UsageError
 from dockyard.oci.digest import Digest
 from dockyard.progress import Progress
 
 _PIECE = 1 << 20
+_PATIENCE = 60.0  # seconds that a server may say nothing
 
 
 class DownloadError(TransientError):
@@ -61,11 +64,14 @@ def download(url: str, folder: Path, checksum: str, headers: Mapping[str, str], 
     """The content of `url`.
 
     A server that knows ETag or Last-Modified is only asked whether it changed; with a checksum that what is kept
-    fulfils, nobody is asked. What is fetched is bounded by the disk only, and is in place once it is complete.
+    fulfils, nobody is asked. What is fetched is in place once it is complete. It has to fit on the disk; of a body
+    that does not say how long it is, half of what is free is taken at most, so that one without an end fills nothing.
 
     Raises:
         DownloadError: after several tries.
         ChecksumMismatchError: it is other content than `checksum` says; it is not kept.
+        DiskFullError: it does not fit.
+        TooLargeError: it does not end.
     """
     wanted = _digest(checksum)
     name = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
@@ -127,12 +133,14 @@ def _fetch(url: str, folder: Path, kept: _Kept | None, headers: Mapping[str, str
             if response.status != 200:
                 kind = DownloadError if response.status >= 500 or response.status == 429 else UrlRefusedError
                 raise kind(f"{shown} answers {response.status} {response.reason}", context={"url": shown})
-            digest, size = hashlib.sha256(), 0
-            with open(partial, "wb") as stream:
+            digest, size, most = hashlib.sha256(), 0, _most(response.headers.get("Content-Length", ""), folder, shown)
+            with atomic.disk_errors(folder), open(partial, "wb") as stream:
                 for data in response.stream(_PIECE, decode_content=False):
                     digest.update(data)
                     stream.write(data)
                     size += len(data)
+                    if size > most:
+                        raise TooLargeError(f"{shown} does not end after {size} bytes", context={"url": shown})
                     task.advance(len(data))
             modified = response.headers.get("Last-Modified", "")
             os.replace(partial, folder / digest.hexdigest())
@@ -141,7 +149,8 @@ def _fetch(url: str, folder: Path, kept: _Kept | None, headers: Mapping[str, str
         finally:
             response.close()
     except urllib3.exceptions.HTTPError as error:
-        raise DownloadError(f"cannot fetch {shown}: {error}", context={"url": shown}) from error
+        reason = getattr(error, "reason", None) or error  # the same without the pool's words around it
+        raise DownloadError(f"cannot fetch {shown}: {reason}", context={"url": shown}) from error
     finally:
         partial.unlink(missing_ok=True)
         pool.clear()
@@ -154,6 +163,16 @@ class UrlRefusedError(UsageError):
     hint = "Check the URL; for one that needs a login, give the secret HTTP_AUTH_TOKEN_<host>."
 
 
+def _most(length: str, folder: Path, shown: str) -> int:
+    """How many bytes a body may have."""
+    free = shutil.disk_usage(folder).free
+    if not (length.isascii() and length.isdigit()):
+        return free // 2
+    if int(length) > free:
+        raise DiskFullError(f"{shown} has {length} bytes, and {free} are free", context={"path": folder})
+    return int(length)
+
+
 def _pool(url: str) -> Any:
     import urllib.request
 
@@ -164,7 +183,7 @@ def _pool(url: str) -> Any:
     host = rest.partition("/")[0]
     options: dict[str, Any] = {
         "retries": urllib3.Retry(connect=0, read=0, redirect=10, status=0),
-        "timeout": urllib3.Timeout(10, 60),
+        "timeout": urllib3.Timeout(connect=10, read=_PATIENCE),
     }
     if proxies.get(scheme) and not urllib.request.proxy_bypass(host):
         return urllib3.ProxyManager(proxies[scheme], **options)

@@ -5,12 +5,13 @@ from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 from dockyard._internal import redact
+from dockyard._internal.limits import NAME_BYTES
 from dockyard.build import git, material
 from dockyard.build.budget import FETCH
 from dockyard.build.context import Context
 from dockyard.build.download import download
 from dockyard.build.fault import place
-from dockyard.build.repository import parse
+from dockyard.build.repository import AddressInvalidError, parse
 from dockyard.build.source import Files, Item, Source
 from dockyard.build.stage import Stage
 from dockyard.dockerfile import instructions as ins
@@ -29,7 +30,7 @@ def fetch(stage: Stage, instruction: ins.Add, source: str) -> Source | None:
     """What `source` of an ADD gives where it is a URL or a Git repository; None where it is a path of the context.
 
     Raises:
-        ChecksumUseError, ChecksumMismatchError, DownloadError, git.GitError: see there.
+        AddressInvalidError, ChecksumUseError, ChecksumMismatchError, DownloadError, git.GitError: see there.
     """
     tools = stage.tools
     checksum = stage.expand(instruction.checksum) if instruction.checksum else ""
@@ -54,6 +55,8 @@ def fetch(stage: Stage, instruction: ins.Add, source: str) -> Source | None:
             raise ChecksumUseError(f"--checksum is not for {source}, which is in the context", context=context)
         return None
     name = posixpath.basename(unquote(urlsplit(source).path).rstrip("/")) or "__unnamed__"
+    if name in (".", "..") or "\0" in name or len(name.encode("utf-8", "surrogateescape")) > NAME_BYTES:
+        raise AddressInvalidError(f"{redact.url(source)[:200]} names no file: {name[:60]!r}", context=context)
     headers = {}
     host = urlsplit(source).hostname or ""
     for secret, form in ((f"HTTP_AUTH_HEADER_{host}", "{}"), (f"HTTP_AUTH_TOKEN_{host}", "Bearer {}")):

@@ -23,6 +23,13 @@ class GitSourceInvalidError(UsageError):
     hint = "Write https://host/repository.git#branch:folder, or …git?ref=…&subdir=…"
 
 
+class AddressInvalidError(UsageError):
+    """A URL is not well formed, or names no file that could be put anywhere."""
+
+    reference = "address-invalid"
+    hint = "Write it as https://host/path/file."
+
+
 @dataclass(frozen=True)
 class Repository:
     """Where a tree comes from.
@@ -80,9 +87,13 @@ def parse(text: str) -> Repository | None:
 
     Raises:
         GitSourceInvalidError: it names one, but not soundly.
+        AddressInvalidError: it is not even an address.
     """
     if _SCHEME.match(text):
-        parts = urlsplit(text)
+        try:
+            parts = urlsplit(text)
+        except ValueError as error:
+            raise AddressInvalidError(f"{text} is no address: {error}") from error
         if parts.scheme not in ("git", "ssh", "http", "https"):
             return None
         if parts.scheme in ("http", "https") and not unquote(parts.path).endswith(".git"):
