@@ -248,6 +248,17 @@ def test_a_secret_stands_nowhere_but_in_the_command_s_hands(yard: Yard, tmp_path
     assert searched(yard, SECRET) == []
 
 
+def test_a_secret_that_cannot_be_a_variable_is_not_shown_by_what_refuses_it(yard: Yard) -> None:
+    (yard.context / "Dockerfile").write_text("FROM busybox\nRUN --mount=type=secret,id=s,env=S true\n")
+    (yard.path / "secret").write_bytes(f"a\0{SECRET}".encode())
+    child = start(yard, "--secret", f"id=s,src={yard.path / 'secret'}", "--progress", "rawjson")
+    said, _ = child.communicate(timeout=60)
+    assert child.returncode == 2
+    assert b"null byte" in said
+    assert SECRET.encode() not in said
+    assert searched(yard, SECRET) == []
+
+
 def test_a_command_that_writes_a_secret_into_the_image_is_told(yard: Yard) -> None:
     text = "FROM busybox\nRUN --mount=type=secret,id=s mkdir /d && cp /run/secrets/s /d/copy && chmod 600 /d/copy\n"
     built = yard.build(text, secrets={"s": Secret("s", SECRET.encode())})

@@ -18,6 +18,7 @@ from dockyard.build.context import Context
 from dockyard.build.copy import Copier, Order, Out, write
 from dockyard.build.destination import Destination
 from dockyard.build.fault import SourceMissingError, place
+from dockyard.build.secret import SecretInvalidError
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
 from dockyard.dockerfile import instructions as ins
@@ -310,6 +311,12 @@ def _confided(
             ready.environment[mount.env] = ""  # there, but empty
         return
     if mount.env:
+        if b"\0" in secret.value:  # the runtime's own error would show it
+            raise SecretInvalidError(
+                f"the secret {secret.id!r} has a null byte, which no variable can hold",
+                context={"variable": mount.env},
+                hint="Take it as a file: leave env= out.",
+            )
         ready.environment[mount.env] = secret.value.decode("utf-8", "surrogateescape")
     if each.target:
         path.write_bytes(secret.value)

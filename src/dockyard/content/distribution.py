@@ -151,9 +151,12 @@ class Distribution:
             try:
                 if response.status != 200:
                     raise ArchiveUnreachableError(f"{url} answers {response.status}", context={"url": url})
-                return read_bounded(response, limit, url)
-            finally:
-                response.release_conn()
+                data = read_bounded(response, limit, url)
+            except BaseException:
+                response.close()  # its socket is not for anybody else: there is more to read from it
+                raise
+            response.release_conn()
+            return data
         except urllib3.exceptions.HTTPError as error:
             raise ArchiveUnreachableError(f"cannot fetch {url}: {error}", context={"url": url}) from error
 
