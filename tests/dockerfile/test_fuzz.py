@@ -85,6 +85,7 @@ def test_fuzzed_dockerfiles_are_understood_or_refused(text: str) -> None:
 
 
 @given(st.binary(max_size=400))
+@example(b"[]")
 def test_fuzzed_bytes_are_understood_or_refused(data: bytes) -> None:
     judged(data)
     judged(b"FROM a\nRUN " + data)

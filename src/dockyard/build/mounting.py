@@ -229,11 +229,23 @@ def _unpacked(tools: "Tools", layers: list[Layer], folder: Path) -> list[Path]:
     return [folder]
 
 
+def noted(tools: "Tools", mounts: tuple[Wanted, ...]) -> None:
+    """A step was found in the cache: its cache mounts are the build's all the same, and are sent along with it."""
+    for each in mounts:
+        folder = _cache_folder(tools, each)
+        if each.mount.type == "cache" and (folder / "0").is_dir() and (folder / "id").is_file():
+            tools.cache.mounts[(folder / "id").read_text()] = folder / "0"
+
+
+def _cache_folder(tools: "Tools", each: Wanted) -> Path:
+    name = hashlib.sha256(each.source.partition("\0")[0].encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return tools.data / "cache" / "mounts" / name
+
+
 @contextlib.contextmanager
 def _cached(tools: "Tools", each: Wanted, work: Path) -> Iterator[Path]:
     """A cache's folder, under the lock that its sharing asks for."""
-    name = hashlib.sha256(each.source.partition("\0")[0].encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    folder = tools.data / "cache" / "mounts" / name
+    folder = _cache_folder(tools, each)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "id").write_text(each.source.partition("\0")[0].lstrip("/") or "/")
     with contextlib.ExitStack() as stack:

@@ -66,6 +66,10 @@ def run(stage: Stage, instruction: ins.Run) -> None:
                 layer = execute.execute(stage, instruction, args, environment, network, files, mounts)
             made = Made(stage.now(), layer)
             tools.cache.put(step, made)
+        elif mounts:
+            from dockyard.build import mounting
+
+            mounting.noted(tools, mounts)
     state.key = step
     state.add(made, shown)
 

@@ -110,7 +110,7 @@ def build(
     names = [Reference.parse(name) for name in tag or ()]
     sources, sinks = build_cache.parse(cache_from, "--cache-from"), build_cache.parse(cache_to, "--cache-to")
     outputs = output_words.parse([*(output or ()), *(["type=registry"] if push else ())])
-    packed = output_words.packing(compression, compression_level, outputs)
+    packed = output_words.packing(compression, compression_level, outputs, [each.facts for each in sinks])
     wish = build_output.attestations(sbom, provenance, attest)
     chosen = options(
         flags,

@@ -1,6 +1,7 @@
 """`--cache-from` and `--cache-to`: where a build's cache comes from and goes to."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +19,21 @@ if TYPE_CHECKING:
     from dockyard.oci.descriptor import Descriptor
     from dockyard.progress import Progress
 
+_TIME = r"(\d+(\.\d+)?[hms])+"
+_SPANS = {"h": 3600, "m": 60, "s": 1}
 _HINT = "Write type=local,dest=FOLDER,mode=max, type=registry,ref=NAME, type=s3,bucket=NAME,region=NAME or type=inline."
-_COMMON = {"type", "mode", "mounts", "ignore-error"}
+_PACKED = {"oci-mediatypes", "image-manifest", "compression", "compression-level", "force-compression"}
+_COMMON = {"type", "mode", "mounts", "ignore-error", *_PACKED}
+# The one value of a word that Docker's users know, where it has a meaning here; and what to do about another one.
+_FIXED = {
+    "oci-mediatypes": ("true", "A cache is always an OCI artifact: leave it out."),
+    "image-manifest": ("true", "A cache is always an OCI artifact: leave it out."),
+    "force-compression": ("false", "Leave it out: the base's layers are never rewritten, new ones are all alike."),
+    "registry.insecure": ("false", "Say so in config.toml (docs/registries.md)."),
+}
 _KEYS = {
-    "local": {"src", "dest"},
-    "registry": {"ref"},
+    "local": {"src", "dest", "tag", "digest"},
+    "registry": {"ref", "registry.insecure"},
     "inline": set[str](),
     "s3": {
         "bucket",
@@ -37,6 +48,7 @@ _KEYS = {
         "session_token",
         "use_path_style",
         "upload_parallelism",
+        "touch_refresh",
     },
 }
 
@@ -80,13 +92,22 @@ def _place(text: str, flag: str) -> Place:
         "inline": "the image",
         "s3": f"s3://{parts['bucket']}/{parts.get('prefix', '')}" if parts.get("bucket") else "",
     }[kind]
-    mode = parts.get("mode", "min")
+    for name, (only, hint) in _FIXED.items():
+        if parts.get(name, only).lower() != only:
+            raise UsageError(f"{flag} {name}={parts[name]} cannot be done", hint=hint)
+    if parts.get("touch_refresh") and not re.fullmatch(_TIME, parts["touch_refresh"]):
+        raise UsageError(f"{flag} touch_refresh is no time: {parts['touch_refresh']!r}", hint="Write it like 24h.")
+    mode = parts.get("mode", "min").lower()
     if not where or mode not in ("min", "max"):
         raise UsageError(f"{flag} type={kind} is not complete", hint=_HINT)
     if parts.get("upload_parallelism", "4") not in map(str, range(1, 65)):
         raise UsageError(f"{flag} upload_parallelism is not a number from 1 to 64")
     chosen: Mode = "max" if mode == "max" else "min"
-    return Place(kind, where, chosen, parts.get("mounts") == "true", parts.get("ignore-error") == "true", parts)
+    return Place(kind, where, chosen, _true(parts, "mounts"), _true(parts, "ignore-error"), parts)
+
+
+def _true(parts: dict[str, str], name: str) -> bool:
+    return parts.get(name, "false").lower() in ("true", "1", "")
 
 
 def take(places: list[Place], store: "Layout", cache: "StepCache", progress: "Progress") -> None:
@@ -110,7 +131,7 @@ def _fetched(place: Place, store: "Layout", progress: "Progress") -> "Iterator[D
 
     if place.type == "local":
         layout = Layout(Path(place.where))
-        artifact = layout.resolve("cache")
+        artifact = _kept(layout, place)
         copy(layout, store, artifact, progress=progress)
         yield artifact
     elif place.type == "s3":
@@ -139,6 +160,19 @@ def _fetched(place: Place, store: "Layout", progress: "Progress") -> "Iterator[D
             if child.platform is None or child.platform.os != "unknown":
                 copy(repository, store, child, progress=progress)
                 yield child
+
+
+def _kept(layout: "Layout", place: Place) -> "Descriptor":
+    """The artifact that a layout has under a tag, or by its digest."""
+    from dockyard.content.held import held
+    from dockyard.oci.digest import Digest
+
+    if place.facts.get("digest"):
+        found = held(layout, Digest.parse(place.facts["digest"]))
+        if found is not None:
+            return found
+        raise UsageError(f"{place.where} has no cache {place.facts['digest']}")
+    return layout.resolve(place.facts.get("tag", "cache"))
 
 
 def give(places: list[Place], result: "BuildResult", store: "Layout", progress: "Progress") -> list[str]:
@@ -172,7 +206,7 @@ def _give(place: Place, result: "BuildResult", store: "Layout", progress: "Progr
     if place.type == "local":
         layout = Layout(Path(place.where), create=True)
         copy(store, layout, artifact, progress=progress)
-        layout.tag("cache", artifact)
+        layout.tag(place.facts.get("tag", "cache"), artifact)
     elif place.type == "s3":
         from dockyard.content.objects import spread
         from dockyard.content.store import read
@@ -203,7 +237,13 @@ def _objects(place: Place) -> "Objects":
         s3(bucket(facts, context.environment())),
         blobs=prefix + facts.get("blobs_prefix", "blobs/"),
         names=prefix + facts.get("manifests_prefix", "manifests/"),
+        refresh=_seconds(facts.get("touch_refresh", "24h")),
     )
+
+
+def _seconds(text: str) -> float:
+    """A time as Go writes it, such as 24h or 1h30m."""
+    return sum(float(number) * _SPANS[unit] for number, unit in re.findall(r"([\d.]+)([hms])", text))
 
 
 def bucket(facts: dict[str, str], environment: dict[str, str]) -> "Bucket":

@@ -1,6 +1,7 @@
 """`dockyard cache`: what builds keep to be faster the next time."""
 
 import re
+import shutil
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,10 +12,21 @@ from dockyard.cli import context, report
 from dockyard.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dockyard.build.kept import Kept
+    from dockyard.content.layout import Layout
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _KINDS = ("layer", "unpacked", "mount", "download", "git")
+_NAMES = {"kind": "kind", "type": "kind", "name": "name", "id": "name", "until": "until", "unused-for": "until"}
+# What Docker calls them.
+_TYPES = {
+    "regular": ["layer", "unpacked"],
+    "exec.cachemount": ["mount"],
+    "source.git.checkout": ["git"],
+    "source.http": ["download"],
+}
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -22,10 +34,14 @@ def cache(
     action: Literal["ls", "du", "prune"] = "du",
     /,
     *,
-    keep: Annotated[str, Parameter(name=["--keep", "--keep-storage"])] = "0",
+    keep: Annotated[str, Parameter(name=["--keep", "--keep-storage", "--max-used-space", "--reserved-space"])] = "",
+    min_free_space: str = "",
     unused_for: Annotated[str, Parameter(name=["--unused-for", "--keep-duration"])] = "0s",
     filter: list[str] | None = None,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
+    verbose: Annotated[bool, Parameter(negative="")] = False,
+    all: Annotated[bool, Parameter(name=["--all", "-a"], negative="")] = False,
+    force: Annotated[bool, Parameter(name=["--force", "-f"], negative="")] = False,
     json: bool = False,
 ) -> None:
     """Show or throw away what builds keep: layers of steps, unpacked layers, cache mounts, downloads.
@@ -33,9 +49,14 @@ def cache(
     Args:
         action: ls lists everything, du sums it up by kind, prune throws the longest unused away.
         keep: how much prune leaves, such as 10GB; nothing by default.
+        min_free_space: prune stops where so much of the disk is free, such as 20GB.
         unused_for: prune leaves what was used since, such as 24h.
-        filter: only what fits: kind=layer|unpacked|mount|download|git, name=PART, until=24h; of several, all.
+        filter: only what fits: kind=layer|unpacked|mount|download|git, name=PART (or id=), until=24h; of several, all.
+            Docker's type=regular|exec.cachemount|source.git.checkout|source.http stand for the kinds.
         dry_run: tell what prune would throw away, and leave it.
+        verbose: with du, a line for each thing, as ls has it.
+        all: as Docker has it; everything is shown and thrown away in any case.
+        force: as Docker has it; nobody is asked in any case.
         json: print one JSON document.
     """
     from dockyard.build.kept import kept, prune
@@ -45,7 +66,8 @@ def cache(
     data = context.data_folder()
     fits = _filter(filter or [])
     if action == "prune":
-        gone = prune(data, store, _bytes(keep), older=_seconds(unused_for), only=fits, dry=dry_run)
+        most = _most(data, store, keep, min_free_space)
+        gone = prune(data, store, most, older=_seconds(unused_for), only=fits, dry=dry_run)
         total = sum(each.size for each in gone)
         if json:
             report.result(
@@ -62,7 +84,7 @@ def cache(
             print(f"{'would remove' if dry_run else 'removed'} {len(gone)} things, {report.size(total)}")
         return
     found = [each for each in kept(data, store) if fits(each)]
-    if action == "ls":
+    if action == "ls" or verbose:
         if json:
             report.result({"kept": [each.to_json() for each in found]})
             return
@@ -82,19 +104,31 @@ def cache(
     report.table(["KIND", "COUNT", "SIZE"], [*rows, ["total", str(len(found)), report.size(sum(sums.values()))]])
 
 
+def _most(data: "Path", store: "Layout", keep: str, free: str) -> int:
+    """How many bytes may stay."""
+    bounds = [_bytes(keep)] if keep or not free else []
+    if free:
+        from dockyard.build.kept import kept
+
+        lacking = _bytes(free) - shutil.disk_usage(data).free
+        bounds.append(sum(each.size for each in kept(data, store)) - max(0, lacking))
+    return max(0, min(bounds))
+
+
 def _filter(texts: list[str]) -> "Callable[[Kept], bool]":
     """Whether something fits every one of `texts`."""
     tests: list[tuple[str, str, float]] = []
     for text in texts:
         name, equals, value = text.partition("=")
-        wrong = name not in ("kind", "name", "until") or (name == "kind" and value not in _KINDS)
-        if not equals or wrong:
+        name = _NAMES.get(name, "")
+        kinds = _TYPES.get(value, [value] if value in _KINDS else [])
+        if not equals or not name or (name == "kind" and not kinds):
             raise UsageError(f"not a filter: {text!r}", hint=f"Write kind={'|'.join(_KINDS)}, name=PART or until=24h.")
         tests.append((name, value, _seconds(value) if name == "until" else 0.0))
 
     def fits(each: "Kept") -> bool:
         for name, value, seconds in tests:
-            if name == "kind" and each.kind != value:
+            if name == "kind" and each.kind not in _TYPES.get(value, [value]):
                 return False
             if name == "name" and value not in each.name:
                 return False

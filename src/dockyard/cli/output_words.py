@@ -142,8 +142,10 @@ class Packing:
     level: "Level"
 
 
-def packing(compression: str, level: str, outputs: Sequence[Output]) -> Packing:
-    """What the flags and the outputs say together about compression: one image has one.
+def packing(
+    compression: str, level: str, outputs: Sequence[Output], caches: Sequence[Mapping[str, str]] = ()
+) -> Packing:
+    """What the flags, the outputs and the words of caches say together about compression: one image has one.
 
     Where nobody names a level, it is dense for what is pushed and fast for everything else. Of numbers, as
     Docker's users write them, up to 3 is fast and more is dense.
@@ -151,10 +153,14 @@ def packing(compression: str, level: str, outputs: Sequence[Output]) -> Packing:
     Raises:
         UsageError: they contradict each other, or name what there is not.
     """
-    kinds = {each for each in (compression, *(output.compression for output in outputs)) if each}
-    levels = {_level(each) for each in (level, *(output.level for output in outputs)) if each}
+    said = [*(output.compression for output in outputs), *(each.get("compression", "") for each in caches)]
+    deep = [*(output.level for output in outputs), *(each.get("compression-level", "") for each in caches)]
+    kinds = {each for each in (compression, *said) if each}
+    levels = {_level(each) for each in (level, *deep) if each}
     if len(kinds) > 1 or len(levels) > 1:
-        raise UsageError("the outputs have different compressions", hint="Give one --compression for all of them.")
+        raise UsageError(
+            "outputs and caches have different compressions", hint="Give one --compression for all of them."
+        )
     kind = next(iter(kinds), "gzip")
     if kind not in _COMPRESSIONS:
         raise UsageError(f"there is no compression {kind!r}", hint="Give gzip, zstd or none.")

@@ -1,6 +1,7 @@
 """Content in object storage (S3 and what speaks like it): blobs by digest, and small documents by name."""
 
 import io
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -93,20 +94,26 @@ class Objects:
     Args:
         store: object storage.
         blobs, names: the prefixes, with their slash.
+        refresh: seconds after which a blob that is there is stored anew, so that rules which remove what is old leave
+            what is used; 0 never does.
 
     Every method raises `ObjectsUnreachableError` or `ObjectsDeniedError` where the storage does not do its part.
     """
 
-    def __init__(self, store: "ObjectStore", *, blobs: str = "blobs/", names: str = "manifests/") -> None:
-        self._store, self._blobs, self._names = store, blobs, names
+    def __init__(
+        self, store: "ObjectStore", *, blobs: str = "blobs/", names: str = "manifests/", refresh: float = 0
+    ) -> None:
+        self._store, self._blobs, self._names, self._refresh = store, blobs, names, refresh
 
     def exists(self, target: Descriptor) -> bool:
-        """Whether the blob is there, with the size that the descriptor tells."""
+        """Whether the blob is there, with the size that the descriptor tells, and need not be stored anew."""
         try:
             with _told():
-                return int(self._store.head(self._blob(target))["size"]) == target.size
+                found = self._store.head(self._blob(target))
         except ContentNotFoundError:
             return False
+        old = self._refresh > 0 and time.time() - found["last_modified"].timestamp() > self._refresh
+        return int(found["size"]) == target.size and not old
 
     def open(self, target: Descriptor) -> BinaryIO:
         """A verified stream of the blob.

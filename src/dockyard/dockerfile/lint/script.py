@@ -56,7 +56,7 @@ def script(run: Run) -> str:
 def commands(run: Run) -> list[list[str]]:
     """The words of each simple command; variables assigned before it and words like `sudo` are dropped."""
     if not run.shell:
-        return [list(run.args)]
+        return [list(run.args)] if run.args else []
     return [list(words) for words in _commands(script(run)[:_LONGEST])]
 
 
