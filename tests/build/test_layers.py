@@ -1,5 +1,6 @@
 """How many layers an image gets and how they are compressed: the files and the base stay the same."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,22 @@ def test_new_layers_are_compressed_as_wished(yard: Yard, compression: str, media
     assert [each.diff_id for each in built.image.layers[:2]] == [each.diff_id for each in first.image.layers[:2]]
     assert files(yard, compression=compression) == files(yard)
     assert all(step.cached for step in yard.build(TEXT, compression=compression, level="dense").steps)
+
+
+@pytest.mark.parametrize(("compression", "level"), [("gzip", "dense"), ("zstd", "fast"), ("none", "fast")])
+def test_another_compression_runs_no_step_again_and_gives_what_a_fresh_build_gives(
+    yard: Yard, tmp_path: Path, compression: str, level: str
+) -> None:
+    text = "FROM scratch AS one\nCOPY tree /t\nFROM scratch\nCOPY --from=one /t /u\nWORKDIR /w\n"
+    yard.write({f"tree/f{number}": os.urandom(number * 977) for number in range(60)})
+    yard.write({"tree/large": os.urandom(3 << 20)})
+    wish = {"compression": compression, "level": level, "epoch": 1_700_000_000}
+    plain = yard.build(text, epoch=1_700_000_000)
+    again = yard.build(text, **wish)
+    assert all(step.cached for step in again.steps)
+    fresh = Yard(tmp_path / "fresh")
+    fresh.context = yard.context
+    assert again.image.descriptor == fresh.build(text, **wish).image.descriptor
+    assert again.image.descriptor != plain.image.descriptor
+    # And back: the digest depends on what is asked for, not on what was built before.
+    assert yard.build(text, epoch=1_700_000_000).image.descriptor == plain.image.descriptor

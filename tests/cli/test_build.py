@@ -207,9 +207,21 @@ def test_words_for_caches_are_checked(context: Path) -> None:
         ("--cache-from", "type=inline"),
         ("--cache-to", "type=s3,bucket=b,acces_key_id=x"),
         ("--cache-to", "type=local,dest=x,mode=most"),
+        ("--cache-to", "type=local,dest=x,image-manifest=false"),
+        ("--cache-to", "type=local,dest=x,force-compression=true"),
+        ("--cache-to", "type=local,dest=x,compression=zstd", "--compression", "gzip"),
+        ("--cache-to", "type=s3,bucket=b,touch_refresh=soon"),
     ):
         done = dockyard(context, *words)
         assert (done.returncode, "hint" in done.stderr) == (2, True), words
+    kept = f"type=local,dest={context.parent / 'kept'},tag=v1"
+    more = "mode=MAX,image-manifest=true,oci-mediatypes=true,compression=zstd,ignore-error"
+    assert dockyard(context, "--cache-to", f"{kept},{more}").returncode == 0
+    (named,) = json.loads((context.parent / "kept" / "index.json").read_text())["manifests"]
+    shutil.rmtree(context.parent / "home")
+    for which in ("tag=v1", f"digest={named['digest']}"):
+        words = ("--cache-from", f"type=local,src={context.parent / 'kept'},{which}", "--compression", "zstd", "--json")
+        assert all(step["cached"] for step in json.loads(dockyard(context, *words).stdout)["steps"])
 
 
 def test_events_come_as_json_lines_and_the_log_is_told(context: Path) -> None:

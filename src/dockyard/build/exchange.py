@@ -17,7 +17,7 @@ from dockyard.build.cache import Made, StepCache
 from dockyard.content.layout import Layout
 from dockyard.content.store import read
 from dockyard.errors import Error
-from dockyard.layers.apply import apply
+from dockyard.layers.apply import Ids, apply
 from dockyard.layers.diff import diff
 from dockyard.layers.layer import Layer
 from dockyard.layers.write import LayerWriter
@@ -118,10 +118,11 @@ def _steps(cache: StepCache, wanted: set[Digest] | None) -> tuple[list[_Step], d
     return steps, layers
 
 
-def imported(store: Layout, cache: StepCache, artifact: Descriptor, mounts: Path) -> int:
+def imported(store: Layout, cache: StepCache, artifact: Descriptor, mounts: Path, *, ids: Ids = "all") -> int:
     """Take the records of an artifact whose blobs are in `store` already; returns how many steps there were.
 
-    What is known here already stays. Cache mounts are unpacked below `mounts` where there are none of their id.
+    What is known here already stays. Cache mounts are unpacked below `mounts` where there are none of their id, with
+    the owners that `ids` allows (see `apply`).
 
     Raises:
         CacheInvalidError: it is neither a build cache nor an image that was built with one inside.
@@ -153,13 +154,13 @@ def imported(store: Layout, cache: StepCache, artifact: Descriptor, mounts: Path
                     sound.add(layer.diff_id)
                 cache.put(step.key, Made(step.created, layer, step.content))
         for mount in contents.mounts:
-            _unpack(mount, Layer(layers[Digest.parse(mount.digest)], Digest.parse(mount.diff_id), store), mounts)
+            _unpack(mount, Layer(layers[Digest.parse(mount.digest)], Digest.parse(mount.diff_id), store), mounts, ids)
     except (msgspec.MsgspecError, KeyError) as error:
         raise CacheInvalidError(f"{artifact.digest} is not a sound build cache: {error}") from error
     return len(contents.steps)
 
 
-def _unpack(mount: _Mount, layer: Layer, mounts: Path) -> None:
+def _unpack(mount: _Mount, layer: Layer, mounts: Path, ids: Ids) -> None:
     if not mount.folder.isalnum() or not mount.folder.isascii():
         raise CacheInvalidError(f"a cache mount has the folder {mount.folder[:80]!r}")
     folder = mounts / mount.folder
@@ -168,7 +169,7 @@ def _unpack(mount: _Mount, layer: Layer, mounts: Path) -> None:
     beside = folder / f".{os.urandom(4).hex()}.tmp"
     beside.mkdir(parents=True)
     try:
-        apply(layer, beside, whiteouts="apply")
+        apply(layer, beside, whiteouts="apply", ids=ids)
         (folder / "id").write_text(mount.id)
         beside.rename(folder / "0")
     finally:

@@ -113,12 +113,14 @@ def _true(parts: dict[str, str], name: str) -> bool:
 def take(places: list[Place], store: "Layout", cache: "StepCache", progress: "Progress") -> None:
     """Bring caches in. One that is not there or not sound is told and left out: the build only takes longer."""
     from dockyard.build.exchange import imported
+    from dockyard.runtime import namespace
 
     for place in places:
         try:
             count = 0
             for artifact in _fetched(place, store, progress):
-                count += imported(store, cache, artifact, context.data_folder() / "cache" / "mounts")
+                mounts = context.data_folder() / "cache" / "mounts"
+                count += imported(store, cache, artifact, mounts, ids=namespace.ids())
             progress.log(f"cache from {place.where}: {count} steps")
         except Error as error:
             progress.log(f"warning: no cache from {place.where}: {error.message}")

@@ -106,7 +106,7 @@ def cache(
 
 def _most(data: "Path", store: "Layout", keep: str, free: str) -> int:
     """How many bytes may stay."""
-    bounds = [_bytes(keep)] if keep or not free else []
+    bounds = [_bytes(keep or "0")] if keep or not free else []
     if free:
         from dockyard.build.kept import kept
 
