@@ -38,8 +38,8 @@ class _Odd(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.close_connection = True
-        port = self.server.server_address[1]
-        self.seen.append((port, self.headers.get("Authorization", "")))
+        port = str(self.headers["Host"]).rpartition(":")[2]
+        self.seen.append((int(port), self.headers.get("Authorization", "")))
         match self.path.strip("/").split("-"):
             case ["loop"]:
                 self._answer(302, {"Location": "/loop"})
@@ -69,6 +69,8 @@ class _Odd(http.server.BaseHTTPRequestHandler):
             case ["named"]:
                 odd = {"Content-Disposition": 'attachment; filename="../../evil"', "Last-Modified": "n\xffnsense"}
                 self._answer(200, {**odd, "Content-Length": "2"}, b"ok")
+            case ["nothing"]:
+                self._answer(404, {"Content-Length": "0"})
             case _:
                 self._answer(200, {"Content-Length": "2"}, b"ok")
 
@@ -133,7 +135,7 @@ def test_a_server_that_misleads_is_refused(yard: Yard, port: int, path: str, kin
 
 def test_a_body_without_an_end_fills_no_disk(yard: Yard, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(yard.path)
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: usage._replace(free=4 << 20))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=4 << 20))
     with pytest.raises(TooLargeError, match="does not end"):
         yard.build(f"FROM scratch\nADD http://127.0.0.1:{port}/endless /d/\n")
     assert untouched(yard)
@@ -180,22 +182,11 @@ def test_a_secret_for_one_server_is_not_told_to_another(yard: Yard) -> None:
         assert seen == [(first, "Bearer for-one-only"), (second, "")]
 
 
-def test_a_page_that_is_not_there_is_asked_for_once(yard: Yard, tmp_path: Path) -> None:
+def test_a_page_that_is_not_there_is_asked_for_once(yard: Yard) -> None:
     seen: list[tuple[int, str]] = []
-    handler = type(
-        "Handler", (_Odd,), {"seen": seen, "do_GET": lambda self: (seen.append((0, "")), self.send_error(404))}
-    )
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        with pytest.raises(UrlRefusedError, match="404"):
-            yard.build(f"FROM scratch\nADD http://127.0.0.1:{server.server_port}/x /d/\n")
-        assert len(seen) == 1
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with odd_server(seen) as port, pytest.raises(UrlRefusedError, match="404"):
+        yard.build(f"FROM scratch\nADD http://127.0.0.1:{port}/nothing /d/\n")
+    assert len(seen) == 1
 
 
 def test_repositories_that_mean_harm(yard: Yard, tmp_path: Path) -> None:

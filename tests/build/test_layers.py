@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_another_compression_runs_no_step_again_and_gives_what_a_fresh_build_giv
     text = "FROM scratch AS one\nCOPY tree /t\nFROM scratch\nCOPY --from=one /t /u\nWORKDIR /w\n"
     yard.write({f"tree/f{number}": os.urandom(number * 977) for number in range(60)})
     yard.write({"tree/large": os.urandom(3 << 20)})
-    wish = {"compression": compression, "level": level, "epoch": 1_700_000_000}
+    wish: dict[str, Any] = {"compression": compression, "level": level, "epoch": 1_700_000_000}
     plain = yard.build(text, epoch=1_700_000_000)
     again = yard.build(text, **wish)
     assert all(step.cached for step in again.steps)

@@ -220,8 +220,9 @@ def test_words_for_caches_are_checked(context: Path) -> None:
     (named,) = json.loads((context.parent / "kept" / "index.json").read_text())["manifests"]
     shutil.rmtree(context.parent / "home")
     for which in ("tag=v1", f"digest={named['digest']}"):
-        words = ("--cache-from", f"type=local,src={context.parent / 'kept'},{which}", "--compression", "zstd", "--json")
-        assert all(step["cached"] for step in json.loads(dockyard(context, *words).stdout)["steps"])
+        source = f"type=local,src={context.parent / 'kept'},{which}"
+        taken = dockyard(context, "--cache-from", source, "--compression", "zstd", "--json")
+        assert all(step["cached"] for step in json.loads(taken.stdout)["steps"])
 
 
 def test_events_come_as_json_lines_and_the_log_is_told(context: Path) -> None:

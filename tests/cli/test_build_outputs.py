@@ -95,7 +95,12 @@ def test_a_reader_that_goes_away_early_is_told_of(context: Path, tmp_path: Path)
         done = dockyard(context, "-o", f"type=tar,dest={tmp_path / 'pipe'}")
     assert (done.returncode, "output-closed" in done.stderr) == (2, True)
     ours, theirs = os.pipe()
-    thread = threading.Thread(target=lambda: (os.read(ours, 10), os.close(ours)))
+
+    def look() -> None:
+        os.read(ours, 10)
+        os.close(ours)
+
+    thread = threading.Thread(target=look)
     thread.start()
     done = dockyard(context, "-o", "-", stdout=theirs)
     thread.join()

@@ -116,7 +116,7 @@ def build(
     options = options or Options()
     cache = cache or step_cache(data, store, options)
     with store.in_use():  # until the image is tagged, steps count on layers that nothing names yet
-        return _build(context, dockerfile, store, data, bases, options, cache, progress, journal, halted)
+        return _build(context, dockerfile, store, data, bases, options, cache, progress, journal, halted, ahead)
 
 
 def _build(
@@ -130,6 +130,7 @@ def _build(
     progress: Progress,
     journal: Journal | None,
     halted: Halted | None,
+    ahead: Ahead | None,
 ) -> BuildResult:
     began = time.monotonic()
     path, parsed = read_dockerfile(context, dockerfile)

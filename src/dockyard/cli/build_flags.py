@@ -84,7 +84,7 @@ class Result:
     tags: tuple[Reference, ...] = ()
     label: list[str] | None = None
     annotation: list[str] | None = None
-    packing: "Packing | None" = None
+    packing: Packing | None = None
     layers: Literal["instruction", "stage", "auto", "squash"] = "instruction"
     sbom: bool = False
     provenance: Literal["", "min", "max"] = ""
