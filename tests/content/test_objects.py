@@ -1,12 +1,14 @@
 """Object storage behind the roles, against a real S3 server on loopback."""
 
 import io
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from dockyard.content.copy import copy
 from dockyard.content.layout import Layout
+from dockyard.content.memory import Memory
 from dockyard.content.objects import Bucket, Objects, ObjectsUnreachableError, s3, spread
 from dockyard.content.store import ContentNotFoundError, DigestMismatchError, read
 from dockyard.oci.descriptor import Descriptor
@@ -70,6 +72,22 @@ def test_an_image_travels_through_a_bucket(bucket: Bucket, tmp_path: object) -> 
     spread(here, objects, image.descriptor)
     copy(objects, there, image.descriptor)
     assert read(there, image.descriptor) == read(here, image.descriptor)
+
+
+def test_what_is_used_is_stored_anew_before_it_is_too_old(bucket: Bucket) -> None:
+    """So that a rule of the bucket's which deletes what is old leaves it; S3's clock counts whole seconds."""
+    data = described(b"used again")
+    young = Objects(s3(bucket), blobs="touched/", refresh=3600)
+    young.put(data, io.BytesIO(b"used again"))
+    first = s3(bucket).head(f"touched/{data.digest}")["last_modified"]
+    time.sleep(1.1)
+    assert young.exists(data)
+    old = Objects(s3(bucket), blobs="touched/", refresh=0.5)
+    assert not old.exists(data)
+    store = Memory()
+    store.put(data, io.BytesIO(b"used again"))
+    copy(store, old, data)
+    assert s3(bucket).head(f"touched/{data.digest}")["last_modified"] > first
 
 
 def test_no_answer_is_no_content(bucket: Bucket) -> None:

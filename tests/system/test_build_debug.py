@@ -186,6 +186,9 @@ def test_cache_mounts_travel_through_s3(context: Path, tmp_path: Path) -> None:
         place = f"type=s3,bucket=mounts,endpoint_url={bucket.endpoint}"
         sent = dockyard(context, "build", ".", "--cache-to", f"{place},mode=max,mounts=true", **keys)
         assert sent.returncode == 0, sent.stderr
+        # Sent once more by a build that runs nothing, they are still there.
+        again = dockyard(context, "build", ".", "--cache-to", f"{place},mode=max,mounts=true", **keys)
+        assert (again.returncode, "1 of them cached" in again.stdout) == (0, True), again.stdout + again.stderr
         other = tmp_path / "other" / "context"
         shutil.copytree(context, other)
         shutil.copytree(context.parent / "home" / "store", other.parent / "home" / "store")
