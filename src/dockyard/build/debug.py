@@ -1,9 +1,10 @@
 """Building up to a line, and going into the container there."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
+
+import msgspec
 
 from dockyard.build.bases import Bases
 from dockyard.build.budget import budget
@@ -105,7 +106,7 @@ def _upto(plan: Plan, at: int) -> language.Stage:
         last = body[-1].node if body else stage.head.node
         if last.end_line < at:
             break
-        cut = replace(stage, instructions=body)
+        cut = msgspec.structs.replace(stage, instructions=body)
         plan.stages = [cut if each.number == stage.number else each for each in plan.stages]
         return cut
     raise LineUnknownError(f"there is no instruction on line {at}")
