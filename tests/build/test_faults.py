@@ -20,6 +20,7 @@ from dockyard.build import unpack
 from dockyard.build.context import Context
 from dockyard.build.destination import DestinationInvalidError
 from dockyard.build.fault import ContextUnreadableError
+from dockyard.images import rootfs
 from dockyard.layers.fault import ArchiveBombError, ArchiveEscapeError, ArchiveInvalidError, ArchiveTruncatedError
 from dockyard.layers.tar import Entry
 from dockyard.layers.write import FileChangedError, LayerWriter
@@ -134,6 +135,29 @@ def test_a_file_of_an_archive_replaces_a_folder_with_all_that_is_in_it(yard: Yar
     yard.write({"x.tar": archive(("a", b"file now", {}), ("a/b/d", b"below it", {}))})
     with pytest.raises(DestinationInvalidError, match="/a is there"):
         yard.build("FROM scratch\nCOPY tree /\nADD x.tar /\n")
+
+
+def test_of_members_with_one_name_the_last_counts_wherever_the_image_is_read(yard: Yard, tmp_path: Path) -> None:
+    members: list[tuple[str, bytes, dict[str, Any]]] = [("a", b"1", {}), ("b", b"b", {}), ("a", b"22", {})]
+    yard.write({"x.tar": archive(*members, symlink("c", "a"), ("c", b"c", {}), ("a", b"333", {"mode": 0o600}))})
+    text = "FROM scratch AS one\nADD x.tar /d/\nFROM scratch\nCOPY --from=one /d /e/\n"
+    want = {"a": b"333", "b": b"b", "c": b"c"}
+    for options in ({}, {"layers": "squash"}):
+        image = yard.build(text, **options).image
+        tree = image.tree()
+        assert {name: tree.read(f"e/{name}") for name in want} == want
+    image = yard.build("FROM scratch\nADD x.tar /d/\n", layers="squash").image
+    assert {name: image.tree().read(f"d/{name}") for name in want} == want
+    image = yard.build("FROM scratch\nADD x.tar /d/\n").image
+    rootfs.unpack(image, tmp_path / "out")
+    written = io.BytesIO()
+    rootfs.write({"": image}, written)
+    with tarfile.open(fileobj=io.BytesIO(written.getvalue())) as opened:
+        for name, content in want.items():
+            member = opened.extractfile(f"d/{name}")
+            assert member is not None
+            assert member.read() == (tmp_path / "out" / "d" / name).read_bytes() == content
+        assert opened.getmember("d/a").mode == 0o600
 
 
 def test_devices_become_devices_of_the_image(yard: Yard) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
@@ -15,9 +15,8 @@ from dockyard.build.unpack import archive_members
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Node
 from dockyard.layers.fault import ArchiveInvalidError
-from dockyard.layers.layer import Layer
 from dockyard.layers.tar import Entry
-from dockyard.layers.tree import WHITEOUT
+from dockyard.layers.tree import WHITEOUT, FileTree
 from dockyard.layers.write import LayerWriter
 
 Planned = tuple[Entry, Item | BinaryIO | None]
@@ -336,8 +335,8 @@ def write(planned: Iterator[Planned], source: Source, out: Out) -> None:
                 out.add(entry, data)
 
 
-def write_tree(planned: Iterator[Planned], layers: Sequence[Layer], out: Out) -> None:
-    """Write what was planned from a tree over `layers`.
+def write_tree(planned: Iterator[Planned], tree: FileTree, out: Out) -> None:
+    """Write what was planned from `tree`.
 
     Folders and links come first; then files in the order in which they lie in their layers, so that each layer is read
     once, front to back; hard links last.
@@ -354,10 +353,8 @@ def write_tree(planned: Iterator[Planned], layers: Sequence[Layer], out: Out) ->
             out.add(entry, None)
     for number in sorted(files):
         wanted = files[number]
-        for found, content in layers[number].entries():
-            entries = list(wanted.pop(found.path, {}).values()) if found.kind == "file" else []
-            if not entries:
-                continue
+        for found, content in tree.files(number, wanted):
+            entries = list(wanted[found.path].values())
             if len(entries) == 1:
                 out.add(replace(entries[0], size=found.size), content)
             else:

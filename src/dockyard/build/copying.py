@@ -124,7 +124,7 @@ def _made(
                     continue
                 planned: Iterator[Planned] = (copier if each.unpack else plain).plan(item, each.source, each.includes)
                 if isinstance(each.source, TreeSource) and isinstance(source, State):
-                    write_tree(planned, source.layers, out)
+                    write_tree(planned, source.tree, out)
                 else:
                     write(planned, each.source, out)
         for each in taken:

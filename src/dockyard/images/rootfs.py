@@ -79,18 +79,16 @@ def unpack(image: Image, folder: Path, *, ids: Ids = "all") -> None:
 
 
 def _members(image: Image) -> Iterator[tuple[Entry, BinaryIO | None]]:
-    layers = image.layers
+    tree = image.tree()
     files: dict[int, dict[str, list[Node]]] = {}
-    for node in image.tree().walk():
+    for node in tree.walk():
         if node.entry.kind == "file":
             files.setdefault(node.layer, {}).setdefault(node.content, []).append(node)
         elif node.path:
             yield replace(node.entry, path=node.path), None
     for number in sorted(files):
-        for found, content in layers[number].entries():
-            nodes = files[number].pop(found.path, []) if found.kind == "file" else []
-            if not nodes:
-                continue
+        for found, content in tree.files(number, files[number]):
+            nodes = files[number][found.path]
             yield replace(nodes[0].entry, path=nodes[0].path, size=found.size), content
             for other in nodes[1:]:
                 yield replace(other.entry, path=other.path, kind="hardlink", size=0, target=nodes[0].path), None

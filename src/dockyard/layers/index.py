@@ -3,7 +3,10 @@
 Kept as one msgpack file a layer; the name carries the format's version, so that a changed format is read anew.
 """
 
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -34,3 +37,16 @@ def entries(layer: Layer, cache: Path | None = None) -> list[Entry]:
         except UnicodeEncodeError:
             pass  # names that are not UTF-8 cannot be kept so; such layers are rare and read again
     return found
+
+
+def files(layer: Layer, wanted: Container[str], known: Iterable[Entry]) -> Iterator[tuple[Entry, BinaryIO]]:
+    """The files of a layer that are `wanted`, with their content, each once; `known` are its members.
+
+    Where a path stands in a layer more than once, the last one counts, as it does when the layer is unpacked.
+    """
+    left = Counter(entry.path for entry in known if entry.kind == "file" and entry.path in wanted)
+    for entry, content in layer.entries():
+        if entry.kind == "file" and entry.path in left:
+            left[entry.path] -= 1
+            if not left[entry.path]:
+                yield entry, content

@@ -65,8 +65,9 @@ class _Merged:
 def merge(layers: Sequence[Layer], writer: LayerWriter) -> None:
     """Write what `layers`, lowest first, amount to into `writer`, not yet committed. Each is read twice at most."""
     merged = _Merged()
-    for number, layer in enumerate(layers):
-        merged.lay(number, index.entries(layer, None))
+    known = [index.entries(layer, None) for layer in layers]
+    for number, entries in enumerate(known):
+        merged.lay(number, entries)
     files: dict[int, dict[str, list[Entry]]] = {}
     for path in sorted(merged.nodes, key=lambda each: each.split("/")):
         entry, number, content = merged.nodes[path]
@@ -81,13 +82,12 @@ def merge(layers: Sequence[Layer], writer: LayerWriter) -> None:
         writer.add(Entry(f"{folder}/{WHITEOUT}{name}" if folder else WHITEOUT + name))
     for number in sorted(files):
         wanted = files[number]
-        for found, stream in layers[number].entries():
-            entries = wanted.pop(found.path, []) if found.kind == "file" else []
-            for place, entry in enumerate(entries):
+        for found, stream in index.files(layers[number], wanted, known[number]):
+            for place, entry in enumerate(wanted[found.path]):
                 if place == 0:
                     writer.add(replace(entry, size=found.size), stream)
                 else:
-                    writer.add(replace(entry, kind="hardlink", size=0, target=entries[0].path))
+                    writer.add(replace(entry, kind="hardlink", size=0, target=wanted[found.path][0].path))
     for path, (entry, _, _) in sorted(merged.nodes.items()):
         if entry.kind == "hardlink":
             writer.add(replace(entry, path=path))

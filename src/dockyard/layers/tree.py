@@ -1,10 +1,10 @@
 """The merged view of layers: what a container would see (image-spec, layer.md, whiteouts)."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import msgspec
 
@@ -39,8 +39,15 @@ class Node(msgspec.Struct, frozen=True, gc=False):
 class FileTree:
     """The files of an image, `layers` over each other, lowest first, without unpacking it. Read-only."""
 
-    def __init__(self, layers: Sequence[Layer], nodes: dict[str, Node], children: dict[str, set[str]]) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        nodes: dict[str, Node],
+        children: dict[str, set[str]],
+        doubled: frozenset[int] = frozenset(),
+    ) -> None:
         self.layers = layers
+        self._doubled = doubled
         self._nodes = nodes
         self._children = children
         self._sorted: list[str] | None = None
@@ -52,10 +59,11 @@ class FileTree:
 
     def over(self, layers: Sequence[Layer], *, cache: Path | None = None) -> Self:
         """The view of `layers`, which begin with those of this view: only what is above is read. This one stays."""
-        nodes, children = dict(self._nodes), _Children(self._children)
+        nodes, children, doubled = dict(self._nodes), _Children(self._children), set(self._doubled)
         for number, layer in enumerate(layers[len(self.layers) :], len(self.layers)):
-            _merge(nodes, children, number, index.entries(layer, cache))
-        return type(self)(list(layers), nodes, children.names)
+            if _merge(nodes, children, number, index.entries(layer, cache)):
+                doubled.add(number)
+        return type(self)(list(layers), nodes, children.names, frozenset(doubled))
 
     def get(self, path: str, *, follow: bool = True) -> Node | None:
         """What is at `path`, or None. Symbolic links on the way are resolved inside the tree; the last if `follow`."""
@@ -103,6 +111,19 @@ class FileTree:
                 yield self._nodes[path]
             elif path != prefix:
                 return
+
+    def files(self, number: int, wanted: Container[str]) -> Iterator[tuple[Entry, BinaryIO]]:
+        """Of the files of layer `number` those whose path there is `wanted`, with their content, in their order.
+
+        A path that stands in the layer more than once counts as it does at last.
+        """
+        layer = self.layers[number]
+        if number in self._doubled:
+            yield from index.files(layer, wanted, index.entries(layer))
+            return
+        for entry, content in layer.entries():
+            if entry.kind == "file" and entry.path in wanted:
+                yield entry, content
 
     def read(self, path: str, limit: int = _READ_LIMIT) -> bytes:
         """The content of the file at `path`, links followed.
@@ -164,8 +185,12 @@ class _Children:
         self.names.pop(folder, None)
 
 
-def _merge(nodes: dict[str, Node], children: _Children, number: int, entries: Sequence[Entry]) -> None:
-    """Lay one layer's entries over what is there. Whiteouts apply to what lies below, wherever they stand."""
+def _merge(nodes: dict[str, Node], children: _Children, number: int, entries: Sequence[Entry]) -> bool:
+    """Lay one layer's entries over what is there. Whiteouts apply to what lies below, wherever they stand.
+
+    Returns whether some path may stand in the layer more than once as a file.
+    """
+    doubled = False
     for entry in entries:
         folder, _, name = entry.path.rpartition("/")
         if name == OPAQUE:
@@ -193,9 +218,11 @@ def _merge(nodes: dict[str, Node], children: _Children, number: int, entries: Se
             entry, content = replace(linked.entry, path=path), linked.content
             nodes[path] = Node(path, entry, linked.layer, content)
         else:
+            doubled = doubled or (before is not None and before.layer == number and entry.kind == "file")
             nodes[path] = Node(path, entry, number, content)
         if path:
             children.changed(folder).add(path)
+    return doubled
 
 
 def _parents(nodes: dict[str, Node], children: _Children, folder: str, number: int) -> None:
