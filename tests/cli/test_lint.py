@@ -8,7 +8,7 @@ import pytest
 
 from dockyard.cli.main import run
 
-BAD = "FROM python:3.12.7\nENV API_TOKEN=x\nCMD a\n"
+BAD = f"FROM python:3.12.7\nENV API_TOKEN=glpat-{'a' * 20}\nCMD a\n"
 
 
 @pytest.fixture

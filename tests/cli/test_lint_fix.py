@@ -41,7 +41,7 @@ def test_fix_writes_the_file_and_tells_what_it_did(file: Path, capsys: Capture) 
     out = capsys.readouterr().out
     assert f"{file}:2: fixed[apk-cache]: " in out
     assert f"{file}:2: fixed[keyword-casing]: " in out
-    assert f"{file}:2: info[pin-apk]: " in out
+    assert f"{file}:2: warning[pin-apk]: " in out
     before = file.stat()
     assert run(["lint", str(file), "--fix"]) == 0
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)

@@ -42,7 +42,7 @@ def test_error_true_makes_errors_of_what_buildkit_has_a_rule_for() -> None:
     text = "# check=skip=StageNameCasing;error=true\nFROM a AS Build\nENTRYPOINT b\nRUN pip install c\n"
     found = {each.rule: each.severity for each in lint(parse(text))}
     assert found["shell-form"] == "error"
-    assert found["pin-pip"] == "info"
+    assert found["pin-pip"] == "warning"
     assert "stage-casing" not in found
 
 

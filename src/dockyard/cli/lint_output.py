@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dockyard import __version__
 from dockyard.dockerfile.lint.finding import LintFinding
 
-_COLORS = {"error": "\x1b[31m", "warning": "\x1b[33m", "info": "\x1b[36m"}
+_COLORS = {"error": "\x1b[31m", "warning": "\x1b[33m", "info": "\x1b[36m", "style": "\x1b[34m"}
 _DIM, _BOLD, _OFF = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 
 
@@ -43,10 +43,14 @@ def text(name: str, findings: Sequence[LintFinding], *, color: bool) -> str:
             parts.append(f"  {dim}better:{off} {head}")
             parts += [f"          {line}" for line in rest]
         parts.append("")
-    counts = {kind: sum(each.severity == kind for each in findings) for kind in ("error", "warning", "info")}
+    counts = {kind: sum(each.severity == kind for each in findings) for kind in ("error", "warning", "info", "style")}
     if not findings:
         return f"{name}: nothing to find fault with"
     parts.append(
-        ", ".join(f"{count} {kind}{'s' if count != 1 and kind != 'info' else ''}" for kind, count in counts.items())
+        ", ".join(
+            f"{count} {kind}{'s' if count != 1 and kind in ('error', 'warning') else ''}"
+            for kind, count in counts.items()
+            if count or kind != "style"
+        )
     )
     return "\n".join(parts)

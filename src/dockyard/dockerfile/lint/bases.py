@@ -23,7 +23,8 @@ def images(subject: Subject) -> Iterator[tuple[Stage, str, str, str]]:
             defaults[name] = _expanded(value or "", defaults)
     for stage in subject.stages:
         image = _expanded(stage.base, defaults)
-        if image == "scratch" or not image or "$" in image:
+        # A variable without a value leaves a name that is none; the rule empty-default speaks of that.
+        if image == "scratch" or not image or "$" in image or image.endswith((":", "@", "/")):
             continue
         if any(each.name and each.name == image.lower() for each in subject.stages[: stage.number]):
             continue
@@ -40,6 +41,14 @@ def _expanded(text: str, env: dict[str, str]) -> str:
         return text
 
 
+def normal(platform: str) -> list[str]:
+    """System, architecture, variant; the names that others use for an architecture count as its own."""
+    names = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "armel": "arm", "i386": "386"}
+    parts = [names.get(part, part) for part in platform.split("/")]
+    parts = ["linux", *parts] if len(parts) == 1 and parts[0] not in ("linux", "windows", "freebsd") else parts
+    return parts[:2] if parts[1:] in (["arm64", "v8"], ["amd64", "v1"]) else parts
+
+
 def _line(head: From, image: str) -> str:
     flags = "".join(f"{flag} " for flag in head.node.flags)
     return f"FROM {flags}{image}" + (f" AS {head.name}" if head.name else "")
@@ -49,7 +58,8 @@ class PinBase:
     """A base without tag or digest is whatever the registry holds that day.
 
     The same Dockerfile then gives another image tomorrow, nobody can say what was scanned, and a bad push upstream
-    reaches production by itself. Name an exact version, best together with its digest.
+    reaches production by itself. Name an exact version, best together with its digest. Variables count with their
+    defaults, and a registry's port is no tag, where Hadolint holds its peace.
 
     Wrong:
 
@@ -133,7 +143,8 @@ class PlatformConstant:
     """A platform written into FROM builds the same architecture wherever it runs.
 
     Users on other machines get an emulated image without a word. Choose the platform when building
-    (`dockyard build --platform`), or use BUILDPLATFORM for a stage that cross-compiles.
+    (`dockyard build --platform`), or use BUILDPLATFORM for a stage that cross-compiles. As in BuildKit, a stage whose
+    name holds the system or the architecture says that it means it, and a variable is no constant.
 
     Wrong:
 
@@ -151,7 +162,7 @@ class PlatformConstant:
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find FROM with a constant platform, unless the stage's name says that this is its purpose."""
         for stage in subject.stages:
-            parts = stage.platform.lower().split("/")
+            parts = normal(stage.platform.lower())[:2]
             if stage.platform and "$" not in stage.platform and not any(part in stage.name for part in parts):
                 better = re.sub(r"--platform=\S+\s+", "", subject.source(stage.head.node), count=1)
                 yield remark(stage.head, f"the platform is fixed to {stage.platform}", better)
@@ -173,7 +184,7 @@ class RedundantPlatform:
 
     code = "redundant-platform"
     aliases = ("DL3065", "RedundantTargetPlatform")
-    severity: Severity = "info"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find FROM with the default platform."""

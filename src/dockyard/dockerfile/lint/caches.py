@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dockyard.dockerfile.instructions import Run
+from dockyard.dockerfile.instructions import Arg, Env, Instruction, Run
 from dockyard.dockerfile.lint.edits import appended, flagged
 from dockyard.dockerfile.lint.finding import Remark, Severity
-from dockyard.dockerfile.lint.script import calls, commands, script
-from dockyard.dockerfile.lint.subject import Subject, remark
+from dockyard.dockerfile.lint.script import calls, commands, operands, python_pip, script, values, verb
+from dockyard.dockerfile.lint.shellwords import braces
+from dockyard.dockerfile.lint.subject import Subject, meant_later, remark
 from dockyard.dockerfile.stages import Stage
 
 
@@ -23,7 +24,13 @@ class _Seen:
     env: frozenset[str]
 
     def calls(self, programs: str, *actions: str) -> bool:
-        return any(calls(words, tuple(programs.split()), actions) for words in self.used)
+        names = tuple(programs.split())
+        return any(
+            calls(words, names, actions)
+            # dnf's `module install` and `group install`.
+            or (calls(words, names, ("module", "group")) and "install" in actions and "install" in words)
+            for words in self.used
+        )
 
     def mounted(self, *places: str) -> bool:
         """Whether a cache or tmpfs mount covers one of `places` or lies in it."""
@@ -31,19 +38,47 @@ class _Seen:
         return any(mount.startswith(place) or place.startswith(mount) for mount in mounts for place in places)
 
     def cleans(self, program: str, *folders: str) -> bool:
-        pattern = "|".join(map(re.escape, folders))
-        return bool(re.search(rf"\b{program}\s+(-\S+\s+)*(clean|cc)\b|{pattern}", self.text))
+        """Whether, after the last install, `program` is told to clean, or one of `folders` is deleted."""
+        installing = [at for at, words in enumerate(self.used) if words[0] == program and verb(words) in _FILLING]
+        for words in self.used[installing[-1] + 1 if installing else 0 :]:
+            if words[0].rsplit("/", 1)[-1] == program and verb(words) in ("clean", "cc"):
+                return True
+            if words[0] == "rm" and any(_below(path, folders) for word in words[1:] for path in braces(word).split()):
+                return True
+            if words[0] == "find" and "-delete" in words and any(_below(word, folders) for word in words[1:]):
+                return True
+        return False
+
+
+_YUM = ("install", "update", "upgrade", "groupinstall", "localinstall", "reinstall")
+_FILLING = ("install", "in", "update", "up", "upgrade", "groupinstall", "localinstall", "reinstall", "module", "group")
+
+
+def _below(path: str, folders: tuple[str, ...]) -> bool:
+    """Whether deleting `path` deletes all of one of `folders`, or what is directly in it."""
+    bare = re.sub(r"/\*?$", "", path)
+    return bool(bare) and any(bare == folder or folder.startswith(f"{bare}/") for folder in folders)
 
 
 def _seen(subject: Subject) -> Iterator[_Seen]:
     """The RUNs whose layers are part of the image: of other stages it gets only what COPY takes."""
     for stage in subject.shipped():
         inherited = [each for parent in subject.lineage(stage)[1:] for each in parent.instructions]
-        env = {name for each in inherited for name, _ in getattr(each, "pairs", ())}
+        env = {name for each in inherited for name in _variables(each)}
         for each in stage.instructions:
-            env |= {name for name, _ in getattr(each, "pairs", ())}
-            if isinstance(each, Run):
-                yield _Seen(stage, each, commands(each), script(each) or " ".join(each.args), frozenset(env))
+            env |= _variables(each)
+            held = meant_later(each)
+            if isinstance(held, Run):
+                text = braces(script(held) or " ".join(held.args))
+                yield _Seen(stage, held, commands(held), text, frozenset(env))
+
+
+def _variables(instruction: Instruction) -> set[str]:
+    """The variables that `instruction` sets to anything but an empty value or a word for no."""
+    if not isinstance(instruction, Arg | Env):
+        return set()
+    no = ("", "0", "off", "no", "false", "n", "f")
+    return {name for name, value in instruction.pairs if (value or "").strip("\"'").lower() not in no}
 
 
 def _cleaned(subject: Subject, seen: _Seen, what: str, command: str, *, safe: bool = True) -> Remark:
@@ -84,7 +119,7 @@ class AptLists:
 
     code = "apt-lists"
     aliases = ("DL3009", "package-cache")
-    severity: Severity = "warning"
+    severity: Severity = "info"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find RUNs that update and do not delete."""
@@ -111,13 +146,14 @@ class ApkCache:
 
     code = "apk-cache"
     aliases = ("DL3019", "package-cache")
-    severity: Severity = "warning"
+    severity: Severity = "info"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs that keep the index."""
         for seen in _seen(subject):
-            kept = seen.calls("apk", "add") and "/var/cache/apk" not in seen.text
-            if kept and not seen.mounted("/var/cache/apk", "/etc/apk/cache") and "--no-cache" not in seen.text:
+            adding = [words for words in seen.used if calls(words, ("apk",), ("add",))]
+            kept = "/var/cache/apk" not in seen.text and not all("--no-cache" in words for words in adding)
+            if kept and not seen.mounted("/var/cache/apk", "/etc/apk/cache"):
                 better, exact = flagged(subject, seen.run, ("apk",), ("add",), "--no-cache")
                 yield remark(
                     seen.run, "the package index of apk (/var/cache/apk) stays in the layer", better, fix=exact
@@ -145,12 +181,8 @@ class YumCache:
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs without a clean."""
         for seen in _seen(subject):
-            used = seen.calls("yum", "install", "update", "upgrade", "groupinstall", "localinstall", "reinstall")
-            if (
-                used
-                and not seen.cleans("yum", "/var/cache/yum", "/var/cache/dnf", "/var/cache/*")
-                and not seen.mounted("/var/cache")
-            ):
+            used = seen.calls("yum", *_YUM)
+            if used and not seen.cleans("yum", "/var/cache/yum", "/var/cache/dnf") and not seen.mounted("/var/cache"):
                 yield _cleaned(subject, seen, "the cache of yum (/var/cache/yum)", "yum clean all")
 
 
@@ -174,10 +206,10 @@ class DnfCache:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs without a clean."""
-        folders = ("/var/cache/yum", "/var/cache/dnf", "/var/cache/libdnf", "/var/cache/*")
+        folders = ("/var/cache/yum", "/var/cache/dnf", "/var/cache/libdnf5")
         for seen in _seen(subject):
-            for program in ("dnf", "microdnf"):
-                used = seen.calls(program, "install", "update", "upgrade", "groupinstall", "reinstall")
+            for program in ("dnf", "microdnf", "dnf5"):
+                used = seen.calls(program, *_YUM)
                 if used and not seen.cleans(program, *folders) and not seen.mounted("/var/cache", "/var/lib/dnf"):
                     yield _cleaned(subject, seen, f"the cache of {program} (/var/cache)", f"{program} clean all")
 
@@ -229,14 +261,25 @@ class PipCache:
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs with the cache on."""
         for seen in _seen(subject):
-            used = seen.calls("pip pip3", "install") or any(
-                words[1:4] == ["-m", "pip", "install"] and words[0].startswith("python") for words in seen.used
-            )
-            off = "PIP_NO_CACHE_DIR" in seen.env or re.search(r"--no-cache-dir|--no-index|PIP_NO_CACHE_DIR", seen.text)
+            used = [words for words in map(python_pip, seen.used) if calls(words, ("pip",), ("install",))]
+            off = "PIP_NO_CACHE_DIR" in seen.env or bool(re.search(r"PIP_NO_CACHE_DIR=[\"']?[1-9ytYTo]", seen.text))
+            off = off or all({"--no-cache-dir", "--no-cache", "--no-index"} & set(words) for words in used)
             removed = re.search(r"pip3? cache purge|\.cache\b", seen.text)
-            if used and not off and not removed and not seen.mounted("/root/.cache", "/.cache"):
+            if (
+                not off
+                and not removed
+                and not seen.mounted("/root/.cache", "/.cache")
+                and not self._elsewhere(seen, used)
+            ):
                 better, exact = flagged(subject, seen.run, ("pip", "pip3"), ("install",), "--no-cache-dir")
                 yield remark(seen.run, "pip's download cache (~/.cache/pip) stays in the layer", better, fix=exact)
+
+    def _elsewhere(self, seen: _Seen, used: list[list[str]]) -> bool:
+        """Whether the cache is on a mount: one below the home of another user, or one that pip is told of."""
+        if any(re.search(r"/\.cache(/pip)?/?$", mount.target) for mount in seen.run.mounts):
+            return True
+        told = [place for words in used for place in values(words, "--cache-dir")]
+        return bool(told) and all(seen.mounted(place.rstrip("/")) for place in told)
 
 
 class YarnCache:
@@ -255,13 +298,18 @@ class YarnCache:
 
     code = "yarn-cache"
     aliases = ("DL3060", "package-cache")
-    severity: Severity = "warning"
+    severity: Severity = "info"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs without a clean."""
         for seen in _seen(subject):
             used = seen.calls("yarn", "install") or ["yarn"] in seen.used
-            cleaned = re.search(r"yarn\s+(\S+\s+)?cache\s+clean|\.cache\b", seen.text)
+            installing = [
+                at for at, words in enumerate(seen.used) if words[0] == "yarn" and verb(words) in ("install", "")
+            ]
+            after = seen.used[installing[-1] + 1 :] if installing else []
+            cleaned = any(words[:1] == ["yarn"] and operands(words)[:2] == ["cache", "clean"] for words in after)
+            cleaned = cleaned or bool(re.search(r"\.cache\b", seen.text))
             if used and not cleaned and not seen.mounted("/usr/local/share/.cache", "/root/", "/.yarn"):
                 yield _cleaned(subject, seen, "yarn's cache", "yarn cache clean")
 

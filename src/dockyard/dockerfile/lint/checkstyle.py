@@ -10,13 +10,17 @@ from dockyard.dockerfile.lint.finding import LintFinding
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+# Checkstyle knows no level below info.
+_LEVELS = {"style": "info"}
+
+
 def checkstyle(findings: Sequence[tuple[str, LintFinding]]) -> str:
     """The document for pairs of a file's name and a finding."""
     parts = ['<?xml version="1.0" encoding="UTF-8"?>', '<checkstyle version="4.3">']
     for name in dict.fromkeys(name for name, _ in findings):
         parts.append(f"  <file name={_quoted(name)}>")
         parts += [
-            f'    <error line="{each.line}" column="1" severity="{each.severity}" '
+            f'    <error line="{each.line}" column="1" severity="{_LEVELS.get(each.severity, each.severity)}" '
             f"message={_quoted(f'{each.message}. {each.why}')} source={_quoted(f'dockyard.{each.rule}')}/>"
             for file, each in findings
             if file == name

@@ -7,7 +7,7 @@ from typing import Any
 
 from dockyard.dockerfile.lint.finding import LintFinding
 
-_SEVERITIES = {"error": "critical", "warning": "major", "info": "minor"}
+_SEVERITIES = {"error": "critical", "warning": "major", "info": "minor", "style": "info"}
 
 
 def codequality(findings: Sequence[tuple[str, LintFinding]]) -> list[dict[str, Any]]:

@@ -40,20 +40,28 @@ class AddForCopy:
 
     code = "add-for-copy"
     aliases = ("DL3020",)
-    severity: Severity = "warning"
+    severity: Severity = "error"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find ADDs of nothing but ordinary files."""
         for _, add in subject.every(Add):
             special = add.unpack is not None or add.checksum or add.keep_git_dir is not None
-            if special or any("$" in each or _REMOTE.match(each) or _ARCHIVE.match(each) for each in add.sources):
+            kinds = [self._kind(each) for each in add.sources] or ["file"]
+            # Of a variable nobody knows what it is, and of an archive among files what shall become of it.
+            if special or "file" not in kinds or "unknown" in kinds:
                 continue
             better = re.sub(r"(?i)^(\s*)add\b", r"\1COPY", subject.source(add.node), count=1)
             # ADD unpacks whatever turns out to be an archive, so only a folder or a name that says what it is is sure.
-            sure = all(
+            sure = "archive" not in kinds and all(
                 re.search(r"/$|^\.$|\.[A-Za-z]{1,5}$", each) and not re.search(r"[*?\[]", each) for each in add.sources
             )
             yield remark(add, "ADD where COPY serves", better, fix=sure or not add.sources)
+
+    def _kind(self, source: str) -> str:
+        plain = source.strip("\"'")
+        if _REMOTE.match(plain) or _ARCHIVE.match(plain):
+            return "archive"
+        return "unknown" if "$" in plain else "file"
 
 
 class AddChecksum:
@@ -132,7 +140,7 @@ class UnknownStage:
 
     code = "unknown-stage"
     aliases = ("DL3022",)
-    severity: Severity = "error"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Check every --from of COPY and of RUN's mounts."""
@@ -231,7 +239,6 @@ class CopyRelative:
                         f"{each.destination} is relative, and no WORKDIR was set",
                         f"WORKDIR /app\n{subject.source(each.node)}",
                     )
-                    break
 
 
 class CopyIgnored:

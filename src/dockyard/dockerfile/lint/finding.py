@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Severity = Literal["error", "warning", "info"]
-SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
+Severity = Literal["error", "warning", "info", "style"]
+SEVERITIES: tuple[Severity, ...] = ("style", "info", "warning", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Remark:
     """What a rule says about some lines (from 1). `better` is the rewritten text, empty where no text can be given.
 
     `severity` replaces the rule's own where this case is worse or less bad than others. `fix` is there where the text
-    can be put in by a program: it changes what was found and nothing else.
+    can be put in by a program: it changes what was found and nothing else. A comment that silences the rule may also
+    stand at the instruction on the line `partner`.
     """
 
     line: int
@@ -30,6 +31,7 @@ class Remark:
     better: str = ""
     severity: Severity | None = None
     fix: Fix | None = None
+    partner: int = 0
 
 
 @dataclass(frozen=True, slots=True)

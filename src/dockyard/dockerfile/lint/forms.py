@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 
 from dockyard.dockerfile.instructions import (
     Cmd,
@@ -64,8 +65,9 @@ class ShellForm:
 def _undone(subject: Subject, kind: type[Instruction]) -> Iterator[Remark]:
     for stage in subject.stages:
         found = [each for each in stage.instructions if isinstance(each, kind)]
-        for each in found[:-1]:
-            yield remark(each, f"line {found[-1].node.start_line} undoes this {each.node.keyword.upper()}")
+        for each, after in pairwise(found):
+            last, partner = found[-1].node.start_line, after.node.start_line
+            yield remark(each, f"line {last} undoes this {each.node.keyword.upper()}", partner=partner)
 
 
 class OnlyOneCmd:
@@ -109,7 +111,7 @@ class OnlyOneEntrypoint:
 
     code = "only-one-entrypoint"
     aliases = ("DL4004", "MultipleInstructionsDisallowed", "only-last-counts")
-    severity: Severity = "warning"
+    severity: Severity = "error"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find those that a later one undoes."""
@@ -133,7 +135,7 @@ class OnlyOneHealthcheck:
 
     code = "only-one-healthcheck"
     aliases = ("DL3012", "MultipleInstructionsDisallowed", "only-last-counts")
-    severity: Severity = "warning"
+    severity: Severity = "error"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find those that a later one undoes."""
@@ -189,7 +191,7 @@ class MaintainerDeprecated:
 
     code = "maintainer"
     aliases = ("DL4000", "MaintainerDeprecated")
-    severity: Severity = "info"
+    severity: Severity = "error"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find MAINTAINER."""

@@ -8,7 +8,7 @@ from dockyard.dockerfile.lint.finding import LintFinding, Severity
 from dockyard.dockerfile.lint.scripts import ShellScript
 from dockyard.dockerfile.node import Dockerfile
 
-_SEVERITIES: dict[str, Severity] = {"error": "error", "warning": "warning"}
+_SEVERITIES: dict[str, Severity] = {"error": "error", "warning": "warning", "style": "style"}
 WHY = "ShellCheck reads the script as the shell will: https://www.shellcheck.net/wiki/"
 # It cannot follow files that lie in the image, and says nothing of use about BusyBox's shell being taken for dash.
 LEFT_OUT = ("SC1090", "SC1091", "SC2187")

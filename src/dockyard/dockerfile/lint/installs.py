@@ -9,6 +9,8 @@ from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.script import calls, commands, script, verb
 from dockyard.dockerfile.lint.subject import Subject, remark
 
+_REFUSED = re.compile(r"Install-Recommends=[\"']?(0|false|no|off)\b", re.IGNORECASE)
+
 
 class NoInstallRecommends:
     """apt installs what a package merely recommends unless it is told not to.
@@ -26,15 +28,17 @@ class NoInstallRecommends:
 
     code = "no-install-recommends"
     aliases = ("DL3015",)
-    severity: Severity = "warning"
+    severity: Severity = "info"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find apt installs without the flag."""
         for _, run in subject.every(Run):
-            if re.search(r"Install-Recommends", script(run), re.IGNORECASE):
-                continue
+            if re.search(r"apt\.conf.*Install-Recommends|Install-Recommends.*apt\.conf", script(run), re.DOTALL):
+                continue  # it is told apt for good
             if any(
-                calls(words, ("apt-get", "apt"), ("install",)) and "--no-install-recommends" not in words
+                calls(words, ("apt-get", "apt"), ("install",))
+                and "--no-install-recommends" not in words
+                and not any(_REFUSED.search(word) for word in words)
                 for words in commands(run)
             ):
                 # No fix: what is left out may be what the application counts on.
@@ -50,9 +54,9 @@ def _asking(subject: Subject, programs: tuple[str, ...], verbs: tuple[str, ...],
                 continue
             yes = any(
                 word in ("--yes", "--assume-yes", "--assumeyes", "--non-interactive", "--no-confirm", "-qq")
-                or re.fullmatch(r"-[a-zA-Z]*[yn][a-zA-Z]*", word)
-                or re.fullmatch(r"-q=\d", word)
-                or (word == "-q" and words.count("-q") > 1)
+                or re.fullmatch(r"-[a-zA-Z]*[yn][a-zA-Z]*(=true)?", word)
+                or re.fullmatch(r"(-q|--quiet)=\d", word)
+                or (word in ("-q", "--quiet") and words.count("-q") + words.count("--quiet") > 1)
                 for word in words
             )
             if yes or re.search(r"APT::Get::Assume-Yes|assumeyes=|yes\s*\|", script(run)):
@@ -128,7 +132,7 @@ class DnfYes:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs that would ask."""
-        yield from _asking(subject, ("dnf", "microdnf"), ("install", "groupinstall"), "-y")
+        yield from _asking(subject, ("dnf", "dnf5", "microdnf"), ("install", "groupinstall", "localinstall"), "-y")
 
 
 class ZypperYes:
@@ -151,7 +155,9 @@ class ZypperYes:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs that would ask."""
-        yield from _asking(subject, ("zypper",), ("install", "in", "remove", "rm", "patch"), "-y")
+        yield from _asking(
+            subject, ("zypper",), ("install", "in", "remove", "rm", "patch", "source-install", "si"), "-y"
+        )
 
 
 class DistributionUpgrade:
@@ -195,7 +201,7 @@ class AptInScripts:
 
     code = "apt-in-scripts"
     aliases = ("DL3027",)
-    severity: Severity = "info"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find uses of apt."""

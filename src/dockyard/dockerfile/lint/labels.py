@@ -51,7 +51,7 @@ class LabelKey:
 
     code = "label-key"
     aliases = ("DL3048",)
-    severity: Severity = "info"
+    severity: Severity = "style"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find keys of another form."""
@@ -62,7 +62,9 @@ class LabelKey:
                 r"com\.docker\.(compose|desktop|extension|image)\.", name
             ):
                 yield remark(each, f"the namespace of {name} belongs to Docker")
-            elif not re.fullmatch(r"[a-z](?:[a-z0-9]|[.-](?=[a-z0-9]))*(?:/[a-z0-9.-]+)?", name):
+            elif not re.fullmatch(
+                r"[a-z](?:[a-z0-9_]|[.-](?=[a-z0-9_-])(?!\.\.|--))*(?<![.-])(?:/[a-z0-9._-]+)?", name
+            ):
                 yield remark(each, f"{name} is no key that every tool takes")
 
 

@@ -62,7 +62,10 @@ def _mounts(subject: Subject) -> None:
 
 def _findings(rule: Rule, subject: Subject) -> Iterator[LintFinding]:
     for found in rule.judge(subject):
-        if not is_silent(rule, silence.on_line(subject.dockerfile, found.line)):
+        names = silence.on_line(subject.dockerfile, found.line)
+        if found.partner:
+            names |= silence.on_line(subject.dockerfile, found.partner)
+        if not is_silent(rule, names):
             yield _finding(rule, found, subject)
 
 

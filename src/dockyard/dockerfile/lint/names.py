@@ -59,7 +59,7 @@ class ReservedStage:
 
     code = "reserved-stage"
     aliases = ("DL3063", "ReservedStageName")
-    severity: Severity = "error"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find reserved names."""
@@ -172,6 +172,8 @@ def _texts(instruction: Instruction) -> list[str]:
 class SelfReference:
     """One ENV sees the environment as it was before the line, so a name it sets itself has its old value.
 
+    What the base may have set, like PATH, counts as not set: the old value is hardly meant.
+
     Wrong:
 
         ENV ROOT=/srv DATA=$ROOT/data
@@ -204,7 +206,7 @@ class SelfReference:
                 known |= _declared(each)
 
     def _inherited(self, subject: Subject, stage: Stage) -> set[str]:
-        known = set(_ALWAYS)
+        known: set[str] = set()
         for parent in subject.lineage(stage)[1:]:
             for each in parent.instructions:
                 known |= _declared(each)

@@ -20,13 +20,13 @@ _DEPENDENCIES = {
     ("mvn", "dependency:go-offline"): "pom.xml",
 }
 _SYSTEM = {
-    "apt-get": ("install", "update", "upgrade"),
+    "apt-get": ("install", "update", "upgrade", "clean", "autoremove"),
     "apt": ("install", "update", "upgrade"),
     "apk": ("add", "update", "upgrade"),
-    "yum": ("install", "update"),
-    "dnf": ("install", "update"),
-    "microdnf": ("install", "update"),
-    "zypper": ("install", "in"),
+    "yum": ("install", "update", "clean"),
+    "dnf": ("install", "update", "clean"),
+    "microdnf": ("install", "update", "clean"),
+    "zypper": ("install", "in", "clean", "cc"),
     "gem": ("install",),
 }
 _ALWAYS = ("adduser", "addgroup", "useradd", "groupadd", "locale-gen", "update-ca-certificates")

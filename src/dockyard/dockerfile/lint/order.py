@@ -114,7 +114,7 @@ class RelativeWorkdir:
 
     code = "relative-workdir"
     aliases = ("DL3000", "WorkdirRelativePath")
-    severity: Severity = "warning"
+    severity: Severity = "error"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find relative WORKDIRs before any absolute one."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from dockyard.dockerfile.instructions import Copy
-from dockyard.dockerfile.lint.bases import images
+from dockyard.dockerfile.lint.bases import images, normal
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.subject import Subject, remark
 from dockyard.dockerfile.stages import find_stage
@@ -91,16 +91,8 @@ class BasePlatform:
 
 
 def _meets(asked: str, there: str) -> bool:
-    wanted, got = _normal(asked), _normal(there)
+    wanted, got = normal(asked), normal(there)
     return wanted[: len(got)] == got[: len(wanted)]
-
-
-def _normal(platform: str) -> list[str]:
-    """System, architecture, variant; the names that others use for an architecture count as its own."""
-    names = {"x86_64": "amd64", "aarch64": "arm64", "armhf": "arm"}
-    parts = [names.get(part, part) for part in platform.split("/")]
-    parts = ["linux", *parts] if len(parts) == 1 and parts[0] not in ("linux", "windows", "freebsd") else parts
-    return parts[:2] if parts[1:] in (["arm64", "v8"], ["amd64", "v1"]) else parts
 
 
 RULES = (TrustedRegistry, BasePlatform)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 
 from dockyard.dockerfile.instructions import Run
 from dockyard.dockerfile.lint.finding import Remark, Severity
-from dockyard.dockerfile.lint.script import calls, commands, operands
+from dockyard.dockerfile.lint.script import calls, commands, operands, python_pip, verb
 from dockyard.dockerfile.lint.subject import Subject, remark
 
 _FILES = frozenset({"-r", "--requirement", "-e", "--editable", "-c", "--constraint"})
-_GEM_VERSION = ("-v", "--version")
+_GEM_VERSION = ("-v", "--version", "-g", "--file")
 
 
 def _loose(subject: Subject, loose: Callable[[list[str]], list[str]]) -> Iterator[Remark]:
@@ -28,11 +28,20 @@ def _named(words: list[str], programs: str, actions: tuple[str, ...], versioned:
     return [name for name in operands(words)[1:] if not re.search(versioned, name)]
 
 
+def _modules(words: list[str], programs: str) -> list[str]:
+    """The module streams that `words` install without saying which."""
+    if not calls(words, tuple(programs.split()), ("module",)) or operands(words)[1:2] != ["install"]:
+        return []
+    return [name for name in operands(words)[2:] if ":" not in name]
+
+
 class PinApt:
     """Without a version apt installs whatever the mirror holds when the layer is made.
 
     Two builds of one commit then differ, and nobody can say which had the flaw. Name versions, or fetch from a
-    snapshot of the mirror and pin the base by digest.
+    snapshot of the mirror and pin the base by digest. As in the other rules about versions, nothing is said of a
+    package whose name is in a variable: its value may hold the version. (Hadolint does, and says nothing of `apt`,
+    `aptitude` and of what stands behind `sudo`.)
 
     Wrong:
 
@@ -45,7 +54,7 @@ class PinApt:
 
     code = "pin-apt"
     aliases = ("DL3008", "pin-packages")
-    severity: Severity = "info"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs by name only."""
@@ -70,19 +79,25 @@ class PinPip:
 
     code = "pin-pip"
     aliases = ("DL3013", "pin-packages")
-    severity: Severity = "info"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs by name only."""
         yield from _loose(subject, self._names)
 
     def _names(self, words: list[str]) -> list[str]:
-        if words[0].startswith("python") and words[1:3] == ["-m", "pip"]:
-            words = words[2:]
-        if not calls(words, ("pip", "pip3"), ("install",)) or any(word.split("=")[0] in _FILES for word in words):
+        words = python_pip(words)
+        if not calls(words, ("pip", "pipx"), ("install",)) or any(word.split("=")[0] in _FILES for word in words):
             return []
-        plain = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(\[[A-Za-z0-9_.,-]*\])?")
-        return [name for name in operands(words)[1:] if plain.fullmatch(name) and not name.endswith((".whl", ".gz"))]
+        plain = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(\[[A-Za-z0-9_.,-]*\])?(=[^=].*)?")
+        file = re.compile(r".*\.(whl|gz|zip|tar|tgz|bz2)")
+        # What a repository's main branch holds is the newest of all.
+        branch = re.compile(r"(.*@ ?)?git\+[^@]+(//[^/@]+@[^@]+)?")
+        return [
+            name
+            for name in operands(words)[1:]
+            if (plain.fullmatch(name) and not file.fullmatch(name)) or branch.fullmatch(name)
+        ]
 
 
 class PinNpm:
@@ -101,11 +116,12 @@ class PinNpm:
 
     code = "pin-npm"
     aliases = ("DL3016", "pin-packages")
-    severity: Severity = "info"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs by name only."""
-        versioned = r".@|^[./~]|\.tgz$|://|^git\+|^[\w-]+/|^file:"
+        # A file, a folder, or a repository at a commit.
+        versioned = r".@(?!$)|^[./~]|\.(tgz|tar|tar\.gz)$|^https?:|^file:|#|^[\w-]+/[^/]+/"
         yield from _loose(subject, lambda words: _named(words, "npm", ("install", "i", "add"), versioned))
 
 
@@ -125,11 +141,11 @@ class PinApk:
 
     code = "pin-apk"
     aliases = ("DL3018", "pin-packages")
-    severity: Severity = "info"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs by name only."""
-        yield from _loose(subject, lambda words: _named(words, "apk", ("add",), r"[=~<>@]|^[./]|\.apk$"))
+        yield from _loose(subject, lambda words: _named(words, "apk", ("add",), r"[=~<>]|^[./!]|\.apk$"))
 
 
 class PinGem:
@@ -148,7 +164,7 @@ class PinGem:
 
     code = "pin-gem"
     aliases = ("DL3028", "pin-packages")
-    severity: Severity = "info"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs by name only."""
@@ -176,11 +192,12 @@ class PinYum:
 
     code = "pin-yum"
     aliases = ("DL3033", "pin-packages")
-    severity: Severity = "info"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs by name only."""
-        yield from _loose(subject, lambda words: _named(words, "yum", ("install",), r"-\d|\.rpm$|://|^[@./]|[<>=]"))
+        versioned = r"-\d|\.rpm$|://|^[@./]|[<>=]"
+        yield from _loose(subject, lambda words: _named(words, "yum", ("install",), versioned) + _modules(words, "yum"))
 
 
 class PinDnf:
@@ -199,12 +216,15 @@ class PinDnf:
 
     code = "pin-dnf"
     aliases = ("DL3041", "pin-packages")
-    severity: Severity = "info"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs by name only."""
         versioned = r"-\d|\.rpm$|://|^[@./]|[<>=]"
-        yield from _loose(subject, lambda words: _named(words, "dnf microdnf", ("install",), versioned))
+        programs = "dnf dnf5 microdnf"
+        yield from _loose(
+            subject, lambda words: _named(words, programs, ("install",), versioned) + _modules(words, programs)
+        )
 
 
 class PinZypper:
@@ -223,7 +243,7 @@ class PinZypper:
 
     code = "pin-zypper"
     aliases = ("DL3037", "pin-packages")
-    severity: Severity = "info"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs by name only."""
@@ -247,23 +267,25 @@ class PinGo:
 
     code = "pin-go"
     aliases = ("DL3062", "pin-packages")
-    severity: Severity = "info"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find installs of remote modules without a fixed version."""
         yield from _loose(subject, self._names)
 
     def _names(self, words: list[str]) -> list[str]:
-        if not calls(words, ("go",), ("install", "get")):
+        if not calls(words, ("go",), ("install", "get", "run")):
             return []
         remote = re.compile(r"[\w-]+(\.[\w-]+)+/[^@\s]+")
-        versions = (name.partition("@") for name in operands(words)[1:])
+        names = operands(words)[1:]
+        # What stands behind the module of `go run` are its own arguments.
+        versions = (name.partition("@") for name in (names[:1] if verb(words) == "run" else names))
         return [
             module
             for module, _, version in versions
             if remote.fullmatch(module)
             and "..." not in module
-            and version in ("", "latest", "main", "master", "upgrade")
+            and version in ("", "latest", "main", "master", "upgrade", "none")
         ]
 
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from dockyard.dockerfile.instructions import Run
 from dockyard.dockerfile.lint.dialect import POSIX, command
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.needs import needs
-from dockyard.dockerfile.lint.script import commands, script
+from dockyard.dockerfile.lint.script import commands, piped, script
 from dockyard.dockerfile.lint.subject import Subject, remark
 from dockyard.dockerfile.stages import Stage
 
@@ -16,8 +17,9 @@ class MergeRuns:
     r"""Consecutive RUNs of one kind make a layer each, though they always change together.
 
     What one of them deletes stays in the layer of the one before, and every layer costs time to make, push and pull.
-    RUNs that differ in how often they change are better left apart: this rule speaks only of neighbours that need
-    the same files, in stages whose layers reach the image.
+    RUNs that differ in how often they change are better left apart: this rule speaks only of neighbours of one command
+    each that need the same files, in stages whose layers reach the image. (Hadolint does not ask what they need, and
+    looks at all stages.)
 
     Wrong:
 
@@ -35,30 +37,36 @@ class MergeRuns:
     severity: Severity = "info"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
-        """Find groups of plain RUNs one below the other."""
+        """Find plain RUNs of one command each, one below the other."""
         for stage in subject.shipped():
             for group in self._groups(stage):
-                first, last = group[0], group[-1]
-                lines = ", ".join(str(run.node.start_line) for run in group)
-                better = "RUN " + " && \\\n    ".join(run.args[0].strip() for run in group)
-                yield Remark(
-                    first.node.start_line,
-                    last.node.end_line,
-                    f"{len(group)} RUNs one below the other (lines {lines}) make {len(group)} layers",
-                    better,
-                )
+                better = "RUN " + "".join(f"{flag} " for flag in group[0].node.flags)
+                better += " && \\\n    ".join(run.args[0].strip() for run in group)
+                for before, run in pairwise(group):
+                    line = before.node.start_line
+                    yield remark(run, f"this RUN and that on line {line} make a layer each", better, partner=line)
+                    better = ""
 
     def _groups(self, stage: Stage) -> Iterator[list[Run]]:
         group: list[Run] = []
         for each in [*stage.instructions, None]:
-            plain = isinstance(each, Run) and each.shell and not each.heredocs and not each.node.flags
-            # What needs other files of the context changes at other times, and is better left apart.
-            if group and not (plain and isinstance(each, Run) and needs(each) == needs(group[-1])):
+            run = each if isinstance(each, Run) and self._plain(each) else None
+            if run is None or not group or not self._together(group[-1], run):
                 if len(group) > 1:
                     yield group
                 group = []
-            if plain and isinstance(each, Run):
-                group.append(each)
+            if run is not None:
+                group.append(run)
+
+    def _plain(self, run: Run) -> bool:
+        # What is chained already was put together with a thought.
+        return run.shell and not run.heredocs and len(commands(run)) == 1 and not piped(run)
+
+    def _together(self, before: Run, run: Run) -> bool:
+        if before.node.flags != run.node.flags:
+            return False
+        # What needs other files of the context changes at other times, and is better left apart.
+        return needs(before) == needs(run)
 
 
 class ChangeFolder:
@@ -78,10 +86,10 @@ class ChangeFolder:
 
     code = "change-folder"
     aliases = ("DL3003",)
-    severity: Severity = "info"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
-        """Find RUNs that begin with cd."""
+        """Find cd as a command of a RUN."""
         for _, run in subject.every(Run):
             match = re.match(r"\s*cd\s+([^\s;&|]+)\s*&&\s*", script(run))
             if match and not run.heredocs:
@@ -91,8 +99,13 @@ class ChangeFolder:
                     f"cd {match[1]} ends with this RUN",
                     f"WORKDIR {match[1]}\nRUN {flags}{script(run)[match.end() :]}",
                 )
-            elif (used := commands(run)) and used[0][0] == "cd" and len(used) == 1:
-                yield remark(run, "this cd has no effect: it ends with its RUN")
+                continue
+            for words in commands(run):
+                if words[0] == "cd":
+                    alone = "this cd has no effect: it ends with its RUN"
+                    within = f"cd {' '.join(words[1:])} holds to the end of this RUN or of its brackets"
+                    yield remark(run, within if len(commands(run)) > 1 else alone)
+                    break
 
 
 class NoSudo:
@@ -113,19 +126,20 @@ class NoSudo:
 
     code = "no-sudo"
     aliases = ("DL3004",)
-    severity: Severity = "warning"
+    severity: Severity = "error"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find uses of sudo."""
         for _, run in subject.every(Run):
-            if re.search(r"(?:^|[;&|\n]\s*)sudo\s", script(run)):
+            if any(words[0] == "sudo" for words in commands(run, bare=False)):
                 yield remark(run, "sudo in a build", re.sub(r"\bsudo\s+(-\S+\s+)*", "", subject.source(run.node)))
 
 
 class PipeFail:
     """A pipe succeeds when its last command does, whatever became of the others.
 
-    `curl … | tar x` then goes on with half a download. Let the shell fail with the first command that fails.
+    `curl … | tar x` then goes on with half a download. Let the shell fail with the first command that fails, by SHELL
+    or by `set -o pipefail` before the pipe. (Hadolint does not see the latter, nor the SHELL of a stage below.)
 
     Wrong:
 
@@ -145,18 +159,20 @@ class PipeFail:
         """Find pipes under a shell without pipefail."""
         for stage, run in subject.every(Run):
             shell, *flags = command(subject, stage, run)
-            if shell in POSIX and "pipefail" not in " ".join(flags) and self._pipes(script(run)):
+            if shell in POSIX and "pipefail" not in " ".join(flags) and self._unseen(run):
                 yield remark(
                     run,
                     "a failure before the last | goes unseen",
                     f'SHELL ["/bin/bash", "-o", "pipefail", "-c"]\n{subject.source(run.node)}',
                 )
 
-    def _pipes(self, text: str) -> bool:
-        if "pipefail" in text:
-            return False
-        unquoted = re.sub(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"", "''", text)
-        return bool(re.search(r"[^|]\|(?![|&])\s*\S", unquoted.replace("||", "  ").replace(">|", "> ")))
+    def _unseen(self, run: Run) -> bool:
+        """Whether there is a pipe before which no `set` made the shell look at every command."""
+        for before in piped(run):
+            said = [words for words in before if words[0] == "set" and "pipefail" in words]
+            if not said or said[-1][said[-1].index("pipefail") - 1].startswith("+"):
+                return True
+        return False
 
 
 RULES = (MergeRuns, ChangeFolder, NoSudo, PipeFail)

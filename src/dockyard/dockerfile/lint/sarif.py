@@ -6,7 +6,7 @@ from typing import Any
 from dockyard.dockerfile.lint.finding import LintFinding
 from dockyard.dockerfile.lint.rules import every, why
 
-_LEVELS = {"error": "error", "warning": "warning", "info": "note"}
+_LEVELS = {"error": "error", "warning": "warning", "info": "note", "style": "note"}
 
 
 def sarif(findings: Sequence[tuple[str, LintFinding]], *, version: str) -> dict[str, Any]:

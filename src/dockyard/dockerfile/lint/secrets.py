@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from dockyard.dockerfile.instructions import Arg, Copy, Env, Run
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.script import script
-from dockyard.dockerfile.lint.subject import Subject, remark
+from dockyard.dockerfile.lint.subject import Subject, meant_later, remark
 
+# BuildKit's words, and more of the same kind; the last ones count at the end of a longer word, too.
 _SECRET = re.compile(
-    r"(?:^|_)(?:api_?key|auth|credentials?|key|pass(?:word|wd|phrase)?|pword|pwd|secret|token)(?:_|$)", re.IGNORECASE
+    r"(?:^|[_-])(?:api_?key|auth|credentials?|keys?|pass(?:phrase)?|pword|pwd)(?:[_-]|$)"
+    r"|(?:pass(?:word|wd)|secret|token)s?(?:[_-]|$)",
+    re.IGNORECASE,
 )
-_HARMLESS = re.compile(
-    r"(?:^|_)(?:public|file|path|version|url|id|name|type|algorithm|length|ttl)(?:_|$)", re.IGNORECASE
-)
+_HARMLESS = re.compile(r"(?:^|[_-])(?:public|file|version)(?:[_-]|$)", re.IGNORECASE)
 # Shapes that only real credentials have.
 _KNOWN = re.compile(
     r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}|\bglpat-[A-Za-z0-9_-]{20}|\bxox[abprs]-[A-Za-z0-9-]{10,}"
@@ -43,17 +44,20 @@ class SecretInEnv:
 
     code = "secret-in-env"
     aliases = ("DL3064", "SecretsUsedInArgOrEnv")
-    severity: Severity = "error"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find variables that are named like secrets, and values that look like ones."""
         found: list[Arg | Env] = [*subject.arguments]
-        found += [each for stage in subject.stages for each in stage.instructions if isinstance(each, Arg | Env)]
+        for stage in subject.stages:
+            held = map(meant_later, stage.instructions)
+            found += [each for each in held if isinstance(each, Arg | Env)]
         for instruction in found:
             word = "ARG" if isinstance(instruction, Arg) else "ENV"
             for name, value in instruction.pairs:
                 if _KNOWN.search(value or ""):
-                    yield remark(instruction, f"the value of {name} looks like a real credential; revoke it")
+                    message = f"the value of {name} looks like a real credential; revoke it"
+                    yield remark(instruction, message, severity="error")
                 elif _is_secret(name):
                     yield remark(
                         instruction,

@@ -1,11 +1,12 @@
 """What rules look at: the parsed file with its stages, and ways to quote it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self, TypeVar
 
+from dockyard.dockerfile.fault import DockerfileInvalidError
 from dockyard.dockerfile.ignore import IgnoreRules
-from dockyard.dockerfile.instructions import Arg, Instruction
+from dockyard.dockerfile.instructions import Arg, Instruction, Onbuild, interpret
 from dockyard.dockerfile.lint import silence
 from dockyard.dockerfile.lint.finding import Fix, Remark, Severity
 from dockyard.dockerfile.lint.options import Options
@@ -49,11 +50,12 @@ class Subject:
         return cls(dockerfile, arguments, tuple(found), shells, tuple(parents), ignored, options or Options())
 
     def every(self, kind: type[T]) -> Iterator[tuple[Stage, T]]:
-        """Every instruction of a kind with its stage, in the file's order."""
+        """Every instruction of a kind with its stage, in the file's order; what an ONBUILD holds is among them."""
         for stage in self.stages:
             for instruction in stage.instructions:
-                if isinstance(instruction, kind):
-                    yield stage, instruction
+                held = meant_later(instruction)
+                if isinstance(held, kind):
+                    yield stage, held
 
     def shipped(self) -> list[Stage]:
         """The stages whose layers the final image consists of, in the file's order."""
@@ -71,6 +73,17 @@ class Subject:
         return found
 
 
+def meant_later(instruction: Instruction) -> Instruction:
+    """What an ONBUILD holds, on the lines of the ONBUILD; any other instruction as it is."""
+    body = instruction.node.body
+    if not isinstance(instruction, Onbuild) or body is None:
+        return instruction
+    try:
+        return interpret(replace(body, start_line=instruction.node.start_line, end_line=instruction.node.end_line))
+    except DockerfileInvalidError:
+        return instruction  # whether it is sound shows in the builds that use the image
+
+
 def remark(
     instruction: Instruction,
     message: str,
@@ -78,8 +91,9 @@ def remark(
     *,
     severity: Severity | None = None,
     fix: bool = False,
+    partner: int = 0,
 ) -> Remark:
     """A remark on the whole of `instruction`; with `fix` the better text can take its place as it is."""
     node = instruction.node
     put = Fix(node.start_line, node.end_line, better) if fix and better else None
-    return Remark(node.start_line, node.end_line, message, better, severity, put)
+    return Remark(node.start_line, node.end_line, message, better, severity, put, partner)

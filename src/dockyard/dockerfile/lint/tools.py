@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from dockyard.dockerfile.instructions import Copy, Run
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.script import commands, operands, script, values
-from dockyard.dockerfile.lint.subject import Subject, remark
+from dockyard.dockerfile.lint.subject import Subject, meant_later, remark
 from dockyard.dockerfile.stages import Stage
 
 _POINTLESS = {
@@ -79,21 +80,23 @@ class WgetOrCurl:
 
     code = "wget-or-curl"
     aliases = ("DL4001",)
-    severity: Severity = "info"
+    severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find stages that call both."""
         for stage in subject.stages:
-            seen: dict[str, Run] = {}
+            seen: dict[str, int] = {}
             for each in stage.instructions:
-                if isinstance(each, Run):
-                    for words in commands(each):
-                        if words[0] in ("wget", "curl"):
-                            seen.setdefault(words[0], each)
-            if len(seen) == 2:
-                first, second = sorted(seen, key=lambda name: seen[name].node.start_line)
-                line = seen[first].node.start_line
-                yield remark(seen[second], f"{second} here, {first} on line {line}")
+                held = meant_later(each)
+                used = [words[0] for words in commands(held)] if isinstance(held, Run) else []
+                here = [name for name in dict.fromkeys(used) if name in ("wget", "curl")]
+                for name in here:
+                    seen.setdefault(name, each.node.start_line)
+                if len(seen) == 2 and here:
+                    other = next((name for name in seen if name not in here), next(iter(seen)))
+                    mine = next(name for name in here if name != other)
+                    line = seen[other]
+                    yield remark(each, f"{mine} here, {other} on line {line}", partner=line)
 
 
 class WgetProgress:
@@ -164,6 +167,8 @@ class UseraddLastlog:
                 if words[0].rsplit("/", 1)[-1] != "useradd":
                     continue
                 numbers = values(words, "-u", "--uid") + [w[2:] for w in words if re.fullmatch(r"-u\d+", w)]
+                # `-mu 100000` says both at once.
+                numbers += [n for flag, n in pairwise(words) if re.fullmatch(r"-[a-zA-Z]+u", flag)]
                 large = [number for number in numbers if re.fullmatch(r"\d{6,10}", number)]
                 if large and not any(re.fullmatch(r"--no-log-init|-[a-zA-Z]*l[a-zA-Z]*", word) for word in words):
                     better = re.sub(r"(?<![\w.-])useradd(?=\s)", "useradd -l", subject.source(run.node))
@@ -227,7 +232,9 @@ class CopyThenUnpack:
                     unpacked |= dict.fromkeys(self._unpacks(each), each)
                 elif isinstance(each, Copy) and not each.from_:
                     for source in each.sources:
-                        name = source.rstrip("/").rsplit("/", 1)[-1]
+                        name = source.strip("\"'").rstrip("/").rsplit("/", 1)[-1]
+                        if len(each.sources) == 1 and _ARCHIVE.search(each.destination):
+                            name = each.destination.rsplit("/", 1)[-1]
                         if name in unpacked:
                             line = unpacked[name].node.start_line
                             message = f"{name} is copied, and unpacked on line {line}"
@@ -270,7 +277,11 @@ class CopyWholeStage:
         """Find copies of a whole stage, but for those onto an empty base, which make one layer of many."""
         for stage, copy in subject.every(Copy):
             empty = subject.lineage(stage)[-1].base == "scratch"
-            if copy.from_ and not empty and any(re.fullmatch(r"/+(\.|\*)?", source) for source in copy.sources):
+            if (
+                copy.from_
+                and not empty
+                and any(re.fullmatch(r"[\"']?/+(\.|\*)?[\"']?", source) for source in copy.sources)
+            ):
                 yield remark(copy, f"everything of {copy.from_} is copied")
 
 
