@@ -9,6 +9,8 @@ from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.subject import Subject, remark
 from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage, find_stage
+from dockyard.errors import Error
+from dockyard.oci.reference import Reference
 
 _PREDEFINED = {
     f"{side}{part}" for side in ("TARGET", "BUILD") for part in ("PLATFORM", "OS", "ARCH", "VARIANT", "OSVERSION")
@@ -34,11 +36,20 @@ def images(subject: Subject) -> Iterator[tuple[Stage, str, str, str]]:
         yield stage, f"{path}{slash}{last}", tag, digest
 
 
-def _expanded(text: str, env: dict[str, str]) -> str:
+def _expanded(text: str, env: dict[str, str], *, keep: bool = True) -> str:
     try:
-        return process(text, env, keep_unset=True).text
+        return process(text, env, keep_unset=keep).text
     except ExpansionError:
         return text
+
+
+def _is_name(image: str) -> bool:
+    # A digest in an example is often shorter than a real one; a build will say so.
+    try:
+        Reference.parse(re.sub(r"(?<=.)@[a-z0-9]+:\S+$", "", image))
+    except Error:
+        return False
+    return True
 
 
 def normal(platform: str) -> list[str]:
@@ -189,9 +200,9 @@ class RedundantPlatform:
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find FROM with the default platform."""
         for stage in subject.stages:
-            if stage.platform in ("$TARGETPLATFORM", "${TARGETPLATFORM}"):
+            if re.fullmatch(r"[\"']?\$(TARGETPLATFORM|\{TARGETPLATFORM(:?-[^}]*)?\})[\"']?", stage.platform):
                 source = subject.source(stage.head.node)
-                better = re.sub(r"--platform=\$\{?TARGETPLATFORM\}?[ \t]+", "", source, count=1)
+                better = re.sub(r"--platform=[\"']?\$\{?TARGETPLATFORM[^\s}]*\}?[\"']?[ \t]+", "", source, count=1)
                 yield remark(stage.head, "this is the platform that FROM takes anyway", better, fix=better != source)
 
 
@@ -226,12 +237,13 @@ class UndefinedArgument:
                     yield remark(stage.head, error.message)
                     continue
                 for name in sorted(missing):
-                    if re.search(rf"\$\{{{re.escape(name)}:?[-+]", text):
-                        continue  # it brings its own default
+                    # One that brings its own default works, and yet nobody can set it.
+                    own = re.search(rf"\$\{{{re.escape(name)}:?[-+]", text)
                     near = nearest(name, known)
                     better = subject.source(stage.head.node).replace(name, near) if near else ""
                     hint = f"; did you mean {near}?" if near else ""
-                    yield remark(stage.head, f"no ARG before the first FROM declares {name}{hint}", better)
+                    message = f"no ARG before the first FROM declares {name}{hint}"
+                    yield remark(stage.head, message, better, severity="warning" if own else None)
 
 
 class EmptyDefault:
@@ -256,16 +268,17 @@ class EmptyDefault:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find bases that are no image name while every ARG has its default."""
-        env = dict.fromkeys(_PREDEFINED, "x")
+        env = dict.fromkeys(_PREDEFINED - {"TARGETOSVERSION", "BUILDOSVERSION"}, "x")
         for argument in subject.arguments:
             for name, value in argument.pairs:
                 env[name] = _expanded(value or "", env)
         for stage in subject.stages:
-            if "$" not in stage.base or find_stage(subject.stages, stage.base) is not None:
+            if find_stage(subject.stages, stage.base) is not None:
                 continue
-            image = _expanded(stage.base, env)
-            if not image or image.endswith((":", "@", "/")) or image.startswith((":", "@", "/")):
-                yield remark(stage.head, f"with the defaults of its ARGs the base is {image!r}")
+            image = _expanded(stage.base, env, keep=False)
+            if image != "scratch" and "$" not in image and not _is_name(image):
+                shown = f"with the defaults of its ARGs the base is {image!r}" if "$" in stage.base else repr(image)
+                yield remark(stage.head, f"{shown}, which names no image")
 
 
 RULES = (PinBase, NoLatest, ExactTag, PlatformConstant, RedundantPlatform, UndefinedArgument, EmptyDefault)

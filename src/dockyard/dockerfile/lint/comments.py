@@ -1,7 +1,8 @@
-"""Rules about comments. They run only on request: with `--also`, or by the check directive's `experimental`."""
+"""Rules about comments. Two run only on request: with `--also`, or by the check directive's `experimental`."""
 
 from collections.abc import Iterator
 
+from dockyard.dockerfile.fault import nearest
 from dockyard.dockerfile.instructions import Arg, From, Instruction
 from dockyard.dockerfile.lint import silence
 from dockyard.dockerfile.lint.finding import Remark, Severity
@@ -34,11 +35,49 @@ class NoSilencing:
             yield Remark(line, line, f"a comment silences rules: {comment.split(REASON)[0].strip()}")
 
 
+class CheckDirective:
+    """The directive `# check=…` has a part that no builder takes, and the build stops there.
+
+    Its parts are `skip=`, `experimental=` and `error=true` or `false`, with `;` between them.
+
+    Wrong:
+
+        # check=skip=StageNameCasing,error=true;exprimental=all
+        FROM debian:12.8
+
+    Right:
+
+        # check=skip=StageNameCasing;error=true
+        FROM debian:12.8
+    """
+
+    code = "check-directive"
+    aliases = ()
+    severity: Severity = "error"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Read the directive at the top of the file."""
+        text = subject.dockerfile.directives.get("check", "")
+        line = next((at for at, comment in subject.dockerfile.comments.items() if comment.endswith(text)), 1)
+        for part in text.split(";", 2) if text else ():
+            key, equals, value = (piece.strip() for piece in part.partition("="))
+            if not equals or key not in ("skip", "experimental", "error"):
+                near = nearest(key, ("skip", "experimental", "error"))
+                hint = f"; did you mean {near}?" if near and near != key else ""
+                yield Remark(line, line, f"the directive check has the unknown part {part.strip()!r}{hint}")
+            elif key == "error" and value not in _TRUE + _FALSE:
+                yield Remark(line, line, f"error is true or false, not {value!r}")
+
+
+_TRUE = ("1", "t", "T", "TRUE", "true", "True")
+_FALSE = ("0", "f", "F", "FALSE", "false", "False")
+
+
 class DescribingComment:
     """A comment right above a stage or an argument describes it, and begins with its name.
 
     `dockyard build --print outline` shows such descriptions. A comment about something else stands apart by an empty
-    line or an empty comment. The rule runs on request only; BuildKit has it as an experiment.
+    comment (`#`); an empty line is not enough. The rule runs on request only; BuildKit has it as an experiment.
 
     Wrong, with `--also describing-comment`:
 
@@ -57,31 +96,30 @@ class DescribingComment:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Look at the comment above each global argument and each stage with a name."""
-        for argument in subject.arguments:
-            names = [name for name, _ in argument.pairs]
-            yield from self._above(subject, argument, names)
+        for argument in (*subject.arguments, *(each for _, each in subject.every(Arg))):
+            if isinstance(argument, Arg) and argument.node.keyword == "arg":
+                names = [name for name, _ in argument.pairs]
+                yield from self._above(subject, argument, names)
         for stage in subject.stages:
             if stage.name:
                 yield from self._above(subject, stage.head, [stage.name])
 
     def _above(self, subject: Subject, instruction: Arg | From, names: list[str]) -> Iterator[Remark]:
         lines = _comment_above(subject, instruction)
-        described = any(line.split(" ", 1)[0].lower() == name.lower() for line in lines for name in names)
+        described = bool(lines) and lines[-1].split(" ", 1)[0] in names
         if lines and not described:
             yield remark(instruction, f"the comment above does not begin with {' or '.join(names)}")
 
 
 def _comment_above(subject: Subject, instruction: Instruction) -> list[str]:
-    """The comment that touches `instruction`, without directives and without what silences rules."""
-    found: list[str] = []
-    line = instruction.node.start_line - 1
-    silencing = {number for number, _ in silence.silencing(subject.dockerfile)}
-    while comment := subject.dockerfile.comments.get(line, ""):
-        key = comment.partition("=")[0].strip().lower()
-        if line not in silencing and key not in subject.dockerfile.directives:
-            found.insert(0, comment)
-        line -= 1
-    return found
+    """The comment above `instruction` since the last empty one, without directives and without what silences rules."""
+    silencing = {comment for _, comment in silence.silencing(subject.dockerfile)}
+    directives = subject.dockerfile.directives
+    return [
+        comment
+        for comment in instruction.node.comments
+        if comment not in silencing and comment.partition("=")[0].strip().lower() not in directives
+    ]
 
 
-RULES = (NoSilencing, DescribingComment)
+RULES = (NoSilencing, CheckDirective, DescribingComment)

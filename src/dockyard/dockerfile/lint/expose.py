@@ -5,16 +5,35 @@ from collections.abc import Iterator
 
 from dockyard.dockerfile.instructions import Expose
 from dockyard.dockerfile.lint.finding import Remark, Severity
-from dockyard.dockerfile.lint.subject import Subject, remark
+from dockyard.dockerfile.lint.subject import Subject, meant_later, remark
+from dockyard.dockerfile.lint.variables import defaults, set_here
+from dockyard.dockerfile.shell import ExpansionError, process
 
 
 def _ports(subject: Subject) -> Iterator[tuple[Expose, str, str, str]]:
-    """Each port with its EXPOSE: as written, its number or range with what stands before it, and its protocol."""
-    for _, each in subject.every(Expose):
-        for text in each.ports:
-            if "$" not in text:
-                port, _, protocol = text.strip("\"'").partition("/")
-                yield each, text, port, protocol
+    """Each port with its EXPOSE: as written, its number or range with what stands before it, and its protocol.
+
+    Variables have the values that the file gives them; a port whose variable has none is left out.
+    """
+    for stage in subject.stages:
+        known = defaults(subject, stage)
+        for instruction in stage.instructions:
+            known |= set_here(instruction, known)
+            each = meant_later(instruction)
+            if not isinstance(each, Expose):
+                continue
+            for text in each.ports:
+                try:
+                    found = process(text, known)
+                except ExpansionError:
+                    continue
+                if not found.missing - _with_default(text) and found.text:
+                    port, _, protocol = found.text.strip("\"'").partition("/")
+                    yield each, text, port, protocol
+
+
+def _with_default(text: str) -> set[str]:
+    return set(re.findall(r"\$\{(\w+):?-", text))
 
 
 class PortRange:
@@ -71,7 +90,7 @@ class ExposeForm:
                 slash = "/" if protocol else ""
                 better = f"EXPOSE {port.rsplit(':', 1)[-1]}{slash}{protocol.lower()}"
                 yield remark(each, f"{text} holds an address or a host port", better)
-            elif "/" in text and protocol.lower() not in ("tcp", "udp", "sctp"):
+            elif protocol.lower() not in ("", "tcp", "udp", "sctp"):
                 yield remark(each, f"there is no protocol {protocol}", severity="error")
 
 

@@ -25,7 +25,8 @@ class ShellForm:
     """A shell form runs under `/bin/sh -c`, which does not pass signals on.
 
     The program is not process 1, so `stop` waits out its grace period and kills it in the middle of its work; and an
-    ENTRYPOINT in shell form ignores CMD and the arguments of `run`. Write a JSON array.
+    ENTRYPOINT in shell form ignores CMD and the arguments of `run`. Write a JSON array. As in BuildKit, who chose a
+    SHELL is taken to mean it, and HEALTHCHECK is left alone, as its command is asked and not stopped.
 
     Wrong:
 
@@ -43,8 +44,10 @@ class ShellForm:
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find CMD and ENTRYPOINT in shell form, unless the stage chose its shell."""
         for stage in subject.stages:
-            chosen = any(isinstance(each, Shell) for parent in subject.lineage(stage) for each in parent.instructions)
+            above = [each for parent in subject.lineage(stage)[1:] for each in parent.instructions]
+            chosen = any(isinstance(each, Shell) for each in above)
             for each in stage.instructions:
+                chosen = chosen or isinstance(each, Shell)
                 if isinstance(each, Cmd | Entrypoint) and each.shell and each.args and not chosen:
                     yield remark(each, f"{each.node.keyword.upper()} in shell form", self._better(each))
 
@@ -222,8 +225,9 @@ class KeywordCasing:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find keywords whose case differs from that of most."""
-        nodes = subject.dockerfile.nodes
-        upper = sum(node.spelled.isupper() for node in nodes) * 2 >= len(nodes)
+        first = subject.stages[0].head.node.start_line
+        nodes = [node for node in subject.dockerfile.nodes if node.start_line >= first]
+        upper = sum(node.spelled.isupper() for node in nodes) >= sum(node.spelled.islower() for node in nodes)
         for node in nodes:
             wanted = node.keyword.upper() if upper else node.keyword
             if node.spelled != wanted:
@@ -269,7 +273,8 @@ class AsCasing:
 class EmptyContinuation:
     r"""An empty line inside a continued instruction is tolerated, and will become an error.
 
-    It is mostly a sign that a backslash is too many, and the next instruction is swallowed.
+    It is mostly a sign that a backslash is too many, and the next instruction is swallowed. The lines that are shown
+    are the empty ones; BuildKit shows the instruction's last.
 
     Wrong:
 

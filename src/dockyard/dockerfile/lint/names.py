@@ -4,7 +4,19 @@ import re
 from collections.abc import Iterator
 
 from dockyard.dockerfile.fault import nearest
-from dockyard.dockerfile.instructions import Add, Arg, Copy, Env, Expose, Instruction, Label, User, Volume, Workdir
+from dockyard.dockerfile.instructions import (
+    Add,
+    Arg,
+    Copy,
+    Env,
+    Expose,
+    Instruction,
+    Label,
+    Stopsignal,
+    User,
+    Volume,
+    Workdir,
+)
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.subject import Subject, remark
 from dockyard.dockerfile.shell import ExpansionError, process
@@ -97,8 +109,9 @@ class StageCasing:
 class UndefinedVariable:
     """A variable that nothing declares is empty, without a word.
 
-    The rule speaks where a declared name is so near that it must have been meant, and where the stage is built on
-    `scratch`, which brings no variables of its own.
+    The rule speaks where a declared name is so near that it must have been meant, and of every other name where it is
+    known what the base sets: of a stage on `scratch`, and on a base that lies in the store. A variable that brings
+    its own default (`${NAME:-…}`) is left alone, other than in BuildKit, which fetches bases to know.
 
     Wrong:
 
@@ -119,11 +132,12 @@ class UndefinedVariable:
         """Follow the declarations through each stage."""
         for stage in subject.stages:
             lineage = subject.lineage(stage)
-            known = set(_ALWAYS)
+            theirs = subject.options.variables.get(lineage[-1].base)
+            known = _ALWAYS | set(theirs or ())
             for parent in lineage[1:]:
                 for each in parent.instructions:
                     known |= _declared(each)
-            empty = lineage[-1].base == "scratch"
+            empty = lineage[-1].base == "scratch" or theirs is not None
             for each in stage.instructions:
                 yield from self._missing(subject, each, known, empty)
                 known |= _declared(each)
@@ -153,9 +167,14 @@ def _declared(instruction: Instruction) -> set[str]:
 def _texts(instruction: Instruction) -> list[str]:
     match instruction:
         case Copy() | Add():
-            return [*instruction.sources, instruction.destination, instruction.chown]
-        case Env() | Label():
+            bodies = [heredoc.body for heredoc in instruction.heredocs if heredoc.expand]
+            return [*instruction.sources, instruction.destination, instruction.chown, *bodies]
+        case Env():
             return [value for _, value in instruction.pairs]
+        case Label():
+            return [text for pair in instruction.pairs for text in pair]
+        case Stopsignal():
+            return [instruction.signal]
         case Arg():
             return [value for _, value in instruction.pairs if value]
         case Workdir():

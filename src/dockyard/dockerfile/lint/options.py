@@ -15,11 +15,13 @@ class Options:
     `registries` are those that bases may come from (`*` stands for any part of a name); empty trusts all. `labels`
     maps the names of labels that an image must have to the kind of their value, one of LABEL_KINDS; with
     `strict_labels` it may have no others. `platforms` maps a base, as FROM names it, to the platforms that it is known
-    to have. `measured` holds what a build of this file and its image showed.
+    to have, `variables` to the names of those that it sets. `measured` holds what a build of this file and its image
+    showed.
     """
 
     registries: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     strict_labels: bool = False
     platforms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     measured: Measured = field(default_factory=Measured)
