@@ -15,7 +15,7 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`(?: - at `
 
 
 class SettingsInvalidError(UsageError):
-    """A configuration file cannot be read: it is not TOML, has an unknown key, or a value of the wrong type."""
+    """A configuration file cannot be read: it is no TOML or YAML, has an unknown key, or a value of the wrong type."""
 
     reference = "settings-invalid"
     hint = "Compare the file with docs/dockyard-toml.md; unknown keys are errors so that typing mistakes show."
@@ -27,8 +27,22 @@ def decode(raw: bytes, kind: type[T], *, what: str) -> T:
     Raises:
         SettingsInvalidError: with the place and, for an unknown key, the nearest known one.
     """
+    return _decoded(raw, kind, what, "TOML")
+
+
+def decode_yaml(raw: bytes, kind: type[T], *, what: str) -> T:
+    """The YAML document `raw` as `kind`, as `decode` does it.
+
+    Raises:
+        SettingsInvalidError: with the place and, for an unknown key, the nearest known one.
+    """
+    return _decoded(raw, kind, what, "YAML")
+
+
+def _decoded(raw: bytes, kind: type[T], what: str, language: str) -> T:
+    read = msgspec.toml.decode if language == "TOML" else msgspec.yaml.decode
     try:
-        return msgspec.toml.decode(raw, type=kind)
+        return read(raw, type=kind)
     except msgspec.ValidationError as error:
         text = str(error)
         unknown = _UNKNOWN.search(text)
@@ -43,7 +57,7 @@ def decode(raw: bytes, kind: type[T], *, what: str) -> T:
             f"{what}: unknown key `{unknown['key']}` in {table}", context={"file": what}, hint=hint
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SettingsInvalidError(f"{what} is not TOML: {error}", context={"file": what}) from error
+        raise SettingsInvalidError(f"{what} is not {language}: {error}", context={"file": what}) from error
 
 
 def _keys(kind: Any, path: list[str]) -> list[str]:

@@ -1,18 +1,19 @@
 """`dockyard lint`: judge a Dockerfile."""
 
+import json as json_module
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from dockyard.cli import report
+from dockyard.cli import lint_wishes, report
 from dockyard.dockerfile.fault import DockerfileInvalidError
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.lint.finding import LintFinding, Severity
-from dockyard.dockerfile.lint.options import Options
+from dockyard.dockerfile.lint.settings import LintSettings, Override, Threshold, threshold
 from dockyard.dockerfile.node import Dockerfile
 from dockyard.dockerfile.parser import parse
 from dockyard.errors import UsageError
@@ -34,11 +35,21 @@ class FixNeedsFileError(UsageError):
     hint = "Name the file, or show what would be changed: dockyard lint - --fix --diff"
 
 
-class LabelSchemaError(UsageError):
-    """A label was asked for in a way that cannot be understood."""
-
-    reference = "label-schema-invalid"
-    hint = "Write --label NAME=KIND, for example --label org.opencontainers.image.version=semver."
+Format = Literal[
+    "text",
+    "tty",
+    "json",
+    "sarif",
+    "gitlab",
+    "gitlab_codeclimate",
+    "codeclimate",
+    "checkstyle",
+    "gnu",
+    "sonarqube",
+    "codacy",
+    "junit",
+]
+Names = Annotated[tuple[str, ...], Parameter(negative=())]
 
 
 def lint(
@@ -46,17 +57,25 @@ def lint(
     /,
     *,
     file: Annotated[str, Parameter(name=["--file", "-f"])] = "",
-    format: Literal["text", "json", "sarif", "gitlab", "codeclimate", "checkstyle"] = "text",
-    fail_on: Severity = "error",
-    severity: Severity = "info",
-    rule: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    ignore: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    also: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    format: Annotated[Format, Parameter(name=["--format"])] = "text",
+    output: Annotated[str, Parameter(name=["--output", "-o"])] = "",
+    config: Annotated[str, Parameter(name=["--config", "-c"])] = "",
+    fail_on: Annotated[Threshold | None, Parameter(name=["--fail-on", "--failure-threshold", "-t"])] = None,
+    no_fail: Annotated[bool, Parameter(negative="")] = False,
+    severity: Severity = "style",
+    rule: Names = (),
+    ignore: Names = (),
+    also: Names = (),
+    error: Names = (),
+    warning: Names = (),
+    info: Names = (),
+    style: Names = (),
+    disable_ignore_pragma: Annotated[bool, Parameter(negative="")] = False,
     fix: Annotated[bool, Parameter(negative="")] = False,
     diff: Annotated[bool, Parameter(negative="")] = False,
     image: str = "",
-    trusted_registry: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    label: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    trusted_registry: Names = (),
+    label: Annotated[tuple[str, ...], Parameter(name=["--label", "--require-label"], negative=())] = (),
     strict_labels: Annotated[bool, Parameter(negative="")] = False,
     shellcheck: bool = True,
     json: bool = False,
@@ -65,24 +84,34 @@ def lint(
 
     The exit code is 1 where a finding is as bad as --fail-on or worse, and 2 where the file cannot be understood.
     Silence a rule for one instruction with a comment above it: # dockyard ignore=pin-base
-    (Hadolint's and BuildKit's comments count too). docs/lint.md describes every rule.
+    (Hadolint's and BuildKit's comments count too). docs/lint.md describes every rule. What always holds stands in the
+    table [lint] of dockyard.toml, or in Hadolint's .hadolint.yaml, beside the Dockerfile or in the current folder.
     Where `dockyard build` has built the file before, what its steps cost counts.
 
     Args:
         path: the Dockerfile, or the folder that holds it; - reads standard input.
         file: the Dockerfile, relative to the current folder; - reads standard input.
-        format: text, json, or a format for other programs: sarif, gitlab (code quality), codeclimate, checkstyle.
-        fail_on: the least severity that makes the exit code 1: info, warning or error.
+        format: text, json, or a format for other programs: sarif, gitlab (code quality), codeclimate, checkstyle, gnu,
+            sonarqube, codacy, junit. tty and gitlab_codeclimate are Hadolint's words for text and gitlab.
+        output: write the result to this file instead of standard output.
+        config: take the wishes of this file, a dockyard.toml or a .hadolint.yaml, and look for no other.
+        fail_on: the least severity that makes the exit code 1: style, info, warning or error (none: every finding).
+        no_fail: end with exit code 0 whatever is found.
         severity: the least severity that is shown.
         rule: run only these rules (may be repeated); names of Hadolint, BuildKit and ShellCheck count too.
         ignore: leave these rules out (may be repeated).
         also: run these rules too, which are off otherwise (may be repeated).
+        error: findings of this rule count as errors (may be repeated).
+        warning: findings of this rule count as warnings (may be repeated).
+        info: findings of this rule count as information (may be repeated).
+        style: findings of this rule count as matters of style (may be repeated).
+        disable_ignore_pragma: comments in the file silence nothing.
         fix: put right in the file what a program can put right, and tell of the rest.
         diff: with --fix, show the changes and write nothing; what is left after them decides the exit code.
         image: look into the layers of this image in the store, which was built from the file.
         trusted_registry: a registry that bases may come from, * for any part of a name (may be repeated).
-        label: a label that the image must have, as NAME=KIND (may be repeated); KIND is text, url, rfc3339, spdx,
-            hash, semver or email.
+        label: a label that the image must have, as NAME=KIND (may be repeated); KIND is text, rawtext, url, rfc3339,
+            spdx, hash, semver or email.
         strict_labels: refuse labels that were not asked for with --label.
         shellcheck: let ShellCheck read the scripts of RUN, where it is installed.
         json: print one JSON document; the same as --format json.
@@ -95,9 +124,20 @@ def lint(
         raise FixNeedsFileError("--fix writes into a file, and the Dockerfile comes from standard input")
     if diff and not fix:
         raise UsageError("--diff shows what --fix would change", hint="Write --fix --diff.")
-    wishes = Options(trusted_registry, _schema(label), strict_labels)
+    wishes = lint_wishes.merged(
+        lint_wishes.settings(config, _folder(path, file)),
+        ignore=_split(ignore),
+        also=_split(also),
+        severities=Override(_split(error), _split(warning), _split(info), _split(style)),
+        registries=trusted_registry,
+        label=label,
+        strict_labels=strict_labels,
+        threshold=fail_on,
+        no_fail=no_fail,
+        disable_ignore_pragma=disable_ignore_pragma,
+    )
     try:
-        judge = _judge(path, file, name, raw, image, wishes, _split(rule), _split(ignore), _split(also))
+        judge = _judge(path, file, name, raw, image, wishes, _split(rule))
         changes: Sequence[LintFinding] = ()
         difference = ""
         if fix:
@@ -106,23 +146,46 @@ def lint(
             raw, changes, difference = lint_fix.fix(None if diff else Path(name), name, raw, judge)
         findings = judge(parse(raw))
         if shellcheck:
-            findings = _with_shellcheck(raw, findings, _split(rule), _split(ignore))
-    except DockerfileInvalidError as error:
-        raise in_file(error, name, raw) from error
-    failed = any(at_least(each.severity, fail_on) for each in findings)
+            findings = _with_shellcheck(raw, findings, _split(rule), wishes)
+    except DockerfileInvalidError as invalid:
+        raise in_file(invalid, name, raw) from invalid
+    failed = not wishes.no_fail and any(at_least(each.severity, threshold(wishes.fail_on)) for each in findings)
     shown = [each for each in findings if at_least(each.severity, severity)]
-    if json or format == "json":
+    words = {"tty": "text", "gitlab_codeclimate": "gitlab"}
+    kind = "json" if json else words.get(format, format)
+    if kind == "json":
         document = {"file": name, "findings": [each.to_json() for each in shown], "failed": failed}
-        report.result({**document, "fixed": [each.to_json() for each in changes]} if fix else document)
-    elif diff and format == "text":
-        print(difference, end="")
-    elif format != "text":
-        print(lint_output.foreign(format, name, shown))
+        _say(output, {**document, "fixed": [each.to_json() for each in changes]} if fix else document)
+    elif diff and kind == "text":
+        _say(output, difference.removesuffix("\n"))
+    elif kind != "text":
+        _say(output, lint_output.foreign(kind, name, shown))
     else:
-        for each in changes:
-            print(f"{name}:{each.line}: fixed[{each.rule}]: {each.message}")
-        print(lint_output.text(name, shown, color=sys.stdout.isatty()))
+        done = "".join(f"{name}:{each.line}: fixed[{each.rule}]: {each.message}\n" for each in changes)
+        _say(output, done + lint_output.text(name, shown, color=not output and sys.stdout.isatty()))
     return 1 if failed else 0
+
+
+def _say(output: str, what: str | dict[str, Any]) -> None:
+    """Print the result, or write it to the file `output`, whole or not at all."""
+    if not output:
+        if isinstance(what, str):
+            print(what, end="\n" if what else "")
+        else:
+            report.result(what)
+        return
+    from dockyard._internal import atomic
+
+    text = what if isinstance(what, str) else json_module.dumps(what, indent=2, ensure_ascii=False)
+    atomic.write(Path(output), f"{text}\n".encode() if text else b"")
+
+
+def _folder(path: str, file: str) -> Path | None:
+    """The folder that the build would take as its context, or None for standard input."""
+    if file == "-" or (not file and path == "-"):
+        return None
+    where = Path(path)
+    return where if where.is_dir() else where.parent
 
 
 def _judge(
@@ -131,10 +194,8 @@ def _judge(
     name: str,
     raw: bytes,
     image: str,
-    wishes: Options,
+    wishes: LintSettings,
     only: Sequence[str],
-    without: Sequence[str],
-    also: Sequence[str],
 ) -> Callable[[Dockerfile], list[LintFinding]]:
     """What judges the file: rules, the ignore file, and what is known from elsewhere."""
     from dockyard.cli import lint_measure
@@ -144,21 +205,22 @@ def _judge(
     folder = where if path != "-" and where.is_dir() else where.parent
     dockerfile = parse(raw)
     ignored = _ignore_rules(path, file)
-    platforms = lint_measure.platforms(dockerfile)
+    platforms, variables = lint_measure.bases(dockerfile)
+    house = replace(wishes.options(), platforms=platforms, variables=variables)
 
     # The image does not change while the file is put right; the lines of its steps may.
     seen = lint_measure.layers(image)
 
     def judged(found: Dockerfile) -> list[LintFinding]:
         costs = {} if name == STDIN else lint_measure.costs(found, Path(name), folder)
-        options = replace(wishes, platforms=platforms, measured=replace(seen, costs=costs))
-        return judge(found, only=only, without=without, also=also, ignored=ignored, options=options)
+        options = replace(house, measured=replace(seen, costs=costs))
+        return judge(found, only=only, without=wishes.ignore, also=wishes.also, ignored=ignored, options=options)
 
     return judged
 
 
 def _with_shellcheck(
-    raw: bytes, findings: list[LintFinding], only: Sequence[str], without: Sequence[str]
+    raw: bytes, findings: list[LintFinding], only: Sequence[str], wishes: LintSettings
 ) -> list[LintFinding]:
     """`findings` and what ShellCheck says, by line; as they are where it is not installed or was not asked for."""
     from dockyard.cli import shellcheck
@@ -177,22 +239,8 @@ def _with_shellcheck(
         return findings
     dockerfile = parse(raw)
     said = shellcheck.comments(program, list(scripts(Subject.of(dockerfile))))
-    more = heard(dockerfile, said, only=named(only), without=named(without))
+    more = heard(dockerfile, said, only=named(only), without=named(wishes.ignore), options=wishes.options())
     return sorted([*findings, *more], key=lambda each: (each.line, each.rule))
-
-
-def _schema(labels: Sequence[str]) -> dict[str, str]:
-    from dockyard.dockerfile.fault import meant
-    from dockyard.dockerfile.lint.options import LABEL_KINDS
-
-    found: dict[str, str] = {}
-    for each in labels:
-        name, _, kind = each.partition("=")
-        if not name or (kind or "text") not in LABEL_KINDS:
-            hint = meant(kind, LABEL_KINDS) or f"The kinds are {', '.join(LABEL_KINDS)}."
-            raise LabelSchemaError(f"--label {each!r} is no name of a label and a kind", hint=hint)
-        found[name] = kind or "text"
-    return found
 
 
 def read(path: str, file: str = "") -> tuple[str, bytes]:

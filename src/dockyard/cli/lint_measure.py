@@ -45,20 +45,20 @@ def costs(dockerfile: Dockerfile, path: Path, folder: Path) -> dict[int, Cost]:
     return found
 
 
-def platforms(dockerfile: Dockerfile) -> dict[str, tuple[str, ...]]:
-    """The platforms of those bases that lie in the store, by the name that FROM has for them."""
+def bases(dockerfile: Dockerfile) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """The platforms of those bases that lie in the store, and the variables that they set, as FROM names them."""
     from dockyard.content.store import read
     from dockyard.errors import Error
+    from dockyard.images.image import open_image
     from dockyard.oci.manifest import Index, parse
     from dockyard.oci.reference import Reference
 
-    data = context.data_folder()
-    subject = Subject.of(dockerfile)
-    if not (data / "store").is_dir() or not any(stage.platform for stage in subject.stages):
-        return {}
+    platforms: dict[str, tuple[str, ...]] = {}
+    variables: dict[str, tuple[str, ...]] = {}
+    if not (context.data_folder() / "store").is_dir():
+        return platforms, variables
     store = context.store()
-    known: dict[str, tuple[str, ...]] = {}
-    for _, name, tag, digest in images(subject):
+    for stage, name, tag, digest in images(Subject.of(dockerfile)):
         image = name + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
         try:
             descriptor = context.resolve(Reference.parse(image))
@@ -66,10 +66,9 @@ def platforms(dockerfile: Dockerfile) -> dict[str, tuple[str, ...]]:
             if isinstance(document, Index):
                 there = [str(each.platform) for each in document.manifests if each.platform is not None]
             else:
-                from dockyard.images.image import Image
-
-                there = [str(Image(descriptor, store).config.platform)]
+                there = [str(open_image(store, descriptor).config.platform)]
+            platforms[image] = tuple(each for each in there if not each.startswith("unknown"))
+            variables[stage.base] = tuple(open_image(store, descriptor).config.environment)
         except Error:
             continue  # it is not here, so nothing is known about it
-        known[image] = tuple(each for each in there if not each.startswith("unknown"))
-    return known
+    return platforms, variables

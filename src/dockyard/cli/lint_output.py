@@ -11,8 +11,22 @@ _DIM, _BOLD, _OFF = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 
 
 def foreign(format: str, name: str, findings: Sequence[LintFinding]) -> str:
-    """The findings in the file `name` as sarif, gitlab, codeclimate or checkstyle wants them."""
+    """The findings in the file `name` as another program wants them."""
     pairs = [(name, each) for each in findings]
+    if format == "gnu":
+        from dockyard.dockerfile.lint.gnu import gnu
+
+        return gnu(pairs)
+    if format == "junit":
+        from dockyard.dockerfile.lint.junit import junit
+
+        return junit(pairs)
+    if format in ("sonarqube", "codacy"):
+        from dockyard.dockerfile.lint import sonarqube
+
+        if format == "codacy":
+            return sonarqube.codacy(pairs)
+        return json_module.dumps(sonarqube.sonarqube(pairs), indent=2, ensure_ascii=False)
     if format == "checkstyle":
         from dockyard.dockerfile.lint.checkstyle import checkstyle
 

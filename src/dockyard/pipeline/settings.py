@@ -6,6 +6,7 @@ import msgspec
 
 from dockyard._internal.settings import decode
 from dockyard.deploy.settings import DeploySettings, HealthSettings
+from dockyard.dockerfile.lint.settings import LintSettings
 from dockyard.errors import UsageError
 from dockyard.policy.settings import Policy, TagForm
 
@@ -48,6 +49,7 @@ class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froze
     image: ImageSettings
     build: BuildSettings = BuildSettings()
     sign: SignSettings = SignSettings()
+    lint: LintSettings = LintSettings()
     policy: Policy = Policy()
     deploy: DeploySettings | None = None
     health: HealthSettings = HealthSettings()

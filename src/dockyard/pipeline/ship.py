@@ -14,7 +14,9 @@ from dockyard.content.layout import Layout
 from dockyard.content.store import ContentNotFoundError
 from dockyard.deploy import rollout
 from dockyard.deploy.rollout import Rollout
+from dockyard.dockerfile.lint.finding import at_least
 from dockyard.dockerfile.lint.lint import lint
+from dockyard.dockerfile.lint.settings import threshold
 from dockyard.errors import Error, InconclusiveError, PolicyError, RolledBackError
 from dockyard.images.image import Image
 from dockyard.oci.reference import Reference
@@ -123,15 +125,16 @@ class _Ship:
     def _lint(self) -> None:
         with self.record.step("lint") as step:
             _, parsed = read_dockerfile(self._context(), self._dockerfile())
-            found = lint(parsed)
+            wishes = self.settings.lint
+            found = lint(parsed, without=wishes.ignore, also=wishes.also, options=wishes.options())
             step.detail["findings"] = [
                 {"rule": each.rule, "line": each.line, "severity": each.severity, "message": each.message}
                 for each in found
             ]
-            worst = [each for each in found if each.severity == "error"]
-            if worst:
+            worst = [each for each in found if at_least(each.severity, threshold(wishes.fail_on))]
+            if worst and not wishes.no_fail:
                 shown = "".join(f"\n    line {each.line}: {each.rule}: {each.message}" for each in worst)
-                raise LintFailedError(f"lint found {len(worst)} errors in the Dockerfile", context={"errors": shown})
+                raise LintFailedError(f"lint found {len(worst)} faults in the Dockerfile", context={"errors": shown})
 
     def _build(self) -> BuildResult:
         with self.record.step("build") as step:

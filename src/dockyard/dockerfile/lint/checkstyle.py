@@ -18,10 +18,10 @@ def checkstyle(findings: Sequence[tuple[str, LintFinding]]) -> str:
     """The document for pairs of a file's name and a finding."""
     parts = ['<?xml version="1.0" encoding="UTF-8"?>', '<checkstyle version="4.3">']
     for name in dict.fromkeys(name for name, _ in findings):
-        parts.append(f"  <file name={_quoted(name)}>")
+        parts.append(f"  <file name={attribute(name)}>")
         parts += [
             f'    <error line="{each.line}" column="1" severity="{_LEVELS.get(each.severity, each.severity)}" '
-            f"message={_quoted(f'{each.message}. {each.why}')} source={_quoted(f'dockyard.{each.rule}')}/>"
+            f"message={attribute(f'{each.message}. {each.why}')} source={attribute(f'dockyard.{each.rule}')}/>"
             for file, each in findings
             if file == name
         ]
@@ -29,5 +29,6 @@ def checkstyle(findings: Sequence[tuple[str, LintFinding]]) -> str:
     return "\n".join([*parts, "</checkstyle>"])
 
 
-def _quoted(text: str) -> str:
+def attribute(text: str) -> str:
+    """`text` as the value of an attribute, with its quotes; what no document can hold is replaced."""
     return quoteattr(_FORBIDDEN.sub("\ufffd", text))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dockyard.dockerfile.lint import silence
 from dockyard.dockerfile.lint.finding import LintFinding, Severity
+from dockyard.dockerfile.lint.options import Options
 from dockyard.dockerfile.lint.scripts import ShellScript
 from dockyard.dockerfile.node import Dockerfile
 
@@ -31,6 +32,7 @@ def heard(
     *,
     only: Iterable[str] = (),
     without: Iterable[str] = (),
+    options: Options | None = None,
 ) -> list[LintFinding]:
     """The findings for `comments`, by line, without those that a comment in the file silences.
 
@@ -39,9 +41,11 @@ def heard(
         comments: what was said about which script.
         only: the rules that were asked for, as `rules.named` gives them; all where there are none.
         without: the rules that were to be left out.
+        options: the house's wishes about comments and severities.
     """
     wanted, unwanted = set(only), set(without)
-    everywhere = silence.everywhere(dockerfile)
+    wishes = options or Options()
+    everywhere = silence.everywhere(dockerfile, pragmas=wishes.pragmas)
     found: dict[tuple[int, str, str], LintFinding] = {}
     for script, each in comments:
         code = f"SC{each.number}"
@@ -49,12 +53,15 @@ def heard(
         if each.line < 2 or code in LEFT_OUT or (wanted and not names & wanted) or names & unwanted:
             continue
         line, _ = script.place(each.line, each.column)
-        silenced = everywhere | silence.on_line(dockerfile, script.line) | silence.on_line(dockerfile, line)
+        silenced = set(everywhere)
+        if wishes.pragmas:
+            silenced |= silence.on_line(dockerfile, script.line) | silence.on_line(dockerfile, line)
         if silenced & {code.lower(), "shellcheck", "all"}:
             continue
         source = dockerfile.lines[line - 1] if line <= len(dockerfile.lines) else ""
         clean = source.encode("utf-8", "replace").decode()
-        severity = _SEVERITIES.get(each.level, "info")
+        asked = wishes.severities.get(code) or wishes.severities.get("shellcheck")
+        severity = asked or _SEVERITIES.get(each.level, "info")
         message = each.message.rstrip(".")
         found[line, code, message] = LintFinding(
             code, severity, line, line, message, WHY + code, "", clean, ("shellcheck",)

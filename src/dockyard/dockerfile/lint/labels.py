@@ -85,7 +85,7 @@ class LabelMissing:
 
     code = "label-missing"
     aliases = ("DL3049",)
-    severity: Severity = "warning"
+    severity: Severity = "info"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Look for each label that is asked for."""

@@ -39,7 +39,7 @@ def lint(
     wanted, unwanted, added = named(only), named(without), named(also)
     subject = Subject.of(dockerfile, ignored=ignored, options=options)
     _mounts(subject)
-    silenced = silence.everywhere(dockerfile)
+    silenced = silence.everywhere(dockerfile, pragmas=subject.options.pragmas)
     experimental = silence.experimental(dockerfile)
     findings: list[LintFinding] = []
     for rule in every():
@@ -62,8 +62,8 @@ def _mounts(subject: Subject) -> None:
 
 def _findings(rule: Rule, subject: Subject) -> Iterator[LintFinding]:
     for found in rule.judge(subject):
-        names = silence.on_line(subject.dockerfile, found.line)
-        if found.partner:
+        names = silence.on_line(subject.dockerfile, found.line) if subject.options.pragmas else set()
+        if found.partner and subject.options.pragmas:
             names |= silence.on_line(subject.dockerfile, found.partner)
         if not is_silent(rule, names):
             yield _finding(rule, found, subject)
@@ -76,9 +76,12 @@ def is_silent(rule: Rule, names: set[str]) -> bool:
 
 def _finding(rule: Rule, found: Remark, subject: Subject) -> LintFinding:
     source = "\n".join(subject.dockerfile.lines[found.line - 1 : found.end_line])
+    asked = subject.options.severities.get(rule.code)
     return LintFinding(
         rule=rule.code,
-        severity="error" if silence.errors(subject.dockerfile, rule.aliases) else found.severity or rule.severity,
+        severity="error"
+        if silence.errors(subject.dockerfile, rule.aliases)
+        else asked or found.severity or rule.severity,
         line=found.line,
         end_line=found.end_line,
         message=_clean(found.message),

@@ -76,6 +76,8 @@ REFUSED = {
     "DL3043": "ONBUILD with ONBUILD, FROM or MAINTAINER in it",
     "DL3061": "another instruction than ARG before the first FROM",
 }
+# Rules that Hadolint had once, which old files and comments still name.
+RETIRED = ("DL1000", "DL3005", "DL3017", "DL3031", "DL3039", "DL4002")
 SHELLCHECK = re.compile(r"sc\d{4}|shellcheck")
 
 
@@ -96,7 +98,7 @@ def named(words: Iterable[str]) -> set[str]:
     for rule in every():
         for name in (rule.code, *rule.aliases):
             known.setdefault(name.lower(), set()).add(rule.code)
-    for name in REFUSED:
+    for name in (*REFUSED, *RETIRED):
         known[name.lower()] = set()
     found: set[str] = set()
     for word in words:

@@ -23,10 +23,13 @@ _CHECK = re.compile(r"check\s*=\s*(.+)", re.IGNORECASE)
 _SHELL = re.compile(r"(?:dockyard|hadolint)[:\s]+shell\s*=\s*(\S+).*", re.IGNORECASE)
 
 
-def everywhere(dockerfile: Dockerfile) -> set[str]:
-    """The names, in lower case, that are silenced in the whole file; `all` stands for every rule."""
+def everywhere(dockerfile: Dockerfile, *, pragmas: bool = True) -> set[str]:
+    """The names, in lower case, that are silenced in the whole file; `all` stands for every rule.
+
+    Without `pragmas` only the check directive counts.
+    """
     names = _listed(dockerfile.directives.get("check", ""), "skip")
-    for comment in dockerfile.comments.values():
+    for comment in dockerfile.comments.values() if pragmas else ():
         match = _OWN.fullmatch(comment)
         if match and match[1]:
             names |= _names(match[2])
