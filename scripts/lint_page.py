@@ -22,10 +22,37 @@ change and writes nothing. A fix changes what was found and nothing else that th
 where that is not sure, the better line is shown and left to you. Every other byte stays as it is, line ends included,
 and the file is replaced whole or not at all.
 
+## What your house wants
+
+The table `[lint]` of `dockyard.toml` says what always holds ([dockyard-toml.md](dockyard-toml.md) shows every key), and
+`dockyard ship` follows it, too. Without such a table a file of Hadolint's counts, `.hadolint.yaml` or `.hadolint.yml`,
+with all its keys: `ignored`, `override`, `trustedRegistries`, `label-schema`, `strict-labels`, `failure-threshold`,
+`no-fail`, `disable-ignore-pragma`; where it names no threshold, ours is `error`. Both are looked for beside the
+Dockerfile and then in the current folder; `--config FILE` names one. Unknown keys and rules are errors that name the
+nearest known one.
+
+The command line adds to that, and has the last word: `--ignore`, `--also`, `--error RULE` (and `--warning`, `--info`,
+`--style`), `--trusted-registry`, `--label NAME=KIND`, `--strict-labels`, `--fail-on`, `--no-fail`. Hadolint's words
+`--failure-threshold` and `--require-label NAME:KIND` mean the same as ours.
+
+## Beside Hadolint and BuildKit
+
+A test runs a real Hadolint and a real BuildKit over some hundred Dockerfiles, and compares rules, lines and
+severities. Where a rule says something else than theirs, that is meant and stands with it. In general:
+
+- What never reaches the image is left alone: layers of stages that are only copied from, and commands whose folder
+  lies on a cache mount.
+- `sudo`, `env` and a program's folder do not hide a command, and `apt`, `dnf5` and `pipx` are judged like their kin.
+- Where Hadolint names the later of two instructions of which only one has any effect, we name the earlier, as BuildKit
+  does; a comment that silences the rule may stand at either.
+- Of what ShellCheck says Hadolint shows one remark for each RUN, on its first line; we show all, where they belong.
+- A comment above an instruction silences rules for it also where other comments or empty lines stand between.
+
 ## Formats
 
-`--format` takes `text`, `json`, `sarif` (code hosts), `gitlab` (its code quality report), `codeclimate` and
-`checkstyle` (build servers).
+`--format` takes `text`, `json`, `sarif` (code hosts), `gitlab` (its code quality report), `codeclimate`, `checkstyle`
+and `junit` (build servers), `sonarqube`, `codacy`, and `gnu` (editors). `tty` and `gitlab_codeclimate` are other words
+for `text` and `gitlab`. `--output FILE` writes into a file.
 
 ## ShellCheck
 

@@ -128,7 +128,7 @@ class LabelUnknown:
 
 
 class LabelEmpty:
-    """A label that your house asks for has no value.
+    """A label that your house asks for has no value, and is not of the kind `rawtext`, which may have none.
 
     Wrong, with `--label org.opencontainers.image.version=semver`:
 
@@ -146,7 +146,7 @@ class LabelEmpty:
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find empty values."""
         for each, name, value in _labels(subject):
-            if name in subject.options.labels and not value.strip():
+            if subject.options.labels.get(name, "rawtext") != "rawtext" and not value.strip():
                 yield remark(each, f"the label {name} is empty")
 
 
@@ -287,7 +287,7 @@ def _is_url(value: str) -> bool:
 
 
 def _is_time(value: str) -> bool:
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", value, re.ASCII):
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", value, re.ASCII):
         return False
     try:
         datetime.fromisoformat(re.sub(r"\.\d+", "", value).upper())
