@@ -1,6 +1,7 @@
 """`--fix`: what it puts right, what it leaves alone, and that doing it again changes nothing."""
 
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -150,6 +151,9 @@ def test_fixing_twice_is_fixing_once_and_the_meaning_stays(lines: list[str], end
     assert twice.raw == once.raw
     assert twice.changes == ()
     assert meaning(once.raw, once.changes) == meaning(raw, once.changes)
+    before, after = (Counter(each.rule for each in lint(parse(text))) for text in (raw, once.raw))
+    for rule in {each.rule for each in once.changes}:
+        assert not after[rule] or after[rule] < before[rule], f"{rule} was put right and is still found"
 
 
 def meaning(raw: bytes, changes: tuple[LintFinding, ...]) -> list[Any]:

@@ -1,5 +1,7 @@
 """Scripts of RUNs as ShellCheck gets them, and where its comments belong."""
 
+from typing import Any
+
 import pytest
 
 from dockyard.dockerfile.lint.heard import Comment, heard
@@ -81,7 +83,7 @@ def test_the_dialect_follows_shell_comment_and_shebang(text: str, dialects: list
 RUN = "FROM a\n{}\nRUN echo $b \\\n  $c\n"
 
 
-def said(text: str, **rules: list[str]) -> list[tuple[int, str]]:
+def said(text: str, **rules: Any) -> list[tuple[int, str]]:
     script = scripts_of(text)[0]
     comments = [(script, Comment(2086, "info", 2, script.text.split("\n")[1].index("$c") + 1, "Quote."))] * 2
     comments += [(script, Comment(1091, "info", 2, 1, "Not followed."))]

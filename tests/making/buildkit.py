@@ -1,6 +1,7 @@
 """A real BuildKit daemon, and builds by it whose result can be read like one of ours."""
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -72,6 +73,29 @@ class BuildKit:
         with open(out, "rb") as stream:
             (descriptor,) = load(stream, store).values()
         return open_image(store, descriptor)
+
+    def lint(self, context: Path, *, bases: Mapping[str, str]) -> set[str]:
+        """What the checks of `docker build --check` find in a context's Dockerfile, `rule:first-last` with its lines.
+
+        Args:
+            context: the folder.
+            bases: digests in the layout by the name that FROM uses.
+
+        Raises:
+            PeerFailedError: with BuildKit's words.
+        """
+        words = [self._buildctl, "--addr", f"unix://{self._socket}", "build", "--progress=plain"]
+        words += ["--frontend=dockerfile.v0", "--local", f"context={context}", "--local", f"dockerfile={context}"]
+        words += ["--opt=requestid=frontend.lint", f"--oci-layout=bases={self._layout}"]
+        words += [f"--opt=context:{name}=oci-layout://bases@{digest}" for name, digest in bases.items()]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=100)
+        if done.returncode != 0:
+            raise PeerFailedError(done.stderr[-3000:])
+        found: set[str] = set()
+        for part in re.split(r"^WARNING: ", done.stdout, flags=re.MULTILINE)[1:]:
+            lines = [int(line) for line in re.findall(r"^\s*(\d+) \| >>>", part, re.MULTILINE)] or [0]
+            found.add(f"{re.split('[^A-Za-z]', part)[0]}:{min(lines)}-{max(lines)}")
+        return found
 
 
 @contextmanager

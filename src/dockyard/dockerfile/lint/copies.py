@@ -14,6 +14,15 @@ _REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@|.*\.git(?:#|$)")
 _ARCHIVE = re.compile(r".*\.(?:tar|tgz|tbz2?|txz|tzst|tar\.\w+|gz|bz2|xz|zst|Z)$")
 
 
+# Folders, and files that are surely no archive as ADD knows them (a gem or a crate is one).
+_PLAIN = re.compile(
+    r"/$|^\.$|\.(?:py|js|mjs|cjs|ts|tsx|jsx|json|toml|ya?ml|txt|md|rst|sh|bash|conf|cfg|ini|xml|html?|css|scss|go|rs|c|h"
+    r"|cc|cpp|hpp|java|kt|scala|rb|php|pl|lua|sql|swift|ex|exs|hs|cs|vue|svg|png|jpe?g|gif|ico|csv|pem|crt|key|pub|env"
+    r"|properties|gradle|lock|mod|sum|jar|war|zip|whl|so|deb|rpm|csproj|sln|service|list|repo|gpg|asc|in|tmpl|tpl|j2"
+    r"|proto|d|exe|dll)$"
+)
+
+
 def _from(instruction: Instruction) -> list[str]:
     """What `--from` of a COPY or of a RUN's mounts names."""
     if isinstance(instruction, Copy):
@@ -53,7 +62,7 @@ class AddForCopy:
             better = re.sub(r"(?i)^(\s*)add\b", r"\1COPY", subject.source(add.node), count=1)
             # ADD unpacks whatever turns out to be an archive, so only a folder or a name that says what it is is sure.
             sure = "archive" not in kinds and all(
-                re.search(r"/$|^\.$|\.[A-Za-z]{1,5}$", each) and not re.search(r"[*?\[]", each) for each in add.sources
+                _PLAIN.search(each.strip("\"'")) and not re.search(r"[*?\[]", each) for each in add.sources
             )
             yield remark(add, "ADD where COPY serves", better, fix=sure or not add.sources)
 

@@ -139,7 +139,9 @@ class UndefinedVariable:
                     known |= _declared(each)
             empty = lineage[-1].base == "scratch" or theirs is not None
             for each in stage.instructions:
-                yield from self._missing(subject, each, known, empty)
+                # One ARG sees what the same line declares before.
+                seen = known | _declared(each) if isinstance(each, Arg) else known
+                yield from self._missing(subject, each, seen, empty)
                 known |= _declared(each)
 
     def _missing(self, subject: Subject, instruction: Instruction, known: set[str], empty: bool) -> Iterator[Remark]:
