@@ -107,6 +107,16 @@ def _options(flags: str) -> Options | None:
             "copy-before-run",
             "COPY req.txt ./\nRUN pip install -r req.txt\nCOPY . .",
         ),
+        (
+            "FROM a\nCOPY . /src\nRUN pip install -r /src/req/a.txt -r /b.txt",
+            "copy-before-run",
+            "COPY req/a.txt /src/req/\nCOPY b.txt /\nRUN pip install -r /src/req/a.txt -r /b.txt\nCOPY . /src",
+        ),
+        (
+            "FROM a\nCOPY . /src\nRUN pip install -r c/d.txt",
+            "copy-before-run",
+            "COPY c/d.txt c/\nRUN pip install -r c/d.txt\nCOPY . /src",
+        ),
         ("FROM a AS build\nFROM b\nCOPY --from=biuld x y", "unknown-stage", "COPY --from=build x y"),
         ("FROM a\nadd b c", "add-for-copy", "COPY b c"),
         ("FROM a\nRUN cd /b && c", "change-folder", "WORKDIR /b\nRUN c"),

@@ -39,6 +39,14 @@ def test_checkstyle_is_well_formed_whatever_the_file_holds() -> None:
     assert ET.fromstring(checkstyle([])).tag == "checkstyle"
 
 
+def test_others_pages_about_a_rule_are_named() -> None:
+    (found,) = lint(parse("FROM a:1.2\nENTRYPOINT b\n"), only=["shell-form"])
+    assert found.to_json()["urls"] == [
+        "https://github.com/hadolint/hadolint/wiki/DL3025",
+        "https://docs.docker.com/go/dockerfile/rule/json-args-recommended/",
+    ]
+
+
 def test_sarif_holds_the_rules_of_another_checker() -> None:
     foreign = LintFinding("SC2086", "info", 2, 2, "Quote", "why", "", "RUN", ("shellcheck",))
     run = sarif([("f", foreign)], version="1")["runs"][0]

@@ -1,5 +1,7 @@
 """What a rule found: where, what, why, and the better line."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -54,6 +56,7 @@ class LintFinding:
         return {
             "rule": self.rule,
             "aliases": list(self.aliases),
+            "urls": urls(self.rule, self.aliases),
             "severity": self.severity,
             "line": self.line,
             "end_line": self.end_line,
@@ -63,6 +66,20 @@ class LintFinding:
             "source": self.source,
             "fixable": self.fix is not None,
         }
+
+
+def urls(rule: str, aliases: Sequence[str]) -> list[str]:
+    """Where BuildKit, Hadolint and ShellCheck describe what they have for a rule."""
+    found: list[str] = []
+    for name in (*aliases, rule):
+        if re.fullmatch(r"DL\d{4}", name):
+            found.append(f"https://github.com/hadolint/hadolint/wiki/{name}")
+        elif re.fullmatch(r"SC\d{4}", name):
+            found.append(f"https://www.shellcheck.net/wiki/{name}")
+        elif re.fullmatch("([A-Z]+[a-z]*)+", name) and name != "InvalidBaseImagePlatform":  # the one without a page
+            words = re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
+            found.append(f"https://docs.docker.com/go/dockerfile/rule/{words}/")
+    return found
 
 
 def at_least(severity: Severity, threshold: Severity) -> bool:

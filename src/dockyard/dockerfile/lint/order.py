@@ -37,11 +37,22 @@ def reordered(subject: Subject, copied: Instruction, stable: list[tuple[Run, str
     lines: list[str] = []
     for run, wanted in stable:
         if wanted:
-            # A file that a RUN names by its absolute path is not one of the context's names.
-            names = " ".join(name.rsplit("/", 1)[-1] for name in wanted.split())
-            lines.append(f"COPY {names} ./")
+            lines += _copies(copied, wanted.split())
         lines.append(subject.source(run.node))
     return "\n".join([*dict.fromkeys(lines), subject.source(copied.node)])
+
+
+def _copies(copied: Instruction, wanted: list[str]) -> list[str]:
+    """COPYs that put the files `wanted` where a RUN looks for them, one for each folder."""
+    whole = copied.destination.rstrip("/") if isinstance(copied, Copy | Add) else ""
+    folders: dict[str, list[str]] = {}
+    for path in wanted:
+        folder, _, name = path.rpartition("/")
+        inside = path.removeprefix(f"{whole}/") if whole.startswith("/") and path.startswith(f"{whole}/") else name
+        # What a RUN names by its absolute path lies elsewhere in the context: below the folder that is copied there.
+        absolute = path.startswith("/")
+        folders.setdefault(f"{folder}/" if folder or absolute else "./", []).append(inside if absolute else path)
+    return [f"COPY {' '.join(names)} {folder}" for folder, names in folders.items()]
 
 
 class CopyBeforeRun:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dockyard.dockerfile.lint.finding import LintFinding
+from dockyard.dockerfile.lint.finding import LintFinding, urls
 from dockyard.dockerfile.lint.rules import every, why
 
 _LEVELS = {"error": "error", "warning": "warning", "info": "note", "style": "note"}
@@ -16,7 +16,7 @@ def sarif(findings: Sequence[tuple[str, LintFinding]], *, version: str) -> dict[
             "id": rule.code,
             "shortDescription": {"text": why(rule)},
             "defaultConfiguration": {"level": _LEVELS[rule.severity]},
-            "properties": {"aliases": list(rule.aliases)},
+            "properties": {"aliases": list(rule.aliases), "urls": urls(rule.code, rule.aliases)},
         }
         for rule in every()
     ]
@@ -28,7 +28,7 @@ def sarif(findings: Sequence[tuple[str, LintFinding]], *, version: str) -> dict[
             "id": code,
             "shortDescription": {"text": finding.why},
             "defaultConfiguration": {"level": _LEVELS[finding.severity]},
-            "properties": {"aliases": list(finding.aliases)},
+            "properties": {"aliases": list(finding.aliases), "urls": urls(finding.rule, finding.aliases)},
         }
         for code, finding in foreign.items()
     ]
