@@ -199,3 +199,21 @@ def test_the_result_can_go_to_a_file(folder: Path, capsys: Capture, tmp_path: Pa
     assert json.loads((tmp_path / "out.sarif").read_text())["version"] == "2.1.0"
     assert run(["lint", str(folder), "--json", "-o", str(tmp_path / "out.json")]) == 1
     assert json.loads((tmp_path / "out.json").read_text())["failed"] is True
+
+
+def test_ship_follows_the_wishes(folder: Path, capsys: Capture) -> None:
+    (folder / "Dockerfile").write_text("FROM scratch\nMAINTAINER a\nCOPY missing /x\n")
+
+    def stopped(wishes: str) -> str:
+        (folder / "dockyard.toml").write_text(f'[image]\nname = "127.0.0.1:1/a"\n[lint]\n{wishes}\n')
+        capsys.readouterr()
+        assert run(["ship", str(folder), "--tag", "1.0.0", "--json"]) != 0
+        error: dict[str, str] = json.loads(capsys.readouterr().out)["error"]
+        return error["reference"]
+
+    assert stopped("") == "lint-failed"
+    further = stopped('ignore = ["DL4000"]')
+    assert further != "lint-failed"
+    assert stopped('override = { info = ["maintainer"] }') == further
+    assert stopped("no-fail = true") == further
+    assert stopped('override = { info = ["maintainer"] }\nfail-on = "info"') == "lint-failed"

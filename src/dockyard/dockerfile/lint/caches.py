@@ -163,7 +163,8 @@ class ApkCache:
 class YumCache:
     """yum keeps what it fetched under /var/cache/yum.
 
-    Clean it in the RUN that filled it; a later RUN only hides the files.
+    Clean it in the RUN that filled it, after the last install; a later RUN only hides the files. `yum update` fills it
+    as well as `yum install`.
 
     Wrong:
 

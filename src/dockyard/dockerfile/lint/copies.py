@@ -5,9 +5,12 @@ import re
 from collections.abc import Iterator
 
 from dockyard.dockerfile.fault import nearest
+from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.instructions import Add, Copy, Instruction, Run, Workdir
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.subject import Subject, remark
+from dockyard.dockerfile.lint.variables import defaults, set_here
+from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage, find_stage
 
 _REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@|.*\.git(?:#|$)")
@@ -36,7 +39,8 @@ class AddForCopy:
     """ADD does more than it says: it unpacks archives and fetches URLs.
 
     Where a file shall only be copied, COPY cannot surprise anybody, for example when a file one day happens to be an
-    archive.
+    archive. Of a source that is a variable nothing is said, as it may be a URL; Git and zstd count as what only ADD can
+    do, where Hadolint does not know them yet.
 
     Wrong:
 
@@ -217,6 +221,8 @@ class CopySeveral:
 class CopyRelative:
     """A relative destination lands wherever the base image's WORKDIR happens to be.
 
+    That is so for ADD, too, of which Hadolint says nothing.
+
     Wrong:
 
         FROM debian:12.8
@@ -254,7 +260,7 @@ class CopyIgnored:
     """The ignore file keeps this source out of the context, so the build will not find it.
 
     Take it back in with a line that begins with `!`, or do not copy it. The rule speaks only where the ignore file is
-    known.
+    known. It follows lines with `!`, where BuildKit holds its peace, and a slash before the path, as builds do.
 
     Wrong:
 
@@ -274,15 +280,33 @@ class CopyIgnored:
         if subject.ignored is None:
             return
         for stage in subject.stages:
+            known = defaults(subject, stage)
             for each in stage.instructions:
+                known |= set_here(each, known)
                 if not isinstance(each, Copy | Add) or (isinstance(each, Copy) and each.from_):
                     continue
                 for source in each.sources:
-                    path = posixpath.normpath(source.strip("\"'").lstrip("/"))
-                    if re.search(r"[$*?\[\\]", path) or _REMOTE.match(source) or path in (".", ".."):
-                        continue
-                    if subject.ignored.ignored(path) and not subject.ignored.may_reinclude_below(path):
+                    if self._kept_out(subject.ignored, _expanded(source, known)):
                         yield remark(each, f"the ignore file keeps {source} out of the context")
+
+    def _kept_out(self, ignored: IgnoreRules, source: str) -> bool:
+        path = posixpath.normpath(source.strip("\"'").lstrip("/") or ".")
+        if "$" in path or _REMOTE.match(source):
+            return False
+        if path in (".", ".."):
+            # All of a context is kept out only by a pattern for all of it.
+            return not ignored.negated and any(each.text in ("*", "**", "**/*") for each in ignored.patterns)
+        if re.search(r"[*?\[\\]", path):
+            # What matches the pattern may be taken back in; without that, one pattern can match all of another.
+            return not ignored.negated and ignored.ignored(path)
+        return ignored.ignored(path) and not ignored.may_reinclude_below(path)
+
+
+def _expanded(text: str, known: dict[str, str]) -> str:
+    try:
+        return process(text, known, keep_unset=True).text
+    except ExpansionError:
+        return text
 
 
 RULES = (CopyIgnored, AddForCopy, AddChecksum, OwnStage, UnknownStage, CopySeveral, CopyRelative)

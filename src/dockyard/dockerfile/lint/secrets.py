@@ -30,7 +30,9 @@ class SecretInEnv:
     """ENV and ARG are written into the image's configuration and history, where everyone who can pull it reads them.
 
     Deleting the variable in a later line does not help: the earlier layer stays. Mount secrets for the RUN that needs
-    them, and hand the container its own when it starts.
+    them, and hand the container its own when it starts. What counts as a secret's name is what BuildKit or Hadolint
+    takes for one, but for names with `FILE`, `PUBLIC` or `VERSION` in them; a value that has the shape of a real
+    credential is an error.
 
     Wrong:
 

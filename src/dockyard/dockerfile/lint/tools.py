@@ -206,7 +206,8 @@ class LinkShell:
 class CopyThenUnpack:
     """An archive that is copied and then unpacked is in the image twice: its layer keeps it, whatever a RUN deletes.
 
-    ADD unpacks local archives while it copies.
+    ADD unpacks local archives while it copies. A single compressed file (`a.gz`) it does not unpack, so nothing is said
+    of gunzip.
 
     Wrong:
 
