@@ -11,6 +11,7 @@ class HealthcheckMissing:
     """Without a HEALTHCHECK a container counts as well as long as its process lives.
 
     A server that hangs keeps its traffic, and a rollout of a broken version looks like success. Say how to ask it.
+    (Hadolint's rule is off unless it is asked for.)
 
     Wrong:
 
