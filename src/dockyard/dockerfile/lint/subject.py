@@ -1,8 +1,10 @@
 """What rules look at: the parsed file with its stages, and ways to quote it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Self, TypeVar
+
+from msgspec.structs import replace
 
 from dockyard.dockerfile.fault import DockerfileInvalidError
 from dockyard.dockerfile.ignore import IgnoreRules
