@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 RESERVED = frozenset(["if", "then", "elif", "else", "while", "until", "do", "!", "{", "time"])
 _ENDS = frozenset(["fi", "done", "esac", "}"])
 _DEEPEST = 40
+_PLAIN = re.compile(r"[^\s\\'\"$`#<>&;|()]+")
+_WITHIN = re.compile(r"[^\"\\$`]+")
 _BRACES = re.compile(r"\{[^{}]*\}")
 
 
@@ -38,7 +40,7 @@ class _Reader:
     def __init__(self, text: str, found: Script, at: int, end: str, depth: int) -> None:
         self._text, self._found, self._at, self._end, self._depth = text, found, at, end, depth
         self._words: list[str] = []
-        self._word: str | None = None
+        self._word: list[str] | None = None  # the parts of a word that is not at its end
         self._quoted = False
         self._target = False  # the next word is where a redirection goes
         self._cases: list[bool] = []  # open `case`s; whether a pattern is expected
@@ -81,11 +83,19 @@ class _Reader:
         elif char in "\n;|&()":
             self._separator(char, rest)
         else:
-            self._add(char)
-            self._at += 1
+            found = _PLAIN.match(self._text, self._at)
+            part = found[0] if found else char
+            self._add(part)
+            self._at += len(part)
 
     def _add(self, text: str) -> None:
-        self._word = (self._word or "") + text
+        if self._word is None:
+            self._word = [text]
+        else:
+            self._word.append(text)
+
+    def _so_far(self) -> str:
+        return "".join(self._word or ())
 
     def _escape(self) -> None:
         following = self._text[self._at + 1 : self._at + 2]
@@ -116,8 +126,10 @@ class _Reader:
             elif char == "`":
                 self._inner("`", 1)
             else:
-                self._add(char)
-                self._at += 1
+                found = _WITHIN.match(self._text, self._at)
+                part = found[0] if found else char
+                self._add(part)
+                self._at += len(part)
         self._at += 1
 
     def _dollar(self, kind: str) -> None:
@@ -154,14 +166,14 @@ class _Reader:
         if operator in "<>" and self._text.startswith("(", self._at + 1):
             self._inner(")", 2)
             return
-        if self._word is not None and self._word.isdigit() and not self._quoted:
+        if self._word is not None and not self._quoted and self._so_far().isdigit():
             self._word = None  # the number of a file
         self._close_word()
         self._target = not operator.endswith("-") or operator == "<<-"
         self._at += len(operator)
 
     def _separator(self, char: str, rest: str) -> None:
-        if char == "(" and self._word is not None and self._word.endswith("="):
+        if char == "(" and self._word is not None and self._word[-1].endswith("="):
             self._balanced("(", ")", 1)  # an array
             return
         if char == "(" and re.compile(r"\(\s*\)").match(self._text, self._at):
@@ -175,7 +187,7 @@ class _Reader:
                 self._words = []
             self._at += 1
             return
-        if self._words[:1] == ["[["] and char != "\n" and self._words[-1:] != ["]]"] and self._word != "]]":
+        if self._words[:1] == ["[["] and char != "\n" and self._words[-1:] != ["]]"] and self._so_far() != "]]":
             self._add(char)
             self._close_word()
             self._at += 1
@@ -191,10 +203,11 @@ class _Reader:
         self._at += 2 if rest in ("&&", "||", "|&", ";;") else 1
 
     def _close_word(self) -> None:
-        word, self._word = self._word, None
+        parts, self._word = self._word, None
         quoted, self._quoted = self._quoted, False
-        if word is None:
+        if parts is None:
             return
+        word = "".join(parts)
         if self._target:
             self._target = False
         elif self._pattern():
