@@ -86,20 +86,14 @@ def _cleaned(subject: Subject, seen: _Seen, what: str, command: str, *, safe: bo
     return remark(seen.run, f"{what} stays in the layer", better, fix=exact and safe)
 
 
-def _installs(subject: Subject, seen: _Seen) -> bool:
-    """Whether `seen` installs what it updated, and no other RUN of the file counts on the list that it fetched."""
-
-    def actions(run: Run) -> set[str]:
-        return {
-            action
-            for words in commands(run)
-            for action in ("update", "install", "upgrade", "build-dep", "dist-upgrade", "satisfy", "source", "download")
-            if words[0] in ("apt-get", "apt", "aptitude") and action in words
-        }
-
-    return actions(seen.run) >= {"update", "install"} and all(
-        "update" in found for _, run in subject.every(Run) if (found := actions(run))
-    )
+def _apt(run: Run) -> set[str]:
+    """What `run` lets apt do."""
+    return {
+        action
+        for words in commands(run)
+        for action in ("update", "install", "upgrade", "build-dep", "dist-upgrade", "satisfy", "source", "download")
+        if words[0] in ("apt-get", "apt", "aptitude") and action in words
+    }
 
 
 class AptLists:
@@ -123,11 +117,15 @@ class AptLists:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find RUNs that update and do not delete."""
+        # Where some RUN installs from a list that another one fetched, deleting a list may be too much.
+        alone = all("update" in found for _, run in subject.every(Run) if (found := _apt(run)))
         for seen in _seen(subject):
             updates = seen.calls("apt-get apt aptitude", "update")
             if updates and "/var/lib/apt" not in seen.text and not seen.mounted("/var/lib/apt"):
                 what = "the package list of apt (/var/lib/apt/lists)"
-                yield _cleaned(subject, seen, what, "rm -rf /var/lib/apt/lists/*", safe=_installs(subject, seen))
+                yield _cleaned(
+                    subject, seen, what, "rm -rf /var/lib/apt/lists/*", safe=alone and "install" in _apt(seen.run)
+                )
 
 
 class ApkCache:

@@ -30,7 +30,7 @@ def command(subject: Subject, stage: Stage, instruction: Instruction) -> tuple[s
         changes: list[tuple[int, tuple[str, ...]]] = [
             (at, (name,)) for at, name in comments if _start(subject, parent) < at <= _end(parent)
         ]
-        changes += [(each.node.start_line, _plain(each)) for each in parent.instructions if isinstance(each, Shell)]
+        changes += [(each.node.start_line, _plain(each)) for each in subject.chosen[parent.number]]
         for at, words in sorted(changes):
             if parent is not stage or at < line:
                 found = words

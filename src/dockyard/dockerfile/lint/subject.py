@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from dockyard.dockerfile.fault import DockerfileInvalidError
 from dockyard.dockerfile.ignore import IgnoreRules
-from dockyard.dockerfile.instructions import Arg, Instruction, Onbuild, interpret
+from dockyard.dockerfile.instructions import Arg, Instruction, Onbuild, Shell, interpret
 from dockyard.dockerfile.lint import silence
 from dockyard.dockerfile.lint.finding import Fix, Remark, Severity
 from dockyard.dockerfile.lint.options import Options
@@ -23,7 +23,7 @@ class Subject:
     """A Dockerfile as rules see it. `ignored` are the rules of the context's ignore file, where it is known.
 
     `shells` are the comments that name a shell, by line; `parents` has for each stage the number of the one that it is
-    built on, or None.
+    built on, or None, and `chosen` its SHELLs.
     """
 
     dockerfile: Dockerfile
@@ -31,6 +31,7 @@ class Subject:
     stages: tuple[Stage, ...]
     shells: tuple[tuple[int, str], ...]
     parents: tuple[int | None, ...]
+    chosen: tuple[tuple[Shell, ...], ...]
     ignored: IgnoreRules | None = None
     options: Options = field(default_factory=Options)
 
@@ -49,7 +50,8 @@ class Subject:
             if stage.name:
                 names[stage.name] = stage.number
         shells = tuple(silence.shells(dockerfile))
-        return cls(dockerfile, arguments, tuple(found), shells, tuple(parents), ignored, options or Options())
+        chosen = tuple(tuple(each for each in stage.instructions if isinstance(each, Shell)) for stage in found)
+        return cls(dockerfile, arguments, tuple(found), shells, tuple(parents), chosen, ignored, options or Options())
 
     def every(self, kind: type[T]) -> Iterator[tuple[Stage, T]]:
         """Every instruction of a kind with its stage, in the file's order; what an ONBUILD holds is among them."""
