@@ -228,8 +228,9 @@ def test_no_file_makes_a_rule_fail(raw: bytes) -> None:
         "FROM a\nRUN " + ("'\"" * 30_000 + "\\\n") * 2,
         "FROM a AS s0\n" + "".join(f"FROM s{number - 1} AS s{number}\nRUN b|c\n" for number in range(1, 300)),
         "FROM a\n" + "COPY a.tar.gz b/\nRUN tar xf c.tar\n" * 1000,
+        "FROM a\n" + "RUN apt-get update && apt-get install -y x | y\n" * 2000,
     ],
-    ids=["runs", "installs", "flags", "quotes", "stages", "copies"],
+    ids=["runs", "installs", "flags", "quotes", "stages", "copies", "updates"],
 )
 def test_a_huge_file_is_judged_in_seconds(text: str) -> None:
     began = time.process_time()
