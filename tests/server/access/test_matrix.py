@@ -31,7 +31,9 @@ REQUESTS = (
     Request("GET", "/v2/{name}/blobs/{config}", "blob", "pull"),
     Request("HEAD", "/v2/{name}/blobs/{config}", "blob", "pull"),
     Request("GET", "/v2/{name}/tags/list", "tags", "pull"),
+    Request("HEAD", "/v2/{name}/tags/list", "tags", "pull"),
     Request("GET", "/v2/{name}/referrers/" + MISSING, "referrers", "pull"),
+    Request("HEAD", "/v2/{name}/referrers/" + MISSING, "referrers", "pull"),
     Request("POST", "/v2/{name}/blobs/uploads/", "uploads", "push"),
     Request("GET", "/v2/{name}/blobs/uploads/0", "upload", "push"),
     Request("HEAD", "/v2/{name}/blobs/uploads/0", "upload", "push"),
@@ -122,7 +124,7 @@ def team(place: Place, root: str) -> Place:
 
 def test_the_table_knows_every_endpoint_of_the_application() -> None:
     tried = {(each.method, each.kind) for each in REQUESTS} | {(m, k) for m in ("GET", "HEAD") for k in ("root",)}
-    assert tried | {("GET", "catalog")} == set(_HANDLERS)
+    assert tried | {("GET", "catalog"), ("HEAD", "catalog")} == set(_HANDLERS)
     for each in REQUESTS:
         assert _HANDLERS[each.method, each.kind][1] == each.needs
 
