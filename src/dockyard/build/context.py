@@ -3,6 +3,7 @@
 import difflib
 import errno
 import io
+import itertools
 import os
 import re
 import stat
@@ -35,13 +36,15 @@ _KINDS: dict[int, Kind] = {
     stat.S_IFCHR: "char",
     stat.S_IFBLK: "block",
 }
-_NONE: dict[str, bytes] = {}
 
 
 class Context:
-    """The folder `root` less what its ignore rules leave out. Everything in it belongs to root, whoever owns it here.
+    """The folder `root` less what its ignore rules leave out. Everything in it belongs to root, whoever owns it here,
+    and has no extended attributes: of those a layer keeps `security.capability` only, which BuildKit loses on the way
+    from the context, as it gives a file its owner last.
 
     An item's `handle` is its path on this machine. `folders` has the digests of the folders that were stamped last.
+    `asked` has the patterns of all instructions of the build, where only what they name counts as there.
     `dated` is the time that all files were given, where times count as much as content does: a commit's.
 
     Raises:
@@ -54,6 +57,7 @@ class Context:
         self.root = root.resolve()
         self.folders: dict[str, str] = {}
         self.dated = dated
+        self.asked: list[str] | None = None
         self._place = str(self.root).rstrip("/")
         self._rules = rules
         self._listed: dict[str, list[Listed]] = {}
@@ -75,6 +79,8 @@ class Context:
         parts = [part for part in os.path.normpath("/" + pattern).split("/") if part]
         outside = os.path.normpath(pattern.lstrip("/")).startswith("..")
         wild = any(map(WILD.search, parts))
+        if wild:
+            self._folder_of(pattern, parts, node)
         names = self._glob(parts) if wild else ["/".join(parts)]
         found = [self._resolved(name, node) for name in names]
         for name, item in zip(names, found, strict=True):
@@ -86,6 +92,44 @@ class Context:
         if not kept and not wild:
             raise self._missing(pattern, "/".join(parts), node)
         return kept
+
+    def _folder_of(self, pattern: str, parts: list[str], node: Node) -> None:
+        """Refuse a pattern whose folder, the part before its first wildcard, is not there.
+
+        BuildKit sends only what the instructions name, so to it a folder is missing, too, in which they name nothing.
+        """
+        fixed = "/".join(itertools.takewhile(lambda part: not WILD.search(part), parts))
+        if not fixed:
+            return
+        found = self._resolved(fixed, node)
+        if found is None or not self._sent(found.path):
+            raise SourceMissingError(
+                f"{pattern!r} matches nothing, and no instruction takes anything from {fixed!r}", context=place(node)
+            )
+
+    def _sent(self, path: str) -> bool:
+        """Whether an instruction names `path`, a folder above it, or something in it."""
+        if self.asked is None:
+            return True
+        for pattern in self.asked:
+            parts = [part for part in os.path.normpath("/" + pattern).split("/") if part]
+            names = self._glob(parts) if any(map(WILD.search, parts)) else ["/".join(parts)]
+            real = [os.path.relpath((self.root / name).resolve(), self.root) for name in names]
+            if any(_within(path, name) or _within(name, path) for name in real if (self.root / name).exists()):
+                return True
+        return False
+
+    def has(self, path: str) -> bool:
+        """Whether something that takes part is at `path` itself, with no link followed on the way."""
+        above = ""
+        for part in filter(None, path.split("/")):
+            here = f"{above}/{part}" if above else part
+            if not any(row[0] == part for row in self.listing(above, f"{self._place}/{above}".rstrip("/") or "/")):
+                return False
+            above = here
+            if here != path and not stat.S_ISDIR(os.lstat(self.root / here).st_mode):
+                return False
+        return True
 
     def children(self, item: Item) -> Iterable[Item]:
         """What is directly in a folder and takes part, sorted by name."""
@@ -149,14 +193,12 @@ class Context:
             os.close(handle)
 
     def small(self, path: str, row: Listed) -> bytes | None:
-        """The content of a small file without attributes, as `content` gives it; None for any other."""
+        """The content of a small file, as `content` gives it; None for any other."""
         size = row[2]
         if size >= _SMALL:
             return None
         whole = f"{self._place}/{path}" if path else self._place
         try:
-            if os.listxattr(whole, follow_symlinks=False):
-                return None
             handle = os.open(whole, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             return None  # the long way says what is wrong
@@ -274,14 +316,7 @@ class Context:
             return None
         whole = f"{self._place}/{path}" if path else self._place
         try:
-            attributes = os.listxattr(whole, follow_symlinks=False)
-        except OSError:
-            attributes = []
-        try:
             target = os.readlink(whole) if kind == "symlink" else ""
-            xattrs = (
-                {key: os.getxattr(whole, key, follow_symlinks=False) for key in attributes} if attributes else _NONE
-            )
         except OSError as error:
             raise FileChangedError(f"{path} was changed while it was copied", context={"file": whole}) from error
         return Item(
@@ -294,7 +329,6 @@ class Context:
             target=target,
             major=os.major(special) if kind in ("char", "block") else 0,
             minor=os.minor(special) if kind in ("char", "block") else 0,
-            xattrs=xattrs,
             link=(device, inode) if names > 1 and kind != "dir" else None,
             handle=whole,
             facts=(size, mtime, ctime, inode) if kind != "dir" else None,
@@ -405,6 +439,10 @@ class _Watched(io.RawIOBase):
         if not self.closed:
             os.close(self._handle)
         super().close()
+
+
+def _within(path: str, folder: str) -> bool:
+    return folder in ("", ".", path) or path.startswith(f"{folder}/")
 
 
 def _check(handle: int, item: Item) -> None:

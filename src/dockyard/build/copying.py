@@ -47,7 +47,7 @@ def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
     """Carry a COPY or ADD out."""
     state, tools, node = stage.state, stage.tools, instruction.node
     order = _order(stage, instruction)
-    linked = instruction.link and not instruction.chmod
+    linked = instruction.link and not order.chmod
     shown = _shown(stage, instruction)
     before = state.key
     from_ = instruction.from_ if isinstance(instruction, ins.Copy) else ""
@@ -211,8 +211,13 @@ def _with_parents(tree: Source, pattern: str, instruction: ins.Copy) -> Taken:
     pivot, dot, below = pattern.partition("/./")
     root, wanted = (pivot, below) if dot else ("/", pattern)
     wanted = posixpath.normpath("/" + wanted.lstrip("/"))[1:]
-    if not WILD.search(wanted) and not WILD.search(root):
-        tree.find(posixpath.join(root, wanted), instruction.node)  # it has to be there
+    whole = posixpath.normpath(posixpath.join("/", root.lstrip("/"), wanted))[1:]
+    if not WILD.search(whole) and not tree.has(whole):
+        tree.find(whole, instruction.node)  # which tells what is there instead
+        raise SourceMissingError(
+            f"{whole!r} is reached through a link only, which --parents does not follow",
+            context=place(instruction.node),
+        )
     includes = IgnoreRules.of([wanted]) if wanted else None
     found = tree.find(root, instruction.node)
     # The pattern is looked for below the root; what is no folder has nothing below it.
@@ -249,10 +254,8 @@ def _shown(stage: Stage, instruction: ins.Copy | ins.Add) -> str:
     words = [instruction.node.keyword.upper()]
     if isinstance(instruction, ins.Copy) and instruction.parents:
         words.append("--parents")
-    if instruction.chown:
-        words.append(f"--chown={stage.expand(instruction.chown)}")
-    if instruction.chmod:
-        words.append(f"--chmod={stage.expand(instruction.chmod)}")
+    for flag, value in (("chown", stage.expand(instruction.chown)), ("chmod", stage.expand(instruction.chmod))):
+        words += [f"--{flag}={value}"] if value else []
     words += map(stage.expand, instruction.sources)
     words += [f"<<{doc.name}" for doc in instruction.heredocs]
     return f"{' '.join(words)} {stage.expand(instruction.destination)} # buildkit"

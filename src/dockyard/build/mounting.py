@@ -7,7 +7,7 @@ import posixpath
 import secrets as random
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,13 @@ from dockyard._internal.lock import locked, try_locked
 from dockyard.build.agent import forwarded
 from dockyard.build.cache import key
 from dockyard.build.context import Context
-from dockyard.build.copy import Copier, Order, Out, write
+from dockyard.build.copy import Copier, Order, Out, write, write_tree
 from dockyard.build.destination import Destination
 from dockyard.build.fault import SourceMissingError, place
 from dockyard.build.secret import SecretInvalidError
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
+from dockyard.build.trees import TreeSource
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile.mounts import Mount, parse_mount
 from dockyard.errors import Error, UsageError
@@ -129,7 +130,7 @@ def wanted(stage: Stage, instruction: ins.Run) -> Iterator[Wanted]:
 
 
 def _bind(stage: Stage, instruction: ins.Run, mount: Mount, target: str) -> Wanted:
-    found = stage.sources.source(mount.from_, instruction.node) if mount.from_ else stage.tools.context
+    found = _from(stage, instruction, mount) if mount.from_ else stage.tools.context
     source = posixpath.normpath("/" + mount.source.lstrip("/"))
     if isinstance(found, Context):
         layer, name = _held(stage.tools, found, source, instruction)
@@ -140,14 +141,48 @@ def _bind(stage: Stage, instruction: ins.Run, mount: Mount, target: str) -> Want
     return Wanted(mount, target, key("bind", found.key, node.path, target, mount.readonly), None, found, node.path)
 
 
+def _from(stage: Stage, instruction: ins.Run, mount: Mount) -> State | Context:
+    return stage.sources.source(mount.from_, instruction.node, numbers=False)
+
+
 def _cache(stage: Stage, instruction: ins.Run, mount: Mount, target: str) -> Wanted:
+    """A cache. As with BuildKit, caches of one ID that begin otherwise are others."""
     name = mount.id or posixpath.normpath(mount.target)
     space = stage.tools.build_args.get("BUILDKIT_CACHE_MOUNT_NS", "")
     facts = key("cache", target, name, space, mount.readonly)
-    if not mount.from_ and not mount.source:
+    source = posixpath.normpath("/" + mount.source.lstrip("/"))
+    given = (mount.mode, mount.uid, mount.gid)
+    if source == "/" and given != (None, None, None):
+        # With an owner or mode it begins empty, whatever `from` has.
+        name += f",mode={_mode(mount, 0o755):o},uid={mount.uid or 0},gid={mount.gid or 0}"
+        return Wanted(mount, target, key(facts, given), source=f"{space}/{name}")
+    if not mount.from_:
+        if source != "/":
+            raise SourceMissingError(f"{mount.source!r} is not in a new cache", context=place(instruction.node))
         return Wanted(mount, target, facts, source=f"{space}/{name}")
-    bound = _bind(stage, instruction, mount, target)
-    return Wanted(mount, target, key(facts, bound.key), bound.layer, bound.state, f"{space}/{name}\0{bound.source}")
+    found = _from(stage, instruction, mount)
+    if isinstance(found, Context):
+        layer, file = _held(stage.tools, found, source, instruction)
+    else:
+        layer, file = _taken(stage.tools, found, source, instruction)
+    name += f",from={key(str(layer.diff_id))[:12]}"
+    return Wanted(mount, target, key(facts, str(layer.diff_id)), layer, None, f"{space}/{name}\0{file}")
+
+
+def _taken(tools: "Tools", state: State, source: str, instruction: ins.Run) -> tuple[Layer, str]:
+    """A layer with what `source` in a stage or image names, as it is there, and the name of a single file in it."""
+    node = state.tree.get(source)
+    if node is None:
+        raise SourceMissingError(f"{source!r} is not there", context=place(instruction.node))
+    found = TreeSource(state.tree)
+    (item,) = found.find(source, instruction.node)
+    copier = Copier(Order(instruction.node, "/"), Destination(None))
+    with LayerWriter(tools.store) as writer:
+        out = Out(writer)
+        if item.kind == "dir":
+            writer.add(replace(node.entry, path=""))
+        write_tree(copier.plan(item, found), state.layers, out)
+        return writer.commit(), item.name if item.kind != "dir" else ""
 
 
 def _held(tools: "Tools", context: Context, source: str, instruction: ins.Run) -> tuple[Layer, str]:
@@ -187,8 +222,9 @@ def prepared(stage: Stage, mounts: tuple[Wanted, ...], work: Path) -> Iterator[P
             if mount.type == "bind":
                 ready.mounts.append(_bound(tools, each, folder, ready))
             elif mount.type == "cache":
-                place_ = stack.enter_context(_cached(tools, each, folder))
-                ready.mounts.append(bundle.Mount(str(place_), each.target, mount.readonly))
+                place_ = stack.enter_context(_cached(tools, each))
+                file = each.source.partition("\0")[2]
+                ready.mounts.append(bundle.Mount(str(place_ / file), each.target, mount.readonly))
             elif mount.type == "tmpfs":
                 options = ("nosuid", "nodev", *([f"size={mount.size}"] if mount.size else []))
                 ready.mounts.append(bundle.Mount("tmpfs", each.target, False, "tmpfs", options))
@@ -243,7 +279,7 @@ def _cache_folder(tools: "Tools", each: Wanted) -> Path:
 
 
 @contextlib.contextmanager
-def _cached(tools: "Tools", each: Wanted, work: Path) -> Iterator[Path]:
+def _cached(tools: "Tools", each: Wanted) -> Iterator[Path]:
     """A cache's folder, under the lock that its sharing asks for."""
     folder = _cache_folder(tools, each)
     folder.mkdir(parents=True, exist_ok=True)
@@ -257,27 +293,24 @@ def _cached(tools: "Tools", each: Wanted, work: Path) -> Iterator[Path]:
             stack.enter_context(locked(folder / f"{number}.lock"))
         place_ = folder / str(number)
         if not place_.is_dir():
-            _begun(tools, each, place_, work)
+            _begun(tools, each, place_)
         os.utime(folder)
         if number == 0:
             tools.cache.mounts[(folder / "id").read_text()] = place_
         yield place_
 
 
-def _begun(tools: "Tools", each: Wanted, place_: Path, work: Path) -> None:
-    """A new cache, with what `from` and `source` name as its first content."""
+def _begun(tools: "Tools", each: Wanted, place_: Path) -> None:
+    """A new cache, with its first content if it has any."""
     mount = each.mount
     beside = place_.with_name(f".{place_.name}.{random.token_hex(4)}.tmp")
-    layers = [each.layer] if each.layer is not None else list(each.state.layers if each.state is not None else ())
-    if layers:
-        source = each.source.partition("\0")[2]
-        # Later layers are laid over earlier ones; a cache begins with the files, not with what layers removed.
-        for lower in _unpacked(tools, layers, work / "unpacked"):
-            if (lower / source).is_dir():
-                shutil.copytree(lower / source, beside, symlinks=True, dirs_exist_ok=True, copy_function=shutil.copy2)
-    beside.mkdir(exist_ok=True, parents=True)
-    _give(tools, beside, mount)
-    beside.chmod(_mode(mount, 0o755))
+    beside.mkdir(parents=True)
+    if each.layer is not None:
+        beside.chmod(0o755)
+        apply(each.layer, beside, whiteouts="apply", ids=tools.way.ids)
+    else:
+        _give(tools, beside, mount)
+        beside.chmod(_mode(mount, 0o755))
     with contextlib.suppress(OSError):
         beside.rename(place_)
     shutil.rmtree(beside, ignore_errors=True)

@@ -16,7 +16,8 @@ from dockyard.build.contexts import key_of, opened
 from dockyard.build.copy import Copier, Order, Out, write
 from dockyard.build.destination import Destination
 from dockyard.build.explain import Inputs
-from dockyard.build.fault import PlatformRefusedError, place
+from dockyard.build.fault import place
+from dockyard.build.graph import Graph, StageOrderError, patterns
 from dockyard.build.options import Options
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
@@ -25,17 +26,10 @@ from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile import shell
 from dockyard.dockerfile import stages as language
 from dockyard.dockerfile.node import Node
-from dockyard.errors import UsageError
 from dockyard.images.image import Image, open_image
 from dockyard.oci.digest import Digest
 from dockyard.oci.platform import Platform
 from dockyard.oci.reference import Reference
-
-
-class BuildArgumentError(UsageError):
-    """A build argument is not of the form NAME=value."""
-
-    reference = "build-argument-invalid"
 
 
 @dataclass(frozen=True)
@@ -75,7 +69,9 @@ class Plan:
     _done: dict[int, "Future[State]"] = field(default_factory=dict)
     _images: dict[str, State] = field(default_factory=dict)
     _contexts: dict[str, Context | Image] = field(default_factory=dict)
-    _wanted: str = ""
+
+    def __post_init__(self) -> None:
+        self.graph = Graph(self.stages)
 
     @property
     def tools(self) -> Tools:
@@ -126,7 +122,20 @@ class Plan:
 
     def build(self, stage: language.Stage) -> None:
         """Finish `stage` and whatever it needs."""
+        self.graph.judge(self.tools.global_args, self.tools.escape, lambda name: self._named(name) is not None)
+        self.tools.context.asked = patterns(self._reached(stage))
         self._result = self.finished(stage)
+
+    def _reached(self, stage: language.Stage) -> list[language.Stage]:
+        """`stage` and those that it needs."""
+        found = {stage.number: stage}
+        wanted = [stage]
+        while wanted:
+            for each in self._needed(wanted.pop()):
+                if each.number not in found:
+                    found[each.number] = each
+                    wanted.append(each)
+        return list(found.values())
 
     def finished(self, stage: language.Stage) -> State:
         """The state of `stage` with all its instructions carried out; waits where another thread is at it."""
@@ -196,14 +205,16 @@ class Plan:
 
     def _stage_below(self, name: str, before: int) -> language.Stage | None:
         """The earlier stage that FROM means: by its name in lower case, never by its number."""
-        found = self.earlier(name, before)
-        return found if found is not None and found.name == name else None
+        if self._named(name) is not None:
+            return None
+        return next((each for each in reversed(self.stages[:before]) if each.name and each.name == name), None)
 
     def earlier(self, name: str, before: int) -> language.Stage | None:
         """The stage of that name or number before stage `before`, unless a named context goes before it."""
         if self._named(name) is not None:
             return None
-        return language.find_stage(self.stages, name, before=before)
+        found = self.graph.source(name)
+        return found if isinstance(found, language.Stage) and found.number < before else None
 
     def _base_name(self, stage: language.Stage) -> str:
         return shell.expand(stage.base, self.tools.global_args, self.tools.escape)
@@ -213,14 +224,8 @@ class Plan:
         platform = self.platform
         if stage.platform:
             text = shell.expand(stage.platform, tools.global_args, tools.escape)
-            if not text:
-                raise PlatformRefusedError(f"--platform={stage.platform} is empty", context=place(node))
             platform = Platform.parse(text).normal()
         name = self._base_name(stage)
-        if not name:
-            raise BuildArgumentError(
-                "FROM has no image", context={"line": node.start_line}, hint="Give the ARG a default or a --build-arg."
-            )
         named = (self._named(stage.name) if stage.name else None) or self._named(name)
         if named is not None:
             return self._on_context(named, node, platform)
@@ -291,17 +296,20 @@ class Plan:
                 )
             return self._contexts[name]
 
-    def named(self, name: str, before: int, node: Node) -> State | Context:
-        """What `--from` names: a named context, an earlier stage, or an image."""
+    def named(self, name: str, before: int, node: Node, *, numbers: bool = True) -> State | Context:
+        """What `--from` names: a named context, an earlier stage (by its number only with `numbers`), or an image."""
         context = self._named(name)
         if context is not None:
             found = self._context(context)
             return State.on(found, self.tools.data / "index") if isinstance(found, Image) else found
         if name == "scratch":
             return State.scratch(self.platform.to_json(), self.tools.data / "index")
-        stage = language.find_stage(self.stages, name, before=before)
-        if stage is not None:
+        stage = self.graph.source(name, node) if numbers else self.graph.named(name) or name
+        if isinstance(stage, language.Stage):
+            if stage.number >= before:
+                raise StageOrderError(f"the stage {stage.title} comes later or is this one", context=place(node))
             return self.finished(stage)
+        name = stage
         known = [each.name for each in self.stages[:before] if each.name]
         if "/" not in name and ":" not in name and difflib.get_close_matches(name, known, 1, 0.8):
             return self.finished(language.target_stage(self.stages[:before], name))  # raises with the nearest name
@@ -315,9 +323,9 @@ class _Before:
     plan: Plan
     number: int
 
-    def source(self, name: str, node: Node) -> State | Context:
+    def source(self, name: str, node: Node, *, numbers: bool = True) -> State | Context:
         """The finished stage, image or named context of that name."""
-        return self.plan.named(name, self.number, node)
+        return self.plan.named(name, self.number, node, numbers=numbers)
 
     def wait(self, names: Iterable[str]) -> None:
         """Wait until the stages among `names` are finished; what stopped one comes up where it is used."""

@@ -75,6 +75,9 @@ class Source(Protocol):
             SourceMissingError: a path without wildcards is not there.
         """
 
+    def has(self, path: str) -> bool:
+        """Whether something is at `path` itself, with no link followed on the way."""
+
     def children(self, item: Item) -> Iterable[Item]:
         """What is directly in a folder, sorted by name."""
 
@@ -91,6 +94,10 @@ class Files:
     def find(self, pattern: str, node: Node) -> list[Item]:
         """All of them: who asks has just made them."""
         return list(self._items)
+
+    def has(self, path: str) -> bool:
+        """Whether one has that name."""
+        return any(item.path == path for item in self._items)
 
     def children(self, item: Item) -> Iterable[Item]:
         """Nothing: there are only files."""

@@ -139,4 +139,4 @@ def sources(instructions: Sequence[ins.Instruction]) -> Iterator[str]:
         if isinstance(instruction, ins.Copy) and instruction.from_:
             yield instruction.from_
         elif isinstance(instruction, ins.Run):
-            yield from (mount.from_ for mount in instruction.mounts if mount.from_)
+            yield from (each.from_ for each in instruction.mounts if each.from_ and not each.from_.isdecimal())

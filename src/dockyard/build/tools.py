@@ -127,8 +127,8 @@ class Tools:
 class Sources(Protocol):
     """What `--from` may name."""
 
-    def source(self, name: str, node: Any) -> State | Context:
-        """The finished stage, image or named context of that name."""
+    def source(self, name: str, node: Any, *, numbers: bool = True) -> State | Context:
+        """The finished stage, image or named context of that name; with `numbers` a number is a stage's, too."""
 
     def wait(self, names: Iterable[str]) -> None:
         """Wait until the stages among `names` are finished, well or not."""

@@ -34,6 +34,8 @@ class TreeSource:
             if fixed and not WILD.search(part):
                 nodes = [each for each in (self._tree.get(f"{node_.path}/{part}") for node_ in nodes) if each]
                 continue
+            if fixed and not nodes:
+                raise SourceMissingError(f"the folder of {pattern!r} is not in what --from names", context=place(node))
             fixed = False
             matcher = re.compile(expression(part), re.DOTALL)
             nodes = [each for node_ in nodes for each in self._tree.list(node_.path) if matcher.match(_last(each.path))]
@@ -44,6 +46,11 @@ class TreeSource:
                 raise SourceMissingError(f"{each.path!r} is a link to nothing", context=place(node))
             items.append(_item(followed, _last(each.path)))
         return items
+
+    def has(self, path: str) -> bool:
+        """Whether something is at `path` itself, with no link followed on the way."""
+        found = self._tree.get(path, follow=False)
+        return found is not None and found.path == path
 
     def children(self, item: Item) -> Iterable[Item]:
         """What is directly in a folder."""
