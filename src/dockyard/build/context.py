@@ -102,7 +102,7 @@ class Context:
         if not fixed:
             return
         found = self._resolved(fixed, node)
-        if found is None or not self._sent(found.path):
+        if found is None or not self._takes_part(found) or not self._sent(found.path):
             raise SourceMissingError(
                 f"{pattern!r} matches nothing, and no instruction takes anything from {fixed!r}", context=place(node)
             )
@@ -114,10 +114,14 @@ class Context:
         for pattern in self.asked:
             parts = [part for part in os.path.normpath("/" + pattern).split("/") if part]
             names = self._glob(parts) if any(map(WILD.search, parts)) else ["/".join(parts)]
-            real = [os.path.relpath((self.root / name).resolve(), self.root) for name in names]
-            if any(_within(path, name) or _within(name, path) for name in real if (self.root / name).exists()):
+            real = [os.path.relpath(os.path.realpath(self.root / name), self.root) for name in names]
+            if any((_within(path, name) or _within(name, path)) and os.path.lexists(self.root / name) for name in real):
                 return True
         return False
+
+    def folder_of(self, pattern: str, node: Node) -> None:
+        """As `find` does with a pattern's folder, for patterns that are matched below it."""
+        self._folder_of(pattern, [part for part in os.path.normpath("/" + pattern).split("/") if part], node)
 
     def has(self, path: str) -> bool:
         """Whether something that takes part is at `path` itself, with no link followed on the way."""
@@ -382,6 +386,8 @@ class Context:
             if not stat.S_ISLNK(status.st_mode):
                 at.append(part)
                 continue
+            if self._rules.patterns and self._rules.ignored("/".join([*at, part])):
+                return None
             links += 1
             if links > _MOST_LINKS:
                 raise ContextEscapeError(f"the links of {name!r} lead in a circle", context=place(node))

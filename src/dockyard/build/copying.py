@@ -50,7 +50,8 @@ def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
     linked = instruction.link and not order.chmod
     shown = _shown(stage, instruction)
     before = state.key
-    from_ = instruction.from_ if isinstance(instruction, ins.Copy) else ""
+    # With heredocs alone nothing is taken from there, and the stage is not built for it.
+    from_ = instruction.from_ if isinstance(instruction, ins.Copy) and instruction.sources else ""
     source = stage.sources.source(from_, node) if from_ else tools.context
     made: Made | None = None
     for attempt in (0, 1):
@@ -211,17 +212,31 @@ def _with_parents(tree: Source, pattern: str, instruction: ins.Copy) -> Taken:
     pivot, dot, below = pattern.partition("/./")
     root, wanted = (pivot, below) if dot else ("/", pattern)
     wanted = posixpath.normpath("/" + wanted.lstrip("/"))[1:]
-    whole = posixpath.normpath(posixpath.join("/", root.lstrip("/"), wanted))[1:]
-    if not WILD.search(whole) and not tree.has(whole):
-        tree.find(whole, instruction.node)  # which tells what is there instead
-        raise SourceMissingError(
-            f"{whole!r} is reached through a link only, which --parents does not follow",
-            context=place(instruction.node),
-        )
+    _required(tree, root, wanted, instruction)
+    if isinstance(tree, Context):
+        tree.folder_of(f"{root}/*", instruction.node)
     includes = IgnoreRules.of([wanted]) if wanted else None
     found = tree.find(root, instruction.node)
     # The pattern is looked for below the root; what is no folder has nothing below it.
     return Taken(tree, [item for item in found if item.kind == "dir"] if includes else found, includes)
+
+
+def _required(tree: Source, root: str, wanted: str, instruction: ins.Copy) -> None:
+    """Refuse a source of COPY --parents without wildcards that is not there, or of which nothing would be copied."""
+    whole = posixpath.normpath(posixpath.join("/", root.lstrip("/"), wanted))[1:]
+    if WILD.search(whole):
+        return
+    if not wanted:
+        why = "is no path below anything, which --parents needs"
+    elif not tree.has(whole):
+        tree.find(whole, instruction.node)  # which tells what is there instead
+        why = "is reached through a link only, which --parents does not follow"
+    else:
+        excluded = IgnoreRules.of(instruction.exclude)
+        if not excluded.ignored(wanted) or excluded.may_reinclude_below(wanted):
+            return
+        why = "is left out by --exclude"
+    raise SourceMissingError(f"{whole or '/'!r} {why}", context=place(instruction.node))
 
 
 def _order(stage: Stage, instruction: ins.Copy | ins.Add) -> Order:
@@ -241,6 +256,8 @@ def _order(stage: Stage, instruction: ins.Copy | ins.Add) -> Order:
                 f"--chown={chown} with --link cannot be looked up, as a linked copy does not see the image",
                 context=place(node),
             )
+        if not state.layers and not by_number(chown):
+            raise OwnerUnknownError(f"--chown={chown} cannot be looked up where nothing is yet", context=place(node))
         owned = owner(chown, state.tree, stage.warner(node.start_line))
     return Order(node, target, owned, chmod, True, instruction.exclude, stage.seconds())
 

@@ -10,7 +10,9 @@ _MOST = 2**31 - 1
 
 
 class OwnerUnknownError(UsageError):
-    """--chown names a user or group, but with --link the image is not looked at, so nobody can be found by name."""
+    """--chown or USER names a user or group, but nobody can be found by name: with --link the image is not looked at,
+    and in a stage on `scratch` nothing may be there yet.
+    """
 
     reference = "owner-unknown"
     hint = "Name user and group by number."

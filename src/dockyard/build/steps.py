@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dockyard.build import configure, copying, running
 from dockyard.build.cache import Made, key
 from dockyard.build.destination import Destination
-from dockyard.build.fault import NotSupportedYetError
-from dockyard.build.owner import owner
+from dockyard.build.fault import NotSupportedYetError, place
+from dockyard.build.owner import OwnerUnknownError, by_number, owner
 from dockyard.build.stage import Stage
 from dockyard.build.tools import StepReport
 from dockyard.dockerfile import instructions as ins
@@ -119,6 +119,10 @@ def _workdir(stage: Stage, instruction: ins.Workdir) -> None:
         user = str(stage.state.config.get("User") or "")
         owned = (0, 0)
         if user:  # one that is not known yet is for RUN to refuse
+            if not stage.state.layers and not by_number(user):
+                raise OwnerUnknownError(
+                    f"the user {user} cannot be looked up where nothing is yet", context=place(instruction.node)
+                )
             owned = owner(user, stage.state.tree, stage.warner(instruction.node.start_line))
         destination = Destination(stage.state.tree)
         with stage.tools.writer() as writer:
@@ -136,7 +140,7 @@ def _workdir(stage: Stage, instruction: ins.Workdir) -> None:
 def sources(instructions: Sequence[ins.Instruction]) -> Iterator[str]:
     """What instructions take by `--from` and `from=`."""
     for instruction in instructions:
-        if isinstance(instruction, ins.Copy) and instruction.from_:
+        if isinstance(instruction, ins.Copy) and instruction.from_ and instruction.sources:
             yield instruction.from_
         elif isinstance(instruction, ins.Run):
             yield from (each.from_ for each in instruction.mounts if each.from_ and not each.from_.isdecimal())
