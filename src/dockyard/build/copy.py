@@ -56,7 +56,7 @@ class Copier:
         )
         self._excludes = IgnoreRules.of(order.excludes) if order.excludes else None
         self._links: dict[Any, str] = {}
-        self._delayed: list[tuple[Item, str]] = []
+        self._delayed: list[tuple[Item, str, Entry | None]] = []
         self._includes: IgnoreRules | None = None
 
     def plan(self, item: Item, source: Source, includes: IgnoreRules | None = None) -> Iterator[Planned]:
@@ -147,14 +147,13 @@ class Copier:
 
     def _folder(self, item: Item, below: str, at: str, source: Source, included: bool) -> Iterator[Planned]:
         if included:
-            yield from self._late()
             yield from self._folder_itself(item, at, whole=bool(below))
         else:
             if self._excludes is not None and self._excludes.ignored(below) and not self._excludes.negated:
                 return
             if self._includes is not None and not self._includes.may_reach(below):
                 return
-            self._delayed.append((item, at))
+            self._delayed.append((item, at, None))
         for child in source.children(item):
             yield from self._copy(
                 child,
@@ -166,41 +165,55 @@ class Copier:
             self._delayed.pop()
 
     def _folder_itself(self, item: Item, at: str, *, whole: bool) -> Iterator[Planned]:
-        """The folder's header, unless it is there already and, for the folder that COPY names, keeps what it has."""
+        """The folder's header. A folder that is there already gets it only once something is written below.
+
+        As with BuildKit, whose layers do not tell of a folder of which nothing has changed but the time; and the
+        folder that COPY names keeps what it is.
+        """
         found = self._destination.look(at)
         if found is not None and found.kind != "dir":
             raise DestinationInvalidError(f"/{at} is there and is no folder")
         if found is not None and not whole:
             # It keeps what it is, but takes the time of the folder that is copied.
             if at and (found.mtime != self._time(item) or not self._destination.made(at)):
-                entry = replace(found, path=at, mtime=self._time(item))
-                self._destination.add(entry)
-                yield entry, None
+                self._delayed.append((item, at, replace(found, path=at, mtime=self._time(item))))
             return
-        entry = self.entry(item, at)
-        if found is None or (found.mtime, found.mode, found.uid, found.gid, found.xattrs) != (
-            entry.mtime,
+        entry = self._header(item, at)
+        if found is None or (found.mode, found.uid, found.gid, found.xattrs) != (
             entry.mode,
             entry.uid,
             entry.gid,
             entry.xattrs,
         ):
+            yield from self._late()
+            self._destination.add(entry)
             yield entry, None
+        elif found.mtime != entry.mtime or not self._destination.made(at):
+            self._delayed.append((item, at, entry))
 
     def _late(self) -> Iterator[Planned]:
-        """Folders that are made only because something below them is copied."""
+        """Folders that are told only because something below them is copied."""
         delayed, self._delayed = self._delayed, []
-        for item, at in delayed:
+        for item, at, entry in delayed:
+            if entry is not None:
+                self._destination.add(entry)
+                yield entry, None
+                continue
             found = self._destination.look(at)
             if found is None:
                 yield self.entry(item, at, self.order.mtime), None
             elif found.kind == "dir" and found.mode != item.mode:
-                entry = replace(found, path=at, mode=item.mode)
-                self._destination.add(entry)
-                yield entry, None
+                changed = replace(found, path=at, mode=item.mode)
+                self._destination.add(changed)
+                yield changed, None
 
     def entry(self, item: Item, at: str, mtime: int | None = None) -> Entry:
         """The header that `item` gets at the path `at`; with `mtime` instead of its own time, if that is given."""
+        entry = self._header(item, at, mtime)
+        self._destination.add(entry)
+        return entry
+
+    def _header(self, item: Item, at: str, mtime: int | None = None) -> Entry:
         owner, kind = self.order.owner, item.kind
         uid, gid = (item.uid, item.gid) if owner is None else owner
         bits = item.mode
@@ -209,7 +222,7 @@ class Copier:
                 bits = self._octal
             elif self.order.chmod:
                 bits = self._changed(bits, kind == "dir")
-        entry = Entry(
+        return Entry(
             at,
             kind,
             bits,
@@ -222,8 +235,6 @@ class Copier:
             item.minor,
             item.xattrs,
         )
-        self._destination.add(entry)
-        return entry
 
     def _unpacked(self, members: Iterator[tuple[Entry, BinaryIO]]) -> Iterator[Planned]:
         order, destination = self.order, self._destination
