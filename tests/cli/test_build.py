@@ -147,7 +147,7 @@ def test_targets_and_outline_are_told_without_building(context: Path) -> None:
     targets = json.loads(dockyard(context, "--print", "targets", "--json").stdout)["targets"]
     assert [(each["name"], each["default"]) for each in targets] == [("one", False), ("two", True)]
     outline = json.loads(dockyard(context, "--print", "outline", "--json").stdout)
-    assert outline["args"] == [{"name": "V", "default": "1", "description": "what to ship"}]
+    assert outline["args"] == [{"name": "V", "default": "1", "value": "1", "description": "what to ship"}]
     assert outline["secrets"] == [{"id": "token", "required": True}]
     assert outline["ssh"] == [{"id": "default", "required": False}]
 

@@ -84,7 +84,7 @@ class Context:
         names = self._glob(parts) if wild else ["/".join(parts)]
         found = [self._resolved(name, node) for name in names]
         for name, item in zip(names, found, strict=True):
-            if wild and item is None and (self.root / name).is_symlink():
+            if wild and item is None and (self.root / name).is_symlink() and not self._rules.ignored(name):
                 raise SourceMissingError(f"{name!r} is a link to nothing", context=place(node))
         kept = [each for each in found if each is not None and self._takes_part(each)]
         if not kept and outside:

@@ -58,9 +58,16 @@ class Copier:
         self._links: dict[Any, str] = {}
         self._delayed: list[tuple[Item, str, Entry | None]] = []
         self._includes: IgnoreRules | None = None
+        self._filled = False
 
-    def plan(self, item: Item, source: Source, includes: IgnoreRules | None = None) -> Iterator[Planned]:
-        """Like `_plan`, with the headers of the image's own folders on the way."""
+    def plan(
+        self, item: Item, source: Source, includes: IgnoreRules | None = None, *, filled: bool = False
+    ) -> Iterator[Planned]:
+        """Like `_plan`, with the headers of the image's own folders on the way.
+
+        `filled` says that a folder's content will be written beside this, so that it is told in any case.
+        """
+        self._filled = filled
         planned: Planned | None = None
         for planned in self._plan(item, source, includes):
             for entry in self._destination.above(planned[0].path, self.order.mtime):
@@ -175,8 +182,8 @@ class Copier:
             raise DestinationInvalidError(f"/{at} is there and is no folder")
         if found is not None and not whole:
             # It keeps what it is, but takes the time of the folder that is copied.
-            if at and (found.mtime != self._time(item) or not self._destination.made(at)):
-                self._delayed.append((item, at, replace(found, path=at, mtime=self._time(item))))
+            if at:
+                yield from self._timed(item, found, replace(found, path=at, mtime=self._time(item)))
             return
         entry = self._header(item, at)
         if found is None or (found.mode, found.uid, found.gid, found.xattrs) != (
@@ -188,8 +195,16 @@ class Copier:
             yield from self._late()
             self._destination.add(entry)
             yield entry, None
-        elif found.mtime != entry.mtime or not self._destination.made(at):
-            self._delayed.append((item, at, entry))
+        else:
+            yield from self._timed(item, found, entry)
+
+    def _timed(self, item: Item, found: Entry, entry: Entry) -> Iterator[Planned]:
+        """A folder that differs from what is there in its time at most: at once where this layer tells of it anyway."""
+        if not self._filled and not self._destination.made(entry.path):
+            self._delayed.append((item, entry.path, entry))
+        elif found.mtime != entry.mtime or not self._destination.made(entry.path):
+            self._destination.add(entry)
+            yield entry, None
 
     def _late(self) -> Iterator[Planned]:
         """Folders that are told only because something below them is copied."""

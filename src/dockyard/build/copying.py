@@ -120,7 +120,8 @@ def _made(
             for item in each.items:
                 at = copier.fresh(item) if alone and each.includes is None else None
                 if at is not None and isinstance(each.source, Context):
-                    write(copier.plan(item, Files()), each.source, out)
+                    filled = bool(each.source.listing(item.path, str(item.handle)))
+                    write(copier.plan(item, Files(), filled=filled), each.source, out)
                     Bulk(each.source, copier, writer, out, segments).write(item, at)
                     continue
                 planned: Iterator[Planned] = (copier if each.unpack else plain).plan(item, each.source, each.includes)

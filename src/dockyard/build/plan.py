@@ -46,6 +46,23 @@ class Base:
         return {"image": self.reference, "digest": str(self.digest), "pinned": self.pinned}
 
 
+def predefined(platform: Platform, target: str, given: Mapping[str, str]) -> dict[str, str]:
+    """The global arguments that are there without an ARG: the platforms' names, and the target's."""
+    values = {
+        f"{side}{name}": value
+        for side, each in (("TARGET", platform), ("BUILD", Platform.host()))
+        for name, value in (
+            ("PLATFORM", str(each)),
+            ("OS", each.os),
+            ("OSVERSION", ""),
+            ("ARCH", each.architecture),
+            ("VARIANT", each.variant),
+        )
+    }
+    values["TARGETSTAGE"] = target or "default"
+    return {name: given.get(name, value) for name, value in values.items()}
+
+
 @dataclass
 class Plan:
     """One build for one platform.
@@ -96,20 +113,7 @@ class Plan:
 
     def globals(self, args: Sequence[ins.Arg], escape: str) -> dict[str, str]:
         """The values of the global arguments, the platforms' among them."""
-        host = Platform.host()
-        values = {
-            f"{side}{name}": value
-            for side, platform in (("TARGET", self.platform), ("BUILD", host))
-            for name, value in (
-                ("PLATFORM", str(platform)),
-                ("OS", platform.os),
-                ("OSVERSION", ""),
-                ("ARCH", platform.architecture),
-                ("VARIANT", platform.variant),
-            )
-        }
-        values["TARGETSTAGE"] = self.options.target or self.stages[-1].name or "default"
-        values = {name: self.given.get(name, value) for name, value in values.items()}
+        values = predefined(self.platform, self.options.target or self.stages[-1].name, self.given)
         self.consumed |= values.keys()
         for arg in args:
             for name, default in arg.pairs:

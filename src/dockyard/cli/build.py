@@ -98,13 +98,13 @@ def build(
     from dockyard.cli import build_cache, build_input, build_output, output_words
     from dockyard.cli.fetch import puller
 
-    if check or print_ == "check":
+    if check or print_.partition(",")[0] == "check":
         from dockyard.cli.lint import lint
 
         return lint(folder, file=flags.file, json=json)
     if print_:
         with build_input.opened(folder, flags.file) as given:
-            build_output.described(print_, given.path, given.dockerfile, flags.target, json=json)
+            build_output.described(print_, given.path, given.dockerfile, options(flags), json=json)
         return 0
     context.enter_namespace()
     names = [Reference.parse(name) for name in tag or ()]

@@ -17,6 +17,7 @@ from dockyard.oci.reference import Reference
 
 if TYPE_CHECKING:
     from dockyard.build.build import BuildResult
+    from dockyard.build.options import Options
     from dockyard.content.layout import Layout
     from dockyard.progress import Progress
 
@@ -180,16 +181,22 @@ def files(result: "BuildResult", names: list[Reference], iidfile: Path | None, m
             stream.write(json.dumps(document, indent=2).encode() + b"\n")
 
 
-def described(what: str, context: Path, dockerfile: Path | None, target: str, *, json: bool) -> None:
+def described(what: str, context: Path, dockerfile: Path | None, options: "Options", *, json: bool) -> None:
     """Print the stages of a Dockerfile, or the arguments, secrets and agents that a target takes.
 
     Raises:
         UsageError: `what` is neither targets nor outline.
     """
     from dockyard.build.contexts import read_dockerfile
+    from dockyard.build.plan import predefined
     from dockyard.dockerfile import outline
+    from dockyard.oci.platform import Platform
 
     path, parsed = read_dockerfile(context, dockerfile)
+    what, _, more = what.partition(",")
+    if more not in ("", "format=text", "format=json"):
+        raise UsageError(f"--print takes nothing like {more!r}", hint="Write --print outline,format=json.")
+    json = json or more == "format=json"
     if what not in ("targets", "outline"):
         raise UsageError(f"--print knows targets and outline, not {what!r}", hint="For checks: dockyard lint")
     if what == "targets":
@@ -200,12 +207,14 @@ def described(what: str, context: Path, dockerfile: Path | None, target: str, *,
             rows = [[each["name"] or str(each["number"]), each["base"], each["description"]] for each in stages]
             report.table(["TARGET", "BASE", "DESCRIPTION"], rows)
         return
-    found = outline.outline(parsed, target)
+    platform = (options.platforms or [Platform.host()])[0].normal()
+    values = predefined(platform, options.target, options.build_args)
+    found = outline.outline(parsed, options.target, options.build_args, values)
     if json:
         report.result({"dockerfile": str(path), **found})
         return
     report.table(
-        ["ARGUMENT", "DEFAULT", "DESCRIPTION"], [[a["name"], a["default"], a["description"]] for a in found["args"]]
+        ["ARGUMENT", "VALUE", "DESCRIPTION"], [[a["name"], a["value"], a["description"]] for a in found["args"]]
     )
     for title in ("secrets", "ssh"):
         for each in found[title]:

@@ -1,9 +1,15 @@
-"""What a Dockerfile has to offer: its stages, and what a stage takes from whoever builds it."""
+"""What a Dockerfile has to offer: its stages, and what a stage takes from whoever builds it.
 
-from collections.abc import Sequence
+The same as BuildKit's requests `frontend.targets` and `frontend.outline` answer.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from dockyard.dockerfile.instructions import Arg, Copy, Instruction, Run
+from dockyard.dockerfile import shell
+from dockyard.dockerfile.instructions import Arg, Copy, Env, Instruction, Run
+from dockyard.dockerfile.mounts import parse_mount
 from dockyard.dockerfile.node import Dockerfile, Node
 from dockyard.dockerfile.stages import Stage, find_stage, stages, target_stage
 
@@ -16,6 +22,7 @@ def targets(dockerfile: Dockerfile) -> list[dict[str, Any]]:
             "number": stage.number,
             "name": stage.name,
             "base": stage.base,
+            "platform": stage.platform,
             "default": stage is found[-1],
             "description": _description(stage.head.node, stage.name),
         }
@@ -23,60 +30,161 @@ def targets(dockerfile: Dockerfile) -> list[dict[str, Any]]:
     ]
 
 
-def outline(dockerfile: Dockerfile, target: str) -> dict[str, Any]:
+def outline(
+    dockerfile: Dockerfile,
+    target: str,
+    given: Mapping[str, str] | None = None,
+    predefined: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """The arguments, secrets and agents that building `target` takes, those of the stages it needs included.
+
+    Args:
+        dockerfile: the file.
+        target: the stage; the last where it is empty.
+        given: build arguments, which go before defaults.
+        predefined: what is there without an ARG, the platforms' names among it.
+
+    Of an argument, `default` is what the file says and `value` what building it now would give. Arguments before the
+    first FROM are told where a stage takes them or a FROM is made of them.
 
     Raises:
         StageUnknownError: there is no such stage.
+        ExpansionError: a default is not well formed, or asks for what is not set.
     """
     before, found = stages(dockerfile)
     wanted = target_stage(found, target)
-    args: dict[str, dict[str, Any]] = {}
-    secrets: dict[str, dict[str, Any]] = {}
-    agents: dict[str, dict[str, Any]] = {}
-    for arg in before:
-        _args(arg, args)
-    for number in sorted(_reach(found, wanted)):
-        for instruction in found[number].instructions:
-            if isinstance(instruction, Arg):
-                _args(instruction, args)
-            elif isinstance(instruction, Run):
-                for mount in instruction.mounts:
-                    name = mount.id or mount.source or mount.target.rpartition("/")[2]
-                    if mount.type == "secret":
-                        secrets.setdefault(name, {"id": name, "required": mount.required})
-                    elif mount.type == "ssh":
-                        agents.setdefault(name or "default", {"id": name or "default", "required": mount.required})
+    whole = _Outline(found, given or {}, dict(predefined or {}), dockerfile.escape)
+    whole.globals(before)
+    for number in sorted(whole.reach(wanted)):
+        whole.stage(found[number])
     return {
         "target": wanted.title,
-        "args": list(args.values()),
-        "secrets": list(secrets.values()),
-        "ssh": list(agents.values()),
+        "description": _description(wanted.head.node, wanted.name),
+        "args": [each.to_json() for each in sorted(whole.args.values(), key=lambda each: each.line)],
+        "secrets": list(whole.secrets.values()),
+        "ssh": list(whole.agents.values()),
     }
 
 
-def _args(arg: Arg, into: dict[str, dict[str, Any]]) -> None:
-    for name, default in arg.pairs:
-        known = into.setdefault(name, {"name": name, "default": "", "description": ""})
-        known["default"] = known["default"] or default or ""
-        known["description"] = known["description"] or _description(arg.node, name)
+@dataclass(frozen=True)
+class _Argument:
+    name: str
+    default: str
+    value: str
+    description: str
+    line: int
+    needs: frozenset[str] = frozenset()
+
+    def to_json(self) -> dict[str, str]:
+        return {"name": self.name, "default": self.default, "value": self.value, "description": self.description}
+
+
+@dataclass
+class _Outline:
+    """What was gathered so far. `values` are the global arguments; `scopes` the variables at the end of each stage."""
+
+    stages: Sequence[Stage]
+    given: Mapping[str, str]
+    values: dict[str, str]
+    escape: str
+    known: dict[str, _Argument] = field(default_factory=dict)
+    args: dict[str, _Argument] = field(default_factory=dict)
+    secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    agents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    scopes: dict[int, dict[str, str]] = field(default_factory=dict)
+
+    def globals(self, before: Sequence[Arg]) -> None:
+        """Take in the arguments before the first FROM."""
+        for arg in before:
+            for name, default in arg.pairs:
+                made = shell.process(default or "", self.values, self.escape)
+                value = self.given.get(name, made.text if default is not None else None)
+                if value is not None:
+                    self.values[name] = value
+                old = self.known.get(name)
+                needs = made.used | (old.needs if name in made.used and old is not None else frozenset())
+                self.known[name] = self._argument(arg, name, default, value, needs - {name})
+
+    def _argument(
+        self, arg: Arg, name: str, default: str | None, value: str | None, needs: frozenset[str] = frozenset()
+    ) -> _Argument:
+        return _Argument(
+            name, default or "", value or "", _description(arg.node, name), arg.node.start_line, frozenset(needs)
+        )
+
+    def _use(self, name: str) -> None:
+        """Tell of a global argument, and of those that it is made of."""
+        found = self.known.get(name)
+        if found is not None and name not in self.args:
+            self.args[name] = found
+            for each in found.needs:
+                self._use(each)
+
+    def stage(self, stage: Stage) -> None:
+        """Take in what a stage asks for; the stages below it come before."""
+        for text in (stage.base, stage.platform):
+            for name in shell.process(text, self.values, self.escape).used:
+                self._use(name)
+        base = find_stage(self.stages, self._base(stage), before=stage.number)
+        scope = dict(self.scopes.get(base.number, {})) if base is not None else {}
+        for instruction in stage.instructions:
+            self._instruction(instruction, scope)
+        self.scopes[stage.number] = scope
+
+    def _instruction(self, instruction: Instruction, scope: dict[str, str]) -> None:
+        if isinstance(instruction, Arg):
+            for name, default in instruction.pairs:
+                self._arg(instruction, name, default, scope)
+        elif isinstance(instruction, Env):
+            before = dict(scope)
+            scope |= {
+                shell.expand(name, before, self.escape): shell.expand(value, before, self.escape)
+                for name, value in instruction.pairs
+            }
+        elif isinstance(instruction, Run):
+            for text in instruction.mount_texts:
+                mount = parse_mount(text, lambda word: shell.expand(word, scope, self.escape))
+                if mount.type == "secret":
+                    name = mount.source or mount.id or mount.target.rpartition("/")[2]
+                    self.secrets.setdefault(name, {"id": name, "required": mount.required})
+                elif mount.type == "ssh":
+                    name = mount.id or "default"
+                    self.agents.setdefault(name, {"id": name, "required": mount.required})
+
+    def _arg(self, arg: Arg, name: str, default: str | None, scope: dict[str, str]) -> None:
+        if name in self.given:
+            value: str | None = self.given[name]
+        elif default is not None:
+            value = shell.expand(default, scope, self.escape)
+        elif name in self.values:  # the global argument, if that is one of the file's own
+            scope[name] = self.values[name]
+            self._use(name)
+            return
+        else:
+            value = None
+        if value is not None:
+            scope[name] = value
+        self.args[name] = self._argument(arg, name, default, value)
+
+    def reach(self, stage: Stage) -> set[int]:
+        """The numbers of `stage` and of those that it needs."""
+        reached = {stage.number}
+        for name in [self._base(stage), *_names(stage.instructions)]:
+            earlier = find_stage(self.stages, name, before=stage.number)
+            if earlier is not None:
+                reached |= self.reach(earlier)
+        return reached
+
+    def _base(self, stage: Stage) -> str:
+        return shell.expand(stage.base, self.values, self.escape)
 
 
 def _description(node: Node, name: str) -> str:
     for comment in node.comments:
-        first, _, rest = comment.strip().partition(" ")
-        if name and first.lower() == name.lower() and rest:
-            return rest.strip()
+        text = comment.strip()
+        if name and text.startswith(f"{name} "):
+            return text.removeprefix(f"{name} ")
     return ""
-
-
-def _reach(found: Sequence[Stage], stage: Stage) -> set[int]:
-    reached = {stage.number}
-    for name in [stage.base, *_names(stage.instructions)]:
-        earlier = find_stage(found, name, before=stage.number)
-        if earlier is not None:
-            reached |= _reach(found, earlier)
-    return reached
 
 
 def _names(instructions: Sequence[Instruction]) -> list[str]:
