@@ -20,6 +20,7 @@ from dockyard.build import git
 from dockyard.build.bases import Bases
 from dockyard.build.build import build
 from dockyard.build.options import Options
+from dockyard.build.packed import Packed, fetched
 from dockyard.build.repository import parse
 from dockyard.build.secret import Secret
 from dockyard.content.layout import Layout
@@ -221,6 +222,20 @@ ASKED = {
     "context-git-epoch-number": Asked("", {"SOURCE_DATE_EPOCH": "1400000000"}, url="{outer}"),
     "context-git-subdir": Asked("", url="{git}#main:sub"),
     "context-git-bad": Asked("", url="{git}?what=1"),
+    "context-git-ignored": Asked("", url="{ignored}"),
+    "context-git-subdir-deep": Asked("", url="{ignored}#main:deep/er"),
+    "context-git-subdir-missing": Asked("", url="{ignored}#main:nothing"),
+    "context-git-subdir-tag": Asked("", url="{ignored}#v1:deep/er"),
+    "context-git-subdir-file": Asked("", url="{ignored}#main:deep", filename="other.Dockerfile"),
+    "context-http-archive": Asked("", url="{http}/context.tar.gz"),
+    "context-http-archive-file": Asked("", url="{http}/context.tar.gz", filename="sub/other"),
+    "context-http-archive-file-missing": Asked("", url="{http}/context.tar.gz", filename="nothing"),
+    "context-http-dockerfile": Asked("", url="{http}/Dockerfile.txt"),
+    "context-http-dockerfile-named": Asked("", url="{http}/Dockerfile.txt", filename="other"),
+    "context-http-missing": Asked("", url="{http}/missing"),
+    "context-http-no-dockerfile": Asked("", url="{http}/arch.tar.gz"),
+    "context-http-broken": Asked("", url="{http}/broken.tar.gz"),
+    "context-http-epoch": Asked("", {"SOURCE_DATE_EPOCH": "context"}, url="{http}/context.tar.gz"),
     "context-git-file": Asked("", url="{outer}", filename="other.Dockerfile"),
 }
 
@@ -262,24 +277,34 @@ class Both:
     def ours(self, name: str, asked: Asked) -> Image | str:
         """What we make of it; the error's text where it is refused."""
         folder = self._folder(name, asked)
+        file = folder / asked.filename
         contexts = {each: self._filled(source) for each, source in asked.contexts.items()}
         secrets = {each: Secret(each, value.encode()) for each, value in asked.secrets.items()}
         options = Options(build_args=asked.args, contexts=contexts, secrets=secrets)
         data = self.path / "data"
         try:
             if asked.url:
-                repository = parse(self._filled(asked.url))
-                assert repository is not None
-                if asked.args:
-                    repository = replace(repository, mtime="commit")
-                found = git.checkout(repository, data / "cache" / "git", SILENT)
-                folder, options = found.folder, replace(options, made=found.made)
-            file = folder / asked.filename
+                found = self._fetched(name, asked)
+                folder, file = found.folder, found.dockerfile or found.folder / asked.filename
+                options = replace(options, made=found.made, origin=found.origin)
             return build(
                 folder, dockerfile=file, store=self.store, data=data, bases=Bases(self.store), options=options
             ).image
         except Error as error:
             return f"{type(error).__name__}: {error.message} {error.context}"
+
+    def _fetched(self, name: str, asked: Asked) -> Packed:
+        address, cache = self._filled(asked.url), self.path / "data" / "cache"
+        repository = parse(address)
+        if repository is None:
+            place = self.path / "packed" / name
+            place.mkdir(parents=True)
+            (cache / "http").mkdir(parents=True, exist_ok=True)
+            return fetched(address, place, cache / "http", SILENT)
+        if asked.args:
+            repository = replace(repository, mtime="commit")
+        found = git.checkout(repository, cache / "git", SILENT)
+        return Packed(found.folder, None, found.made, "git")
 
     def theirs(self, name: str, asked: Asked) -> Image | str:
         """What BuildKit makes of it."""
@@ -338,6 +363,33 @@ def _archive() -> bytes:
     return made.getvalue()
 
 
+def _packed() -> bytes:
+    """A context as an archive, with owners of its own."""
+    made = io.BytesIO()
+    text = (
+        b"FROM busybox\nARG SOURCE_DATE_EPOCH\nLABEL e=${SOURCE_DATE_EPOCH-none}\nCOPY . /all/\nCOPY one sub /d/\n"
+        b"COPY --chown=3:4 one /e/\nADD inner.tar /i/\nCOPY --parents sub/* /p/\n"
+        b"RUN --mount=target=/m ls -ln /m/one > /l\n"
+    )
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for name, data, mode in (
+            ("./Dockerfile", text, 0o644),
+            ("./.dockerignore", b"one\n", 0o600),
+            ("one", b"1\n", 0o4755),
+            ("sub/other", b"FROM scratch\nCOPY one /o\n", 0o640),
+            ("inner.tar", _archive(), 0o644),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime, member.uid, member.gid, member.mode = len(data), 1_400_000_000, 21, 22, mode
+            archive.addfile(member, io.BytesIO(data))
+        for name, type_ in (("empty", tarfile.DIRTYPE), ("link", tarfile.SYMTYPE), ("again", tarfile.LNKTYPE)):
+            member = tarfile.TarInfo(name)
+            member.type, member.mtime, member.uid, member.gid, member.mode = type_, 1_400_000_000, 21, 22, 0o4755
+            member.linkname = "" if type_ == tarfile.DIRTYPE else "one"
+            archive.addfile(member)
+    return made.getvalue()
+
+
 def _repositories(repositories: Repositories) -> dict[str, str]:
     folder = repositories.begin("plain.git")
     (folder / "sub" / "deep").mkdir(parents=True)
@@ -365,8 +417,19 @@ def _repositories(repositories: Repositories) -> dict[str, str]:
     repositories.commit("outer.git", "outer")
     repositories.run("outer.git", "submodule", "--quiet", "add", f"{repositories.url}/plain.git", "inner")
     repositories.commit("outer.git", "with a submodule")
+    ignored = repositories.begin("ignored.git")
+    (ignored / "deep" / "er").mkdir(parents=True)
+    (ignored / "Dockerfile").write_text("FROM scratch\nCOPY . /d/\nCOPY --chown=5 left.out /e\n")
+    (ignored / "deep" / "other.Dockerfile").write_text("FROM scratch\nCOPY er /f\n")
+    (ignored / "deep" / "er" / "Dockerfile").write_text("FROM scratch\nCOPY . /g/\n")
+    (ignored / "deep" / "er" / "up").symlink_to("../../left.out")
+    (ignored / ".dockerignore").write_text("*.out\n")
+    (ignored / "left.out").write_text("kept\n")
+    repositories.commit("ignored.git", "ignored")
+    repositories.run("ignored.git", "tag", "v1")
     return {
         "git": f"{repositories.url}/plain.git",
+        "ignored": f"{repositories.url}/ignored.git",
         "outer": f"{repositories.url}/outer.git",
         "first": first,
         "short": first[:8],
@@ -411,6 +474,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         "/disposition": (b"d\n", {"Content-Disposition": 'attachment; filename="other"', **dated}),
         "/arch.tar.gz": (gzip.compress(_archive()), dated),
         "/undated.tar": (_archive(), {}),
+        "/context.tar.gz": (gzip.compress(_packed()), dated),
+        "/broken.tar.gz": (gzip.compress(_packed())[:-60], dated),
+        "/Dockerfile.txt": (b"FROM scratch\nCOPY context /c\nCOPY . /all/\nCOPY --chown=3 context /d/\n", dated),
     }
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Files)
     threading.Thread(target=server.serve_forever, daemon=True).start()

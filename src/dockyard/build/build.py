@@ -29,6 +29,7 @@ from dockyard.build.state import State
 from dockyard.build.tools import Halted, StepReport, Tools
 from dockyard.content.layout import Layout
 from dockyard.dockerfile import stages as language
+from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Dockerfile
 from dockyard.images.assemble import assemble
 from dockyard.images.image import Image
@@ -135,8 +136,7 @@ def _build(
     began = time.monotonic()
     path, parsed = read_dockerfile(context, dockerfile)
     check(parsed)
-    dated = options.made if options.made == context.stat().st_mtime else None  # a checkout with the commit's time
-    files = Context(context, ignore_rules(context, path), dated, ahead)
+    files = taken(context, path, options, ahead)
     journal = journal or opened(Relay(progress), data, options, str(context), str(path))
     plans = []
     journal.begin()
@@ -181,6 +181,13 @@ def _build(
     used = list(dict.fromkeys(base for plan in plans for base in plan.bases_used))
     seconds, logs = round(time.monotonic() - began, 3), str(journal.folder or "")
     return BuildResult(descriptor, image, images, steps, used, seconds, cache, unused, logs)
+
+
+def taken(context: Path, dockerfile: Path, options: Options, ahead: Ahead | None = None) -> Context:
+    """The files of the context, as far as its ignore file and what it came as let them through."""
+    dated = options.made if options.made == context.stat().st_mtime else None  # a checkout with the commit's time
+    rules = ignore_rules(context, dockerfile) if options.origin == "folder" else IgnoreRules()
+    return Context(context, rules, dated, ahead, owned=options.origin == "archive")
 
 
 def opened(watch: Watch, data: Path, options: Options, context: str, dockerfile: str) -> Journal:

@@ -44,19 +44,29 @@ class Context:
     from the context, as it gives a file its owner last.
 
     An item's `handle` is its path on this machine. `folders` has the digests of the folders that were stamped last.
-    `asked` has the patterns of all instructions of the build, where only what they name counts as there.
-    `dated` is the time that all files were given, where times count as much as content does: a commit's.
+    `asked` has the patterns of all instructions of the build, where only what they name counts as there. With `owned`
+    everything belongs to whom it belongs here. `dated` is the time that all files were given, where times count as
+    much as content does: a commit's.
 
     Raises:
         ContextUnreadableError: `root` is no folder.
     """
 
-    def __init__(self, root: Path, rules: IgnoreRules, dated: int | None = None, ahead: Ahead | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        rules: IgnoreRules,
+        dated: int | None = None,
+        ahead: Ahead | None = None,
+        *,
+        owned: bool = False,
+    ) -> None:
         if not root.is_dir():
             raise ContextUnreadableError(f"the context {root} is not a folder", context={"context": root})
         self.root = root.resolve()
         self.folders: dict[str, str] = {}
         self.dated = dated
+        self.owned = owned
         self.asked: list[str] | None = None
         self._place = str(self.root).rstrip("/")
         self._rules = rules
@@ -321,6 +331,7 @@ class Context:
         whole = f"{self._place}/{path}" if path else self._place
         try:
             target = os.readlink(whole) if kind == "symlink" else ""
+            owner = os.lstat(whole) if self.owned else None
         except OSError as error:
             raise FileChangedError(f"{path} was changed while it was copied", context={"file": whole}) from error
         return Item(
@@ -328,6 +339,8 @@ class Context:
             path,
             kind,
             0o777 if kind == "symlink" else bits & 0o7777,
+            0 if owner is None else owner.st_uid,
+            0 if owner is None else owner.st_gid,
             size=size if kind == "file" else 0,
             mtime=mtime // 10**9,
             target=target,

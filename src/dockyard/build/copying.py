@@ -119,7 +119,7 @@ def _made(
         for each in taken:
             for item in each.items:
                 at = copier.fresh(item) if alone and each.includes is None else None
-                if at is not None and isinstance(each.source, Context):
+                if at is not None and isinstance(each.source, Context) and not each.source.owned:
                     filled = bool(each.source.listing(item.path, str(item.handle)))
                     write(copier.plan(item, Files(), filled=filled), each.source, out)
                     Bulk(each.source, copier, writer, out, segments).write(item, at)

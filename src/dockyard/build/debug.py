@@ -8,9 +8,8 @@ import msgspec
 
 from dockyard.build.bases import Bases
 from dockyard.build.budget import budget
-from dockyard.build.build import planned, step_cache
-from dockyard.build.context import Context
-from dockyard.build.contexts import ignore_rules, read_dockerfile
+from dockyard.build.build import planned, step_cache, taken
+from dockyard.build.contexts import read_dockerfile
 from dockyard.build.enter import Cell
 from dockyard.build.fault import RunFailedError
 from dockyard.build.journal import Journal
@@ -70,7 +69,7 @@ def debug(
     plan = planned(
         parsed,
         path,
-        Context(context, ignore_rules(context, path)),
+        taken(context, path, options),
         next(iter(options.platforms), None) or Platform.host(),
         store,
         data,

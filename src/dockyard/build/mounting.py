@@ -198,7 +198,7 @@ def _held(tools: "Tools", context: Context, source: str, instruction: ins.Run) -
     tools.cache.used.pop(step, None)
     if known is not None and known.layer is not None:
         return known.layer, name
-    copier = Copier(Order(instruction.node, "/", (0, 0)), Destination(None))
+    copier = Copier(Order(instruction.node, "/"), Destination(None))
     with LayerWriter(tools.store, epoch=tools.epoch) as writer:
         out = Out(writer)
         write(copier.plan(items[0], context), context, out)

@@ -10,6 +10,7 @@ from dockyard.layers.compress import Compression, Level
 from dockyard.oci.platform import Platform
 from dockyard.oci.reference import Reference
 
+Origin = Literal["folder", "git", "archive"]
 Layers = Literal["instruction", "stage", "squash", "auto"]
 
 
@@ -26,6 +27,8 @@ class Options:
         platforms: what to build for; this machine's by default. Several give an index.
         epoch: SOURCE_DATE_EPOCH in seconds; no time in the image is later.
         made: when the context was made, where that is known: what SOURCE_DATE_EPOCH=context means.
+        origin: what the context came as. As with BuildKit, an ignore file leaves something out of a folder only, and
+            what came as an archive keeps its owners.
         uncached: stages that are carried out whatever the cache knows, by name or number; `*` is all.
         contexts: further sources of FROM and --from by name: a folder, `oci-layout://…`, `docker-image://…`, Git.
         secrets, agents: what RUN --mount may ask for, by id.
@@ -50,6 +53,7 @@ class Options:
     platforms: Sequence[Platform] = ()
     epoch: int | None = None
     made: int | None = None
+    origin: Origin = "folder"
     uncached: frozenset[str] = frozenset()
     contexts: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -60,7 +59,8 @@ def build(
     """Build an image from a Dockerfile.
 
     Args:
-        folder: the context: a folder, a Git repository, or `-` for a tar archive or a Dockerfile from standard input.
+        folder: the context: a folder, a Git repository, the URL of a tar archive or of a Dockerfile, or `-` for one of
+            them from standard input.
         flags: what the build is told.
         tag: a name for the image; may be given several times.
         label: name=value for a label of the image.
@@ -140,7 +140,7 @@ def build(
             store=store,
             data=data,
             bases=Bases(store, puller(journal), always=flags.pull),
-            options=replace(chosen, made=given.made),
+            options=given.told(chosen),
             cache=cache,
             journal=journal,
             halted=_shell(shown) if on_error == "shell" else None,

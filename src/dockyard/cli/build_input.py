@@ -12,7 +12,9 @@ from dockyard.errors import UsageError
 from dockyard.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from dockyard.build.git import Checkout
+    from dockyard.build.options import Options, Origin
+    from dockyard.build.packed import Packed
+    from dockyard.layers.apply import Ids
 
 _MOST_DOCKERFILE = 1 << 20
 # The old way to name a repository without a scheme, which is still known.
@@ -21,11 +23,18 @@ _IMPLIED = "github.com/"
 
 @dataclass(frozen=True)
 class Given:
-    """The context's folder, the Dockerfile where it is not the one in it, and when the context was made, if it says."""
+    """The context's folder, the Dockerfile where it is not the one in it, when the context was made, if it says, and
+    what it came as.
+    """
 
     path: Path
     dockerfile: Path | None
     made: int | None = None
+    origin: "Origin" = "folder"
+
+    def told(self, options: "Options") -> "Options":
+        """`options` with what the context says of itself."""
+        return replace(options, made=self.made, origin=self.origin)
 
 
 @contextlib.contextmanager
@@ -45,60 +54,59 @@ def opened(folder: str, file: str, progress: Progress = SILENT, *, dated: bool =
         path = Path(folder)
         fetched = "://" in folder or ((folder.startswith(_IMPLIED) or "@" in folder) and not path.exists())
         made = None
-        if fetched:
-            found = _checkout(folder, progress, dated=dated)
-            path, made = found.folder, found.made
-        elif folder == "-":
-            path = root / "context"
-            path.mkdir()
-            _unpacked(path)
+        origin: Origin = "folder"
         dockerfile: Path | None = None
+        if fetched or folder == "-":
+            taken = _fetched(folder, root, progress, dated=dated) if fetched else _standard_input(root)
+            path, dockerfile, made, origin = taken.folder, taken.dockerfile, taken.made, taken.origin
         if file == "-":
             dockerfile = root / "Dockerfile"
             dockerfile.write_bytes(sys.stdin.buffer.read(_MOST_DOCKERFILE + 1))
         elif file:
             # Beside a context that was fetched, the file is one of its own.
             dockerfile = path / file if fetched or folder == "-" else Path(file)
-        yield Given(path, dockerfile, made)
+        yield Given(path, dockerfile, made, origin)
 
 
-def _checkout(address: str, progress: Progress, *, dated: bool) -> "Checkout":
+def _fetched(address: str, place: Path, progress: Progress, *, dated: bool) -> "Packed":
     from dockyard.build import git
+    from dockyard.build.packed import Packed, fetched
     from dockyard.build.repository import parse
     from dockyard.cli import context
 
     repository = parse(f"https://{address}" if address.startswith(_IMPLIED) else address)
+    cache = context.data_folder() / "cache"
+    if repository is None and address.startswith(("http://", "https://")):
+        (cache / "http").mkdir(parents=True, exist_ok=True)
+        return fetched(address, place, cache / "http", progress, _ids())
     if repository is None:
         raise UsageError(
-            f"{address} is no context", hint="Give a folder, or a Git address like https://host/name.git#main"
+            f"{address} is no context",
+            hint="Give a folder, a Git address like https://host/name.git#main, or the URL of a tar archive.",
         )
     if dated:
         repository = replace(repository, mtime="commit")
-    return git.checkout(repository, context.data_folder() / "cache" / "git", progress)
+    found = git.checkout(repository, cache / "git", progress)
+    return Packed(found.folder, None, found.made, "git")
 
 
-def _unpacked(folder: Path) -> None:
-    """Standard input as a context: a tar archive, plain or compressed, or else a Dockerfile alone."""
+def _standard_input(place: Path) -> "Packed":
+    """Standard input as a context: a tar archive, plain or compressed, or else a Dockerfile beside an empty context."""
     import shutil
 
-    from dockyard.build.unpack import archive_members
+    from dockyard.build.packed import Packed, unpacked
 
-    beside = folder.with_name("standard-input")
+    folder, beside = place / "context", place / "Dockerfile"
+    folder.mkdir()
     with open(beside, "wb") as stream:
         shutil.copyfileobj(sys.stdin.buffer, stream)
-    members = archive_members(str(beside))
-    if members is None:
-        (folder / "Dockerfile").write_bytes(beside.read_bytes()[: _MOST_DOCKERFILE + 1])
-        return
-    from dockyard.content.layout import Layout
-    from dockyard.layers.apply import apply
-    from dockyard.layers.write import LayerWriter
+    return Packed(folder) if unpacked(beside, folder, _ids()) else Packed(folder, beside)
 
-    # Through a layer, so that unpacking is as careful as it is with images.
-    with LayerWriter(Layout(folder.with_name("store"), create=True), compression="none") as writer:
-        for entry, content in members:
-            writer.add(entry, content if entry.kind == "file" else None)
-        apply(writer.commit(), folder, whiteouts="apply")
+
+def _ids() -> "Ids":
+    from dockyard.runtime import namespace
+
+    return namespace.ids()
 
 
 def contexts(texts: list[str] | None) -> dict[str, str]:

@@ -54,7 +54,8 @@ def debug(
     store, data = context.store(), context.data_folder()
     with store.in_use(), view.shown(flags.view(silent=json)) as shown:
         journal = opened(shown, data, chosen, folder, flags.file)
-        with build_input.opened(folder, flags.file, journal) as given:
+        dated = chosen.epoch is not None or bool(chosen.build_args.get("SOURCE_DATE_EPOCH"))
+        with build_input.opened(folder, flags.file, journal, dated=dated) as given:
             return build_and_visit(
                 given.path,
                 visitor(shown, rest or ()),
@@ -62,7 +63,7 @@ def debug(
                 store=store,
                 data=data,
                 bases=Bases(store, puller(journal), always=flags.pull),
-                options=chosen,
+                options=given.told(chosen),
                 journal=journal,
                 at=at,
             )
