@@ -1,5 +1,7 @@
 """SBOM and provenance beside an image, in the form that BuildKit's users know."""
 
+import base64
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -7,8 +9,10 @@ from typing import Any
 import pytest
 
 from dockyard.build.secret import Secret
+from dockyard.build.statements import beside
 from dockyard.content.store import read
 from dockyard.images.image import open_image
+from dockyard.images.rootfs import unpack
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import Manifest
 from making.builds import Yard
@@ -71,3 +75,27 @@ def test_provenance_names_every_material_and_no_secret(yard: Yard) -> None:
 def test_with_an_epoch_the_same_build_says_the_same(yard: Yard) -> None:
     digests = {yard.build(TEXT, sbom=True, provenance="max", epoch=1_700_000_000).descriptor.digest for _ in range(2)}
     assert len(digests) == 1
+
+
+def test_max_provenance_tells_steps_labels_and_the_dockerfile(yard: Yard) -> None:
+    _, said = statements(yard, provenance="max", labels={"a": "b"}, build_args={"V": "7"})
+    provenance = said["https://slsa.dev/provenance/v1"]
+    definition, details = provenance["buildDefinition"], provenance["runDetails"]["metadata"]
+    assert definition["externalParameters"]["request"]["args"] == {"build-arg:V": "7", "label:a": "b"}
+    steps = definition["internalParameters"]["buildConfig"]["steps"]
+    assert [(each["line"], each["text"]) for each in steps][-1] == (4, "LABEL v=$V")
+    (source,) = details["buildkit_metadata"]["source"]["infos"]
+    assert base64.b64decode(source["data"]).decode() == TEXT
+    _, least = statements(yard, provenance="min")
+    assert "buildConfig" not in least["https://slsa.dev/provenance/v1"]["buildDefinition"]["internalParameters"]
+
+
+def test_statements_beside_a_tree_are_about_its_files(yard: Yard, tmp_path: Path) -> None:
+    built = yard.build(TEXT, sbom=True, provenance="min")
+    unpack(built.image, tmp_path / "out")
+    beside(yard.store, built.descriptor, built.image, tmp_path / "out")
+    for name, kind in (("provenance.json", "slsa.dev/provenance"), ("sbom.spdx.json", "spdx.dev")):
+        document = json.loads((tmp_path / "out" / name).read_text())
+        assert kind in document["predicateType"]
+        digest = hashlib.sha256((yard.context / "app.dist-info" / "METADATA").read_bytes()).hexdigest()
+        assert {"name": "lib/app.dist-info/METADATA", "digest": {"sha256": digest}} in document["subject"]

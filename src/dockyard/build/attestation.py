@@ -4,9 +4,11 @@ An attestation manifest stands beside the image in an index; its layers are in-t
 the index signs them with it.
 """
 
+import base64
+import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -20,6 +22,7 @@ from dockyard.images.image import Image
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import encode
 from dockyard.oci.mediatype import OCI_EMPTY, OCI_MANIFEST
+from dockyard.oci.platform import Platform
 from dockyard.oci.reference import Reference
 from dockyard.packages import spdx
 from dockyard.packages.inventory import inventory
@@ -41,7 +44,9 @@ class Wish:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a build: its Dockerfile's name and digest, what it took things from, and when it ran."""
+    """What is known of a build: its Dockerfile's name, digest and text, what it took things from, when it ran, and its
+    steps by platform.
+    """
 
     dockerfile: str
     dockerfile_digest: str
@@ -51,6 +56,10 @@ class Facts:
     bases: Sequence[Base]
     materials: Sequence[Mapping[str, Any]]
     began: float
+    text: bytes = b""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    steps: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
 
 def attested(
@@ -76,7 +85,9 @@ def attested(
             digest = str(image.descriptor.digest)
             said.append((statement.SPDX, spdx.document(held, name=name or digest, digest=digest, created=created)))
         if wish.provenance:
-            said.append((statement.PROVENANCE, provenance(facts, whole=wish.provenance == "max", epoch=epoch)))
+            said.append(
+                (statement.PROVENANCE, provenance(facts, platform, whole=wish.provenance == "max", epoch=epoch))
+            )
         if said:
             manifest = _manifest(store, image.descriptor, said, _url(name, platform) if name else "_")
             annotations = {
@@ -88,15 +99,32 @@ def attested(
     return entries
 
 
-def provenance(facts: Facts, *, whole: bool, epoch: int | None) -> dict[str, Any]:
-    """A SLSA v1 predicate (slsa.dev/spec/v1.0/provenance). Secrets are told by id, never by value."""
+def provenance(facts: Facts, platform: str, *, whole: bool, epoch: int | None) -> dict[str, Any]:
+    """A SLSA v1 predicate (slsa.dev/spec/v1.0/provenance). Secrets are told by id, never by value.
+
+    With `whole` it tells the arguments, labels and named contexts, the steps with their lines, and the Dockerfile's
+    text, where BuildKit has its own graph and the same text.
+    """
     request: dict[str, Any] = {"frontend": "dockerfile.v0", "target": facts.target}
     if facts.secrets:
         request["secrets"] = [{"id": each} for each in facts.secrets]
     if whole:
-        request["args"] = {f"build-arg:{name}": value for name, value in sorted(facts.build_args.items())}
+        told = (("build-arg", facts.build_args), ("context", facts.contexts), ("label", facts.labels))
+        request["args"] = {f"{kind}:{name}": each[name] for kind, each in told for name in sorted(each)}
+    request["locals"] = [{"name": "context"}, {"name": "dockerfile"}]
     bases = [{"uri": _url(each.reference), "digest": {each.digest.algorithm: each.digest.hex}} for each in facts.bases]
     began, ended = (facts.began, time.time()) if epoch is None else (epoch, epoch)
+    internal: dict[str, Any] = {"builderPlatform": str(Platform.host()), "targetPlatform": platform}
+    metadata: dict[str, Any] = {"startedOn": rfc3339(began), "finishedOn": rfc3339(ended)}
+    if epoch is None:  # a number of this run alone, as the times are
+        metadata["invocationId"] = secrets.token_hex(12)
+    # Folders of this machine are no materials that could be fetched again, so the list of those is never complete.
+    metadata["buildkit_completeness"] = {"request": whole, "resolvedDependencies": False}
+    if whole:
+        internal["buildConfig"] = {"steps": list(facts.steps.get(platform, ()))}
+        data = base64.b64encode(facts.text).decode()
+        source = {"filename": facts.dockerfile, "language": "Dockerfile", "data": data}
+        metadata["buildkit_metadata"] = {"source": {"infos": [source]}}
     return {
         "buildDefinition": {
             "buildType": _BUILD_TYPE,
@@ -104,11 +132,12 @@ def provenance(facts: Facts, *, whole: bool, epoch: int | None) -> dict[str, Any
                 "configSource": {"path": facts.dockerfile, "digest": {"sha256": facts.dockerfile_digest}},
                 "request": request,
             },
+            "internalParameters": internal,
             "resolvedDependencies": [*bases, *(dict(each) for each in facts.materials)],
         },
         "runDetails": {
             "builder": {"id": "https://dockyard.dev/build", "version": {"dockyard": __version__}},
-            "metadata": {"startedOn": rfc3339(began), "finishedOn": rfc3339(ended)},
+            "metadata": metadata,
         },
     }
 
@@ -146,6 +175,4 @@ def _url(text: str, platform: str = "") -> str:
 
 
 def _platform(text: str) -> dict[str, str]:
-    from dockyard.oci.platform import Platform
-
     return Platform.parse(text).to_json()

@@ -167,6 +167,15 @@ def _build(
             list(dict.fromkeys(base for plan in plans for base in plan.bases_used)),
             [each for plan in plans for each in plan.tools.materials],
             time.time() - (time.monotonic() - began),
+            path.read_bytes(),
+            options.labels,
+            {name: redact.url(source) for name, source in options.contexts.items()},
+            {
+                str(plan.platform): [
+                    {"line": each.line, "stage": each.stage, "text": each.text} for each in plan.reports
+                ]
+                for plan in plans
+            },
         )
         wish = Wish(options.sbom, options.provenance)
         name = str(options.tags[0]) if options.tags else ""

@@ -124,9 +124,13 @@ class Context:
         for pattern in self.asked:
             parts = [part for part in os.path.normpath("/" + pattern).split("/") if part]
             names = self._glob(parts) if any(map(WILD.search, parts)) else ["/".join(parts)]
-            real = [os.path.relpath(os.path.realpath(self.root / name), self.root) for name in names]
-            if any((_within(path, name) or _within(name, path)) and os.path.lexists(self.root / name) for name in real):
-                return True
+            for name in names:
+                real = os.path.relpath(os.path.realpath(self.root / name), self.root)
+                if not os.path.lexists(self.root / real) or not (_within(path, real) or _within(real, path)):
+                    continue
+                # A folder comes with what is named in it, unless the ignore file leaves that out.
+                if _within(path, real) or not self._rules.ignored(real) or (self.root / real).is_dir():
+                    return True
         return False
 
     def folder_of(self, pattern: str, node: Node) -> None:

@@ -132,13 +132,33 @@ class Copier:
             yield entry, None
 
     def _copy(self, item: Item, below: str, at: str, source: Source) -> Iterator[Planned]:
+        # A stack of our own, as folders may be nested deeper than functions may call each other.
+        open_: list[tuple[Item, str, str, Iterator[Item]]] = []
+        yield from self._one(item, below, at, source, open_)
+        while open_:
+            folder, below, at, children = open_[-1]
+            child = next(children, None)
+            if child is not None:
+                below, at = f"{below}/{child.name}" if below else child.name, f"{at}/{child.name}" if at else child.name
+                yield from self._one(child, below, at, source, open_)
+                continue
+            open_.pop()
+            if self._delayed and self._delayed[-1][0] is folder:
+                self._delayed.pop()
+
+    def _one(
+        self, item: Item, below: str, at: str, source: Source, open_: list[tuple[Item, str, str, Iterator[Item]]]
+    ) -> Iterator[Planned]:
+        """One item; a folder whose content is wanted is opened."""
         included = True
         if below:
             included = self._includes is None or self._includes.ignored(below)
             if included and self._excludes is not None and self._excludes.ignored(below):
                 included = False
         if item.kind == "dir":
-            yield from self._folder(item, below, at, source, included)
+            yield from self._folder(item, below, at, included)
+            if included or self._reached(below):
+                open_.append((item, below, at, iter(source.children(item))))
             return
         if not included:
             return
@@ -152,24 +172,17 @@ class Copier:
                 return
         yield self.entry(item, at), item
 
-    def _folder(self, item: Item, below: str, at: str, source: Source, included: bool) -> Iterator[Planned]:
+    def _folder(self, item: Item, below: str, at: str, included: bool) -> Iterator[Planned]:
         if included:
             yield from self._folder_itself(item, at, whole=bool(below))
-        else:
-            if self._excludes is not None and self._excludes.ignored(below) and not self._excludes.negated:
-                return
-            if self._includes is not None and not self._includes.may_reach(below):
-                return
+        elif self._reached(below):
             self._delayed.append((item, at, None))
-        for child in source.children(item):
-            yield from self._copy(
-                child,
-                f"{below}/{child.name}" if below else child.name,
-                f"{at}/{child.name}" if at else child.name,
-                source,
-            )
-        if self._delayed and self._delayed[-1][0] is item:
-            self._delayed.pop()
+
+    def _reached(self, below: str) -> bool:
+        """Whether something in a folder that is not copied itself may be."""
+        if self._excludes is not None and self._excludes.ignored(below) and not self._excludes.negated:
+            return False
+        return self._includes is None or self._includes.may_reach(below)
 
     def _folder_itself(self, item: Item, at: str, *, whole: bool) -> Iterator[Planned]:
         """The folder's header. A folder that is there already gets it only once something is written below.

@@ -149,7 +149,7 @@ def build(
         written = build_output.write(outputs, result, names, store, journal)
         written += build_cache.give(sinks, result, store, journal)
     image_id = str(result.image.manifest.config.digest)
-    build_output.files(result, names, iidfile, metadata_file)
+    build_output.files(result, names, store, iidfile, metadata_file)
     if json:
         report.result({**result.to_json(), "tags": [str(name) for name in names], "outputs": written})
     elif quiet:

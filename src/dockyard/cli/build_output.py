@@ -105,11 +105,13 @@ def _write(output: Output, result: "BuildResult", names: list[Reference], store:
             with _to(output.dest) as out:
                 rootfs.write(files, out)
         case "local":
+            from dockyard.build.statements import beside
             from dockyard.runtime import namespace
 
             ids = namespace.ids() if os.geteuid() == 0 else "single"
             for folder, image in files.items():
                 rootfs.unpack(image, Path(output.dest) / folder, ids=ids)
+                beside(store, result.descriptor, image, Path(output.dest) / folder)
         case "registry":
             return _pushed(output, result, named, store, progress)
         case _:
@@ -158,9 +160,14 @@ def _to(dest: str) -> Iterator[BinaryIO]:
         raise atomic.OutputClosedError("the reader of standard output closed it early") from error
 
 
-def files(result: "BuildResult", names: list[Reference], iidfile: Path | None, metadata: Path | None) -> None:
+def files(
+    result: "BuildResult", names: list[Reference], store: "Layout", iidfile: Path | None, metadata: Path | None
+) -> None:
     """Write the files that other programs read: the image ID, and digests and names as JSON."""
     import json
+
+    from dockyard.build.statements import said
+    from dockyard.signing.statement import PROVENANCE
 
     image_id = str(result.image.manifest.config.digest)
     if iidfile is not None:
@@ -169,12 +176,21 @@ def files(result: "BuildResult", names: list[Reference], iidfile: Path | None, m
     if metadata is not None:
         target = result.descriptor.to_json()
         if result.descriptor == result.image.descriptor:
-            target = {**target, "platform": result.image.config.platform.to_json()}
+            created = str(result.image.config.document.get("created", ""))[:19] + "Z"
+            told = {**(target.get("annotations") or {}), "org.opencontainers.image.created": created}
+            target = {**target, "annotations": told, "platform": result.image.config.platform.to_json()}
         document: dict[str, Any] = {
             "containerimage.config.digest": image_id,
             "containerimage.descriptor": target,
             "containerimage.digest": str(result.descriptor.digest),
         }
+        for platform, image in result.images.items():
+            provenance = said(store, result.descriptor, image).get(PROVENANCE)
+            if provenance is not None:
+                suffix = f"/{platform}" if len(result.images) > 1 else ""
+                document[f"buildx.build.provenance{suffix}"] = provenance
+        if result.logs:
+            document["buildx.build.ref"] = f"dockyard/local/{Path(result.logs).name}"
         if names:
             document["image.name"] = ",".join(str(name) for name in names)
         with atomic.output(metadata) as stream:
