@@ -129,7 +129,7 @@ class Context:
                 if not os.path.lexists(self.root / real) or not (_within(path, real) or _within(real, path)):
                     continue
                 # A folder comes with what is named in it, unless the ignore file leaves that out.
-                if _within(path, real) or not self._rules.ignored(real) or (self.root / real).is_dir():
+                if _within(path, real) or not self._rules.ignored(real) or self._rules.may_reinclude_below(real):
                     return True
         return False
 
