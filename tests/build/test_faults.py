@@ -233,8 +233,8 @@ def test_a_tree_of_many_levels_is_copied(yard: Yard) -> None:
     (path / "f").write_text("deep")
     tree = yard.build("FROM scratch\nCOPY d /\n").image.tree()
     assert any(node.path.endswith("d/f") for node in tree.walk())
-    with pytest.raises(ContextUnreadableError, match="too deeply"):
-        yard.build("FROM scratch\nCOPY Dockerfile /\nCOPY d /\n")
+    tree = yard.build("FROM scratch\nCOPY Dockerfile /d/\nCOPY d /\n").image.tree()
+    assert any(node.path.endswith("d/f") for node in tree.walk())
     subprocess.run(["rm", "-rf", str(yard.context)], check=True)  # deeper than what cleans up after tests can reach
 
 

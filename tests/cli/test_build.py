@@ -57,7 +57,7 @@ def test_what_cannot_be_done_is_named(context: Path) -> None:
     (context / "Dockerfile").write_text("FROM scratch\nRUN true\n")
     assert "s390x" in dockyard(context, "--platform", "linux/s390x").stderr
     for words in (
-        ("https://example.com/x",),
+        ("ftp://example.com/x",),
         ("--network", "bridge"),
         ("--allow", "everything"),
         ("--output", "type=floppy"),

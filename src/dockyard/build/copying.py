@@ -86,7 +86,7 @@ def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
             raise ContextUnreadableError(
                 "folders are nested too deeply",
                 context=place(node),
-                hint="Copy them to a folder that is not there yet.",
+                hint="Leave them out by the ignore file, without an exception below them.",
             ) from error
         except FileChangedError:
             if attempt or not isinstance(source, Context):
