@@ -97,6 +97,21 @@ class BuildKit:
             found.add(f"{re.split('[^A-Za-z]', part)[0]}:{min(lines)}-{max(lines)}")
         return found
 
+    def answer(self, context: Path, request: str, args: Mapping[str, str], target: str = "") -> str:
+        """What the frontend answers to a request like `frontend.outline`, as the table that people are shown.
+
+        Raises:
+            PeerFailedError: with BuildKit's words.
+        """
+        words = [self._buildctl, "--addr", f"unix://{self._socket}", "build", "--progress=quiet"]
+        words += ["--frontend=dockerfile.v0", "--local", f"context={context}", "--local", f"dockerfile={context}"]
+        words += [f"--opt=requestid={request}", *(f"--opt=build-arg:{name}={value}" for name, value in args.items())]
+        words += [f"--opt=target={target}"] if target else []
+        done = subprocess.run(words, capture_output=True, text=True, timeout=100)
+        if done.returncode != 0:
+            raise PeerFailedError(done.stderr[-3000:])
+        return done.stdout
+
 
 @contextmanager
 def running(buildkitd: str, buildctl: str, place: Path, layout: Path) -> Iterator[BuildKit]:

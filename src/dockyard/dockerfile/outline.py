@@ -55,14 +55,17 @@ def outline(
     wanted = target_stage(found, target)
     whole = _Outline(found, given or {}, dict(predefined or {}), dockerfile.escape)
     whole.globals(before)
-    for number in sorted(whole.reach(wanted)):
+    order = whole.reach(wanted)
+    for number in sorted(order):
         whole.stage(found[number])
+    taken = [whole.taken[number] for number in order]
+    args = {name: each for one in reversed(taken) for name, each in one.args.items()}
     return {
         "target": wanted.title,
         "description": _description(wanted.head.node, wanted.name),
-        "args": [each.to_json() for each in sorted(whole.args.values(), key=lambda each: each.line)],
-        "secrets": list(whole.secrets.values()),
-        "ssh": list(whole.agents.values()),
+        "args": [each.to_json() for each in sorted(args.values(), key=lambda each: each.line)],
+        "secrets": _asked([one.secrets for one in taken]),
+        "ssh": _asked([one.agents for one in taken]),
     }
 
 
@@ -80,6 +83,15 @@ class _Argument:
 
 
 @dataclass
+class _Taken:
+    """What one stage takes: arguments by name, and whether each secret and agent is required."""
+
+    args: dict[str, _Argument] = field(default_factory=dict)
+    secrets: dict[str, bool] = field(default_factory=dict)
+    agents: dict[str, bool] = field(default_factory=dict)
+
+
+@dataclass
 class _Outline:
     """What was gathered so far. `values` are the global arguments; `scopes` the variables at the end of each stage."""
 
@@ -88,9 +100,7 @@ class _Outline:
     values: dict[str, str]
     escape: str
     known: dict[str, _Argument] = field(default_factory=dict)
-    args: dict[str, _Argument] = field(default_factory=dict)
-    secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
-    agents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    taken: dict[int, _Taken] = field(default_factory=dict)
     scopes: dict[int, dict[str, str]] = field(default_factory=dict)
 
     def globals(self, before: Sequence[Arg]) -> None:
@@ -112,29 +122,30 @@ class _Outline:
             name, default or "", value or "", _description(arg.node, name), arg.node.start_line, frozenset(needs)
         )
 
-    def _use(self, name: str) -> None:
+    def _use(self, name: str, into: _Taken) -> None:
         """Tell of a global argument, and of those that it is made of."""
         found = self.known.get(name)
-        if found is not None and name not in self.args:
-            self.args[name] = found
+        if found is not None and name not in into.args:
+            into.args[name] = found
             for each in found.needs:
-                self._use(each)
+                self._use(each, into)
 
     def stage(self, stage: Stage) -> None:
         """Take in what a stage asks for; the stages below it come before."""
+        into = self.taken[stage.number] = _Taken()
         for text in (stage.base, stage.platform):
             for name in shell.process(text, self.values, self.escape).used:
-                self._use(name)
+                self._use(name, into)
         base = find_stage(self.stages, self._base(stage), before=stage.number)
         scope = dict(self.scopes.get(base.number, {})) if base is not None else {}
         for instruction in stage.instructions:
-            self._instruction(instruction, scope)
+            self._instruction(instruction, scope, into)
         self.scopes[stage.number] = scope
 
-    def _instruction(self, instruction: Instruction, scope: dict[str, str]) -> None:
+    def _instruction(self, instruction: Instruction, scope: dict[str, str], into: _Taken) -> None:
         if isinstance(instruction, Arg):
             for name, default in instruction.pairs:
-                self._arg(instruction, name, default, scope)
+                self._arg(instruction, name, default, scope, into)
         elif isinstance(instruction, Env):
             before = dict(scope)
             scope |= {
@@ -146,33 +157,33 @@ class _Outline:
                 mount = parse_mount(text, lambda word: shell.expand(word, scope, self.escape))
                 if mount.type == "secret":
                     name = mount.source or mount.id or mount.target.rpartition("/")[2]
-                    self.secrets.setdefault(name, {"id": name, "required": mount.required})
+                    into.secrets.setdefault(name, mount.required)
                 elif mount.type == "ssh":
                     name = mount.id or "default"
-                    self.agents.setdefault(name, {"id": name, "required": mount.required})
+                    into.agents.setdefault(name, mount.required)
 
-    def _arg(self, arg: Arg, name: str, default: str | None, scope: dict[str, str]) -> None:
+    def _arg(self, arg: Arg, name: str, default: str | None, scope: dict[str, str], into: _Taken) -> None:
         if name in self.given:
             value: str | None = self.given[name]
         elif default is not None:
             value = shell.expand(default, scope, self.escape)
         elif name in self.values:  # the global argument, if that is one of the file's own
             scope[name] = self.values[name]
-            self._use(name)
+            self._use(name, into)
             return
         else:
             value = None
         if value is not None:
             scope[name] = value
-        self.args[name] = self._argument(arg, name, default, value)
+        into.args[name] = self._argument(arg, name, default, value)
 
-    def reach(self, stage: Stage) -> set[int]:
-        """The numbers of `stage` and of those that it needs."""
-        reached = {stage.number}
+    def reach(self, stage: Stage) -> list[int]:
+        """The numbers of `stage`, of what it is based on, and of those that it takes from; nearest first."""
+        reached = [stage.number]
         for name in [self._base(stage), *_names(stage.instructions)]:
             earlier = find_stage(self.stages, name, before=stage.number)
-            if earlier is not None:
-                reached |= self.reach(earlier)
+            if earlier is not None and earlier.number not in reached:
+                reached += [number for number in self.reach(earlier) if number not in reached]
         return reached
 
     def _base(self, stage: Stage) -> str:
@@ -185,6 +196,15 @@ def _description(node: Node, name: str) -> str:
         if name and text.startswith(f"{name} "):
             return text.removeprefix(f"{name} ")
     return ""
+
+
+def _asked(found: Sequence[Mapping[str, bool]]) -> list[dict[str, Any]]:
+    """What stages ask for, each once, as the nearest of them asks."""
+    merged: dict[str, bool] = {}
+    for each in found:
+        for name, required in each.items():
+            merged.setdefault(name, required)
+    return [{"id": name, "required": required} for name, required in merged.items()]
 
 
 def _names(instructions: Sequence[Instruction]) -> list[str]:
