@@ -1,6 +1,8 @@
 """Two images beside each other: configuration, history and merged files."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from dockyard.images.image import Image
@@ -8,12 +10,17 @@ from dockyard.layers.tree import Node
 
 # Times later than this are the time of the build, which two builds do not share.
 _BUILT = 1_750_000_000
-# What tells one build from another and is the same in no two; history, layers and the rest are compared below.
+_NOW = "when it was built"
+# Compared below, each by itself; the digests in `rootfs` are those of layers, whose packing is no part of the language:
+# what they hold is compared file by file.
 _OWN = ("created", "rootfs", "history", "config")
 
 
 def differences(ours: Image, theirs: Image, *, context_time: int) -> list[str]:
     """What differs, each as a line with both values; of times only whether both are the time of the build.
+
+    Which layer has which headers of folders that did not change, and how files are named that a layer removes, is not
+    compared: whoever unpacks the layers gets the same.
 
     A folder that has the context's own time with us may have the build's with BuildKit: its receiver of the context
     leaves its own time on a folder in which something changed since it last received one, so that what it makes
@@ -22,7 +29,9 @@ def differences(ours: Image, theirs: Image, *, context_time: int) -> list[str]:
     found = _mapping("config", ours.config.execution, theirs.config.execution)
     one, two = ({name: each[name] for name in each if name not in _OWN} for each in _documents(ours, theirs))
     found += _mapping("document", one, two)
-    found += [f"{name} is missing" for name in ("created", "rootfs") if name not in ours.config.document]
+    found += ["rootfs is missing"] if "rootfs" not in ours.config.document else []
+    one, two = ({"created": _when(each.get("created"))} for each in _documents(ours, theirs))
+    found += _mapping("document", one, two) if one["created"] != _NOW else []
     if ours.manifest.media_type != theirs.manifest.media_type:
         found.append(f"media type: {ours.manifest.media_type} / {theirs.manifest.media_type}")
     found += _history(ours, theirs)
@@ -39,11 +48,26 @@ def _mapping(what: str, one: dict[str, Any], two: dict[str, Any]) -> list[str]:
 
 
 def _history(ours: Image, theirs: Image) -> list[str]:
-    kept = ("created_by", "empty_layer", "comment")
-    one, two = ([{name: item.get(name) for name in kept} for item in each.config.history] for each in (ours, theirs))
+    kept = ("created_by", "empty_layer", "comment", "author")
+    one, two = ([_fact_of(item, kept) for item in each.config.history] for each in (ours, theirs))
+    for a, b in zip(one, two, strict=False):
+        if a["created"] == _NOW:  # BuildKit dates a step without a layer by a layer beside it, or not at all
+            b["created"] = _NOW
     if len(one) != len(two):
         return [f"history: {[item['created_by'] for item in one]} / {[item['created_by'] for item in two]}"]
     return [f"history {number}: {a} / {b}" for number, (a, b) in enumerate(zip(one, two, strict=True)) if a != b]
+
+
+def _fact_of(item: Mapping[str, Any], kept: Sequence[str]) -> dict[str, Any]:
+    return {**{name: item.get(name) for name in kept}, "created": _when(item.get("created"))}
+
+
+def _when(text: str | None) -> str:
+    """A time to the second, or that it is the build's: two builds do not share that."""
+    if not text:
+        return "never"
+    seconds = int(datetime.fromisoformat(text[:19]).replace(tzinfo=UTC).timestamp())
+    return _NOW if seconds > _BUILT else str(seconds)
 
 
 def _files(ours: Image, theirs: Image, context_time: int) -> list[str]:
@@ -76,7 +100,7 @@ def _fact(node: Node, contents: dict[str, bytes], groups: dict[tuple[int, str], 
     entry = node.entry
     fact: dict[str, Any] = {
         entry.kind: True,
-        "mode": oct(entry.mode) if entry.kind != "symlink" else "",
+        "mode": oct(entry.mode),
         "owner": (entry.uid, entry.gid),
         "mtime": min(entry.mtime, _BUILT),
         "target": entry.target,

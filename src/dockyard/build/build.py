@@ -25,7 +25,7 @@ from dockyard.build.options import Options
 from dockyard.build.order import better
 from dockyard.build.plan import Base, Plan
 from dockyard.build.recompress import recompressor
-from dockyard.build.state import State
+from dockyard.build.state import State, rfc3339
 from dockyard.build.tools import Halted, StepReport, Tools
 from dockyard.content.layout import Layout
 from dockyard.dockerfile import stages as language
@@ -284,9 +284,9 @@ def _assembled(store: Layout, plan: Plan, options: Options) -> Image:
         _aimed(state, plan.platform)
     platform = Platform.from_json(state.platform).normal().to_json()
     others = {name: value for name, value in state.platform.items() if name not in ("os", "architecture", "variant")}
-    created = max(
-        (str(item["created"]) for item in state.history if item.get("created")), default="1970-01-01T00:00:00Z"
-    )
+    epoch = plan.tools.epoch
+    times = [str(item["created"]) for item in state.history if item.get("created")]
+    created = max(times, default="1970-01-01T00:00:00Z") if epoch is None else rfc3339(epoch)
     author = {"author": state.author} if state.author else {}
     config = {"created": created, **author, **platform, **others, "config": state.config}
     if options.inline:
