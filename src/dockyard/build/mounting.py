@@ -181,7 +181,7 @@ def _taken(tools: "Tools", state: State, source: str, instruction: ins.Run) -> t
         out = Out(writer)
         if item.kind == "dir":
             writer.add(replace(node.entry, path=""))
-        write_tree(copier.plan(item, found), state.layers, out)
+        write_tree(copier.plan(item, found), state.tree, out)
         return writer.commit(), item.name if item.kind != "dir" else ""
 
 
