@@ -20,7 +20,6 @@ from dockyard.server.database import open_database
 from dockyard.server.house import House, blob_store, open_house
 from dockyard.server.leaving import Leaving
 from dockyard.server.lifetime import Lifetime
-from dockyard.server.loop import WakefulLoop, wakeful_loop
 from dockyard.server.settings import Settings
 from dockyard.server.tls import certificate
 
@@ -79,8 +78,7 @@ def serve(settings: Settings) -> None:
             return
         house = open_house(settings)
         house.start()
-        with asyncio.Runner(loop_factory=WakefulLoop) as runner:
-            runner.run(_one(house, options, leaving))
+        asyncio.run(_one(house, options, leaving))
     finally:
         leaving.clear()
 
@@ -182,16 +180,12 @@ async def _one(house: House, options: dict[str, Any], leaving: Leaving) -> None:
 
 def _many(settings: Settings, options: dict[str, Any], leaving: Leaving) -> None:
     from granian import Granian
-    from granian._loops import loops
-    from granian.constants import Loops
 
-    loops.register("asyncio")(wakeful_loop)
     os.environ["DOCKYARD_SERVER"] = msgspec.json.encode(settings).decode()
     server = Granian(
         "dockyard.server.serve:worker",
         workers=settings.workers,
         factory=True,
-        loop=Loops.asyncio,
         respawn_failed_workers=True,
         respawn_interval=1,
         workers_kill_timeout=max(1, int(settings.limits.stop)),
