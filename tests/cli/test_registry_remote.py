@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,14 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     found.stop()
 
 
+def until(what: Callable[[], bool]) -> None:
+    """Wait for what the server does in its own time."""
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.1)
+
+
 @pytest.fixture
 def say(server: Server, capsys: pytest.CaptureFixture[str]) -> Say:
     def ask(*words: str, code: int = 0) -> Any:
@@ -72,7 +81,8 @@ def test_every_verb_that_takes_a_server_works_through_it(say: Say, capsys: pytes
     assert say("retention", "list", "shop")["rules"] == [keep]
     assert say("retention", "schedule", "shop", "24")["hours"] == 24
     assert say("retention", "dry-run", "shop")["removed"] == 2
-    assert say("retention", "run", "shop")["job"] > 0
+    job = say("retention", "run", "shop")["job"]
+    until(lambda: job in {each["number"] for each in say("jobs", "list", "--state", "done")["jobs"]})
     say("retention", "rm", "shop", str(keep["number"]))
     assert say("quota", "set", "shop", "1GB")["quotas"][0]["most"] == 10**9
     assert {each["project"] for each in say("quota")["quotas"]} == {"shop", "team"}
@@ -84,7 +94,7 @@ def test_every_verb_that_takes_a_server_works_through_it(say: Say, capsys: pytes
     say("jobs", "cancel", "99999", code=2)
     say("project", "rm", "team")
     proved = say("verify", "--deep")
-    assert (proved["whole"], proved["tags"]) == (True, 4)
+    assert (proved["whole"], proved["tags"]) == (True, 2)
     assert say("rm", "shop/plain") == {"removed": "shop/plain", "repositories": ["shop/plain"]}
     assert say("rm", "shop", "--project", code=2)["error"]["context"]["reference"] == "project-not-empty"
     assert say("rm", "shop", "--project", "--force")["repositories"] == ["shop/web"]

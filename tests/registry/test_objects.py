@@ -93,6 +93,18 @@ def test_every_request_of_an_upload_may_reach_another_replica(address: str) -> N
             each.received(upload)
 
 
+def test_the_replica_that_began_an_upload_knows_what_another_took_first(address: str) -> None:
+    first, second = replica(address), replica(address)
+    upload = first.begin("sha256")
+    body(second, upload, b"one ")
+    body(first, upload, b"two ")
+    assert second.received(upload) == first.received(upload) == 8
+    digest = Digest.of(b"one two three")
+    assert first.seal(upload, digest, [b"three"]) == 13
+    first.publish(upload, digest)
+    assert b"".join(second.read(digest, 0, 13)) == b"one two three"
+
+
 def test_a_replica_that_went_away_takes_with_it_only_the_body_under_way(address: str) -> None:
     first, second = replica(address), replica(address)
     upload = first.begin("sha256")

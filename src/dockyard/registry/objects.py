@@ -238,7 +238,7 @@ class ObjectBlobs:
 
     def _continued(self, upload: str, known: _Upload | None) -> _Upload:
         """What is known of the upload, read anew where another process took part in it."""
-        parts = self._settled(upload) if known is None or known.parts else known.parts
+        parts = self._settled(upload)
         if known is None or known.parts != parts:
             known = _Upload(None, parts)
             self._remember(upload, known)
