@@ -101,7 +101,8 @@ class Ahead:
                         contextlib.suppress(EOFError, ValueError, TypeError),
                         open(pipe, "rb", closefd=False) as stream,
                     ):
-                        self.rows.update(marshal.load(stream))  # noqa: S302 (from this program itself)
+                        # All at once: from a stream it is read in pieces of a few bytes.
+                        self.rows.update(marshal.loads(stream.read()))  # noqa: S302 (from this program itself)
             self.end()
 
     def end(self) -> None:
