@@ -84,7 +84,11 @@ class Served:
         listing = subprocess.run(["ps", "-o", "pid=", "--ppid", pids[0]], capture_output=True, text=True).stdout.split()
         total = 0
         for pid in [*pids, *listing]:
-            found = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+            try:
+                text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has just ended
+            found = re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)
             assert found is not None
             total += int(found[1])
         return total / 1024
