@@ -22,8 +22,8 @@ from bench.registry import MEDIA, _blobs, image, wrk
 from bench.results import report
 from bench.served import PROGRAM, Served
 from making.objects import ENVIRONMENT, moto
+from making.ports import free_port
 from making.postgres import postgres
-from making.serving import free_port
 
 ROUNDS = 3
 PUSHERS, IMAGES = 8, 25

@@ -5,11 +5,9 @@ import http.server
 import io
 import os
 import shutil
-import socket
 import subprocess
 import tarfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from dockyard.layers.tar import Entry
 from dockyard.layers.write import FileChangedError
 from making.builds import Yard, members
 from making.images import image, layer
+from making.ports import free_port, listening
 
 
 @pytest.fixture
@@ -361,16 +360,10 @@ def repository(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
     (folder / "sub" / "run.sh").write_text("two")
     run("commit", "-qam", "two")
     commits = [run("rev-parse", "v1^{}").strip(), run("rev-parse", "main").strip()]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     words = [git, "daemon", "--export-all", f"--base-path={folder.parent}", "--listen=127.0.0.1", f"--port={port}"]
     daemon = subprocess.Popen(words, stderr=subprocess.DEVNULL, start_new_session=True)
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.02)
+    listening(port, daemon)
     yield f"git://127.0.0.1:{port}/project.git", commits
     os.killpg(daemon.pid, 15)
     daemon.wait()

@@ -1,13 +1,12 @@
 """A real haproxy before one or several registries, with TLS where a certificate is given."""
 
-import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from dockyard.server.tls import Certificate
+from making.ports import listening
 
 _TEXT = """
 global
@@ -70,14 +69,7 @@ def haproxy(
         # One process in the foreground, so that ending it ends all.
         child = subprocess.Popen([program, "-db", "-f", str(own / "haproxy.cfg")], stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + 10
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert child.poll() is None, (own / "log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        listening(port, child, own / "log")
         yield
     finally:
         child.terminate()

@@ -1,14 +1,13 @@
 """A real nginx before one or several registries."""
 
 import os
-import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from dockyard.server.tls import Certificate
+from making.ports import listening
 
 _TEXT = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; user {user};
@@ -82,14 +81,7 @@ def nginx(
     (own / "nginx.conf").write_text(text)
     child = subprocess.Popen([program, "-p", str(own), "-e", str(own / "error.log"), "-c", str(own / "nginx.conf")])
     try:
-        deadline = time.monotonic() + 10
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert child.poll() is None, (own / "error.log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        listening(port, child, own / "error.log")
         yield
     finally:
         child.terminate()

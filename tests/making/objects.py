@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from making.postgres import free_port
+from making.ports import free_port
 
 KEYS = {"access_key_id": "somebody", "secret_access_key": "something", "region": "us-east-1"}
 ENVIRONMENT = {f"AWS_{key.upper()}": value for key, value in KEYS.items()}

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,16 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from making.ports import free_port
+
 _PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 # Nothing here has to survive the loss of power; `durable` asks for what does. Its own end loses nothing.
 _QUICK = "fsync=off full_page_writes=off"
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Postgres:

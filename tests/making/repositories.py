@@ -2,14 +2,12 @@
 
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from making.serving import free_port
+from making.ports import free_port, listening
 
 # The commits' time, and so their names, are the same in every run.
 MADE = 1_500_000_000
@@ -59,11 +57,7 @@ def served(folder: Path) -> Iterator[Repositories]:
     words = [git, "daemon", "--export-all", f"--base-path={folder}", "--listen=127.0.0.1", f"--port={port}"]
     daemon = subprocess.Popen(words, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.02)
+        listening(port, daemon)
         yield Repositories(git, folder, port)
     finally:
         os.killpg(daemon.pid, 15)

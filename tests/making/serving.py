@@ -1,19 +1,12 @@
 """A registry server of ours as a process, on a port of its own."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
-
-def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from making.ports import free_port, listening
 
 
 class Server:
@@ -40,15 +33,7 @@ class Server:
             [sys.executable, "-m", "dockyard.cli.main", *words], env=self.environment, stdout=log, stderr=log
         )
         log.close()
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            if self.child.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise AssertionError((self.folder / "serve.log").read_text())
+        listening(self.port, self.child, self.folder / "serve.log")
 
     def stop(self) -> None:
         """Tell it to stop, and wait until it has."""

@@ -5,13 +5,14 @@ import ipaddress
 import os
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from making.ports import listening
 
 BASE = "dc=example,dc=org"
 _PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
@@ -79,14 +80,11 @@ class Slapd:
         words = [program, "-d", "0", "-f", str(folder / "slapd.conf"), "-h", f"{self.url} {self.secure}"]
         self._log = open(folder / "log", "wb")
         self._server = subprocess.Popen(words, stdout=self._log, stderr=self._log)
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline and self._server.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", secure)) == 0:
-                    return
-            time.sleep(0.05)
-        self.close()
-        raise AssertionError((folder / "log").read_text(errors="replace"))
+        try:
+            listening(secure, self._server, folder / "log")
+        except AssertionError:
+            self.close()
+            raise
 
     def run(self, *words: str) -> None:
         """Run one of slapd's tools."""

@@ -12,7 +12,7 @@ from dockyard.content.layout import Layout
 from dockyard.layers import tar
 from dockyard.layers.write import LayerWriter
 from making.images import image
-from making.serving import free_port
+from making.ports import free_port
 
 PASSWORD = "correct horse"
 _DOCKERFILE = """\

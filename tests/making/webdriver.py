@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import urllib3
 
-from making.serving import free_port
+from making.ports import free_port
 
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 ENTER, TAB, SPACE = "\ue007", "\ue004", " "

@@ -26,7 +26,8 @@ from dockyard.server.tls import self_made
 from making.haproxy import haproxy
 from making.images import image, layer
 from making.nginx import nginx
-from making.serving import Server, free_port
+from making.ports import free_port
+from making.serving import Server
 
 Find = Callable[[str], str]
 PASSWORD = "correct horse $taple"

@@ -15,8 +15,8 @@ import pytest
 from conftest import ROOT
 from dockyard.oci.mediatype import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from dockyard.server.stored.verify import verify
+from making.ports import free_port
 from making.pushed import opened
-from making.serving import free_port
 
 CLIENTS = 500
 SECONDS = 4.0

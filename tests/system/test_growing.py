@@ -11,8 +11,9 @@ import pytest
 from making.conformance import conformance
 from making.nginx import nginx
 from making.objects import ENVIRONMENT, Moto, moto
+from making.ports import free_port
 from making.postgres import Postgres, postgres
-from making.serving import Server, free_port
+from making.serving import Server
 
 Find = Callable[[str], str]
 

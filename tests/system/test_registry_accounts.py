@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,15 +16,10 @@ from conftest import ROOT
 from dockyard.content.layout import Layout
 from dockyard.layers.layer import Layer
 from making.images import image, layer
+from making.ports import free_port, listening
 
 Find = Callable[[str], str]
 PASSWORD = "correct horse $taple"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Desk:
@@ -71,12 +65,7 @@ def desk(tmp_path: Path, rootfs_layer: Callable[[Layout, str], Layer]) -> Iterat
     words = [sys.executable, "-m", "dockyard.cli.main", "serve", "--listen", desk.host]
     server = subprocess.Popen(words, env=desk.environment, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline and server.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", desk.port)) == 0:
-                    break
-            time.sleep(0.05)
+        listening(desk.port, server)
         yield desk
     finally:
         server.terminate()

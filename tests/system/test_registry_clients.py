@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,24 +15,9 @@ import pytest
 from dockyard.content.layout import Layout
 from dockyard.layers.layer import Layer
 from making.images import image, layer
+from making.ports import free_port, listening
 
 Find = Callable[[str], str]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(port: int, child: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline and child.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the server did not start")
 
 
 class Desk:
@@ -80,7 +64,7 @@ def desk(tmp_path: Path, rootfs_layer: Callable[[Layout, str], Layer]) -> Iterat
     words = [sys.executable, "-m", "dockyard.cli.main", "serve", "--listen", f"127.0.0.1:{desk.port}"]
     server = subprocess.Popen(words, env=desk.environment, stderr=subprocess.DEVNULL)
     try:
-        wait_for(desk.port, server)
+        listening(desk.port, server)
         yield desk
     finally:
         server.terminate()
@@ -189,7 +173,7 @@ def test_our_client_speaks_to_another_registry(desk: Desk, program: Find) -> Non
     )
     server = subprocess.Popen([other, "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for(port, server)
+        listening(port, server)
         desk.dockyard("push", "web:1", f"127.0.0.1:{port}/a/b:1")
         assert desk.dockyard("tags", f"127.0.0.1:{port}/a/b").split() == ["1"]
         desk.environment["DOCKYARD_HOME"] = str(desk.path / "other")

@@ -11,9 +11,8 @@ from dockyard.content.layout import Layout
 from dockyard.layers.layer import Layer
 from dockyard.server.stored.verify import verify
 from making.images import image, layer
+from making.ports import free_port, listening
 from making.pushed import opened
-
-from .test_registry_clients import free_port, wait_for
 
 Find = Callable[[str], str]
 
@@ -33,7 +32,7 @@ def test_what_skopeo_pushed_to_docker_registry_is_served_by_us(
     )
     server = subprocess.Popen([other, "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for(port, server)
+        listening(port, server)
         source = f"oci:{store.path}:docker.io/library/web:1"
         for name, form in (("shop/web:1", "oci"), ("shop/web:2", "v2s2"), ("shop/deep/api:1", "oci")):
             target = f"docker://127.0.0.1:{port}/{name}"
@@ -66,7 +65,7 @@ def test_what_skopeo_pushed_to_docker_registry_is_served_by_us(
     ]
     server = subprocess.Popen(serve, stderr=subprocess.DEVNULL)
     try:
-        wait_for(port, server)
+        listening(port, server)
         began = time.monotonic()
         for name in ("shop/web:1", "shop/web:2", "shop/deep/api:1"):
             source = f"docker://127.0.0.1:{port}/{name}"

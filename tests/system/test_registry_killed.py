@@ -19,9 +19,8 @@ from conftest import ROOT
 from dockyard.oci.digest import Digest
 from dockyard.oci.mediatype import OCI_MANIFEST
 from dockyard.server.stored.verify import verify
+from making.ports import free_port, listening
 from making.pushed import manifest, opened
-
-from .test_registry_clients import free_port, wait_for
 
 GRACE_S = 2
 KILLS = int(os.environ.get("DOCKYARD_KILLS", "10"))
@@ -125,7 +124,7 @@ def test_nothing_acknowledged_is_lost_however_often_the_server_is_killed(tmp_pat
             with open(tmp_path / "said", "ab") as said:
                 server = subprocess.Popen(words, stdout=said, stderr=said, env=environment)
             try:
-                wait_for(port, server)
+                listening(port, server)
                 up.set()
                 time.sleep(chance.uniform(0.1, 1.2))
             finally:

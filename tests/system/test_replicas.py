@@ -20,8 +20,9 @@ from making.haproxy import haproxy
 from making.images import image, layer
 from making.nginx import nginx
 from making.objects import ENVIRONMENT, moto
+from making.ports import free_port
 from making.postgres import postgres
-from making.serving import Server, free_port
+from making.serving import Server
 
 Find = Callable[[str], str]
 

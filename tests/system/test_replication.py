@@ -14,8 +14,9 @@ from dockyard.oci.digest import Digest
 from dockyard.server.replication import rules, runs
 from dockyard.server.replication.ends import There
 from dockyard.server.replication.rules import Rule
+from making.ports import free_port
 from making.pushed import image, index, opened
-from making.serving import Server, free_port
+from making.serving import Server
 
 Find = Callable[[str], str]
 

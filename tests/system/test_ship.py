@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from dockyard.content.layout import Layout
 from dockyard.deploy import rollout
 from dockyard.layers.layer import Layer
 from making.images import image
+from making.ports import free_port, listening
 
 DOCKERFILE = """\
 FROM {base}
@@ -47,12 +47,6 @@ http = "/version"
 interval = "100ms"
 deadline = "5s"
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Yard:
@@ -102,12 +96,7 @@ def yard(
     words = yard.words("serve", "--listen", f"127.0.0.1:{yard.registry}")
     server = subprocess.Popen(words, env=yard.environment, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", yard.registry)) == 0:
-                    break
-            time.sleep(0.05)
+        listening(yard.registry, server)
         yield yard
     finally:
         if (yard.home / "apps" / "web" / "desired.json").exists():
