@@ -5,7 +5,6 @@ import json
 import pytest
 
 from dockyard.cli import main, report
-from dockyard.cli.table import Command
 from dockyard.errors import Error, TransientError
 
 
@@ -37,7 +36,7 @@ def test_a_fault_of_our_own_shows_where_it_happened(capsys: pytest.CaptureFixtur
 
 
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(command: Command, words: object) -> int:
+    def interrupted(words: object) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(main, "_invoke", interrupted)

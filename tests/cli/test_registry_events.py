@@ -41,7 +41,7 @@ def test_the_audit_log_is_listed_and_exported(say: Say, tmp_path: Path) -> None:
     assert "shop/web" in say("audit", "list", plain=True)
     lines = say("audit", "export", plain=True).splitlines()
     assert [json.loads(each)["reference"] for each in lines] == ["1.0", "2.0"]
-    assert len(list(csv.DictReader(io.StringIO(say("audit", "export", "--form", "csv", plain=True))))) == 2
+    assert len(list(csv.DictReader(io.StringIO(say("audit", "export", "--format", "csv", plain=True))))) == 2
     assert say("audit", "export", "--output", str(tmp_path / "out"))["lines"] == 2
     assert say("audit", "list", "--since", "yesterday", code=2)["error"]["reference"] == "usage"
 

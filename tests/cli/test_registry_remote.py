@@ -165,7 +165,7 @@ def test_the_audit_log_is_read_exported_and_proved_through_a_server(
     assert event["kind"] == "project.create"
     for form in ("jsonl", "csv"):
         out = tmp_path / f"out.{form}"
-        assert say("audit", "export", "--form", form, "--kind", "project.*", "--output", str(out))["lines"] >= 1
+        assert say("audit", "export", "--format", form, "--kind", "project.*", "--output", str(out))["lines"] >= 1
         assert "project.create" in out.read_text()
     found = say("audit", "verify")
     assert found["whole"] is True

@@ -22,7 +22,7 @@ def feed(
     for_image: Annotated[list[str] | None, Parameter(name="--for")] = None,
     security_mirror: str = "http://deb.debian.org/debian-security",
     keyring: Path = Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
-    output: Path | None = None,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     json: bool = False,
 ) -> None:
     """Make the feed of advisories anew from the sources named, or show what is in it.

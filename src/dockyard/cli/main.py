@@ -6,14 +6,13 @@ under 60 ms.
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from dockyard import __version__
-from dockyard.cli.table import COMMANDS, Command
+from dockyard.cli.table import COMMANDS
 
 INTERRUPTED = 130
-_DASH = "\N{HYPHEN}"
+UNFINISHED = 2
+HELP = ("-h", "--help")
 
 
 def main() -> None:
@@ -23,7 +22,11 @@ def main() -> None:
 
 def run(words: Sequence[str]) -> int:
     """Run the command that `words` name and return its exit code (design.md: 0 to 5, and 130 when interrupted)."""
-    if not words or words[0] in ("-h", "--help", "help"):
+    if words and words[0] == "help":
+        words = [*words[1:], "--help"]  # `dockyard help build`
+    if not words or words[0] in HELP:
+        from dockyard.cli.help import overview
+
         print(overview(), end="")
         return 0
     if words[0] in ("-V", "--version", "version"):
@@ -36,8 +39,7 @@ def run(words: Sequence[str]) -> int:
     # Imports and listings make many objects that stay: looking through them again and again finds nothing.
     gc.set_threshold(100_000, 20, 100)
     try:
-        command = _find(words)
-        code = _invoke(command, words[len(command.word.split()) :])
+        code = _invoke(words)
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return INTERRUPTED
@@ -50,103 +52,39 @@ def run(words: Sequence[str]) -> int:
     return code
 
 
-def overview() -> str:
-    """What `dockyard --help` prints: every command by group."""
-    lines = [
-        "Dockyard takes an application from source to a trusted, running container.",
-        "",
-        "Usage: dockyard COMMAND [ARGUMENTS]",
-    ]
-    width = max(len(command.word) for command in COMMANDS)
-    for group in dict.fromkeys(command.group for command in COMMANDS):
-        lines += ["", f"{group}:"]
-        lines += [f"  {command.word:<{width}} {command.summary}" for command in COMMANDS if command.group == group]
-    lines += ["", "`dockyard COMMAND --help` says more. Every command takes --json.", ""]
-    return "\n".join(lines)
+def _invoke(words: Sequence[str]) -> int:
+    command = next((each for each in COMMANDS if list(words[: len(each.word.split())]) == each.word.split()), None)
+    asked = any(word in HELP for word in _before_dashes(words))
+    if command is None:
+        from dockyard.cli.misfit import unknown
 
+        if not any(each.word.startswith(words[0] + " ") for each in COMMANDS) or len(words) > 1 + asked:
+            raise unknown(words)
+        from dockyard.cli.help import within
 
-def _find(words: Sequence[str]) -> Command:
-    for command in COMMANDS:
-        if list(words[: len(command.word.split())]) == command.word.split():
-            return command
-    import difflib
+        print(within(words[0]), end="", file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else UNFINISHED
+    if asked:
+        from dockyard.cli.help import page
 
-    from dockyard.errors import UsageError
+        print(page(command), end="")
+        return 0
+    from dockyard.cli.call import call
 
-    known = [command.word for command in COMMANDS]
-    given = " ".join(words[:2]) if any(word.startswith(words[0] + " ") for word in known) else words[0]
-    below = [word for word in known if word.startswith(given + " ")] or [
-        word for word in known if word.startswith(words[0] + " ")
-    ]
-    near = difflib.get_close_matches(given, known, 1)
-    hint = f"Did you mean `dockyard {near[0]}`?" if near else "`dockyard --help` lists the commands."
-    if below and not near:
-        hint = f"There are {', '.join(below)}."
-    raise UsageError(f"there is no command {given!r}", hint=hint)
-
-
-def _invoke(command: Command, words: Sequence[str]) -> int:
+    words = words[len(command.word.split()) :]
     if command.word != "build":
-        return _called(command, words, {})
+        return call(command, words, {})
     from dockyard.cli.early import listed
 
     with listed(words) as ahead:
         from dockyard.cli.build import plainly
 
         code = plainly(words, ahead)
-        return _called(command, words, {"ahead": ahead}) if code is None else code
+        return call(command, words, {"ahead": ahead}) if code is None else code
 
 
-def _called(command: Command, words: Sequence[str], unread: dict[str, Any]) -> int:
-    """Call the command's function with `words`, and with those of `unread` that it takes."""
-    import importlib
-
-    import cyclopts
-
-    from dockyard.errors import UsageError
-
-    module, _, name = command.target.partition(":")
-    app = cyclopts.App(
-        name=f"dockyard {command.word}",
-        help_format="plaintext",
-        version_flags=(),
-        result_action="return_value",
-    )
-    code = importlib.import_module(module)
-    for each in getattr(code, "PARSED", ()):
-        vars(sys.modules[each])["Parameter"] = cyclopts.Parameter
-    function = getattr(code, name)
-    refuse = getattr(code, "refuse", None)
-    if refuse is not None:
-        refuse(words)  # what is known from elsewhere, by its name
-    if "rest" in function.__annotations__ and "--" in words:
-        at = list(words).index("--")
-        words, unread = words[:at], {**unread, "rest": list(words[at + 1 :])}
-    app.default(function)
-    try:
-        # A bare `-` stands for standard input or output; the parser takes it for an option without a name.
-        given = [_DASH if word == "-" else word for word in words]
-        function, bound, ignored = app.parse_args(given, exit_on_error=False, print_error=False)
-        arguments = [_restored(value) for value in bound.args]
-        named = {name: _restored(value) for name, value in bound.kwargs.items()}
-        named.update({name: unread[name] for name in ignored if name in unread})
-        result = function(*arguments, **named)
-    except cyclopts.CycloptsError as error:
-        raise UsageError(str(error), hint=f"`dockyard {command.word} --help` shows what it takes.") from error
-    return result if isinstance(result, int) else 0
-
-
-def _restored(value: Any) -> Any:
-    import dataclasses
-
-    if isinstance(value, list | tuple):
-        return type(value)(_restored(each) for each in value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-        return type(value)(**{name: _restored(each) for name, each in fields.items()})
-    if isinstance(value, str | Path) and str(value) == _DASH:
-        return type(value)("-")
-    return value
+def _before_dashes(words: Sequence[str]) -> Sequence[str]:
+    return words[: list(words).index("--")] if "--" in words else words
 
 
 if __name__ == "__main__":

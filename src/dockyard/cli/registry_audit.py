@@ -3,7 +3,9 @@
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from dockyard.cli import registry_source, report
 from dockyard.cli.registry_house import needed
@@ -30,8 +32,8 @@ def audit(
     until: str = "",
     before: int = 0,
     count: int = 50,
-    form: Literal["jsonl", "csv"] = "jsonl",
-    output: Path | None = None,
+    form: Annotated[Literal["jsonl", "csv"], Parameter(name=["--format", "--form"])] = "jsonl",
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     expect: str = "",
     older_than: str = "",
     server: str = "",

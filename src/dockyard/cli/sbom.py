@@ -2,7 +2,9 @@
 
 import json as json_module
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from dockyard.cli import context
 
@@ -12,7 +14,7 @@ def sbom(
     /,
     *,
     format: Literal["cyclonedx", "spdx"] = "cyclonedx",
-    output: Path | None = None,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     json: bool = False,
 ) -> None:
     """List the packages in an image as CycloneDX 1.6 or SPDX 2.3.

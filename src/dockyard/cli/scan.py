@@ -4,7 +4,9 @@ import json as json_module
 import sys
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from dockyard.cli import context, report
 from dockyard.errors import UsageError
@@ -17,7 +19,7 @@ def scan(
     severity: str = "",
     ignore_unfixed: bool = False,
     format: Literal["table", "json", "sarif"] = "table",
-    output: Path | None = None,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     exit_code: int = 0,
     feed: Path | None = None,
     json: bool = False,

@@ -13,7 +13,7 @@ def sign(
     /,
     *,
     key: Path,
-    annotation: Annotated[list[str] | None, Parameter(name=["--annotations", "-a"])] = None,
+    annotation: Annotated[list[str] | None, Parameter(name=["--annotation", "--annotations", "-a"])] = None,
     format: Literal["bundle", "tag"] = "bundle",
     store: Annotated[bool, Parameter(negative="")] = False,
     json: bool = False,
