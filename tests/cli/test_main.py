@@ -43,16 +43,5 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main.run(["images"]) == 130
 
 
-def test_sizes_are_written_for_people() -> None:
-    assert [report.size(n) for n in (0, 999, 1200, 35_000_000, 250_000_000, 7_900_000_000_000)] == [
-        "0 B",
-        "999 B",
-        "1.2 kB",
-        "35.0 MB",
-        "250 MB",
-        "7900 GB",
-    ]
-
-
 def test_every_error_has_a_default_exit_code() -> None:
     assert Error("x").exit_code == 2

@@ -150,6 +150,22 @@ def test_the_first_account_is_an_admin_with_a_good_password(say: Say) -> None:
     assert say("user", "list", "--json") == {"users": []}
 
 
+@pytest.mark.parametrize(
+    "words", [["user", "list"], ["project", "set", "shop"], ["search", "web"], ["key", "rotate"], ["quota", "list"]]
+)
+def test_a_mistyped_folder_is_refused_and_not_made_into_a_registry(words: list[str], say: Say, tmp_path: Path) -> None:
+    mistyped = tmp_path / "regsitry"
+    said = say(*words, "--storage", str(mistyped), "--json", code=2)
+    assert said["error"]["reference"] == "registry-missing"
+    assert str(mistyped) in said["error"]["message"]
+    assert not mistyped.exists()
+
+
+def test_the_first_account_begins_a_registry(say: Say, tmp_path: Path) -> None:
+    say("user", "add", "ada", "--admin", "--storage", str(tmp_path / "new"))
+    assert [each["name"] for each in say("user", "--storage", str(tmp_path / "new"), "--json")["users"]] == ["ada"]
+
+
 def test_words_that_are_no_command_lead_to_those_that_are(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["registry", "usr"]) == 2
     assert "dockyard registry user" in capsys.readouterr().err

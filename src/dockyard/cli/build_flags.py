@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from dockyard._internal import amounts
 from dockyard.cli import context
 from dockyard.errors import UsageError
 from dockyard.oci.reference import Reference
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from dockyard.build.limits import Limits
     from dockyard.build.options import Options
     from dockyard.cli.output_words import Packing
-
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 @dataclass(frozen=True)
@@ -179,9 +178,9 @@ def size(text: str, flag: str) -> int:
     """Bytes, as Docker's users write them: 64m, 1g, 1.5GB; k is 1024.
 
     Raises:
-        UsageError: it is no size.
+        UsageError: it is no size, or nothing.
     """
-    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([kmgt]?)i?b?", text.strip().lower())
-    if match is None or float(match[1]) <= 0:
-        raise UsageError(f"{flag} {text} is not a size", hint="Write it like 64m or 2g.")
-    return int(float(match[1]) * _UNITS[match[2]])
+    found = amounts.size(text, flag, thousand=1024)
+    if found <= 0:
+        raise UsageError(f"{flag} {text} is nothing", hint="Write it like 64m or 2g.")
+    return found

@@ -1,6 +1,5 @@
 """`dockyard cache`: what builds keep to be faster the next time."""
 
-import re
 import shutil
 import time
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from dockyard._internal import amounts
 from dockyard.cli import context, report
 from dockyard.errors import UsageError
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from dockyard.build.kept import Kept
     from dockyard.content.layout import Layout
 
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _KINDS = ("layer", "unpacked", "mount", "download", "git")
 _NAMES = {"kind": "kind", "type": "kind", "name": "name", "id": "name", "until": "until", "unused-for": "until"}
 # What Docker calls them.
@@ -27,7 +26,6 @@ _TYPES = {
     "source.git.checkout": ["git"],
     "source.http": ["download"],
 }
-_SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def cache(
@@ -67,7 +65,7 @@ def cache(
     fits = _filter(filter or [])
     if action == "prune":
         most = _most(data, store, keep, min_free_space)
-        gone = prune(data, store, most, older=_seconds(unused_for), only=fits, dry=dry_run)
+        gone = prune(data, store, most, older=amounts.seconds(unused_for), only=fits, dry=dry_run)
         total = sum(each.size for each in gone)
         if json:
             report.result(
@@ -106,25 +104,25 @@ def cache(
 
 def _most(data: "Path", store: "Layout", keep: str, free: str) -> int:
     """How many bytes may stay."""
-    bounds = [_bytes(keep or "0")] if keep or not free else []
+    bounds = [amounts.size(keep or "0")] if keep or not free else []
     if free:
         from dockyard.build.kept import kept
 
-        lacking = _bytes(free) - shutil.disk_usage(data).free
+        lacking = amounts.size(free) - shutil.disk_usage(data).free
         bounds.append(sum(each.size for each in kept(data, store)) - max(0, lacking))
     return max(0, min(bounds))
 
 
 def _filter(texts: list[str]) -> "Callable[[Kept], bool]":
     """Whether something fits every one of `texts`."""
-    tests: list[tuple[str, str, float]] = []
+    tests: list[tuple[str, str, int]] = []
     for text in texts:
         name, equals, value = text.partition("=")
         name = _NAMES.get(name, "")
         kinds = _TYPES.get(value, [value] if value in _KINDS else [])
         if not equals or not name or (name == "kind" and not kinds):
             raise UsageError(f"not a filter: {text!r}", hint=f"Write kind={'|'.join(_KINDS)}, name=PART or until=24h.")
-        tests.append((name, value, _seconds(value) if name == "until" else 0.0))
+        tests.append((name, value, amounts.seconds(value) if name == "until" else 0))
 
     def fits(each: "Kept") -> bool:
         for name, value, seconds in tests:
@@ -137,17 +135,3 @@ def _filter(texts: list[str]) -> "Callable[[Kept], bool]":
         return True
 
     return fits
-
-
-def _bytes(text: str) -> int:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", text.strip().lower())
-    if match is None:
-        raise UsageError(f"not a size: {text!r}", hint="Write it like 500MB or 10GB.")
-    return int(float(match[1]) * _UNITS[match[2]])
-
-
-def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d+)([smhd])", text.strip().lower())
-    if match is None:
-        raise UsageError(f"not a time: {text!r}", hint="Write it like 90m, 24h or 7d.")
-    return float(int(match[1]) * _SPANS[match[2]])

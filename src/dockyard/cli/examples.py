@@ -65,7 +65,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "registry member": ("dockyard registry member set shop ben --role developer --repository 'web-*'",),
     "registry robot": (
         "dockyard registry robot add ci --project shop --allow pull,push:shop/web --expires 90d",
-        "dockyard registry robot renew 'robot$shop+ci'",
+        "dockyard registry robot renew robot+shop+ci",
     ),
     "registry keyless": (
         (

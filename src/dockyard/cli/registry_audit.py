@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from dockyard.cli import registry_source, report
-from dockyard.cli.registry_house import needed
 from dockyard.cli.registry_source import source
+from dockyard.cli.registry_words import needed
 from dockyard.errors import PolicyError, UsageError
 
 

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from dockyard.cli import report
-from dockyard.cli.registry_database import day, expiry
-from dockyard.cli.registry_house import needed, number
 from dockyard.cli.registry_source import source
+from dockyard.cli.registry_words import expiry, moment, needed, number
 
 
 def exemption(
@@ -56,5 +55,8 @@ def exemption(
     if json:
         report.result({"exemptions": [{key: {**each, "number": each["id"]}[key] for key in shown} for each in found]})
         return
-    rows = [[str(each["id"]), each["subject"], day(each["until"]), each["made_by"], each["reason"]] for each in found]
+    rows = [
+        [str(each["id"]), each["subject"], moment(each["until"], "never"), each["made_by"], each["reason"]]
+        for each in found
+    ]
     report.table(["NUMBER", "SUBJECT", "UNTIL", "BY", "REASON"], rows)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dockyard.cli import bars, context, report
-from dockyard.cli.registry_house import opened
+from dockyard.cli.registry_here import house as opened
 from dockyard.cli.registry_source import refuse
 
 __all__ = ["refuse", "take"]

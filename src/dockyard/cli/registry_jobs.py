@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from dockyard.cli import report
-from dockyard.cli.registry_house import moment, number
 from dockyard.cli.registry_source import source
+from dockyard.cli.registry_words import moment, number
 from dockyard.errors import UsageError
 
 

@@ -6,8 +6,9 @@ from typing import Literal
 import msgspec
 
 from dockyard.cli import context, report
-from dockyard.cli.registry_database import needed, opened, permissions
+from dockyard.cli.registry_here import database as opened
 from dockyard.cli.registry_source import source
+from dockyard.cli.registry_words import needed, permissions
 
 
 def keyless(
@@ -46,7 +47,7 @@ def keyless(
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    rules, place = source("access.keyless", "keyless", server, storage, config)
+    rules, place = source("access.keyless", "keyless", server, storage, config, new=verb == "add")
     with place as database:
         if verb == "list":
             found = rules.listing(database, SYSTEM, project)

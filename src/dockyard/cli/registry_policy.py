@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from dockyard.cli import report
-from dockyard.cli.registry_house import needed
 from dockyard.cli.registry_source import source
+from dockyard.cli.registry_words import needed
 from dockyard.errors import PolicyError, UsageError
 
 if TYPE_CHECKING:

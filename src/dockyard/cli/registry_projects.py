@@ -7,8 +7,8 @@ import msgspec
 from cyclopts import Parameter
 
 from dockyard.cli import report
-from dockyard.cli.registry_database import day, needed
 from dockyard.cli.registry_source import source
+from dockyard.cli.registry_words import moment, needed
 
 _MOST = 100_000
 
@@ -37,14 +37,14 @@ def project(
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    projects, place = source("access.projects", "projects", server, storage, config)
+    projects, place = source("access.projects", "projects", server, storage, config, new=verb == "add")
     with place as database:
         if verb == "list":
             found = projects.listing(database, SYSTEM, count=_MOST)
             if json:
                 report.result({"projects": msgspec.to_builtins(found)})
                 return
-            rows = [[each.name, "public" if each.public else "private", day(each.created_at)] for each in found]
+            rows = [[each.name, "public" if each.public else "private", moment(each.created_at)] for each in found]
             report.table(["NAME", "VISIBILITY", "CREATED"], rows)
             return
         needed(name, "name")
@@ -94,7 +94,7 @@ def member(
 
     needed(project, "project")
     kind = "group" if group else "user"
-    members, place = source("access.members", "members", server, storage, config)
+    members, place = source("access.members", "members", server, storage, config, new=verb == "add")
     with place as database:
         if verb == "list":
             found = members.listing(database, SYSTEM, project)

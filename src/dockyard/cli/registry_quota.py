@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
+from dockyard._internal import amounts
 from dockyard.cli import report
-from dockyard.cli.registry_house import amount, needed
 from dockyard.cli.registry_source import source
+from dockyard.cli.registry_words import needed
 
 
 def quota(
@@ -33,7 +34,7 @@ def quota(
     quotas, place = source("rules.quota", "quotas", server, storage, config, house=True)
     with place as house:
         if verb == "set":
-            bound = None if needed(most, "size") == "none" else amount(most)
+            bound = None if needed(most, "size") == "none" else amounts.size(most)
             found = [quotas.set_quota(house.database, needed(project, "project"), bound)]
         else:
             found = [each for each in quotas.quotas(house.database) if project in ("", each.project)]

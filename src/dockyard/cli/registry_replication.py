@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from dockyard._internal import amounts
 from dockyard.cli import report
-from dockyard.cli.registry_house import amount, moment, needed, number
 from dockyard.cli.registry_source import source
+from dockyard.cli.registry_words import moment, needed, number
 from dockyard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def replication(
                 "schedule": schedule,
                 "deletions": deletions,
                 "parallel": parallel,
-                "rate": None if rate is None else amount(rate),
+                "rate": None if rate is None else amounts.size(rate),
             }
             given = {key: value for key, value in values.items() if value is not None}
             secret = sys.stdin.readline().rstrip("\n") if password_stdin else None

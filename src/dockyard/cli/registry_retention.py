@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dockyard.cli import report
-from dockyard.cli.registry_house import moment, needed, number
 from dockyard.cli.registry_source import source
+from dockyard.cli.registry_words import moment, needed, number
 
 if TYPE_CHECKING:
     from dockyard.cli.remote.connection import Remote

@@ -6,8 +6,8 @@ from typing import Literal
 import msgspec
 
 from dockyard.cli import report
-from dockyard.cli.registry_database import day, expiry, needed, permissions, written
 from dockyard.cli.registry_source import source
+from dockyard.cli.registry_words import expiry, moment, needed, permissions, written
 
 _MOST = 100_000
 
@@ -44,7 +44,7 @@ def robot(
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    robots, place = source("access.robots", "robots", server, storage, config)
+    robots, place = source("access.robots", "robots", server, storage, config, new=verb == "add")
     with place as database:
         if verb == "list":
             found = robots.listing(database, SYSTEM, project, count=_MOST)
@@ -56,8 +56,8 @@ def robot(
                     each.name,
                     written(each.permissions),
                     "disabled" if each.disabled else "",
-                    day(each.expires_at),
-                    day(each.used_at),
+                    moment(each.expires_at, "never"),
+                    moment(each.used_at, "never"),
                 ]
                 for each in found
             ]

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dockyard.cli import report
-from dockyard.cli.registry_house import moment, needed
 from dockyard.cli.registry_source import source
+from dockyard.cli.registry_words import moment, needed
 
 _MOST = 100_000
 

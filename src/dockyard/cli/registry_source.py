@@ -10,7 +10,14 @@ from dockyard.errors import UsageError
 
 
 def source(
-    near: str, far: str, server: str, storage: Path | None, config: Path | None, *, house: bool = False
+    near: str,
+    far: str,
+    server: str,
+    storage: Path | None,
+    config: Path | None,
+    *,
+    house: bool = False,
+    new: bool = False,
 ) -> tuple[Any, AbstractContextManager[Any]]:
     """The module with the verbs, and what opens that which they work on.
 
@@ -21,15 +28,18 @@ def source(
         storage: the registry's folder.
         config: the registry's settings.
         house: open the whole registry rather than its database.
+        new: begin a registry's database where there is none yet.
 
     Raises:
         UsageError: both a server and a storage are given.
     """
     if not server:
-        from dockyard.cli import registry_database, registry_house
+        from dockyard.cli import registry_here
 
-        opened: Any = registry_house.opened if house else registry_database.opened
-        return importlib.import_module(f"dockyard.server.{near}"), opened(storage, config)
+        opened: AbstractContextManager[Any] = (
+            registry_here.house(storage, config) if house else registry_here.database(storage, config, new=new)
+        )
+        return importlib.import_module(f"dockyard.server.{near}"), opened
     if storage is not None or config is not None:
         raise UsageError("a server and a storage", hint="Give either --server, or --storage and --config.")
     from dockyard.cli.remote.connection import connected

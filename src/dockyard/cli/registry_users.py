@@ -7,8 +7,8 @@ import msgspec
 from cyclopts import Parameter
 
 from dockyard.cli import report
-from dockyard.cli.registry_database import day, expiry, needed, new_password
 from dockyard.cli.registry_source import source as place_of
+from dockyard.cli.registry_words import expiry, moment, needed, new_password
 
 Verb = Literal["list", "add", "set", "rm"]
 _MOST = 100_000
@@ -50,7 +50,7 @@ def user(
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    users, place = place_of("access.users", "users", server, storage, config)
+    users, place = place_of("access.users", "users", server, storage, config, new=verb == "add")
     with place as database:
         if verb == "list":
             found = users.listing(database, SYSTEM, count=_MOST)
@@ -64,7 +64,7 @@ def user(
                     "admin" if each.admin else "",
                     each.source,
                     "disabled" if each.disabled else "",
-                    day(each.seen_at),
+                    moment(each.seen_at, "never"),
                 ]
                 for each in found
             ]
@@ -114,7 +114,7 @@ def group(
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    groups, place = place_of("access.groups", "groups", server, storage, config)
+    groups, place = place_of("access.groups", "groups", server, storage, config, new=verb == "add")
     with place as database:
         if verb == "list":
             found = groups.listing(database, SYSTEM, count=_MOST)
@@ -162,7 +162,7 @@ def token(
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    personal, place = place_of("access.personal", "personal", server, storage, config)
+    personal, place = place_of("access.personal", "personal", server, storage, config, new=verb == "add")
     needed(account, "account")
     with place as database:
         if verb == "list":
@@ -170,7 +170,10 @@ def token(
             if json:
                 report.result({"tokens": msgspec.to_builtins(found)})
                 return
-            rows = [[each.name, each.scope, day(each.expires_at), day(each.used_at)] for each in found]
+            rows = [
+                [each.name, each.scope, moment(each.expires_at, "never"), moment(each.used_at, "never")]
+                for each in found
+            ]
             report.table(["NAME", "SCOPE", "EXPIRES", "LAST USED"], rows)
             return
         needed(name, "name")

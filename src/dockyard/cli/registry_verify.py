@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from dockyard.cli import bars, report
-from dockyard.cli.registry_house import opened
+from dockyard.cli.registry_here import house as opened
 from dockyard.errors import UsageError
 
 _SHOWN = 50

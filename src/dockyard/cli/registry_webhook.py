@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dockyard.cli import context, report
-from dockyard.cli.registry_house import moment, needed, number
 from dockyard.cli.registry_source import source
+from dockyard.cli.registry_words import moment, needed, number
 
 if TYPE_CHECKING:
     from dockyard.server.webhooks.kept import Webhook

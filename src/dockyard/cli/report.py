@@ -5,6 +5,7 @@ import sys
 import traceback
 from typing import Any
 
+from dockyard._internal import amounts
 from dockyard.errors import DiskFullError, Error
 
 _RED, _DIM, _BOLD, _OFF = "\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
@@ -49,12 +50,7 @@ def _known(error: Exception) -> Error | None:
 
 def size(count: int) -> str:
     """`count` bytes for people: 512 B, 1.2 kB, 35 MB."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError
+    return amounts.shown(count)
 
 
 def table(headings: list[str], rows: list[list[str]]) -> None:

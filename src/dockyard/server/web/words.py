@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+from dockyard._internal import amounts
+
 _STEPS = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (12, "month"))
 _LATEST = 253_402_300_799_000  # the last second of 9999
 _NOP = re.compile(r"^(?:\|\d+ (?:\S+=\S* )*)?/bin/sh -c #\(nop\)\s*")
@@ -18,14 +19,7 @@ _KEYWORD = re.compile(
 
 def size(count: int | None) -> str:
     """Bytes in decimal units: 0 B, 812 B, 3.4 MB."""
-    if count is None:
-        return "–"
-    value = float(count)
-    for unit in _UNITS:
-        if value < 999.5 or unit == _UNITS[-1]:
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if value >= 99.5 or unit == "B" else f"{value:.1f} {unit}"
+    return "–" if count is None else amounts.shown(count)
 
 
 def number(count: int) -> str:

@@ -1,38 +1,16 @@
-"""The database of a registry on this machine, for the commands that work on it directly, and what they share."""
+"""What the commands `dockyard registry …` take and show alike: names, numbers, passwords, ends, permissions, times."""
 
-import contextlib
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dockyard._internal import amounts
 from dockyard.errors import UsageError
 
 if TYPE_CHECKING:
     from dockyard.server.access.principal import Permission
-    from dockyard.server.database import Database
-
-_SPANS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-
-
-@contextlib.contextmanager
-def opened(storage: Path | None, config: Path | None) -> "Iterator[Database]":
-    """The database, as `dockyard serve` with the same flags has it. Whoever can open it may do everything.
-
-    Raises:
-        DatabaseError, DatabaseAddressError, SettingsInvalidError: it cannot be opened.
-    """
-    from dockyard.cli import server_settings
-    from dockyard.server.database import open_database
-
-    settings = server_settings.settings(config, str(storage or ""))
-    database = open_database(settings.database, settings.home, change=settings.auto_migrate)
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def needed(text: str, what: str) -> str:
@@ -44,6 +22,17 @@ def needed(text: str, what: str) -> str:
     if not text:
         raise UsageError(f"no {what} given", hint="Run the command with --help to see what it takes.")
     return text
+
+
+def number(text: str, what: str) -> int:
+    """A whole number.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not re.fullmatch(r"[0-9]{1,15}", text):
+        raise UsageError(f"not a number of {what}: {text!r}", hint="Run the command with --help to see what it takes.")
+    return int(text)
 
 
 def new_password(*, stdin: bool) -> str:
@@ -72,14 +61,11 @@ def expiry(text: str) -> int | None:
     """
     if text in ("", "never"):
         return None
-    match = re.fullmatch(r"(\d{1,6})([mhdw])", text)
-    if match is None:
-        raise UsageError(f"not a time: {text!r}", hint="Write it like 12h, 90d or 52w.")
-    return int((time.time() + int(match[1]) * _SPANS[match[2]]) * 1000)
+    return int((time.time() + amounts.seconds(text)) * 1000)
 
 
-def day(at: int | None, otherwise: str = "never") -> str:
-    """A time for people."""
+def moment(at: int | None, otherwise: str = "-") -> str:
+    """A time, in milliseconds since 1970, for people."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at / 1000)) if at else otherwise
 
 

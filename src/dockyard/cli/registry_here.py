@@ -1,0 +1,70 @@
+"""A registry on this machine, for the commands that work on it directly, whether it serves or not."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dockyard.errors import UsageError
+
+if TYPE_CHECKING:
+    from dockyard.server.database import Database
+    from dockyard.server.house import House
+    from dockyard.server.settings import Settings
+
+
+class RegistryMissingError(UsageError):
+    """There is no registry in the folder that a command was told to work on, or none was ever served from here."""
+
+    reference = "registry-missing"
+    hint = "Name its folder with --storage or its --config, or ask a server with --server."
+
+
+@contextlib.contextmanager
+def house(storage: Path | None, config: Path | None) -> "Iterator[House]":
+    """The registry's parts, as `dockyard serve` with the same flags has them; nothing of it is started.
+
+    Raises:
+        RegistryMissingError: there is no registry in the folder.
+        DatabaseError, DatabaseAddressError, SettingsInvalidError: it cannot be opened.
+    """
+    from dockyard.server.house import open_house
+
+    found = open_house(_settings(storage, config))
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@contextlib.contextmanager
+def database(storage: Path | None, config: Path | None, *, new: bool = False) -> "Iterator[Database]":
+    """The registry's database, as `dockyard serve` with the same flags has it. Whoever can open it may do everything.
+
+    Args:
+        storage: the registry's folder.
+        config: the registry's settings.
+        new: begin a registry where there is none: accounts can be made before it serves for the first time.
+
+    Raises:
+        RegistryMissingError: there is no registry in the folder.
+        DatabaseError, DatabaseAddressError, SettingsInvalidError: it cannot be opened.
+    """
+    from dockyard.server.database import open_database
+
+    settings = _settings(storage, config, new=new)
+    found = open_database(settings.database, settings.home, change=settings.auto_migrate)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def _settings(storage: Path | None, config: Path | None, *, new: bool = False) -> "Settings":
+    from dockyard.cli import server_settings
+
+    settings = server_settings.settings(config, str(storage or ""))
+    folder = settings.storage
+    if not new and "://" not in folder and not Path(folder).is_dir():
+        raise RegistryMissingError(f"there is no registry in {folder}")
+    return settings
