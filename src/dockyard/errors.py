@@ -85,6 +85,27 @@ class RolledBackError(Error):
     exit_code = 5
 
 
+class FileMissingError(Error):
+    """A file or folder that a command was given, or keeps for itself, is not there."""
+
+    reference = "file-missing"
+    hint = "Check the path; it is relative to the current folder unless it begins with /."
+
+
+class FileDeniedError(Error):
+    """The system does not let this user read or write a file or folder, or its file system is read-only."""
+
+    reference = "file-denied"
+    hint = "Check its owner and mode. Dockyard keeps its own in DOCKYARD_HOME, ~/.local/share/dockyard by default."
+
+
+class FileUnusableError(Error):
+    """A path leads to something that cannot be used so: a folder for a file, a file for a folder, too long a name."""
+
+    reference = "file-unusable"
+    hint = "Check the path."
+
+
 class DiskFullError(TransientError):
     """The disk that holds the store or the output has no room left; nothing half-written is left behind."""
 

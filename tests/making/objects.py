@@ -1,17 +1,15 @@
 """A real S3 server (moto) on loopback, and a front before it that throttles on request."""
 
 import http.client
-import http.server
 import os
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
+from making.answering import Answering, Handler
 from making.ports import free_port
 
 KEYS = {"access_key_id": "somebody", "secret_access_key": "something", "region": "us-east-1"}
@@ -73,22 +71,12 @@ class Throttling:
         self.closed = False
         front = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-            def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        class Handling(Handler):
+            def respond(self, body: bytes) -> None:
                 front.count += 1
                 if front.closed or front.count % each == 0:
                     front.refused += 1
-                    self.send_response(503)
-                    self.send_header("Content-Type", "application/xml")
-                    self.send_header("Content-Length", str(len(_SLOW_DOWN)))
-                    self.end_headers()
-                    self.wfile.write(_SLOW_DOWN)
+                    self.answer(503, _SLOW_DOWN, {"Content-Type": "application/xml"})
                     return
                 there = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
                 there.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -107,16 +95,9 @@ class Throttling:
                 self.wfile.write(data)
                 there.close()
 
-            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = answer  # noqa: N815 (the server looks for these names)
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = Answering(Handling)
+        self.endpoint = self._server.url
 
     def close(self) -> None:
         """Stop passing on."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()

@@ -6,16 +6,16 @@ It keeps to authorization code with PKCE (S256) and refuses what OAuth says a pr
 
 import base64
 import hashlib
-import http.server
 import json
 import secrets
-import threading
 import time
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
+
+from making.answering import Answering, Handler
 
 
 class Provider:
@@ -33,29 +33,16 @@ class Provider:
         self._codes: dict[str, dict[str, str]] = {}
         provider = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+        class Handling(Handler):
+            def respond(self, body: bytes) -> None:
+                provider.respond(self, body)
 
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                provider.answer(self, b"")
-
-            def do_POST(self) -> None:
-                provider.answer(self, self.rfile.read(int(self.headers["Content-Length"])))
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-        self.issuer = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = Answering(Handling)
+        self.issuer = self._server.url
 
     def close(self) -> None:
         """Stop serving."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()
 
     def renew(self) -> None:
         """Sign with another key from now on, of another kind."""
@@ -70,7 +57,7 @@ class Provider:
         whole = {name: value for name, value in whole.items() if value is not None}
         return jwt.encode(header, whole, key, algorithms=[header["alg"]])
 
-    def answer(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> None:
+    def respond(self, request: Handler, body: bytes) -> None:
         """Answer one request."""
         parts = urlsplit(request.path)
         self.seen.append(parts.path)
@@ -87,7 +74,7 @@ class Provider:
         else:
             self._send(request, 404, {"error": "not_found"})
 
-    def _authorize(self, request: http.server.BaseHTTPRequestHandler, words: dict[str, str]) -> None:
+    def _authorize(self, request: Handler, words: dict[str, str]) -> None:
         wanted = ("response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge")
         right = all(words.get(each) for each in wanted) and words["client_id"] == self.client
         if not right or words["response_type"] != "code" or words.get("code_challenge_method") != "S256":
@@ -96,12 +83,9 @@ class Provider:
         code = secrets.token_urlsafe(16)
         self._codes[code] = words
         place = words["redirect_uri"] + "?" + urlencode({"code": code, "state": words["state"]})
-        request.send_response(302)
-        request.send_header("Location", place)
-        request.send_header("Content-Length", "0")
-        request.end_headers()
+        request.answer(302, headers={"Location": place})
 
-    def _exchange(self, request: http.server.BaseHTTPRequestHandler, words: dict[str, str]) -> None:
+    def _exchange(self, request: Handler, words: dict[str, str]) -> None:
         kind, _, pair = request.headers.get("Authorization", "").partition(" ")
         name, _, secret = base64.b64decode(pair).decode().partition(":")
         if kind != "Basic" or (unquote(name), unquote(secret)) != (self.client, self.secret):
@@ -123,10 +107,5 @@ class Provider:
         self._send(request, 200, {"access_token": "x", "token_type": "Bearer", "id_token": token})
 
     @staticmethod
-    def _send(request: http.server.BaseHTTPRequestHandler, status: int, document: Any) -> None:
-        body = json.dumps(document).encode()
-        request.send_response(status)
-        request.send_header("Content-Type", "application/json")
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body)
+    def _send(request: Handler, status: int, document: Any) -> None:
+        request.answer(status, json.dumps(document).encode(), {"Content-Type": "application/json"})

@@ -1,10 +1,9 @@
 """A receiver of webhooks, over real HTTP on loopback, that misbehaves on request."""
 
-import http.server
-import threading
 import time
 from dataclasses import dataclass
-from typing import Any
+
+from making.answering import Answering, Handler
 
 
 @dataclass(frozen=True)
@@ -28,26 +27,15 @@ class Receiver:
         self.drip = False
         receiver = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+        class Handling(Handler):
+            def respond(self, body: bytes) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.requests.append(Received(self.path, headers, body))
                 if receiver.drip:
                     return self._drip()
                 time.sleep(receiver.hang)
                 try:
-                    self.send_response(receiver.status)
-                    for name, value in receiver.headers.items():
-                        self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(receiver.answer)))
-                    self.end_headers()
-                    self.wfile.write(receiver.answer)
+                    self.answer(receiver.status, receiver.answer, receiver.headers)
                 except OSError:
                     self.close_connection = True
 
@@ -60,19 +48,9 @@ class Receiver:
                 except OSError:
                     self.close_connection = True
 
-        class Quiet(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                pass  # clients that hang up are part of the tests
-
-        self._server = Quiet(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+        self._server = Answering(Handling)
+        self.url = f"{self._server.url}/hook"
 
     def close(self) -> None:
         """Stop."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()

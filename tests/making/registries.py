@@ -1,15 +1,13 @@
 """A registry that misbehaves on request: one repository `a/b` with one image, over real HTTP on loopback."""
 
-import http.server
 import json
 import ssl
-import threading
 from collections import Counter
-from typing import Any
 
 from dockyard.content.memory import Memory
 from dockyard.images.image import Image
 from dockyard.oci.digest import Digest
+from making.answering import Answering, Handler
 
 
 class FaultyRegistry:
@@ -28,53 +26,39 @@ class FaultyRegistry:
         self.authorizations: list[str] = []
         registry = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+        class Handling(Handler):
+            def respond(self, body: bytes) -> None:
+                registry.respond(self)
 
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                registry.answer(self)
-
-            do_HEAD = do_GET  # noqa: N815 (the server looks for this name)
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        if tls is not None:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-        self.address = f"127.0.0.1:{self._server.server_port}"
+        self._server = Answering(Handling, tls)
+        self.address = self._server.address
 
     def close(self) -> None:
         """Stop serving."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()
 
-    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+    def respond(self, request: Handler) -> None:
         """Answer one request, with its fault."""
         path = request.path
         self.seen[path.rpartition("/")[2].partition("?")[0]] += 1
         self.authorizations.append(request.headers.get("Authorization", ""))
         if path.startswith("/token"):
-            self._send(request, 200, json.dumps({"token": self.token, "expires_in": 300}).encode())
+            request.answer(200, json.dumps({"token": self.token, "expires_in": 300}).encode())
         elif self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             realm = f'Bearer realm="http://{self.address}/token",service="s",scope="repository:a/b:pull"'
-            self._send(request, 401, b"{}", {"WWW-Authenticate": realm})
+            request.answer(401, b"{}", {"WWW-Authenticate": realm})
         elif self.fail_first:
             self.fail_first -= 1
-            self._send(request, 500, b'{"errors":[{"code":"UNKNOWN","message":"oh no"}]}')
+            request.answer(500, b'{"errors":[{"code":"UNKNOWN","message":"oh no"}]}')
         elif "/manifests/" in path:
             raw = self.image.manifest.raw
-            self._send(request, 200, raw, {"Content-Type": self.image.descriptor.media_type})
+            request.answer(200, raw, {"Content-Type": self.image.descriptor.media_type})
         elif self.redirect_to and "/blobs/" in path:
-            self._send(request, 307, b"", {"Location": f"http://{self.redirect_to}{path}"})
+            request.answer(307, b"", {"Location": f"http://{self.redirect_to}{path}"})
         else:
             self._blob(request, Digest.parse(path.rpartition("/")[2]))
 
-    def _blob(self, request: http.server.BaseHTTPRequestHandler, digest: Digest) -> None:
+    def _blob(self, request: Handler, digest: Digest) -> None:
         data = self.store.blobs[digest]
         if self.wrong_bytes:
             data = data[:-1] + bytes([data[-1] ^ 1])
@@ -96,16 +80,4 @@ class FaultyRegistry:
             request.close_connection = True
             request.connection.shutdown(2)
             return
-        self._send(request, status, data, headers)
-
-    @staticmethod
-    def _send(
-        request: http.server.BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str] | None = None
-    ) -> None:
-        request.send_response(status)
-        for key, value in (headers or {}).items():
-            request.send_header(key, value)
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        if request.command != "HEAD":
-            request.wfile.write(body)
+        request.answer(status, data, headers)

@@ -104,13 +104,13 @@ def test_a_token_is_fetched_with_the_credential_and_used(faulty: FaultyRegistry,
 
 def test_a_token_that_is_never_enough_is_no_endless_loop(faulty: FaultyRegistry, tmp_path: Path) -> None:
     faulty.token = "x"
-    original = faulty.answer
+    original = faulty.respond
 
     def answer(request: object) -> None:
         faulty.token = f"{faulty.token}x"
         original(request)  # type: ignore[arg-type]
 
-    faulty.answer = answer  # type: ignore[method-assign]
+    faulty.respond = answer  # type: ignore[method-assign]
     with pytest.raises(RegistryDeniedError):
         fetched(faulty, tmp_path)
 
@@ -153,7 +153,7 @@ def test_an_unknown_key_in_the_configuration_is_refused_with_the_nearest() -> No
 
 
 def test_an_image_that_is_not_there_says_so(faulty: FaultyRegistry, tmp_path: Path) -> None:
-    faulty.answer = lambda request: faulty._send(request, 404, b"{}")  # type: ignore[method-assign]
+    faulty.respond = lambda request: request.answer(404, b"{}")  # type: ignore[method-assign]
     with pytest.raises(ContentNotFoundError):
         fetched(faulty, tmp_path)
 
@@ -162,7 +162,7 @@ def test_why_a_registry_says_no_is_passed_on(faulty: FaultyRegistry, tmp_path: P
     reason = "the project's policy denies this image: signed: nobody has signed it"
     error = {"code": "DENIED", "message": "requested access to the resource is denied", "detail": reason}
     body = json.dumps({"errors": [error, {"code": "X", "message": "same", "detail": "same"}]}).encode()
-    faulty.answer = lambda request: faulty._send(request, 403, body)  # type: ignore[method-assign]
+    faulty.respond = lambda request: request.answer(403, body)  # type: ignore[method-assign]
     with pytest.raises(RegistryDeniedError) as caught:
         fetched(faulty, tmp_path)
     assert caught.value.message.endswith(f"is denied: {reason}; X: same")

@@ -42,7 +42,12 @@ def read_dockerfile(context: Path, dockerfile: Path | None) -> tuple[Path, Docke
         with open(path, "rb") as stream:
             raw = stream.read(DOCKERFILE_BYTES + 1)
     except OSError as error:
-        raise ContextUnreadableError(f"cannot read {path}: {error.strerror}", context={"file": path}) from error
+        hint = None
+        if isinstance(error, NotADirectoryError) and path.parent.is_file():
+            hint = f"Give the folder, and the file with -f: dockyard build -f {path.parent} {path.parent.parent}"
+        raise ContextUnreadableError(
+            f"cannot read {path}: {error.strerror}", context={"file": path}, hint=hint
+        ) from error
     if len(raw) > DOCKERFILE_BYTES:
         raise ContextUnreadableError(f"{path} is larger than {DOCKERFILE_BYTES} bytes", context={"file": path})
     return path, parse(raw)

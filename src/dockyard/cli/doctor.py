@@ -3,6 +3,7 @@
 import getpass
 import os
 import platform
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,9 @@ def doctor(*, json: bool = False) -> None:
     keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
     check("Debian's keyring", keyring.exists(), "base", "Install it: apt-get install debian-archive-keyring")
     folder = context.data_folder()
-    found = _run(folder, user) if linux else None
+    lacking = _unwritable(folder)
+    check("the data folder", not lacking, "all but lint", f"{lacking}: set DOCKYARD_HOME to a folder of your own")
+    found = _run(folder, user) if linux and not lacking else None
     if json:
         report.result(
             {
@@ -65,6 +68,16 @@ def doctor(*, json: bool = False) -> None:
             print(f"  missing: {lack.what}\n    {lack.advice}")
     rows = [[what, "yes" if good else "NO", needed, advice] for what, good, needed, advice in checks]
     report.table(["CHECK", "WORKS", "NEEDED FOR", "ADVICE"], rows)
+
+
+def _unwritable(folder: Path) -> str:
+    """Why nothing can be kept in `folder`; empty where it can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return f"{folder}: {error.strerror}"
 
 
 def _run(folder: Path, user: str) -> "Diagnosis":

@@ -1,13 +1,21 @@
 """How results and errors reach people and programs: text on a terminal, lines in a pipe, one document with --json."""
 
+import errno
 import json as json_module
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 from dockyard._internal import amounts
-from dockyard.errors import DiskFullError, Error
+from dockyard.errors import DiskFullError, Error, FileDeniedError, FileMissingError, FileUnusableError
 
+_FILES: Mapping[int, type[Error]] = {
+    errno.ENOENT: FileMissingError,
+    errno.EACCES: FileDeniedError,
+    errno.EPERM: FileDeniedError,
+    errno.EROFS: FileDeniedError,
+}
 _RED, _DIM, _BOLD, _OFF = "\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
 
 
@@ -41,11 +49,14 @@ def failure(error: Exception, *, json: bool) -> int:
 def _known(error: Exception) -> Error | None:
     if isinstance(error, Error):
         return error
-    if isinstance(error, OSError) and error.errno == 28:
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFullError(f"no space left on the disk: {error.filename or ''}")
-    if isinstance(error, OSError) and error.filename:
-        return Error(f"{error.strerror}: {error.filename}", hint="Check the path and its permissions.")
-    return None
+    if not error.filename:
+        return None
+    kind = _FILES.get(error.errno or 0, FileUnusableError)
+    return kind(f"{error.strerror}: {error.filename}", context={"file": error.filename})
 
 
 def size(count: int) -> str:

@@ -1,8 +1,13 @@
 """`dockyard serve`: the registry as a process."""
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dockyard.cli import report, server_settings
+
+if TYPE_CHECKING:
+    from dockyard.server.settings import Settings
 
 
 def serve(
@@ -28,8 +33,6 @@ def serve(
         tls_self_made: serve HTTPS with a certificate made here, and say how clients come to trust it.
         json: print the address as one JSON document.
     """
-    import sys
-
     import msgspec
 
     from dockyard.server.serve import serve as serve_registry
@@ -42,19 +45,23 @@ def serve(
     settings = msgspec.structs.replace(
         settings, listen=listen or settings.listen, workers=workers or settings.workers, tls=tls
     )
+    serve_registry(settings, lambda: _said(settings, json=json))
+
+
+def _said(settings: "Settings", *, json: bool) -> None:
+    tls = settings.tls
     url = f"{'https' if tls.wanted else 'http'}://{settings.listen}/v2/"
+    storage = settings.storage.partition("?")[0]
     if json:
-        report.result({"registry": url, "storage": settings.storage.partition("?")[0]})
-    else:
-        said = f"registry at {url}, images in {settings.storage.partition('?')[0]}; Ctrl-C stops it"
-        print(said, file=sys.stderr, flush=True)
-        if tls.wanted and not tls.certificate:
-            authority = settings.home / "tls" / "ca.pem"
-            trusted = f"/etc/docker/certs.d/{settings.listen}/ca.crt"
-            print(
-                f"clients trust it with {authority}: copy it to {trusted} for docker, podman and skopeo,",
-                end=" ",
-                file=sys.stderr,
-            )
-            print("or name it as `ca` in config.toml for dockyard", file=sys.stderr, flush=True)
-    serve_registry(settings)
+        report.result({"registry": url, "storage": storage})
+        return
+    print(f"registry at {url}, images in {storage}; Ctrl-C stops it", file=sys.stderr, flush=True)
+    if tls.wanted and not tls.certificate:
+        authority = settings.home / "tls" / "ca.pem"
+        trusted = f"/etc/docker/certs.d/{settings.listen}/ca.crt"
+        print(
+            f"clients trust it with {authority}: copy it to {trusted} for docker, podman and skopeo,"
+            " or name it as `ca` in config.toml for dockyard",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -117,7 +117,8 @@ def load(folder: Path, number: str = "last") -> dict[str, Any]:
     known = numbers(folder)
     found = known[-1:] if number == "last" else [each for each in known if each.startswith(number)]
     if len(found) != 1:
-        raise RecordNotFoundError(f"no record {number}" if not found else f"{len(found)} records begin with {number}")
+        none = f"no record {number}" if known else "there are no records yet"
+        raise RecordNotFoundError(f"{len(found)} records begin with {number}" if found else none)
     document: dict[str, Any] = json.loads((folder / f"{found[0]}.json").read_bytes())
     if document["status"] == "running" and not Path(f"/proc/{document['process']}").exists():
         document["status"] = "interrupted"

@@ -11,7 +11,7 @@ from dockyard.oci.reference import DEFAULT_REGISTRY, Reference
 from dockyard.registry.credentials import Credential
 from dockyard.registry.repository import Repository
 from dockyard.registry.settings import RegistrySettings, Settings, is_local
-from dockyard.registry.transport import RegistryDeniedError, Transport, speaks_tls
+from dockyard.registry.transport import RegistryDeniedError, RegistryRefusedError, Transport, speaks_tls
 
 _HUB = "registry-1.docker.io"
 
@@ -93,6 +93,13 @@ class Client:
 
         Raises:
             RegistryDeniedError: it does not.
+            RegistryRefusedError: what answers there is no registry.
+            RegistryUnreachableError, RegistryFaultError: nothing answers as it should.
         """
-        transport = self._transport(self._base(reference.registry), reference.registry)
-        transport.request("GET", "/v2/", scope="").drain_conn()
+        response = self.transport(reference).request("GET", "/v2/", scope="")
+        response.drain_conn()
+        if response.status != 200:
+            raise RegistryRefusedError(
+                f"there is no registry at {reference.registry}: it answers /v2/ with {response.status}",
+                hint="Check the name and the port; a path does not belong to it.",
+            )

@@ -129,7 +129,7 @@ class Transport:
                 )
             except urllib3.exceptions.HTTPError as error:
                 raise RegistryUnreachableError(
-                    f"cannot reach {redact.url(url)}: {_reason(error)}", context={"url": redact.url(url)}
+                    f"cannot reach {redact.url(url)}: {reason(error)}", context={"url": redact.url(url)}
                 ) from error
             if response.status == 401 and not authorised:
                 authorised = True
@@ -211,7 +211,7 @@ class Transport:
                 where = realm + ("&" if "?" in realm else "?") + urlencode(words)
                 response = self._pool.request("GET", where, headers=headers, preload_content=False)
         except urllib3.exceptions.HTTPError as error:
-            raise RegistryUnreachableError(f"cannot reach {redact.url(realm)} for a token: {_reason(error)}") from error
+            raise RegistryUnreachableError(f"cannot reach {redact.url(realm)} for a token: {reason(error)}") from error
         raw = self._read(response)
         if response.status != 200:
             raise RegistryDeniedError(
@@ -253,6 +253,7 @@ def _patience(header: str | None) -> float:
     return min(max(0.0, seconds), _LONGEST_WAIT)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Why a request failed, without the names of the HTTP library's own objects."""
     cause = error.args[-1] if error.args else error
     return str(getattr(cause, "reason", None) or cause).split(": ", 1)[-1][:300]

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -54,8 +55,10 @@ def address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
     """Serve a registry until the process is told to stop (SIGTERM or SIGINT); requests under way are finished.
+
+    `ready` is called once all that could be refused has been looked at, just before the first request can come.
 
     SIGHUP reads certificate and key anew, where several workers serve: they are replaced one after another.
 
@@ -74,10 +77,11 @@ def serve(settings: Settings) -> None:
     leaving.clear()
     try:
         if settings.workers > 1:
-            _many(settings, options, leaving)
+            _many(settings, options, leaving, ready)
             return
         house = open_house(settings)
         house.start()
+        ready()
         asyncio.run(_one(house, options, leaving))
     finally:
         leaving.clear()
@@ -178,7 +182,7 @@ async def _one(house: House, options: dict[str, Any], leaving: Leaving) -> None:
         ender.cancel()
 
 
-def _many(settings: Settings, options: dict[str, Any], leaving: Leaving) -> None:
+def _many(settings: Settings, options: dict[str, Any], leaving: Leaving, ready: Callable[[], None]) -> None:
     from granian import Granian
 
     os.environ["DOCKYARD_SERVER"] = msgspec.json.encode(settings).decode()
@@ -203,4 +207,5 @@ def _many(settings: Settings, options: dict[str, Any], leaving: Leaving) -> None
     # What every worker would refuse is refused once, here, with its reason.
     blob_store(settings)
     open_database(settings.database, settings.home, change=settings.auto_migrate).close()
+    ready()
     server.serve()

@@ -98,7 +98,7 @@ def load_private(pem: bytes, password: bytes) -> PrivateKey:
         else:
             key = serialization.load_pem_private_key(pem, None)
     except (ValueError, TypeError) as error:
-        raise KeyInvalidError(f"not a private key: {error}") from error
+        raise KeyInvalidError("the file holds no private key that can be read") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise KeyInvalidError(f"keys of the kind {type(key).__name__} are not supported yet")
     public_of(key)
@@ -143,7 +143,7 @@ def load_public(pem: bytes) -> PublicKey:
     try:
         key = serialization.load_pem_public_key(pem)
     except (ValueError, TypeError) as error:
-        raise KeyInvalidError(f"not a public key: {error}") from error
+        raise KeyInvalidError("the file holds no public key that can be read") from error
     return _public(key)
 
 

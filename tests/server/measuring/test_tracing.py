@@ -1,7 +1,5 @@
 """Traces, sent to a small collector over real HTTP."""
 
-import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from dockyard.server.house import open_house
 from dockyard.server.jobs.interface import Task
 from dockyard.server.measuring.settings import Traces
 from dockyard.server.settings import Settings
+from making.answering import Answering, Handler
 from making.asgi import call
 from making.pushed import image
 
@@ -30,12 +29,8 @@ class Collector:
         self.headers: dict[str, str] = {}
         collector = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+        class Handling(Handler):
+            def respond(self, body: bytes) -> None:
                 collector.headers = {name.lower(): value for name, value in self.headers.items()}
                 if self.headers.get("Content-Encoding") == "gzip":
                     import gzip
@@ -47,19 +42,13 @@ class Collector:
                     collector.services.add(names["service.name"])
                     for scope in resource.scope_spans:
                         collector.spans += scope.spans
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+                self.answer(200)
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = Answering(Handling)
+        self.url = self._server.url
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()
 
 
 @pytest.fixture

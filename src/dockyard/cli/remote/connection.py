@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from dockyard.cli.registry_access import credentials, settings
 from dockyard.errors import Error, TransientError, UsageError
 from dockyard.registry.settings import RegistrySettings, is_local
+from dockyard.registry.transport import reason
 
 _MOST = 64 << 20
 _PAGES = 10_000
@@ -86,7 +87,7 @@ class Remote:
             if rest:
                 raise RemoteUnreachableError(f"{self._base} broke off")
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise RemoteUnreachableError(f"{self._base} does not answer: {error}") from error
+            raise RemoteUnreachableError(f"{self._base} does not answer: {reason(error)}") from error
 
     def ask(self, method: str, path: str, document: Any = None, **query: Any) -> Any:
         """The document that the API answers; None where it answers without one.
@@ -145,7 +146,7 @@ class Remote:
             finally:
                 answer.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise RemoteUnreachableError(f"{self._base} does not answer: {error}") from error
+            raise RemoteUnreachableError(f"{self._base} does not answer: {reason(error)}") from error
         if len(raw) > _MOST:
             raise RemoteUnreachableError(f"{self._base} answered with more than {_MOST} bytes")
         return answer.status, raw, answer.headers.get("link", "")
