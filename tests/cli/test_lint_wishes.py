@@ -54,6 +54,13 @@ def test_nothing_is_wished_for_without_a_file(folder: Path, capsys: Capture) -> 
     assert found == {"apt-yes": "warning", "no-install-recommends": "info", "maintainer": "error"}
 
 
+def test_a_file_with_wishes_that_cannot_be_read_is_told(folder: Path, capsys: Capture) -> None:
+    (folder / ".hadolint.yaml").mkdir()
+    error = refused(folder, capsys)
+    assert error["reference"] == "file-unusable"
+    assert ".hadolint.yaml" in error["message"]
+
+
 def test_hadolints_file_means_what_it_means_there(folder: Path, capsys: Capture) -> None:
     (folder / ".hadolint.yaml").write_text(
         """

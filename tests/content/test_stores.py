@@ -95,6 +95,18 @@ def test_a_copy_keeps_digests_and_is_free_the_second_time(tmp_path: Path) -> Non
     assert open_image(sink, made.descriptor).config.raw == made.config.raw
 
 
+def test_files_that_others_leave_among_the_blobs_are_passed_over(tmp_path: Path) -> None:
+    store = Layout(tmp_path, create=True)
+    made = synthesize(store, 1)
+    before = set(store.walk())
+    (tmp_path / "blobs" / ".DS_Store").write_bytes(b"x")
+    (tmp_path / "blobs" / "sha256" / ".nfs0001").write_bytes(b"x")
+    (tmp_path / "blobs" / "md5").mkdir()
+    (tmp_path / "blobs" / "md5" / "d41d8cd98f00b204e9800998ecf8427e").write_bytes(b"")
+    assert made.descriptor.digest in before
+    assert set(store.walk()) == before
+
+
 def test_removing_an_image_keeps_what_others_need(tmp_path: Path) -> None:
     store = Layout(tmp_path, create=True)
     one, two = synthesize(store, 1), synthesize(store, 2)

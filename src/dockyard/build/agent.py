@@ -26,14 +26,14 @@ def forwarded(agent: Path, path: Path) -> Iterator[None]:
 
 
 def _accept(listener: socket.socket, agent: Path) -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # the listener was shut down: the step has ended
         while True:
             client, _ = listener.accept()
             threading.Thread(target=_pass, args=(client, agent), daemon=True).start()
 
 
 def _pass(client: socket.socket, agent: Path) -> None:
-    with client, socket.socket(socket.AF_UNIX) as server, contextlib.suppress(OSError):
+    with client, socket.socket(socket.AF_UNIX) as server, contextlib.suppress(OSError):  # either end may hang up
         server.connect(str(agent))
         with selectors.DefaultSelector() as selector:
             selector.register(client, selectors.EVENT_READ, server)

@@ -137,6 +137,6 @@ def _dress(state: State, path: str, folder: Path, content: bytes | None = None) 
         os.chown(here, entry.uid, entry.gid)
     here.chmod(entry.mode)
     for name, value in entry.xattrs.items():
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # one that this file system does not take
             os.setxattr(here, name, value)
     os.utime(here, (entry.mtime, entry.mtime))

@@ -112,9 +112,9 @@ def budget(processors: int = 0, memory: int = 0) -> Budget:
 def _available() -> int:
     """Bytes of memory that are free here, or that the process's control group may have."""
     found = 0
-    with contextlib.suppress(OSError, ValueError, IndexError):
+    with contextlib.suppress(OSError, ValueError, IndexError):  # not Linux: nothing is known
         found = int(Path("/proc/meminfo").read_text().partition("MemAvailable:")[2].split()[0]) << 10
     for path in _CGROUP_MEMORY:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):  # no such limit, or `max`
             found = min(found, int(path.read_text())) or found
     return found

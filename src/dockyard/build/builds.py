@@ -66,7 +66,7 @@ def _folders(folder: Path) -> list[Path]:
 def _read(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads((folder / "build.json").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # not written yet, or cut off: what is known by its files is shown
         return {}
     if not isinstance(found, dict):
         return {}
@@ -79,6 +79,6 @@ def _running(folder: Path, found: dict[str, Any] | None = None) -> bool:
     if found is None:
         try:
             found = json.loads((folder / "build.json").read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError):  # as above
             return False
     return found.get("result") == "running" and Path("/proc", str(found.get("pid"))).exists()

@@ -89,7 +89,7 @@ class StepCache:
         """What a record says; None where it is absent, damaged or without its layer: the step is carried out again."""
         try:
             made = self._made(msgspec.json.decode(path.read_bytes(), type=Record))
-        except (OSError, msgspec.MsgspecError, Error):
+        except (OSError, msgspec.MsgspecError, Error):  # no such step yet, or its blobs are gone: it runs
             return None
         return made if made.layer is None or self._store.exists(made.layer.descriptor) else None
 

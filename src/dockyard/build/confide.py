@@ -1,6 +1,5 @@
 """What keeps a secret's value to the command it was given to: out of logs, and out of layers unnoticed."""
 
-import contextlib
 import mmap
 import os
 import stat
@@ -30,15 +29,19 @@ def masked(line: bytes, hidden: Iterable[bytes]) -> bytes:
 
 
 def leaks(folder: Path, secrets: Iterable[Secret]) -> Iterator[tuple[str, str]]:
-    """The path in `folder` of every file that holds a secret's whole value, and the secret's id."""
+    """The path in `folder` of every file that holds a secret's whole value, and the secret's id.
+
+    Raises:
+        OSError: a file cannot be read, so nobody knows.
+    """
     wanted = [(each.id, each.value.strip()) for each in secrets if len(each.value.strip()) >= _LEAST_IN_FILES]
     for place, _, names in os.walk(folder) if wanted else ():
         for name in names:
             path = os.path.join(place, name)
-            with contextlib.suppress(OSError, ValueError):
-                if not stat.S_ISREG(os.lstat(path).st_mode):
-                    continue
-                with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                    for id, value in wanted:
-                        if content.find(value) >= 0:
-                            yield os.path.relpath(path, folder), id
+            status = os.lstat(path)
+            if not stat.S_ISREG(status.st_mode) or not status.st_size:
+                continue
+            with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                for id, value in wanted:
+                    if content.find(value) >= 0:
+                        yield os.path.relpath(path, folder), id

@@ -55,5 +55,5 @@ def _path(data: Path, location: str) -> Path:
 def _load(path: Path) -> dict[str, StepCost]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, StepCost])
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError):  # nothing was built yet, or by another version
         return {}

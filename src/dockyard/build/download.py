@@ -101,7 +101,7 @@ def _digest(checksum: str) -> Digest | None:
 def _load(path: Path) -> _Kept | None:
     try:
         kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError):  # never fetched, or by another version: fetched anew
         return None
     file = path.with_name(kept.sha256)
     return kept if file.is_file() and file.stat().st_size == kept.size else None

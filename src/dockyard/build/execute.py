@@ -301,5 +301,5 @@ def _keep(upper: Path, layer: Layer, folder: Path) -> None:
     kept = folder / layer.diff_id.hex[:24]
     kept.parent.mkdir(parents=True, exist_ok=True)
     upper.chmod(0o755)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # another build has kept the same before
         upper.rename(kept)

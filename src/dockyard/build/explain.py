@@ -59,7 +59,7 @@ class Inputs:
     def _load(self) -> dict[str, dict[str, Any]]:
         try:
             return msgspec.convert(json.loads(self._path.read_bytes()), type=dict[str, dict[str, Any]])
-        except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
+        except (OSError, ValueError, RecursionError, msgspec.MsgspecError):  # no run before, or of another version
             return {}
 
 

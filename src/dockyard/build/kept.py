@@ -96,7 +96,7 @@ def _layers(data: Path, store: Layout) -> Iterator[Kept]:
         try:
             record = msgspec.json.decode(path.read_bytes(), type=Record)
             digest = Digest.parse(record.digest) if record.digest else None
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError):  # half-written or of another version: no step finds it either
             continue
         if digest is not None and digest not in held:
             used[digest] = max(used.get(digest, 0.0), path.stat().st_mtime)
@@ -152,6 +152,6 @@ def _size(folder: Path) -> int:
                     total += each.stat(follow_symlinks=False).st_blocks * 512
                     if each.is_dir(follow_symlinks=False):
                         stack.append(each.path)
-        except OSError:
+        except OSError:  # gone while it was looked at
             continue
     return total

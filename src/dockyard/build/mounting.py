@@ -311,7 +311,7 @@ def _begun(tools: "Tools", each: Wanted, place_: Path) -> None:
     else:
         _give(tools, beside, mount)
         beside.chmod(_mode(mount, 0o755))
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # another build has made the same mount before
         beside.rename(place_)
     shutil.rmtree(beside, ignore_errors=True)
 

@@ -336,5 +336,5 @@ class _Before:
         for name in names:
             stage = self.plan.earlier(name, self.number)
             if stage is not None:
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception):  # raised again where the stage is used
                     self.plan.finished(stage)

@@ -43,7 +43,7 @@ class Segments:
         try:
             file = msgspec.msgpack.decode(self.path.read_bytes(), type=_File)
             blob = self.store.blob_path(Digest.parse(file.blob))
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError):  # never cut, or by another version: compressed anew
             return
         if blob.is_file():
             self._blob = blob

@@ -56,7 +56,7 @@ def _read(path: Path) -> bytes | None:
     try:
         with path.open("rb") as stream:
             return read_bounded(stream, _LARGEST, str(path))
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

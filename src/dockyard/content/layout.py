@@ -20,7 +20,7 @@ from dockyard.content.store import ContentError, ContentNotFoundError, DigestMis
 from dockyard.content.verified import verified
 from dockyard.errors import UsageError
 from dockyard.oci.descriptor import Descriptor
-from dockyard.oci.digest import Digest
+from dockyard.oci.digest import Digest, DigestInvalidError
 from dockyard.oci.mediatype import OCI_INDEX
 
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -188,8 +188,8 @@ class Layout:
     def walk(self) -> Iterator[Digest]:
         """Every blob's digest."""
         for algorithm in sorted((self.path / "blobs").iterdir()):
-            for entry in os.scandir(algorithm):
-                with contextlib.suppress(Exception):
+            for entry in os.scandir(algorithm) if algorithm.is_dir() else ():
+                with contextlib.suppress(DigestInvalidError):  # not ours: editors and file managers leave files behind
                     yield Digest(algorithm.name, entry.name)
 
     def sweep(self) -> None:

@@ -76,7 +76,7 @@ class Proxy:
         """Whether it runs and can be talked to."""
         try:
             return "Name: HAProxy" in self._say("show info")
-        except OSError:
+        except OSError:  # nobody listens at its socket
             return False
 
     def port_of(self) -> int:

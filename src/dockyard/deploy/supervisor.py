@@ -124,7 +124,7 @@ class Supervisor:
 
     def _drained(self, slot: str, longest: float) -> None:
         deadline = time.monotonic() + longest
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the proxy is gone, and its sessions with it
             while self.proxy.sessions(slot) and time.monotonic() < deadline:
                 time.sleep(0.05)
             self.proxy.close(slot)
@@ -307,7 +307,7 @@ class Supervisor:
     def _stop(self) -> None:
         active = self.state.active
         if active is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # the proxy is gone: nothing to drain
                 self.proxy.drain(active.slot)
             self._drained(active.slot, active.revision.drain)
         for folder in (self.folder / "containers").glob("*"):

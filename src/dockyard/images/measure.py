@@ -90,7 +90,7 @@ def program(image: Image, *, cache: Path | None = None) -> Program | None:
     held = len(inventory(image.layers, cache=cache).packages)
     try:
         data = tree.read(path, _PROGRAM_BYTES)
-    except TooLargeError:
+    except TooLargeError:  # no program that anybody would call small
         return None
     needed = dynamic(data)
     if needed is None:

@@ -188,7 +188,8 @@ class _Unpacker:
         for key, value in entry.xattrs.items():
             if key.startswith(("trusted.overlay.", "user.overlay.")):
                 continue  # a layer must not speak to overlayfs
-            with contextlib.suppress(PermissionError, OSError):
+            # Not every file system takes every one, nor from every user. The base's own layer keeps them in any case.
+            with contextlib.suppress(OSError):
                 os.setxattr(f"/proc/self/fd/{parent}/{name}", key, value, follow_symlinks=False)
         if entry.kind != "dir":
             os.utime(name, (entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)

@@ -59,7 +59,7 @@ def npm(data: bytes) -> Iterator[Package]:
     """`package.json` of an installed module."""
     try:
         found = json.loads(data)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # some modules carry broken ones as test data
         return
     if isinstance(found, dict) and isinstance(found.get("name"), str) and isinstance(found.get("version"), str):
         licence = found.get("license")

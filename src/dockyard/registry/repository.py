@@ -213,7 +213,7 @@ class Repository:
     def _fallback(self, digest: Digest) -> list[Descriptor]:
         try:
             raw, media_type = self.manifest(request.referrers_tag(digest))
-        except ContentNotFoundError:
+        except ContentNotFoundError:  # the fall-back tag comes with the first referrer
             return []
         return list(Index(raw, media_type).manifests)
 

@@ -182,7 +182,7 @@ def heeds(pid: int, number: signal.Signals) -> bool:
     """Whether the process has a handler for the signal; without one the first process of a container ignores it."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
+    except OSError:  # it has ended
         return False
     caught = int(status.partition("SigCgt:")[2].split()[0], 16)
     return bool(caught >> (int(number) - 1) & 1)
@@ -201,7 +201,7 @@ def remove(name: str, folder: Path) -> None:
 def sweep(parent: Path) -> None:
     """Remove the containers of processes that are gone. `parent` holds the folders given to `run`."""
     for folder in parent.iterdir() if parent.is_dir() else ():
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # another process clears it away too
             if not _is_owned(folder):
                 # Without root the container went with its builder, and runc's state means nothing outside.
                 for state in (folder / "state").glob("*") if ids() == "all" else ():
@@ -392,7 +392,7 @@ def _started(pid: int) -> str | None:
     """The state letter of the process, or None."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
+    except OSError:  # it has ended
         return None
 
 

@@ -29,7 +29,7 @@ def taken(layers: Sequence[Layer], data: Path, place: Path, way: Way, progress: 
     _sweep(data)
     start = 0
     for number in range(len(layers), 0, -1):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # none of these layers, or another build has just taken it
             _kept(layers[:number], data, way).rename(place)
             start = number
             break
@@ -45,7 +45,7 @@ def given(layers: Sequence[Layer], data: Path, place: Path, way: Way) -> None:
     """Leave the root file system at `place`, which now has `layers`, for the step that follows."""
     kept = _kept(layers, data, way)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # another build has kept the same: this one is thrown away
         place.rename(kept)
         os.utime(kept)
 
@@ -58,6 +58,6 @@ def _kept(layers: Sequence[Layer], data: Path, way: Way) -> Path:
 def _sweep(data: Path) -> None:
     """Remove roots that no step has taken for an hour: whole copies are large."""
     for path in (data / "roots").glob("*"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # another process clears it away too
             if time.time() - path.stat().st_mtime > _KEPT_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)

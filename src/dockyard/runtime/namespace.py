@@ -79,7 +79,7 @@ def enter() -> str:
     # Mounts of the machine still arrive here; ours never leave.
     libc.mount(b"none", b"/", None, ctypes.c_ulong(_SLAVE | _REC), None)
     if uid != 0:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # ssh then looks for keys in root's home
             _rename(libc, user)
     return lacking
 
@@ -87,7 +87,7 @@ def enter() -> str:
 def subordinate(kind: str, user: str, number: int, folder: Path = Path("/etc")) -> list[Range]:
     """The ranges that `/etc/subuid` (`kind` uid) or `/etc/subgid` (gid) give a user, the IDs inside from 1 on."""
     found: list[Range] = []
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # no such file: none are given
         for line in (folder / f"sub{kind}").read_text().splitlines():
             parts = line.strip().split(":")
             if len(parts) == 3 and parts[0] in (user, str(number)) and parts[1].isdigit() and parts[2].isdigit():
@@ -160,7 +160,7 @@ def _map_from_outside(pid: int, wanted: dict[str, list[Range]], told: int, telle
         said = error.stderr.decode(errors="replace").strip()[:500] or f"{error.cmd[0]} failed"
     except BaseException as error:  # noqa: BLE001 (a forked child must not run on into the parent's code)
         said = str(error)[:500] or type(error).__name__
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # the parent has died
         os.write(answer, said.encode())
     return 0
 

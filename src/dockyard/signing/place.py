@@ -58,7 +58,7 @@ class LocalPlace:
         for item in self._layout.roots():
             try:
                 seen = parse(read(self._layout, item), item.media_type)
-            except ContentNotFoundError:
+            except ContentNotFoundError:  # removed while it was looked at
                 continue
             if isinstance(seen, Manifest) and seen.subject is not None and seen.subject.digest == digest:
                 found.append(

@@ -184,5 +184,5 @@ def _files(path: Path) -> list[Path]:
 
 def _objects(lines: list[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
-        with contextlib.suppress(msgspec.MsgspecError):
+        with contextlib.suppress(msgspec.MsgspecError):  # a line that was cut off by a crash
             yield msgspec.json.decode(line, type=dict[str, Any])

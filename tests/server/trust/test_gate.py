@@ -24,6 +24,7 @@ from dockyard.server.house import House, open_house
 from dockyard.server.schema.events import EVENT
 from dockyard.server.settings import Settings
 from dockyard.server.trust.exempting import exempt, exemptions, withdraw
+from dockyard.server.trust.gate import opener
 from dockyard.server.trust.scanning import changed, findings, rematch
 from dockyard.server.trust.settings import ProjectPolicy, set_policy
 from dockyard.server.trust.watching import Watch
@@ -225,6 +226,25 @@ def test_what_is_pushed_is_looked_at_and_a_new_feed_tells_what_it_means(house: H
     with house.database.read() as connection:
         kinds = connection.execute(select(EVENT.c.kind).order_by(EVENT.c.id)).scalars().all()
     assert kinds == ["push", "finding.new"]
+
+
+def test_a_feed_that_cannot_be_used_is_told_once_and_is_as_good_as_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    give = opener(tmp_path / "feed.sqlite")
+    assert give() is None
+    assert caplog.messages == [], "having none yet is no fault"
+    (tmp_path / "feed.sqlite").write_bytes(b"no database at all")
+    assert give() is None
+    assert give() is None
+    (message,) = caplog.messages
+    assert "feed.sqlite is no feed" in message
+    assert "dockyard feed update" in message
+    (tmp_path / "feed.sqlite").unlink()
+    compile_feed(tmp_path / "feed.sqlite", [advisory("A-1")])
+    found = give()
+    assert found is not None
+    found.close()
 
 
 def test_a_new_feed_asks_only_for_what_has_changed(house: House, pushed: Image, tmp_path: Path) -> None:

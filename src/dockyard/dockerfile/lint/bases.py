@@ -39,7 +39,7 @@ def images(subject: Subject) -> Iterator[tuple[Stage, str, str, str]]:
 def _expanded(text: str, env: dict[str, str], *, keep: bool = True) -> str:
     try:
         return process(text, env, keep_unset=keep).text
-    except ExpansionError:
+    except ExpansionError:  # the build refuses it
         return text
 
 

@@ -305,7 +305,7 @@ class CopyIgnored:
 def _expanded(text: str, known: dict[str, str]) -> str:
     try:
         return process(text, known, keep_unset=True).text
-    except ExpansionError:
+    except ExpansionError:  # the build refuses it
         return text
 
 

@@ -25,7 +25,7 @@ def _ports(subject: Subject) -> Iterator[tuple[Expose, str, str, str]]:
             for text in each.ports:
                 try:
                     found = process(text, known)
-                except ExpansionError:
+                except ExpansionError:  # the build refuses it
                     continue
                 if not found.missing - _with_default(text) and found.text:
                     port, _, protocol = found.text.strip("\"'").partition("/")

@@ -149,7 +149,7 @@ class UndefinedVariable:
         for text in _texts(instruction):
             try:
                 missing = process(text, dict.fromkeys(known, "x"), subject.dockerfile.escape).missing
-            except ExpansionError:
+            except ExpansionError:  # the build refuses it
                 continue
             for name in sorted(missing):
                 if name[:1].isalpha() and not re.search(rf"\$\{{{re.escape(name)}:?[-+?]", text):

@@ -148,7 +148,7 @@ async def _ended(call: Call, target: request.Target, what: Callable[[], None]) -
 
 
 async def _forget(call: Call, name: str, upload: str) -> None:
-    with contextlib.suppress(Error):
+    with contextlib.suppress(Error):  # sweeping removes what is left
         await asyncio.to_thread(call.registry.cancel, name, upload)
 
 

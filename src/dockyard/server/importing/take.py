@@ -201,7 +201,7 @@ def _blob(
         return True
     try:
         length = place.stat().st_size
-    except OSError:
+    except OSError:  # the caller tells which image lacks it
         return False
     new = size is None and digest not in seen
     seen.add(digest)
@@ -210,7 +210,7 @@ def _blob(
             upload = _upload(holdings, place, digest.algorithm)
             length = holdings.blobs.seal(upload, digest)
             linking.publish(holdings, name, upload, digest, length)
-        except WireError:
+        except WireError:  # damaged: the caller tells
             return False
     if new:
         done.blobs, done.bytes = done.blobs + 1, done.bytes + length
@@ -236,7 +236,7 @@ def _tags(holdings: Holdings, source: Source, name: str, here: set[str], dry: bo
     for tag, digest in source.tags(name).items():
         try:
             there = str(manifests.get(holdings.database, name, tag).digest)
-        except WireError:
+        except WireError:  # not here yet
             there = ""
         if there == str(digest):
             continue

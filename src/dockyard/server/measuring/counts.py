@@ -134,7 +134,7 @@ def _flat(state: State) -> _Flat:
 def _read(path: Path) -> State:
     try:
         counts, spreads, levels = msgspec.msgpack.decode(path.read_bytes(), type=_Flat)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError):  # a process that has just begun, or of another version
         return State({}, {}, {})
     return State(
         {tuple(key): value for key, value in counts},

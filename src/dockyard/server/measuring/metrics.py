@@ -121,7 +121,7 @@ class Stock:
         if begun >= self._due:
             try:
                 self._kept = self._ask()
-            except Error:
+            except Error:  # /readyz tells of it
                 return []
             ended = time.monotonic()
             self._due = ended + max(_FRESH_S, (ended - begun) / _SHARE)

@@ -108,11 +108,11 @@ class MirroredRegistry:
             return self.stored.tags(name, last=last, count=count)
         try:
             there = {each for each in upstream.ask(name, lambda place: place.tags()) if each > last}
-        except Error:
+        except Error:  # upstream does not answer: what is here is listed
             return self.stored.tags(name, last=last, count=count)
         try:
             page = self.stored.tags(name, last=last, count=count)
-        except WireError:
+        except WireError:  # nothing of it is here yet
             page = Page([], False)
         found = sorted({*there, *page.items})
         return Page(found[:count], page.more or len(found) > count)
@@ -125,7 +125,7 @@ class MirroredRegistry:
             return here
         try:
             there = upstream.ask(name, lambda place: place.referrers(digest, artifact_type))
-        except Error:
+        except Error:  # upstream does not answer: what is here is listed
             return here
         known = {each.digest: each for each in [*there, *here.items] if str(each.digest) > last}
         found = [known[each] for each in sorted(known, key=str)]

@@ -158,7 +158,7 @@ class Copy:
             tag = f"{digest.algorithm}-{digest.hex}.{kind}"
             try:
                 raw, media_type = self._source.manifest(tag)
-            except ContentNotFoundError:
+            except ContentNotFoundError:  # deleted in the meantime
                 continue
             found = Descriptor.of(media_type, raw)
             if found.digest in self._seen:

@@ -213,13 +213,13 @@ def _work_of(rule: Rule, source: End, target: End) -> Iterator[tuple[str, str, s
     for repository in source.repositories(rule.repositories):
         try:
             tags = {tag for tag in source.place(repository).tags() if rule.fits(repository, tag)}
-        except ContentNotFoundError:
+        except ContentNotFoundError:  # deleted in the meantime
             continue
         yield from ((repository, tag, "copy") for tag in sorted(tags) if not _belongs(tag))
         if rule.deletions:
             try:
                 there = target.place(rule.named(repository)).tags()
-            except ContentNotFoundError:
+            except ContentNotFoundError:  # never copied there: nothing to delete
                 continue
             gone = {tag for tag in there if rule.fits(repository, tag)} - tags
             yield from ((repository, tag, "delete") for tag in sorted(gone))

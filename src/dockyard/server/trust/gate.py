@@ -5,6 +5,7 @@ the image is fetched and looked at before its manifest is given. Signatures, SBO
 they are what the judgement needs.
 """
 
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -15,7 +16,6 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import select
 
-from dockyard.errors import Error
 from dockyard.images.image import Image
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.reference import Reference
@@ -27,7 +27,7 @@ from dockyard.policy.settings import Exemption
 from dockyard.policy.verdict import Verdict
 from dockyard.registry.interface import Registry, StoredManifest, WireError
 from dockyard.registry.protocol import codes
-from dockyard.scan.feed import Feed
+from dockyard.scan.feed import Feed, FeedInvalidError, FeedMissingError
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.names import project_of
@@ -43,6 +43,7 @@ from dockyard.signing.keys import PublicKey, load_public
 _KEPT_SECONDS = 10.0
 _MOST = 8192
 _MOST_REASONS = 20
+_LOG = logging.getLogger("dockyard.trust")
 
 
 class Gate:
@@ -170,12 +171,21 @@ def told(denied: Sequence[Verdict]) -> str:
 
 
 def opener(path: Path) -> Callable[[], Feed | None]:
-    """What opens the feed at `path`, as it is at that time; None where there is none."""
+    """What opens the feed at `path`, as it is at that time; None where there is none, or, with a warning, a bad one."""
+    said = ""
 
     def give() -> Feed | None:
+        nonlocal said
         try:
-            return Feed(path)
-        except Error:
+            found = Feed(path)
+        except FeedMissingError:
             return None
+        except FeedInvalidError as error:
+            if error.message != said:  # once, not for every pull
+                _LOG.warning("%s; %s", error.message, error.hint)
+            said = error.message
+            return None
+        said = ""
+        return found
 
     return give

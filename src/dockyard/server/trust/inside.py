@@ -61,7 +61,7 @@ class Inside:
         """What a tag points to, if it is there."""
         try:
             found = self._registry.manifest(self._name, tag)
-        except WireError:
+        except WireError:  # no such tag
             return None
         return Descriptor(found.media_type, found.digest, len(found.raw))
 
