@@ -12,7 +12,7 @@ import pytest
 
 from making.ports import free_port
 
-_PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+_VERSIONS = Path("/usr/lib/postgresql")  # Debian's releases have one each
 # Nothing here has to survive the loss of power; `durable` asks for what does. Its own end loses nothing.
 _QUICK = "fsync=off full_page_writes=off"
 
@@ -20,8 +20,8 @@ _QUICK = "fsync=off full_page_writes=off"
 class Postgres:
     """One server. `url(name)` is the address of a database in it."""
 
-    def __init__(self, folder: Path, *, durable: bool = False) -> None:
-        self.folder, self.port = folder, free_port()
+    def __init__(self, programs: Path, folder: Path, *, durable: bool = False) -> None:
+        self.programs, self.folder, self.port = programs, folder, free_port()
         # PostgreSQL refuses to run as root, so root lends it the user that Debian's package made.
         self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
         if self._as:
@@ -37,7 +37,7 @@ class Postgres:
         # Output goes to a file: a pipe would stay open as long as the server that pg_ctl leaves behind.
         with tempfile.TemporaryFile() as output:
             done = subprocess.run(
-                [*self._as, str(_PROGRAMS / program), "-D", str(self.folder / "data"), *words],
+                [*self._as, str(self.programs / program), "-D", str(self.folder / "data"), *words],
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
@@ -58,7 +58,7 @@ class Postgres:
     def url(self, name: str) -> str:
         """The address of the database `name`, which is made."""
         made = subprocess.run(
-            [str(_PROGRAMS / "createdb"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "dockyard", name],
+            [str(self.programs / "createdb"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "dockyard", name],
             capture_output=True,
             text=True,
             timeout=60,
@@ -70,11 +70,12 @@ class Postgres:
 @contextmanager
 def postgres(*, durable: bool = False) -> Iterator[Postgres]:
     """A server for as long as the block lasts; skips the test where Debian's package is not installed."""
-    if not (_PROGRAMS / "postgres").exists():
-        pytest.skip(f"PostgreSQL 15 is not installed in {_PROGRAMS}")
+    found = sorted(_VERSIONS.glob("[0-9]*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        pytest.skip(f"PostgreSQL is not installed in {_VERSIONS}")
     folder = Path(tempfile.mkdtemp(prefix="dockyard-postgres-"))
     try:
-        server = Postgres(folder, durable=durable)
+        server = Postgres(found[-1].parent, folder, durable=durable)
         try:
             yield server
         finally:

@@ -1,6 +1,7 @@
 """scripts/system.sh where nothing is missing, without root, and off Debian, with programs that only pretend."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -88,3 +89,44 @@ def test_off_debian_it_says_what_works_and_goes_on(tmp_path: Path, what: str) ->
         assert "runc, haproxy" in done.stderr
     (machine.folder / "apt-get").unlink()  # Debian's marker alone, as in a container of another system
     assert machine.run(what).returncode == 0
+
+
+# Where the programs that tests ask for come from. `make peers` builds some; wheels bring others.
+_PACKAGES = {
+    "buildah": "buildah",
+    "busybox": "busybox-static",
+    "chromedriver": "chromium-driver",
+    "chromium": "chromium",
+    "containerd": "containerd",
+    "ctr": "containerd",
+    "curl": "curl",
+    "docker": "docker.io",
+    "dockerd": "docker.io",
+    "docker-registry": "docker-registry",
+    "git": "git",
+    "gpg": "gnupg",
+    "haproxy": "haproxy",
+    "nginx": "nginx-light",
+    "pasta": "passt",
+    "podman": "podman",
+    "runc": "runc",
+    "skopeo": "skopeo",
+    "slapadd": "slapd",
+    "slapd": "slapd",
+    "slirp4netns": "slirp4netns",
+    "ssh-agent": "openssh-client",
+}
+_ELSEWHERE = {"apt-get", "dpkg-query", "setpriv", "tar", "unshare", "id", "hadolint", "cosign", "helm"}
+
+
+def test_what_tests_would_be_skipped_without_is_installed_for_them() -> None:
+    """Else `make test` passes on a fresh machine and has tried half of it."""
+    listed = set(re.findall(r"^([a-z0-9.-]+):", SCRIPT.read_text(), re.MULTILINE))
+    asked = {
+        name
+        for path in (ROOT / "tests").rglob("*.py")
+        if path != Path(__file__)
+        for name in re.findall(r"\b(?:program|program_of|which)\(\"([a-z0-9.-]+)\"", path.read_text())
+    }
+    assert asked - _ELSEWHERE - _PACKAGES.keys() == set(), "say here what brings it"
+    assert {_PACKAGES[name] for name in asked & _PACKAGES.keys()} <= listed

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from dockyard.server.clock import now
 from dockyard.server.house import House, open_house
 from dockyard.server.schema.events import EVENT
 from dockyard.server.settings import Settings
+from dockyard.server.trust import exempting
 from dockyard.server.trust.exempting import exempt, exemptions, withdraw
 from dockyard.server.trust.gate import opener
 from dockyard.server.trust.scanning import changed, findings, rematch
@@ -139,7 +139,9 @@ def test_an_index_is_no_way_around(house: House, pushed: Image) -> None:
     assert pull(house, "all")[0] == 403
 
 
-def test_findings_deny_until_they_are_exempted_and_again_when_that_has_ended(house: House, pushed: Image) -> None:
+def test_findings_deny_until_they_are_exempted_and_again_when_that_has_ended(
+    house: House, pushed: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asking(house, fail_on=FailOn("high"))
     status, body = pull(house, "1.0")
     assert status == 403
@@ -149,10 +151,10 @@ def test_findings_deny_until_they_are_exempted_and_again_when_that_has_ended(hou
     assert status == 403
     assert "CVE-1 in werkzeug is critical" in body
     assert "CVE-2" not in body
-    number = exempt(house.database, "team", "CVE-1", "not reachable", now() + 400)
+    number = exempt(house.database, "team", "CVE-1", "not reachable", now() + 60_000)
     forget(house)
     assert pull(house, "1.0")[0] == 200
-    time.sleep(0.5)
+    monkeypatch.setattr(exempting, "now", lambda: now() + 60_001)
     forget(house)
     assert pull(house, "1.0")[0] == 403
     assert [each["reason"] for each in exemptions(house.database, "team")] == ["not reachable"]
