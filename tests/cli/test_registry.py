@@ -16,6 +16,8 @@ from dockyard.cli.main import run
 from dockyard.oci.digest import Digest
 from making.pushed import image, opened
 
+pytestmark = pytest.mark.slow
+
 Say = Callable[..., Any]
 
 

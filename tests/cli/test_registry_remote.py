@@ -16,6 +16,8 @@ from dockyard.server.database import open_database
 from making.pushed import image, opened
 from making.serving import Server
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "correct horse"
 Say = Callable[..., Any]
 

@@ -18,6 +18,8 @@ from dockyard.dockerfile.lint.rules import every
 from dockyard.dockerfile.parser import parse
 from making.lint_peers import PeerCase, peer_cases
 
+pytestmark = pytest.mark.slow
+
 CASES = peer_cases(Path(__file__).with_name("hadolint.cases"))
 _OFF = ("DL3057",)
 # Where ours is stricter or milder than Hadolint's rule of that number, and why.

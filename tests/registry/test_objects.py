@@ -16,6 +16,8 @@ from dockyard.registry.objects import ObjectBlobs, ObjectStorageError
 from dockyard.registry.objects_open import ObjectStorageAddressError, open_objects
 from making.objects import KEYS, Moto, Throttling, moto
 
+pytestmark = pytest.mark.slow
+
 _NUMBERS = count()
 _MIB = 1 << 20
 

@@ -25,6 +25,8 @@ from making.postgres import Postgres, postgres
 from making.pushed import image
 from making.receivers import Receiver
 
+pytestmark = pytest.mark.slow
+
 _NUMBERS = count()
 
 

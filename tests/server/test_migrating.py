@@ -19,6 +19,8 @@ from dockyard.server.migrating import DatabaseAheadError, DatabaseBehindError
 from dockyard.server.schema.every import metadata
 from making.postgres import Postgres, postgres
 
+pytestmark = pytest.mark.slow
+
 _NUMBERS = count()
 
 

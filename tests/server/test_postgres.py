@@ -23,6 +23,8 @@ from dockyard.server.stored import deleting
 from making.asgi import Answer, call
 from making.postgres import Postgres, postgres
 
+pytestmark = pytest.mark.slow
+
 _NUMBERS = count()
 
 

@@ -16,6 +16,8 @@ from dockyard.pipeline.settings import Settings
 from dockyard.registry.settings import Settings as RegistriesSettings
 from dockyard.server.settings import Settings as ServerSettings
 
+pytestmark = pytest.mark.slow
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GENERATED = {"errors.md", "lint.md"}
 

@@ -16,6 +16,8 @@ from dockyard.server.api.application import operations
 from dockyard.server.database import open_database
 from making.serving import Server
 
+pytestmark = pytest.mark.slow
+
 PAGE = ROOT / "docs" / "registry-api.md"
 
 

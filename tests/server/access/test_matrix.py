@@ -13,6 +13,8 @@ from making.calls import Answer, basic
 
 from .conftest import PASSWORD, Place
 
+pytestmark = pytest.mark.slow
+
 MISSING = "sha256:" + "0" * 64
 
 

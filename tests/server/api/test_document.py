@@ -26,6 +26,8 @@ from dockyard.server.webhooks.settings import Webhooks
 
 from .conftest import Place, places
 
+pytestmark = pytest.mark.slow
+
 KEPT = Path(application.__file__).with_name("openapi.json")
 
 

@@ -15,6 +15,8 @@ from making.calls import Answer, basic
 
 from .conftest import PASSWORD, Place
 
+pytestmark = pytest.mark.slow
+
 
 def error(answer: Answer) -> str:
     found = answer.document["error"]

@@ -23,6 +23,8 @@ from making.calls import Answer, basic
 
 from .conftest import PASSWORD, Place, places
 
+pytestmark = pytest.mark.slow
+
 ADMIN, ANYONE, SELF, KNOWN = "admin", "anyone", "self", "known"
 ORDER = (*ROLES, ADMIN)
 PROJECT, REPOSITORY = "/projects/{project}", "/repositories/{project}:web"

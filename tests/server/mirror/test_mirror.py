@@ -14,6 +14,8 @@ from making.images import image, layer
 from making.registries import FaultyRegistry
 from making.serving import Server
 
+pytestmark = pytest.mark.slow
+
 TTL = 1
 
 

@@ -23,6 +23,8 @@ from dockyard.server.schema.replication import REPLICATION_ITEM, REPLICATION_RUL
 from making.pushed import image, index, opened
 from making.serving import Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def there(tmp_path: Path) -> Iterator[Server]:

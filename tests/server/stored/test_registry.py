@@ -12,6 +12,8 @@ from making.pushed import opened
 from suites.protocols import ProtocolSuite
 from suites.registries import RegistrySuite
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:

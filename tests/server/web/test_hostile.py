@@ -16,6 +16,8 @@ from dockyard.server.web.login import inside
 
 from .conftest import NASTY, PASSWORD, Town
 
+pytestmark = pytest.mark.slow
+
 IMAGE = "/image/team/web:1.0"
 
 
