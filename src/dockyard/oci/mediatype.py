@@ -12,7 +12,6 @@ class Traits:
     """What is known of a media type. `sniff`: the type does not say; look at the first bytes."""
 
     role: Role
-    vendor: Literal["oci", "docker", "other"] = "other"
     compression: Compression = "none"
     distributable: bool = True
 
@@ -32,22 +31,22 @@ DOCKER_CONFIG = f"{_DOCKER}.container.image.v1+json"
 DOCKER_LAYER_GZIP = f"{_DOCKER}.image.rootfs.diff.tar.gzip"
 
 _TABLE: dict[str, Traits] = {
-    OCI_INDEX: Traits("index", "oci"),
-    OCI_MANIFEST: Traits("manifest", "oci"),
-    OCI_CONFIG: Traits("config", "oci"),
-    OCI_LAYER: Traits("layer", "oci"),
-    OCI_LAYER_GZIP: Traits("layer", "oci", "gzip"),
-    OCI_LAYER_ZSTD: Traits("layer", "oci", "zstd"),
-    f"{_OCI}.layer.nondistributable.v1.tar": Traits("layer", "oci", "none", False),
-    f"{_OCI}.layer.nondistributable.v1.tar+gzip": Traits("layer", "oci", "gzip", False),
-    f"{_OCI}.layer.nondistributable.v1.tar+zstd": Traits("layer", "oci", "zstd", False),
-    DOCKER_MANIFEST_LIST: Traits("index", "docker"),
-    DOCKER_MANIFEST: Traits("manifest", "docker"),
-    DOCKER_CONFIG: Traits("config", "docker"),
-    f"{_DOCKER}.image.rootfs.diff.tar": Traits("layer", "docker", "sniff"),
-    DOCKER_LAYER_GZIP: Traits("layer", "docker", "gzip"),
-    f"{_DOCKER}.image.rootfs.diff.tar.zstd": Traits("layer", "docker", "zstd"),
-    f"{_DOCKER}.image.rootfs.foreign.diff.tar.gzip": Traits("layer", "docker", "gzip", False),
+    OCI_INDEX: Traits("index"),
+    OCI_MANIFEST: Traits("manifest"),
+    OCI_CONFIG: Traits("config"),
+    OCI_LAYER: Traits("layer"),
+    OCI_LAYER_GZIP: Traits("layer", "gzip"),
+    OCI_LAYER_ZSTD: Traits("layer", "zstd"),
+    f"{_OCI}.layer.nondistributable.v1.tar": Traits("layer", "none", False),
+    f"{_OCI}.layer.nondistributable.v1.tar+gzip": Traits("layer", "gzip", False),
+    f"{_OCI}.layer.nondistributable.v1.tar+zstd": Traits("layer", "zstd", False),
+    DOCKER_MANIFEST_LIST: Traits("index"),
+    DOCKER_MANIFEST: Traits("manifest"),
+    DOCKER_CONFIG: Traits("config"),
+    f"{_DOCKER}.image.rootfs.diff.tar": Traits("layer", "sniff"),
+    DOCKER_LAYER_GZIP: Traits("layer", "gzip"),
+    f"{_DOCKER}.image.rootfs.diff.tar.zstd": Traits("layer", "zstd"),
+    f"{_DOCKER}.image.rootfs.foreign.diff.tar.gzip": Traits("layer", "gzip", False),
 }
 _OTHER = Traits("other", compression="sniff")
 

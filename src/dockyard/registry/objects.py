@@ -178,7 +178,7 @@ class ObjectBlobs:
         """A signed URL, or a way to read the blob through this process."""
         url = ""
         if self._redirect and size >= self._least:
-            url = self._ask(self._obstore.sign, "GET", _path(digest), self._redirect, first=True)
+            url = self._ask(self._obstore.sign, "GET", _path(digest), self._redirect)
         return BlobPlace(size, None, url, partial(self.read, digest))
 
     def exists(self, digest: Digest, size: int | None = None) -> bool:
@@ -304,7 +304,7 @@ class ObjectBlobs:
             for each in keys if len(keys) > 1 else ():
                 self._delete([each])
 
-    def _ask(self, what: Any, *values: Any, first: bool = False, **options: Any) -> Any:
+    def _ask(self, what: Any, *values: Any, **options: Any) -> Any:
         return self._guarded(what, self._store, *values, **options)
 
     def _guarded(self, what: Any, *values: Any, **options: Any) -> Any:

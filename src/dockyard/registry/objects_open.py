@@ -10,7 +10,6 @@ from dockyard.errors import UsageError
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-SCHEMES = ("s3://", "gs://", "az://")
 _PATIENCE = timedelta(seconds=60)
 
 

@@ -12,7 +12,6 @@ SIGNATURE = "https://sigstore.dev/cosign/sign/v1"
 CYCLONEDX = "https://cyclonedx.org/bom"
 SPDX = "https://spdx.dev/Document"
 PROVENANCE = "https://slsa.dev/provenance/v1"
-VULNERABILITIES = "https://cosign.sigstore.dev/attestation/vuln/v1"
 
 
 def encode(

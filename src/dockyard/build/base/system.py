@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from dockyard.layers.tar import Entry
-from dockyard.packages.debian_index import Candidate
 
 USERS = (
     "root:x:0:0:root:/root:/sbin/nologin\n"
@@ -68,7 +67,7 @@ def is_certificate(path: str) -> bool:
     return path.startswith(_CERTIFICATES) and path.endswith(".crt")
 
 
-def status(candidate: Candidate, control: Mapping[str, bytes], state: str, paths: Sequence[str]) -> str:
+def status(control: Mapping[str, bytes], state: str, paths: Sequence[str]) -> str:
     """The package's stanza for dpkg's database, with its configuration files where dpkg has to know them."""
     dropped = ("Filename:", "Size:", "MD5sum:", "SHA256:", "SHA1:", "Description-md5:", "Tag:")
     lines = control["control"].decode("utf-8", "replace").rstrip("\n").split("\n")

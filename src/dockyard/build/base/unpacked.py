@@ -73,12 +73,12 @@ def unpack(
             listed = "\n".join(["/.", *(f"/{each}" for each in paths)]) + "\n"
             tree.text(f"{_INFO}/{name}.list", listed.encode())
             if full:
-                statuses.append(status(candidate, control, "unpacked", paths))
+                statuses.append(status(control, "unpacked", paths))
                 for part in sorted(set(control) - {"control"}):
                     script = part in ("preinst", "postinst", "prerm", "postrm", "config")
                     tree.text(f"{_INFO}/{name}.{part}", control[part], 0o755 if script else 0o644)
             else:
-                tree.text(f"var/lib/dpkg/status.d/{name}", status(candidate, control, "installed", paths).encode())
+                tree.text(f"var/lib/dpkg/status.d/{name}", status(control, "installed", paths).encode())
                 tree.text(f"{_INFO}/{name}.md5sums", control.get("md5sums", b""))
             task.advance(1)
         if full:
