@@ -29,6 +29,8 @@ gnupg:signs the small package archives that tests make
 openssl:makes certificates for TLS tests
 curl:asks the registry's API as its page shows
 openssh-client:the agent that a build step may ask
+zsh:completes commands
+fish:completes commands
 chromium:looks at the registry's pages as people do
 chromium-driver:lets tests steer chromium
 git:the repositories that builds take sources from

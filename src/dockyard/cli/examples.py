@@ -134,6 +134,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "undo": ("dockyard undo web",),
     "stop": ("dockyard stop web",),
     "doctor": ("dockyard doctor",),
+    "completion": ("dockyard completion bash", "dockyard completion fish"),
 }
 
 GROUPS: Mapping[str, Mapping[str, str]] = {

@@ -134,11 +134,15 @@ def _row(label: str, argument: "Argument") -> list[str]:
     return [f"{label:<{_COLUMN}}{body[0]}", *indented[1:]]
 
 
-def _flags(argument: "Argument") -> str:
+def flags(argument: "Argument") -> list[str]:
+    """The names of an option, the short ones first; `--no-` only where there is something to put off."""
     hidden = set(argument.negatives) if argument.field_info.default is False else set()
-    names = sorted((name for name in argument.names if name not in hidden), key=lambda name: name.startswith("--"))
+    return sorted((name for name in argument.names if name not in hidden), key=lambda name: name.startswith("--"))
+
+
+def _flags(argument: "Argument") -> str:
     value = _value(argument)
-    return ", ".join(names) + (f" {value}" if value else "")
+    return ", ".join(flags(argument)) + (f" {value}" if value else "")
 
 
 def _name(argument: "Argument") -> str:

@@ -86,4 +86,5 @@ COMMANDS: tuple[Command, ...] = (
     Command("undo", "dockyard.cli.undo:undo", "Go back to the version that ran before.", "Deploy"),
     Command("stop", "dockyard.cli.stop:stop", "Stop an application.", "Deploy"),
     Command("doctor", "dockyard.cli.doctor:doctor", "Say what this machine can do and what is missing.", "Help"),
+    Command("completion", "dockyard.cli.completion:completion", "Let the shell complete commands and options.", "Help"),
 )
