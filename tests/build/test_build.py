@@ -1,5 +1,6 @@
 """Builds without RUN: configuration, history, stages, what is refused. No root needed."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from dockyard.build.bases import BaseMissingError
 from dockyard.build.contexts import read_dockerfile
-from dockyard.build.fault import ContextUnreadableError, NotSupportedYetError, PlatformRefusedError
+from dockyard.build.fault import ContextUnreadableError, NotSupportedYetError, PlatformRefusedError, SourceMissingError
 from dockyard.build.running import InsecureRefusedError
 from dockyard.build.state import PATH
 from dockyard.dockerfile.fault import DockerfileInvalidError
@@ -180,3 +181,35 @@ def test_several_platforms_become_an_index(yard: Yard) -> None:
     for platform in platforms:
         image_ = open_image(yard.store, built.descriptor, platform)
         assert image_.config.environment["A"] == platform.architecture
+
+
+def test_a_variable_of_the_base_stage_counts_again_before_an_argument(yard: Yard) -> None:
+    text = "FROM scratch AS a\nENV A=env\nARG A=arg\nLABEL in=$A\nFROM a\nLABEL below=$A\n"
+    assert yard.build(text).image.config.execution["Labels"] == {"in": "arg", "below": "env"}
+
+
+def test_a_stage_may_be_called_scratch(yard: Yard) -> None:
+    yard.write({"a": "a\n"})
+    made = yard.build("FROM scratch AS scratch\nCOPY a /\nFROM scratch\nCOPY --from=scratch /a /b\n")
+    assert [node.path for node in made.image.tree().walk() if node.path] == ["a", "b"]
+
+
+def test_a_heredoc_s_name_may_lead_out_of_a_folder_and_lands_beside(yard: Yard) -> None:
+    made = yard.build("FROM scratch\nCOPY <<../a <<./b <</c /d/\na\n../a\nb\n./b\nc\n/c\n")
+    assert [node.path for node in made.image.tree().walk() if node.path] == ["d", "d/a", "d/b", "d/c"]
+    with pytest.raises(SourceMissingError, match="folder that is not there"):
+        yard.build("FROM scratch\nCOPY <<x/a /d/\na\nx/a\n")
+
+
+def test_what_parents_excludes_is_missing_though_something_else_is_let_back_in(yard: Yard) -> None:
+    yard.write({"a/one.txt": "1\n", "a/b.py": ""})
+    with pytest.raises(SourceMissingError, match="left out by --exclude"):
+        yard.build("FROM scratch\nCOPY --parents --exclude=**/*.txt --exclude=!**/*.py a/one.txt /d/\n")
+    made = yard.build("FROM scratch\nCOPY --parents --exclude=a --exclude=!**/*.py a /d/\n")
+    assert "d/a/b.py" in [node.path for node in made.image.tree().walk()]
+
+
+def test_one_platform_becomes_an_index_where_the_argument_says_so(yard: Yard) -> None:
+    made = yard.build("FROM scratch\nLABEL a=b\n", build_args={"BUILDKIT_MULTI_PLATFORM": "1"})
+    (entry,) = json.loads(yard.store.read(made.descriptor))["manifests"]
+    assert entry["platform"]["architecture"] == Platform.host().architecture

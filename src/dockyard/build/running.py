@@ -11,6 +11,7 @@ from dockyard.build.budget import RUN
 from dockyard.build.cache import Made, key
 from dockyard.build.fault import NotSupportedYetError, PlatformRefusedError, place
 from dockyard.build.stage import Stage
+from dockyard.build.tools import HOSTNAME
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile.parser import parse_heredoc
 from dockyard.errors import UsageError
@@ -47,7 +48,7 @@ def run(stage: Stage, instruction: ins.Run) -> None:
     network = instruction.network if instruction.network != "default" else tools.network
     shown = _shown(stage, args)
     ways = [network, instruction.security, sorted(tools.hosts.items()), [mount.key for mount in mounts]]
-    ways += tools.limits.key
+    ways += [*tools.limits.key, *([f"host {given}"] if (given := tools.build_args.get(HOSTNAME)) else [])]
     step = key(state.key, "run", args, environment, ways, tools.epoch, _hashes(files))
     # Another process may be running the very same step: wait for it, then take what it made.
     with locked(tools.cache.lock(step)):
@@ -71,7 +72,7 @@ def run(stage: Stage, instruction: ins.Run) -> None:
 
             mounting.noted(tools, mounts)
     state.key = step
-    state.add(made, shown)
+    state.add(made, shown, [mount.target for mount in mounts])
 
 
 def _runnable(architecture: str, instruction: ins.Run) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Halted = Callable[["Cell"], None]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
 
 # What a layer keeps of extended attributes: what containerd's differ writes for BuildKit, and no more. Others belong to
 # the machine that built, and the same Dockerfile would give other layers there.
@@ -116,6 +117,11 @@ class Tools:
         from dockyard.runtime import way
 
         return way.way(self.data)
+
+    @property
+    def hostname(self) -> str:
+        """What RUN sees as this machine's name: BuildKit's, unless an argument gives another."""
+        return self.build_args.get(HOSTNAME) or "buildkitsandbox"
 
     @property
     def proxies(self) -> dict[str, str]:

@@ -130,8 +130,7 @@ def build(
         stack.enter_context(store.in_use())  # until outputs and caches are written, too
         shown = stack.enter_context(view.shown(flags.view(silent=quiet or json)))
         journal = opened(shown, data, chosen, folder, flags.file)
-        dated = chosen.epoch is not None or bool(chosen.build_args.get("SOURCE_DATE_EPOCH"))
-        given = stack.enter_context(build_input.opened(folder, flags.file, journal, dated=dated))
+        given = stack.enter_context(build_input.opened(folder, flags.file, journal, chosen))
         cache = step_cache(data, store, chosen)
         build_cache.take(sources, store, cache, journal)
         result = build_image(
