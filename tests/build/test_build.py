@@ -9,7 +9,7 @@ import pytest
 from dockyard.build.bases import BaseMissingError
 from dockyard.build.contexts import read_dockerfile
 from dockyard.build.fault import ContextUnreadableError, NotSupportedYetError, PlatformRefusedError, SourceMissingError
-from dockyard.build.running import InsecureRefusedError
+from dockyard.build.running import InsecureRefusedError, NetworkRefusedError
 from dockyard.build.state import PATH
 from dockyard.dockerfile.fault import DockerfileInvalidError
 from dockyard.errors import Error
@@ -145,6 +145,13 @@ def test_every_power_over_the_machine_has_to_be_allowed(yard: Yard) -> None:
     assert refused.value.context["line"] == "2"
 
 
+def test_this_machine_s_network_has_to_be_allowed(yard: Yard) -> None:
+    with pytest.raises(NetworkRefusedError, match="RUN --network=host is not allowed") as failure:
+        yard.build("FROM scratch\nRUN --network=host true\n", network="none")
+    assert "--allow network.host" in str(failure.value.hint)
+    yard.build("FROM scratch AS unused\nRUN --network=host true\nFROM scratch\n")
+
+
 def test_a_dockerfile_that_is_absent_is_named(tmp_path: Path) -> None:
     with pytest.raises(ContextUnreadableError, match="Dockerfile"):
         read_dockerfile(tmp_path / "nowhere", None)
@@ -211,5 +218,5 @@ def test_what_parents_excludes_is_missing_though_something_else_is_let_back_in(y
 
 def test_one_platform_becomes_an_index_where_the_argument_says_so(yard: Yard) -> None:
     made = yard.build("FROM scratch\nLABEL a=b\n", build_args={"BUILDKIT_MULTI_PLATFORM": "1"})
-    (entry,) = json.loads(yard.store.read(made.descriptor))["manifests"]
+    (entry,) = json.loads((yard.store.path / "blobs" / "sha256" / made.descriptor.digest.hex).read_bytes())["manifests"]
     assert entry["platform"]["architecture"] == Platform.host().architecture

@@ -274,6 +274,7 @@ def planned(
         limits=options.limits,
         prefix=f"{platform} " if len(options.platforms) > 1 else "",
         halted=halted,
+        host_network=options.host_network or options.network == "host",
     )
     return plan
 

@@ -30,6 +30,15 @@ class InsecureRefusedError(UsageError):
     hint = "If you trust the Dockerfile, build with --allow security.insecure."
 
 
+class NetworkRefusedError(UsageError):
+    """A RUN asks by --network=host for this machine's own network, where it reaches whatever listens on this machine,
+    and the build was not told to allow that.
+    """
+
+    reference = "network-refused"
+    hint = "If you trust the Dockerfile, build with --allow network.host, or --network=host for every RUN."
+
+
 def run(stage: Stage, instruction: ins.Run) -> None:
     """Carry a RUN out."""
     node, state, tools = instruction.node, stage.state, stage.tools
@@ -37,6 +46,8 @@ def run(stage: Stage, instruction: ins.Run) -> None:
         raise NotSupportedYetError("RUN --device", node)
     if instruction.security == "insecure" and not tools.insecure:
         raise InsecureRefusedError("RUN --security=insecure is not allowed", context=place(node))
+    if instruction.network == "host" and not tools.host_network:
+        raise NetworkRefusedError("RUN --network=host is not allowed", context=place(node))
     _runnable(state.platform.get("architecture", ""), instruction)
     args, files = _command(stage, instruction)
     environment = dict(state.scope)

@@ -42,6 +42,7 @@ class Tools:
         hosts: further lines of /etc/hosts, address by name.
         network: of RUN steps that name none: one of `network.WORDS`.
         insecure: whether `RUN --security=insecure` may run.
+        host_network: whether `RUN --network=host` may run.
         uncached: stages that are carried out whatever the cache knows; `*` is all.
         budget: how much goes on at once.
         limits: of what RUN may use.
@@ -77,6 +78,7 @@ class Tools:
     limits: Limits = field(default_factory=Limits)
     prefix: str = ""
     halted: Halted | None = None
+    host_network: bool = False
 
     def note(self, material: dict[str, Any]) -> None:
         """Note something that the build took in."""
