@@ -8,8 +8,8 @@ import pytest
 
 from dockyard.build.bases import BaseMissingError
 from dockyard.build.contexts import read_dockerfile
-from dockyard.build.fault import ContextUnreadableError, NotSupportedYetError, PlatformRefusedError, SourceMissingError
-from dockyard.build.running import InsecureRefusedError, NetworkRefusedError
+from dockyard.build.fault import ContextUnreadableError, PlatformRefusedError, SourceMissingError
+from dockyard.build.running import DeviceMissingError, InsecureRefusedError, NetworkRefusedError
 from dockyard.build.state import PATH
 from dockyard.dockerfile.fault import DockerfileInvalidError
 from dockyard.errors import Error
@@ -132,10 +132,9 @@ def test_the_base_comes_from_the_store_and_is_reported(yard: Yard) -> None:
         yard.build("FROM absent:1\n")
 
 
-def test_what_is_not_supported_yet_is_named_with_its_line(yard: Yard) -> None:
-    with pytest.raises(NotSupportedYetError) as refused:
-        yard.build("FROM scratch\nRUN --device=vendor.com/gpu=all true\n")
-    assert "--device" in refused.value.message
+def test_a_device_that_is_required_is_named_with_its_line(yard: Yard) -> None:
+    with pytest.raises(DeviceMissingError, match=r"vendor\.com/gpu=all") as refused:
+        yard.build("FROM scratch\nRUN --device=vendor.com/gpu=all,required true\n")
     assert refused.value.context["line"] == "2"
 
 

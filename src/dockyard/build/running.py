@@ -9,7 +9,7 @@ from dockyard._internal.lock import locked
 from dockyard.build import configure
 from dockyard.build.budget import RUN
 from dockyard.build.cache import Made, key
-from dockyard.build.fault import NotSupportedYetError, PlatformRefusedError, place
+from dockyard.build.fault import PlatformRefusedError, place
 from dockyard.build.stage import Stage
 from dockyard.build.tools import HOSTNAME
 from dockyard.dockerfile import instructions as ins
@@ -30,6 +30,13 @@ class InsecureRefusedError(UsageError):
     hint = "If you trust the Dockerfile, build with --allow security.insecure."
 
 
+class DeviceMissingError(UsageError):
+    """A RUN requires a device by --device=…,required. Dockyard gives RUN no devices of this machine."""
+
+    reference = "device-missing"
+    hint = "Leave ,required out where the command can do without the device."
+
+
 class NetworkRefusedError(UsageError):
     """A RUN asks by --network=host for this machine's own network, where it reaches whatever listens on this machine,
     and the build was not told to allow that.
@@ -42,8 +49,10 @@ class NetworkRefusedError(UsageError):
 def run(stage: Stage, instruction: ins.Run) -> None:
     """Carry a RUN out."""
     node, state, tools = instruction.node, stage.state, stage.tools
-    if instruction.devices:
-        raise NotSupportedYetError("RUN --device", node)
+    for device in instruction.devices:
+        if device.required:
+            raise DeviceMissingError(f"there is no device {device.name}", context=place(node))
+        stage.warner(node.start_line)(f"there is no device {device.name}; the command runs without it")
     if instruction.security == "insecure" and not tools.insecure:
         raise InsecureRefusedError("RUN --security=insecure is not allowed", context=place(node))
     if instruction.network == "host" and not tools.host_network:
