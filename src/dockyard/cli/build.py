@@ -101,7 +101,8 @@ def build(
     if check or print_.partition(",")[0] == "check":
         from dockyard.cli.lint import lint
 
-        return lint(folder, file=flags.file, json=json)
+        asked = context.pairs(flags.build_arg, "--build-arg").get("BUILDKIT_DOCKERFILE_CHECK")
+        return lint(folder, file=flags.file, json=json, check=asked)
     if print_:
         with build_input.opened(folder, flags.file) as given:
             build_output.described(print_, given.path, given.dockerfile, options(flags), json=json)
