@@ -1,5 +1,6 @@
 """Builds without RUN: configuration, history, stages, what is refused. No root needed."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,8 +8,8 @@ import pytest
 
 from dockyard.build.bases import BaseMissingError
 from dockyard.build.contexts import read_dockerfile
-from dockyard.build.fault import ContextUnreadableError, NotSupportedYetError, PlatformRefusedError
-from dockyard.build.running import InsecureRefusedError
+from dockyard.build.fault import ContextUnreadableError, PlatformRefusedError, SourceMissingError
+from dockyard.build.running import DeviceMissingError, InsecureRefusedError, NetworkRefusedError
 from dockyard.build.state import PATH
 from dockyard.dockerfile.fault import DockerfileInvalidError
 from dockyard.errors import Error
@@ -131,10 +132,9 @@ def test_the_base_comes_from_the_store_and_is_reported(yard: Yard) -> None:
         yard.build("FROM absent:1\n")
 
 
-def test_what_is_not_supported_yet_is_named_with_its_line(yard: Yard) -> None:
-    with pytest.raises(NotSupportedYetError) as refused:
-        yard.build("FROM scratch\nRUN --device=vendor.com/gpu=all true\n")
-    assert "--device" in refused.value.message
+def test_a_device_that_is_required_is_named_with_its_line(yard: Yard) -> None:
+    with pytest.raises(DeviceMissingError, match=r"vendor\.com/gpu=all") as refused:
+        yard.build("FROM scratch\nRUN --device=vendor.com/gpu=all,required true\n")
     assert refused.value.context["line"] == "2"
 
 
@@ -142,6 +142,13 @@ def test_every_power_over_the_machine_has_to_be_allowed(yard: Yard) -> None:
     with pytest.raises(InsecureRefusedError) as refused:
         yard.build("FROM scratch\nRUN --security=insecure true\n")
     assert refused.value.context["line"] == "2"
+
+
+def test_this_machine_s_network_has_to_be_allowed(yard: Yard) -> None:
+    with pytest.raises(NetworkRefusedError, match="RUN --network=host is not allowed") as failure:
+        yard.build("FROM scratch\nRUN --network=host true\n", network="none")
+    assert "--allow network.host" in str(failure.value.hint)
+    yard.build("FROM scratch AS unused\nRUN --network=host true\nFROM scratch\n")
 
 
 def test_a_dockerfile_that_is_absent_is_named(tmp_path: Path) -> None:
@@ -180,3 +187,35 @@ def test_several_platforms_become_an_index(yard: Yard) -> None:
     for platform in platforms:
         image_ = open_image(yard.store, built.descriptor, platform)
         assert image_.config.environment["A"] == platform.architecture
+
+
+def test_a_variable_of_the_base_stage_counts_again_before_an_argument(yard: Yard) -> None:
+    text = "FROM scratch AS a\nENV A=env\nARG A=arg\nLABEL in=$A\nFROM a\nLABEL below=$A\n"
+    assert yard.build(text).image.config.execution["Labels"] == {"in": "arg", "below": "env"}
+
+
+def test_a_stage_may_be_called_scratch(yard: Yard) -> None:
+    yard.write({"a": "a\n"})
+    made = yard.build("FROM scratch AS scratch\nCOPY a /\nFROM scratch\nCOPY --from=scratch /a /b\n")
+    assert [node.path for node in made.image.tree().walk() if node.path] == ["a", "b"]
+
+
+def test_a_heredoc_s_name_may_lead_out_of_a_folder_and_lands_beside(yard: Yard) -> None:
+    made = yard.build("FROM scratch\nCOPY <<../a <<./b <</c /d/\na\n../a\nb\n./b\nc\n/c\n")
+    assert [node.path for node in made.image.tree().walk() if node.path] == ["d", "d/a", "d/b", "d/c"]
+    with pytest.raises(SourceMissingError, match="folder that is not there"):
+        yard.build("FROM scratch\nCOPY <<x/a /d/\na\nx/a\n")
+
+
+def test_what_parents_excludes_is_missing_though_something_else_is_let_back_in(yard: Yard) -> None:
+    yard.write({"a/one.txt": "1\n", "a/b.py": ""})
+    with pytest.raises(SourceMissingError, match="left out by --exclude"):
+        yard.build("FROM scratch\nCOPY --parents --exclude=**/*.txt --exclude=!**/*.py a/one.txt /d/\n")
+    made = yard.build("FROM scratch\nCOPY --parents --exclude=a --exclude=!**/*.py a /d/\n")
+    assert "d/a/b.py" in [node.path for node in made.image.tree().walk()]
+
+
+def test_one_platform_becomes_an_index_where_the_argument_says_so(yard: Yard) -> None:
+    made = yard.build("FROM scratch\nLABEL a=b\n", build_args={"BUILDKIT_MULTI_PLATFORM": "1"})
+    (entry,) = json.loads((yard.store.path / "blobs" / "sha256" / made.descriptor.digest.hex).read_bytes())["manifests"]
+    assert entry["platform"]["architecture"] == Platform.host().architecture

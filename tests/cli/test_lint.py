@@ -94,3 +94,67 @@ def test_a_file_without_from_names_the_file(tmp_path: Path, capsys: pytest.Captu
 def test_an_unknown_rule_is_refused_with_the_nearest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["lint", str(folder), "--rule", "root-usr"]) == 2
     assert "root-user" in capsys.readouterr().err
+
+
+def test_several_files_are_judged_and_all_count(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "other").write_text("FROM debian:12.8\nUSER 1\n")
+    words = ["lint", str(folder), str(folder / "other"), "--rule", "shell-form,pin-base"]
+    assert run(words) == 0
+    out = capsys.readouterr().out
+    assert f"{folder}/Dockerfile:3: warning[shell-form]" in out
+    assert f"{folder}/other: nothing to find fault with" in out
+    assert run([*words, "--fail-on", "warning", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["failed"] is True
+    assert [(each["file"].rpartition("/")[2], each["failed"]) for each in document["files"]] == [
+        ("Dockerfile", True),
+        ("other", False),
+    ]
+    assert run([*words, "--format", "checkstyle"]) == 0
+    assert f'<file name="{folder}/other">' in capsys.readouterr().out
+
+
+def test_one_of_several_files_may_come_from_standard_input(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"FROM debian\nUSER 1\n")))
+    assert run(["lint", "-", str(folder), "--format", "gnu"]) == 1
+    out = capsys.readouterr().out
+    assert "dockyard:<stdin>:1: pin-base warning" in out
+    assert f"dockyard:{folder}/Dockerfile:2: secret-in-env error" in out
+    assert run(["lint", "-", "-"]) == 2
+    assert run(["lint", str(folder), str(folder), "-f", "x"]) == 2
+
+
+def test_a_file_that_cannot_be_understood_does_not_keep_others_from_being_judged(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bad").write_text("FROM debian:12.8\nFOO x\n")
+    words = ["lint", str(folder / "bad"), str(folder)]
+    assert run(words) == 2
+    told = capsys.readouterr()
+    assert "error[secret-in-env]" in told.out
+    assert "bad:2: there is no instruction 'FOO'" in told.err
+    assert run([*words, "--json"]) == 2
+    bad, good = json.loads(capsys.readouterr().out)["files"]
+    assert (bad["failed"], bad["error"]["reference"]) == (True, "dockerfile-invalid")
+    assert good["findings"]
+    assert run(["lint", str(folder), str(folder / "nothing")]) == 2
+    assert not capsys.readouterr().out  # a file that is not there is told before anything is judged
+
+
+def test_several_files_are_put_right(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [folder / "one", folder / "two"]
+    for name in names:
+        name.write_text("from debian:12.8 As Base\nUSER 1\n")
+    run(["lint", *map(str, names), "--fix", "--diff"])
+    assert capsys.readouterr().out.count("+from debian:12.8 as base\n") == 2
+    run(["lint", *map(str, names), "--fix"])
+    assert {name.read_text() for name in names} == {"from debian:12.8 as base\nUSER 1\n"}
+
+
+def test_build_check_takes_the_check_of_an_argument(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "Dockerfile").write_text("# check=skip=all\nFROM scratch\nMAINTAINER a\nUSER 1\n")
+    assert run(["build", "--check", str(folder)]) == 0
+    assert run(["build", "--check", str(folder), "--build-arg", "BUILDKIT_DOCKERFILE_CHECK=error=true"]) == 1
+    assert "3: error[maintainer]" in capsys.readouterr().out

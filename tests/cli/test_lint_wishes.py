@@ -224,3 +224,13 @@ def test_ship_follows_the_wishes(folder: Path, capsys: Capture) -> None:
     assert stopped('override = { info = ["maintainer"] }') == further
     assert stopped("no-fail = true") == further
     assert stopped('override = { info = ["maintainer"] }\nfail-on = "info"') == "lint-failed"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n\n  # more\n"])
+def test_a_file_of_hadolints_that_says_nothing_asks_for_nothing(folder: Path, capsys: Capture, text: str) -> None:
+    (folder / ".hadolint.yaml").write_text(text)
+    assert findings(folder, capsys, code=1) == {
+        "apt-yes": "warning",
+        "no-install-recommends": "info",
+        "maintainer": "error",
+    }

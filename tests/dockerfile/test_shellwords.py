@@ -37,6 +37,15 @@ from dockyard.dockerfile.lint.shellwords import braces, read
         ('echo "open $(a', "a,echo open $(a"),
         ("a ) b", "a,b"),
         ("'if' a", "if a"),
+        ("cat <<E > x; a\nb\nE\nc", "cat,a,c"),
+        ("cat <<-'E' <<F\nb\n\t\tE\nd\nF\nc", "cat,c"),
+        ("a <<E | bash -e\nb\nE\nc", "a,bash -e,c"),
+        ("bash -e <<E\nb; d\nE\nc", "bash -e,b,d,c"),
+        ("x <<E /bin/sh\nb\nE", "x /bin/sh,b"),
+        ("bash file <<E\nb\nE", "bash file"),
+        ("x=$(cat <<E\nb\nE\n) c", "cat,x=$(cat <<E\nb\nE\n) c"),
+        ("cat <<E\nb", "cat"),
+        ("a <<< b\nc", "a,c"),
     ],
 )
 def test_the_commands_of_a_script(text: str, expected: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from dockyard.runtime.user import User, UserUnknownError, resolve_user
 
-PASSWD = b"root:x:0:0:root:/root:/bin/sh\nweb:x:33:33::/srv:/bin/false\nbroken\n"
+PASSWD = b"root:x:0:0:root:/root:/bin/sh\nweb:x:33:33::/srv:/bin/false\nshort:x:5\nwords:x:x:9::/w:\n"
 GROUP = b"root:x:0:\nweb:x:33:\nlog:x:4:web,root\nadm:x:5:other\n"
 
 
@@ -18,6 +18,11 @@ GROUP = b"root:x:0:\nweb:x:33:\nlog:x:4:web,root\nadm:x:5:other\n"
         ("web:77", User(33, 77, (), "/srv")),
         ("1234", User(1234, 0, (), "/")),
         ("1234:5", User(1234, 5, (), "/")),
+        (":log", User(0, 4, (), "/root")),
+        (":", User(0, 0, (4,), "/root")),
+        ("+33:007:9", User(33, 7, (), "/srv")),
+        ("short", User(5, 0, (), "")),
+        ("words", User(0, 9, (), "/root")),
     ],
 )
 def test_users_mean_what_docker_means(text: str, user: User) -> None:

@@ -161,7 +161,7 @@ def test_network_hosts_and_power(yard: Yard) -> None:
     assert read(yard, text.format(""), "a").strip() == host
     assert read(yard, text.format("--network=none"), "a").strip() != host
     assert read(yard, text.format(""), "a", network="none").strip() != host
-    assert read(yard, text.format("--network=host"), "a", network="none").strip() == host
+    assert read(yard, text.format("--network=host"), "a", network="none", host_network=True).strip() == host
     hosts = read(yard, "FROM busybox\nRUN cat /etc/hosts > /h\n", "h", hosts={"db": "192.0.2.7"})
     assert "192.0.2.7\tdb" in hosts
     text = "FROM busybox\nRUN --security=insecure grep CapEff /proc/self/status > /c\n"

@@ -14,7 +14,7 @@ from dockyard.build.ahead import Ahead
 from dockyard.build.bases import Bases
 from dockyard.build.budget import Budget, budget
 from dockyard.build.cache import StepCache
-from dockyard.build.check import check
+from dockyard.build.check import TRUE, check, instructed
 from dockyard.build.context import Context
 from dockyard.build.contexts import ignore_rules, read_dockerfile
 from dockyard.build.epoch import Names, settled
@@ -135,7 +135,7 @@ def _build(
 ) -> BuildResult:
     began = time.monotonic()
     path, parsed = read_dockerfile(context, dockerfile)
-    check(parsed)
+    check(instructed(parsed, options.build_args))
     files = taken(context, path, options, ahead)
     journal = journal or opened(Relay(progress), data, options, str(context), str(path))
     plans = []
@@ -155,7 +155,8 @@ def _build(
     host = str(Platform.host())
     image = images.get(host) or next(iter(images.values()))
     descriptor = image.descriptor
-    if len(images) > 1 or options.sbom or options.provenance:
+    several = len(images) > 1 or options.build_args.get("BUILDKIT_MULTI_PLATFORM", "") in TRUE
+    if several or options.sbom or options.provenance:
         from dockyard.build.attestation import Facts, Wish, attested  # heavy, and seldom asked for
 
         facts = Facts(
@@ -221,6 +222,8 @@ def step_cache(data: Path, store: Layout, options: Options) -> StepCache:
 # Arguments that steer the build itself, whether or not an ARG takes them.
 _KNOWN_ARGS = frozenset(
     {"SOURCE_DATE_EPOCH", "BUILDKIT_CACHE_MOUNT_NS", "BUILDKIT_SYNTAX", "BUILDKIT_INLINE_CACHE"}
+    | {"BUILDKIT_DOCKERFILE_CHECK", "BUILDKIT_SANDBOX_HOSTNAME", "BUILDKIT_MULTI_PLATFORM", "BUILDKIT_BUILD_NAME"}
+    | {"BUILDKIT_CONTEXT_KEEP_GIT_DIR"}
     | {name for each in ("http", "https", "ftp", "no", "all") for name in (f"{each}_proxy", f"{each}_proxy".upper())}
 )
 
@@ -271,6 +274,7 @@ def planned(
         limits=options.limits,
         prefix=f"{platform} " if len(options.platforms) > 1 else "",
         halted=halted,
+        host_network=options.host_network or options.network == "host",
     )
     return plan
 

@@ -1,9 +1,17 @@
 """The directive `# check=error=true`: a Dockerfile that is not built while a check of BuildKit's finds something."""
 
+import re
 from collections.abc import Mapping
+
+from msgspec import structs
 
 from dockyard.dockerfile.node import Dockerfile
 from dockyard.errors import UsageError
+
+ARGUMENT = "BUILDKIT_DOCKERFILE_CHECK"
+TRUE = ("1", "t", "T", "TRUE", "true", "True")
+FALSE = ("0", "f", "F", "FALSE", "false", "False")
+_CHECK = re.compile(r"check\s*=", re.IGNORECASE)
 
 
 class CheckFailedError(UsageError):
@@ -18,6 +26,18 @@ class CheckInvalidError(UsageError):
 
     reference = "check-invalid"
     hint = "Write # check=skip=RuleName,OtherRule;error=true"
+
+
+def instructed(dockerfile: Dockerfile, build_args: Mapping[str, str]) -> Dockerfile:
+    """`dockerfile` with the directive `check` that the argument BUILDKIT_DOCKERFILE_CHECK gives instead of its own."""
+    given = build_args.get(ARGUMENT)
+    if given is None:
+        return dockerfile
+    own, nodes = dockerfile.directives.get("check"), dockerfile.nodes
+    # Otherwise it would count as a comment on the first instruction.
+    comments = tuple(each for each in nodes[0].comments if own is None or own not in each or not _CHECK.match(each))
+    nodes = (structs.replace(nodes[0], comments=comments), *nodes[1:])
+    return structs.replace(dockerfile, nodes=nodes, directives={**dockerfile.directives, "check": given})
 
 
 def check(dockerfile: Dockerfile) -> None:
@@ -44,17 +64,14 @@ def _parts(text: str) -> dict[str, str]:
         key, value = key.strip(), value.strip()
         if not equals or key not in ("skip", "experimental", "error"):
             raise CheckInvalidError(f"the directive check has the unknown part {part.strip()!r}")
-        if key == "error" and value not in ("1", "t", "T", "TRUE", "true", "True", *_FALSE):
+        if key == "error" and value not in (*TRUE, *FALSE):
             raise CheckInvalidError(f"error is true or false, not {value!r}")
         parts[key] = value
     return parts
 
 
-_FALSE = ("0", "f", "F", "FALSE", "false", "False")
-
-
 def _strict(parts: Mapping[str, str]) -> bool:
-    return parts.get("error", "false") not in _FALSE
+    return parts.get("error", "false") not in FALSE
 
 
 def _theirs(aliases: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from dockyard.build import mode
 from dockyard.build.destination import Destination, DestinationInvalidError
 from dockyard.build.listing import digest_of
-from dockyard.build.source import Item, Source
+from dockyard.build.source import Contents, Item, Source
 from dockyard.build.unpack import archive_members
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Node
@@ -357,7 +357,7 @@ def facts(entry: Entry) -> tuple[object, ...]:
     return (e.path, e.kind, e.mode, e.uid, e.gid, e.size, e.target, e.major, e.minor, attributes)
 
 
-def write(planned: Iterator[Planned], source: Source, out: Out) -> None:
+def write(planned: Iterator[Planned], source: Contents, out: Out) -> None:
     """Write what was planned, as it comes."""
     for entry, content in planned:
         if not isinstance(content, Item):

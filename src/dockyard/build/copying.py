@@ -17,10 +17,11 @@ from dockyard.build.destination import Destination
 from dockyard.build.fault import ContextUnreadableError, SourceMissingError, place
 from dockyard.build.owner import OwnerUnknownError, by_number, owner
 from dockyard.build.segments import Segments
-from dockyard.build.source import WILD, Files, Item, Source
+from dockyard.build.settle import Settled
+from dockyard.build.source import WILD, Files, Item
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
-from dockyard.build.trees import TreeSource
+from dockyard.build.trees import Held, TreeSource
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile import shell
 from dockyard.dockerfile.ignore import IgnoreRules
@@ -37,7 +38,7 @@ _REMOTE = ("http://", "https://", "git@", "git://", "ssh://")
 class Taken:
     """What one source gives: items of `source`, below a folder those that `includes` match."""
 
-    source: Source
+    source: Held
     items: Sequence[Item]
     includes: IgnoreRules | None = None
     unpack: bool = False
@@ -109,26 +110,26 @@ def _made(
     settled: bool,
 ) -> Made:
     tools = stage.tools
-    destination = Destination(None if linked else stage.state.tree)
+    destination = Destination(None) if linked else Destination(stage.state.tree, stage.state.stirred)
     copier = Copier(order, destination)
     plain = Copier(replace(order, unpack=False), destination)
     with tools.writer() as writer:
         out = Out(writer)
         segments = _segments(stage, source)
-        alone = sum(len(each.items) for each in taken) == 1
-        for each in taken:
-            for item in each.items:
-                at = copier.fresh(item) if alone and each.includes is None else None
-                if at is not None and isinstance(each.source, Context) and not each.source.owned:
-                    filled = bool(each.source.listing(item.path, str(item.handle)))
-                    write(copier.plan(item, Files(), filled=filled), each.source, out)
-                    Bulk(each.source, copier, writer, out, segments).write(item, at)
-                    continue
-                planned: Iterator[Planned] = (copier if each.unpack else plain).plan(item, each.source, each.includes)
-                if isinstance(each.source, TreeSource) and isinstance(source, State):
-                    write_tree(planned, source.tree, out)
-                else:
-                    write(planned, each.source, out)
+        count = sum(len(each.items) for each in taken)
+        if count > 1 and not any(each.unpack for each in taken):
+            _several(taken, plain, out)
+        else:
+            for each in taken:
+                for item in each.items:
+                    at = copier.fresh(item) if count == 1 and each.includes is None else None
+                    if at is not None and isinstance(each.source, Context) and not each.source.owned:
+                        filled = bool(each.source.listing(item.path, str(item.handle)))
+                        write(copier.plan(item, Files(), filled=filled), each.source, out)
+                        Bulk(each.source, copier, writer, out, segments).write(item, at)
+                    else:
+                        used = copier if each.unpack else plain
+                        _write(used.plan(item, each.source, each.includes), each.source, out)
         for each in taken:
             if isinstance(each.source, Context):
                 each.source.check()
@@ -157,6 +158,23 @@ def _made(
     return made
 
 
+def _several(taken: Sequence[Taken], copier: Copier, out: Out) -> None:
+    """Write all of it once it is known what overwrites what."""
+    settled = Settled()
+    for each in taken:
+        for item in each.items:
+            settled.take(copier.plan(item, each.source, each.includes), each.source)
+    for planned, source in settled.given():
+        _write(iter(planned), source, out)
+
+
+def _write(planned: "Iterator[Planned]", source: Held, out: Out) -> None:
+    if isinstance(source, TreeSource):
+        write_tree(planned, source.tree, out)
+    else:
+        write(planned, source, out)
+
+
 def _segments(stage: Stage, source: State | Context) -> Segments | None:
     """What is known of the layer that this step wrote the last time here."""
     # Segments of zstd would do as well, but what is known of the last time does not say how it was compressed.
@@ -167,7 +185,7 @@ def _segments(stage: Stage, source: State | Context) -> Segments | None:
 
 def _taken(stage: Stage, instruction: ins.Copy | ins.Add, source: State | Context) -> list[Taken]:
     """What every source of the instruction gives, in their order."""
-    tree: Source = source if isinstance(source, Context) else TreeSource(source.tree)
+    tree: Held = source if isinstance(source, Context) else TreeSource(source)
     node = instruction.node
     add = isinstance(instruction, ins.Add)
     found: list[Taken] = []
@@ -192,7 +210,8 @@ def _taken(stage: Stage, instruction: ins.Copy | ins.Add, source: State | Contex
             stage.tools.progress.log(f"warning: line {node.start_line}: nothing matches {pattern!r}")
         found.append(Taken(tree, items, None, add and unpack))
     for doc in instruction.heredocs:
-        if "/" in doc.name:
+        name = posixpath.normpath(f"/{doc.name.lstrip('/')}")[1:]
+        if "/" in name or not name:
             raise SourceMissingError(
                 f"the heredoc {doc.name!r} would be a file in a folder that is not there",
                 context=place(node),
@@ -203,12 +222,12 @@ def _taken(stage: Stage, instruction: ins.Copy | ins.Add, source: State | Contex
             # The directive `escape` does not reach into heredocs.
             text = shell.process(text, stage.state.scope, skip_quotes=True).text
         data = text.encode("utf-8", "surrogateescape")
-        item = Item(doc.name, doc.name, "file", 0o644, size=len(data), mtime=stage.seconds(), handle=data)
+        item = Item(name, name, "file", 0o644, size=len(data), mtime=stage.seconds(), handle=data)
         found.append(Taken(Files(item), [item]))
     return found
 
 
-def _with_parents(tree: Source, pattern: str, instruction: ins.Copy) -> Taken:
+def _with_parents(tree: Held, pattern: str, instruction: ins.Copy) -> Taken:
     """COPY --parents: the tree below `/./`, or below the root, as far as the pattern matches."""
     pivot, dot, below = pattern.partition("/./")
     root, wanted = (pivot, below) if dot else ("/", pattern)
@@ -222,7 +241,7 @@ def _with_parents(tree: Source, pattern: str, instruction: ins.Copy) -> Taken:
     return Taken(tree, [item for item in found if item.kind == "dir"] if includes else found, includes)
 
 
-def _required(tree: Source, root: str, wanted: str, instruction: ins.Copy) -> None:
+def _required(tree: Held, root: str, wanted: str, instruction: ins.Copy) -> None:
     """Refuse a source of COPY --parents without wildcards that is not there, or of which nothing would be copied."""
     whole = posixpath.normpath(posixpath.join("/", root.lstrip("/"), wanted))[1:]
     if WILD.search(whole):
@@ -234,7 +253,9 @@ def _required(tree: Source, root: str, wanted: str, instruction: ins.Copy) -> No
         why = "is reached through a link only, which --parents does not follow"
     else:
         excluded = IgnoreRules.of(instruction.exclude)
-        if not excluded.ignored(wanted) or excluded.may_reinclude_below(wanted):
+        if not excluded.ignored(wanted):
+            return
+        if excluded.may_reinclude_below(wanted) and tree.find(whole, instruction.node)[0].kind == "dir":
             return
         why = "is left out by --exclude"
     raise SourceMissingError(f"{whole or '/'!r} {why}", context=place(instruction.node))

@@ -1,6 +1,7 @@
 """Where a COPY goes: a view of what the image holds with what the copy has made so far laid over it."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 
 from dockyard.errors import UsageError
@@ -8,6 +9,7 @@ from dockyard.layers.tar import Entry, Kind
 from dockyard.layers.tree import FileTree
 
 _MOST_LINKS = 255
+_NOTHING: Mapping[str, tuple[int, int]] = {}
 
 
 class DestinationInvalidError(UsageError):
@@ -22,10 +24,11 @@ class Destination:
 
     Args:
         tree: what the image holds; None for a linked copy, which does not look at it.
+        stirred: folders of it with a time that no layer says, see `State.stirred`.
     """
 
-    def __init__(self, tree: FileTree | None) -> None:
-        self.tree = tree
+    def __init__(self, tree: FileTree | None, stirred: Mapping[str, tuple[int, int]] = _NOTHING) -> None:
+        self.tree, self._stirred = tree, stirred
         self._made: dict[str, Entry] = {}
         self._told: set[str] = set()
         self._replaced: set[str] = set()
@@ -151,7 +154,9 @@ class Destination:
             self._told.add(folder)
             node = self.tree.get(folder, follow=False) if self.tree is not None and folder not in self._made else None
             if node is not None and node.entry.kind == "dir":
-                found.append(replace(node.entry, mtime=mtime) if folder == nearest else node.entry)
+                layers, seconds = self._stirred.get(folder, (0, 0))
+                time = mtime if folder == nearest else seconds if node.layer < layers else node.entry.mtime
+                found.append(replace(node.entry, mtime=time))
             folder = folder.rpartition("/")[0]
         return found[::-1]
 

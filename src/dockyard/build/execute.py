@@ -74,7 +74,7 @@ def execute(
     reached = networks.chosen(network, root=way.ids == "all" or not way.mounts)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, work, ignore_errors=True)
-        binds = _machine_files(tools.hosts, reached, work) + _files(files, work)
+        binds = _machine_files(tools.hosts, reached, tools.hostname, work) + _files(files, work)
         overlays: list[tuple[Overlay, Path]] = []
         confided: dict[str, str] = {}
         targets: list[str] = []
@@ -109,11 +109,12 @@ def execute(
         proxies = networks.proxies(tools.proxies) if networks.private(reached) else tools.proxies
         document = spec(
             args=args,
-            env={"HOME": user.home, **proxies, **trusted, **environment, **confided},
+            env={"HOME": user.home, **trusted, **environment, **proxies, **confided},
             cwd=state.workdir,
             user=user,
             network="none" if reached == "none" else "host",
             mounts=binds,
+            hostname=tools.hostname,
             privileged=instruction.security == "insecure",
         )
         tools.limits.put_on(document, name)
@@ -236,32 +237,28 @@ class _Copied:
         return layer
 
 
-def _machine_files(hosts: Mapping[str, str], network: networks.Network, work: Path) -> list[Mount]:
-    """The machine's name server and hosts, as they are reached from the step's network."""
-    present = [each for each in _HOST_FILES if Path(each).exists()]
-    mounts = [Mount(each, each) for each in present]
+def _machine_files(hosts: Mapping[str, str], network: networks.Network, hostname: str, work: Path) -> list[Mount]:
+    """The machine's name server as it is reached from the step's network, and hosts that are the same everywhere."""
+    machine = Path("/etc/resolv.conf")
+    mounts = [Mount(str(machine), "/etc/resolv.conf")] if machine.exists() else []
     if networks.private(network):
         place_ = work / "resolv.conf"
         place_.parent.mkdir(parents=True, exist_ok=True)
-        machine = Path("/etc/resolv.conf")
         place_.write_text(networks.resolver(machine.read_text() if machine.exists() else ""))
         place_.chmod(0o644)
-        mounts = [each for each in mounts if each.target != "/etc/resolv.conf"]
-        mounts.append(Mount(str(place_), "/etc/resolv.conf"))
+        mounts = [Mount(str(place_), "/etc/resolv.conf")]
         hosts = {**dict.fromkeys(networks.MACHINE, networks.GATEWAY), **hosts}
-    if hosts:
-        machine_ = networks.GATEWAY if networks.private(network) else "127.0.0.1"
-        hosts = {name: machine_ if address == HOST_GATEWAY else address for name, address in hosts.items()}
-        mounts = [each for each in mounts if each.target != "/etc/hosts"] + [_hosts(hosts, work)]
-    return mounts
+    gateway = networks.GATEWAY if networks.private(network) else "127.0.0.1"
+    hosts = {name: gateway if address == HOST_GATEWAY else address for name, address in hosts.items()}
+    return [*mounts, _hosts(hosts, hostname, work)]
 
 
-def _hosts(hosts: Mapping[str, str], work: Path) -> Mount:
-    """The machine's /etc/hosts with further lines."""
+def _hosts(hosts: Mapping[str, str], hostname: str, work: Path) -> Mount:
+    """An /etc/hosts as BuildKit gives it; the names that only this machine knows are none of the image's business."""
     path = work / "hosts"
     path.parent.mkdir(parents=True, exist_ok=True)
-    known = Path("/etc/hosts").read_text() if Path("/etc/hosts").exists() else ""
-    path.write_text(known.rstrip("\n") + "\n" + "".join(f"{address}\t{name}\n" for name, address in hosts.items()))
+    known = f"127.0.0.1\tlocalhost {hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+    path.write_text(known + "".join(f"{address}\t{name}\n" for name, address in hosts.items()))
     path.chmod(0o644)
     return Mount(str(path), "/etc/hosts")
 

@@ -97,10 +97,10 @@ class Graph:
             if not platform:
                 raise PlatformRefusedError(f"--platform={stage.platform} is empty", context=place(node))
             Platform.parse(platform)
-        if name == _SCRATCH or contexts(name) or (stage.name and contexts(stage.name)):
+        if contexts(name) or (stage.name and contexts(stage.name)):
             return None
         earlier = [each.number for each in self.stages[: stage.number] if each.name and each.name == name]
-        if not earlier:
+        if not earlier and name != _SCRATCH:
             Reference.parse(name)
         return earlier[-1] if earlier else None
 

@@ -174,7 +174,7 @@ def _taken(tools: "Tools", state: State, source: str, instruction: ins.Run) -> t
     node = state.tree.get(source)
     if node is None:
         raise SourceMissingError(f"{source!r} is not there", context=place(instruction.node))
-    found = TreeSource(state.tree)
+    found = TreeSource(state)
     (item,) = found.find(source, instruction.node)
     copier = Copier(Order(instruction.node, "/"), Destination(None))
     with LayerWriter(tools.store) as writer:

@@ -36,6 +36,7 @@ class Options:
         network: of RUN steps that name none: one of `network.WORDS`.
         certificates: PEM, of authorities that RUN trusts and the image does not hold.
         insecure: whether RUN --security=insecure may run.
+        host_network: whether RUN --network=host may run.
         processors, memory: how many processors and bytes of memory the build takes at once; 0 is what there is.
         limits: of what RUN may use.
         inline: whether the image's configuration gets the cache's records.
@@ -62,6 +63,7 @@ class Options:
     network: str = "default"
     certificates: bytes = b""
     insecure: bool = False
+    host_network: bool = False
     processors: int = 0
     memory: int = 0
     limits: Limits = field(default_factory=Limits)

@@ -233,11 +233,11 @@ class Plan:
         named = (self._named(stage.name) if stage.name else None) or self._named(name)
         if named is not None:
             return self._on_context(named, node, platform)
-        if name == "scratch":
-            return State.scratch(self.platform.to_json(), tools.data / "index")
         earlier = self._stage_below(name, stage.number)
         if earlier is not None:
             return self.finished(earlier).branch()
+        if name == "scratch":
+            return State.scratch(self.platform.to_json(), tools.data / "index")
         state = self._opened(name, platform)
         branch = state.branch()
         branch.triggers = state.triggers
@@ -306,9 +306,9 @@ class Plan:
         if context is not None:
             found = self._context(context)
             return State.on(found, self.tools.data / "index") if isinstance(found, Image) else found
-        if name == "scratch":
-            return State.scratch(self.platform.to_json(), self.tools.data / "index")
         stage = self.graph.source(name, node) if numbers else self.graph.named(name) or name
+        if stage == "scratch":
+            return State.scratch(self.platform.to_json(), self.tools.data / "index")
         if isinstance(stage, language.Stage):
             if stage.number >= before:
                 raise StageOrderError(f"the stage {stage.title} comes later or is this one", context=place(node))

@@ -12,7 +12,7 @@ from dockyard.build.context import Context
 from dockyard.build.download import download
 from dockyard.build.fault import place
 from dockyard.build.repository import AddressInvalidError, parse
-from dockyard.build.source import Files, Item, Source
+from dockyard.build.source import Contents, Files, Item
 from dockyard.build.stage import Stage
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile.ignore import IgnoreRules
@@ -26,7 +26,7 @@ class ChecksumUseError(UsageError):
     hint = "Give --checksum=sha256:… with one URL, or a commit with one Git repository."
 
 
-def fetch(stage: Stage, instruction: ins.Add, source: str) -> Source | None:
+def fetch(stage: Stage, instruction: ins.Add, source: str) -> Contents | None:
     """What `source` of an ADD gives where it is a URL or a Git repository; None where it is a path of the context.
 
     Raises:

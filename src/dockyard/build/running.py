@@ -9,8 +9,9 @@ from dockyard._internal.lock import locked
 from dockyard.build import configure
 from dockyard.build.budget import RUN
 from dockyard.build.cache import Made, key
-from dockyard.build.fault import NotSupportedYetError, PlatformRefusedError, place
+from dockyard.build.fault import PlatformRefusedError, place
 from dockyard.build.stage import Stage
+from dockyard.build.tools import HOSTNAME
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile.parser import parse_heredoc
 from dockyard.errors import UsageError
@@ -29,13 +30,33 @@ class InsecureRefusedError(UsageError):
     hint = "If you trust the Dockerfile, build with --allow security.insecure."
 
 
+class DeviceMissingError(UsageError):
+    """A RUN requires a device by --device=…,required. Dockyard gives RUN no devices of this machine."""
+
+    reference = "device-missing"
+    hint = "Leave ,required out where the command can do without the device."
+
+
+class NetworkRefusedError(UsageError):
+    """A RUN asks by --network=host for this machine's own network, where it reaches whatever listens on this machine,
+    and the build was not told to allow that.
+    """
+
+    reference = "network-refused"
+    hint = "If you trust the Dockerfile, build with --allow network.host, or --network=host for every RUN."
+
+
 def run(stage: Stage, instruction: ins.Run) -> None:
     """Carry a RUN out."""
     node, state, tools = instruction.node, stage.state, stage.tools
-    if instruction.devices:
-        raise NotSupportedYetError("RUN --device", node)
+    for device in instruction.devices:
+        if device.required:
+            raise DeviceMissingError(f"there is no device {device.name}", context=place(node))
+        stage.warner(node.start_line)(f"there is no device {device.name}; the command runs without it")
     if instruction.security == "insecure" and not tools.insecure:
         raise InsecureRefusedError("RUN --security=insecure is not allowed", context=place(node))
+    if instruction.network == "host" and not tools.host_network:
+        raise NetworkRefusedError("RUN --network=host is not allowed", context=place(node))
     _runnable(state.platform.get("architecture", ""), instruction)
     args, files = _command(stage, instruction)
     environment = dict(state.scope)
@@ -47,7 +68,7 @@ def run(stage: Stage, instruction: ins.Run) -> None:
     network = instruction.network if instruction.network != "default" else tools.network
     shown = _shown(stage, args)
     ways = [network, instruction.security, sorted(tools.hosts.items()), [mount.key for mount in mounts]]
-    ways += tools.limits.key
+    ways += [*tools.limits.key, *([f"host {given}"] if (given := tools.build_args.get(HOSTNAME)) else [])]
     step = key(state.key, "run", args, environment, ways, tools.epoch, _hashes(files))
     # Another process may be running the very same step: wait for it, then take what it made.
     with locked(tools.cache.lock(step)):
@@ -71,7 +92,7 @@ def run(stage: Stage, instruction: ins.Run) -> None:
 
             mounting.noted(tools, mounts)
     state.key = step
-    state.add(made, shown)
+    state.add(made, shown, [mount.target for mount in mounts])
 
 
 def _runnable(architecture: str, instruction: ins.Run) -> None:

@@ -81,6 +81,10 @@ class Source(Protocol):
     def children(self, item: Item) -> Iterable[Item]:
         """What is directly in a folder, sorted by name."""
 
+
+class Contents(Source, Protocol):
+    """A tree of items that are read one by one."""
+
     def content(self, item: Item) -> bytes | BinaryIO:
         """A file's content, exactly `size` bytes."""
 

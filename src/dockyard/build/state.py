@@ -1,5 +1,6 @@
 """A stage under way: its layers, configuration, history, and the variables that its instructions see."""
 
+import calendar
 import json
 import posixpath
 import time
@@ -24,6 +25,16 @@ def rfc3339(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
+def _environment(config: dict[str, Any]) -> dict[str, str]:
+    """The variables of an image, by name."""
+    return {name: value for name, _, value in (str(item).partition("=") for item in config.get("Env") or [])}
+
+
+def seconds(text: str) -> int:
+    """The time that `rfc3339` wrote."""
+    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+
+
 @dataclass
 class State:
     """What has been built of a stage.
@@ -33,6 +44,7 @@ class State:
         own: how many of the layers are the base image's.
         unseen: arguments that no command and no expansion sees.
         stages: how many layers there were where each stage on the way ended.
+        ran: for each RUN how many layers there were after it, its time in seconds, and what was mounted in it.
         below: the state that this one began with; the view of its files is shared.
     """
 
@@ -50,6 +62,7 @@ class State:
     own: int = 0
     stages: tuple[int, ...] = ()
     index: Path | None = None
+    ran: tuple[tuple[int, int, tuple[str, ...]], ...] = ()
     below: "State | None" = None
     _tree: FileTree | None = None
 
@@ -69,7 +82,7 @@ class State:
         triggers = [str(item) for item in config.pop("OnBuild", None) or []]
         if "PATH" not in image.config.environment:
             config["Env"] = [*(config.get("Env") or []), f"PATH={PATH}"]
-        scope = {name: value for name, _, value in (str(item).partition("=") for item in config["Env"])}
+        scope = _environment(config)
         platform = {
             key: str(value)
             for key, value in image.config.document.items()
@@ -90,7 +103,11 @@ class State:
         )
 
     def branch(self) -> "State":
-        """A new stage on this one. Variables of ARG are inherited, as BuildKit has it."""
+        """A new stage on this one.
+
+        Arguments are inherited, as BuildKit has it, but where a variable of the image has an argument's name its value
+        counts again, whichever was set last.
+        """
         config = json.loads(json.dumps(self.config))
         triggers = [str(item) for item in config.pop("OnBuild", None) or []]
         return State(
@@ -99,7 +116,7 @@ class State:
             config,
             list(self.layers),
             list(self.history),
-            dict(self.scope),
+            {**self.scope, **_environment(config)},
             list(self.args),
             dict(self.unseen),
             self.author,
@@ -107,6 +124,7 @@ class State:
             stages=(*self.stages, len(self.layers)),
             triggers=triggers,
             index=self.index,
+            ran=self.ran,
             below=self,
         )
 
@@ -124,6 +142,23 @@ class State:
         return tree
 
     @property
+    def stirred(self) -> dict[str, tuple[int, int]]:
+        """The folders whose time is that of a RUN though no layer says so: layers up to which it counts, and seconds.
+
+        What is mounted in a RUN gets a place to be mounted on, and that is removed again. BuildKit leaves the folder
+        around it with the time of that, for whoever copies from the stage.
+        """
+        found: dict[str, tuple[int, int]] = {}
+        for count, seconds, targets in self.ran:
+            for target in ("/etc/resolv.conf", "/etc/hosts", *targets):
+                path = target.strip("/")
+                if self.tree.get(path, follow=False) is None:
+                    while path and self.tree.get(path, follow=False) is None:
+                        path = path.rpartition("/")[0]
+                    found[path] = (count - 1, seconds)
+        return found
+
+    @property
     def workdir(self) -> str:
         """The working folder, absolute."""
         return str(self.config.get("WorkingDir") or "/")
@@ -133,14 +168,16 @@ class State:
         """What shell forms run under."""
         return list(self.config.get("Shell") or DEFAULT_SHELL)
 
-    def add(self, made: Made, created_by: str) -> None:
-        """Add a step to layers and history."""
+    def add(self, made: Made, created_by: str, mounted: Sequence[str] | None = None) -> None:
+        """Add a step to layers and history; `mounted` is what a RUN had mounted."""
         entry: dict[str, Any] = {"created": made.created, "created_by": created_by, "comment": COMMENT}
         if made.layer is None:
             entry["empty_layer"] = True
         else:
             self.layers.append(made.layer)
         self.history.append(entry)
+        if mounted is not None:
+            self.ran += ((len(self.layers), seconds(made.created), tuple(mounted)),)
 
     def set_env(self, name: str, value: str) -> None:
         """Set a variable of the image."""

@@ -124,7 +124,7 @@ def _workdir(stage: Stage, instruction: ins.Workdir) -> None:
                     f"the user {user} cannot be looked up where nothing is yet", context=place(instruction.node)
                 )
             owned = owner(user, stage.state.tree, stage.warner(instruction.node.start_line))
-        destination = Destination(stage.state.tree)
+        destination = Destination(stage.state.tree, stage.state.stirred)
         with stage.tools.writer() as writer:
             entries = destination.folders(destination.resolve(path), 0o755, owned, stage.seconds())
             for entry in entries:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Halted = Callable[["Cell"], None]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
 
 # What a layer keeps of extended attributes: what containerd's differ writes for BuildKit, and no more. Others belong to
 # the machine that built, and the same Dockerfile would give other layers there.
@@ -41,6 +42,7 @@ class Tools:
         hosts: further lines of /etc/hosts, address by name.
         network: of RUN steps that name none: one of `network.WORDS`.
         insecure: whether `RUN --security=insecure` may run.
+        host_network: whether `RUN --network=host` may run.
         uncached: stages that are carried out whatever the cache knows; `*` is all.
         budget: how much goes on at once.
         limits: of what RUN may use.
@@ -76,6 +78,7 @@ class Tools:
     limits: Limits = field(default_factory=Limits)
     prefix: str = ""
     halted: Halted | None = None
+    host_network: bool = False
 
     def note(self, material: dict[str, Any]) -> None:
         """Note something that the build took in."""
@@ -116,6 +119,11 @@ class Tools:
         from dockyard.runtime import way
 
         return way.way(self.data)
+
+    @property
+    def hostname(self) -> str:
+        """What RUN sees as this machine's name: BuildKit's, unless an argument gives another."""
+        return self.build_args.get(HOSTNAME) or "buildkitsandbox"
 
     @property
     def proxies(self) -> dict[str, str]:

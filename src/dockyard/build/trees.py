@@ -3,84 +3,82 @@
 import os
 import re
 from collections.abc import Iterable
-from typing import BinaryIO
 
 from dockyard.build.fault import SourceMissingError, place
-from dockyard.build.source import WILD, Item
+from dockyard.build.source import WILD, Contents, Item
+from dockyard.build.state import State
 from dockyard.dockerfile.ignore import expression
 from dockyard.dockerfile.node import Node
-from dockyard.layers.tree import FileTree
 from dockyard.layers.tree import Node as TreeNode
 
 
 class TreeSource:
-    """Items of `tree`; their content is read layer by layer by whoever copies, so `content` is never asked for."""
+    """Items of `tree`; their content is read layer by layer by whoever copies (`copy.write_tree`)."""
 
-    def __init__(self, tree: FileTree) -> None:
-        self._tree = tree
+    def __init__(self, state: State) -> None:
+        self.tree, self._stirred = state.tree, state.stirred
 
     def find(self, pattern: str, node: Node) -> list[Item]:
         """What `pattern` names; see `source.Source`."""
         path = os.path.normpath("/" + pattern.lstrip("/"))[1:]
         if not WILD.search(path):
-            found = self._tree.get(path)
+            found = self.tree.get(path)
             if found is None:
                 raise SourceMissingError(f"{pattern!r} is not in what --from names", context=place(node))
-            return [_item(found, path.rpartition("/")[2])]
-        root = self._tree.get("")
+            return [self._item(found, path.rpartition("/")[2])]
+        root = self.tree.get("")
         nodes = [root] if root is not None else []
         fixed = True
         for part in path.split("/"):
             if fixed and not WILD.search(part):
-                nodes = [each for each in (self._tree.get(f"{node_.path}/{part}") for node_ in nodes) if each]
+                nodes = [each for each in (self.tree.get(f"{node_.path}/{part}") for node_ in nodes) if each]
                 continue
             if fixed and not nodes:
                 raise SourceMissingError(f"the folder of {pattern!r} is not in what --from names", context=place(node))
             fixed = False
             matcher = re.compile(expression(part), re.DOTALL)
-            nodes = [each for node_ in nodes for each in self._tree.list(node_.path) if matcher.match(_last(each.path))]
+            nodes = [each for node_ in nodes for each in self.tree.list(node_.path) if matcher.match(_last(each.path))]
         items = []
         for each in nodes:
-            followed = self._tree.get(each.path)
+            followed = self.tree.get(each.path)
             if followed is None:
                 raise SourceMissingError(f"{each.path!r} is a link to nothing", context=place(node))
-            items.append(_item(followed, _last(each.path)))
+            items.append(self._item(followed, _last(each.path)))
         return items
 
     def has(self, path: str) -> bool:
         """Whether something is at `path` itself, with no link followed on the way."""
-        found = self._tree.get(path, follow=False)
+        found = self.tree.get(path, follow=False)
         return found is not None and found.path == path
 
     def children(self, item: Item) -> Iterable[Item]:
         """What is directly in a folder."""
-        return [_item(each, _last(each.path)) for each in self._tree.list(item.path)]
+        return [self._item(each, _last(each.path)) for each in self.tree.list(item.path)]
 
-    def content(self, item: Item) -> bytes | BinaryIO:
-        """Not by item: see `copy.write_tree`."""
-        raise NotImplementedError
+    def _item(self, node: TreeNode, name: str) -> Item:
+        entry = node.entry
+        layers, seconds = self._stirred.get(node.path, (0, 0)) if entry.kind == "dir" else (0, 0)
+        link = (node.layer, node.content) if entry.kind == "file" else None
+        return Item(
+            name,
+            node.path,
+            entry.kind,
+            entry.mode,
+            entry.uid,
+            entry.gid,
+            entry.size,
+            seconds if node.layer < layers else entry.mtime,
+            entry.target,
+            entry.major,
+            entry.minor,
+            entry.xattrs,
+            link,
+            node,
+        )
+
+
+Held = TreeSource | Contents
 
 
 def _last(path: str) -> str:
     return path.rpartition("/")[2]
-
-
-def _item(node: TreeNode, name: str) -> Item:
-    entry = node.entry
-    link = (node.layer, node.content) if entry.kind == "file" else None
-    return Item(
-        name,
-        node.path,
-        entry.kind,
-        entry.mode,
-        entry.uid,
-        entry.gid,
-        entry.size,
-        entry.mtime,
-        entry.target,
-        entry.major,
-        entry.minor,
-        entry.xattrs,
-        link,
-        node,
-    )

@@ -101,7 +101,8 @@ def build(
     if check or print_.partition(",")[0] == "check":
         from dockyard.cli.lint import lint
 
-        return lint(folder, file=flags.file, json=json)
+        asked = context.pairs(flags.build_arg, "--build-arg").get("BUILDKIT_DOCKERFILE_CHECK")
+        return lint(folder, file=flags.file, json=json, check=asked)
     if print_:
         with build_input.opened(folder, flags.file) as given:
             build_output.described(print_, given.path, given.dockerfile, options(flags), json=json)
@@ -130,8 +131,7 @@ def build(
         stack.enter_context(store.in_use())  # until outputs and caches are written, too
         shown = stack.enter_context(view.shown(flags.view(silent=quiet or json)))
         journal = opened(shown, data, chosen, folder, flags.file)
-        dated = chosen.epoch is not None or bool(chosen.build_args.get("SOURCE_DATE_EPOCH"))
-        given = stack.enter_context(build_input.opened(folder, flags.file, journal, dated=dated))
+        given = stack.enter_context(build_input.opened(folder, flags.file, journal, chosen))
         cache = step_cache(data, store, chosen)
         build_cache.take(sources, store, cache, journal)
         result = build_image(

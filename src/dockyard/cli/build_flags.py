@@ -37,7 +37,7 @@ class Flags:
             slirp4netns or pasta (name one to choose). Without root that is the default; the step reaches this machine
             as host.containers.internal.
         ca_bundle: certificates that RUN steps trust beside the image's; not in the image. DOCKYARD_CA_BUNDLE does, too.
-        allow: security.insecure lets RUN --security=insecure run; network.host is allowed always.
+        allow: security.insecure lets RUN --security=insecure run, network.host RUN --network=host.
         shm_size: size of /dev/shm in RUN, such as 256m.
         ulimit: NAME=SOFT:HARD for processes in RUN, such as nofile=1024:2048.
         cgroup_parent: the control group that containers of RUN are made in.
@@ -136,6 +136,7 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         network=flags.network,
         certificates=authorities.read(bundle) if bundle else b"",
         insecure="security.insecure" in (flags.allow or ()),
+        host_network="network.host" in (flags.allow or ()),
         processors=flags.processors,
         memory=size(flags.memory_budget, "--memory-budget") if flags.memory_budget else 0,
         limits=limits(flags),

@@ -38,10 +38,11 @@ class Given:
 
 
 @contextlib.contextmanager
-def opened(folder: str, file: str, progress: Progress = SILENT, *, dated: bool = False) -> Iterator[Given]:
+def opened(folder: str, file: str, progress: Progress = SILENT, options: "Options | None" = None) -> Iterator[Given]:
     """The context and the Dockerfile; what came from standard input is gone when the block ends.
 
-    `dated` gives the files of a Git repository the commit's time, as BuildKit does beside a SOURCE_DATE_EPOCH.
+    As with BuildKit, the files of a Git repository get the commit's time beside a SOURCE_DATE_EPOCH, and the argument
+    BUILDKIT_CONTEXT_KEEP_GIT_DIR keeps its folder `.git`.
 
     Raises:
         UsageError: both are to come from standard input.
@@ -57,7 +58,7 @@ def opened(folder: str, file: str, progress: Progress = SILENT, *, dated: bool =
         origin: Origin = "folder"
         dockerfile: Path | None = None
         if fetched or folder == "-":
-            taken = _fetched(folder, root, progress, dated=dated) if fetched else _standard_input(root)
+            taken = _fetched(folder, root, progress, options) if fetched else _standard_input(root)
             path, dockerfile, made, origin = taken.folder, taken.dockerfile, taken.made, taken.origin
         if file == "-":
             dockerfile = root / "Dockerfile"
@@ -68,8 +69,9 @@ def opened(folder: str, file: str, progress: Progress = SILENT, *, dated: bool =
         yield Given(path, dockerfile, made, origin)
 
 
-def _fetched(address: str, place: Path, progress: Progress, *, dated: bool) -> "Packed":
+def _fetched(address: str, place: Path, progress: Progress, options: "Options | None") -> "Packed":
     from dockyard.build import git
+    from dockyard.build.check import TRUE
     from dockyard.build.packed import Packed, fetched
     from dockyard.build.repository import parse
     from dockyard.cli import context
@@ -84,8 +86,11 @@ def _fetched(address: str, place: Path, progress: Progress, *, dated: bool) -> "
             f"{address} is no context",
             hint="Give a folder, a Git address like https://host/name.git#main, or the URL of a tar archive.",
         )
-    if dated:
+    given = options.build_args if options is not None else {}
+    if (options is not None and options.epoch is not None) or given.get("SOURCE_DATE_EPOCH"):
         repository = replace(repository, mtime="commit")
+    if given.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "") in TRUE and repository.keep is None:
+        repository = replace(repository, keep=True)
     found = git.checkout(repository, cache / "git", progress)
     return Packed(found.folder, None, found.made, "git")
 

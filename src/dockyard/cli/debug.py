@@ -54,8 +54,7 @@ def debug(
     store, data = context.store(), context.data_folder()
     with store.in_use(), view.shown(flags.view(silent=json)) as shown:
         journal = opened(shown, data, chosen, folder, flags.file)
-        dated = chosen.epoch is not None or bool(chosen.build_args.get("SOURCE_DATE_EPOCH"))
-        with build_input.opened(folder, flags.file, journal, dated=dated) as given:
+        with build_input.opened(folder, flags.file, journal, chosen) as given:
             return build_and_visit(
                 given.path,
                 visitor(shown, rest or ()),

@@ -3,7 +3,7 @@
 import json as json_module
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -52,10 +52,27 @@ Format = Literal[
 Names = Annotated[tuple[str, ...], Parameter(negative=())]
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What was found in one file, as far as it is shown; `error` where the file cannot be understood."""
+
+    name: str
+    shown: Sequence[LintFinding] = ()
+    failed: bool = False
+    changes: Sequence[LintFinding] = ()
+    difference: str = ""
+    error: DockerfileInvalidError | None = None
+
+    def to_json(self, *, fix: bool) -> dict[str, Any]:
+        """As `--json` prints it."""
+        found = {"file": self.name, "findings": [each.to_json() for each in self.shown], "failed": self.failed}
+        if fix:
+            found["fixed"] = [each.to_json() for each in self.changes]
+        return found if self.error is None else {**found, **self.error.to_json()}
+
+
 def lint(
-    path: str = ".",
-    /,
-    *,
+    *paths: str,
     file: Annotated[str, Parameter(name=["--file", "-f"])] = "",
     format: Annotated[Format, Parameter(name=["--format"])] = "text",
     output: Annotated[str, Parameter(name=["--output", "-o"])] = "",
@@ -79,17 +96,19 @@ def lint(
     strict_labels: Annotated[bool, Parameter(negative="")] = False,
     shellcheck: bool = True,
     json: bool = False,
+    check: Annotated[str | None, Parameter(parse=False)] = None,
 ) -> int:
-    """Judge a Dockerfile: what is wrong on which line, why, and the better line.
+    """Judge Dockerfiles: what is wrong on which line, why, and the better line.
 
-    The exit code is 1 where a finding is as bad as --fail-on or worse, and 2 where the file cannot be understood.
+    The exit code is 1 where a finding is as bad as --fail-on or worse, and 2 where a file cannot be
+    understood; of several files the others are judged all the same.
     Silence a rule for one instruction with a comment above it: # dockyard ignore=pin-base
     (Hadolint's and BuildKit's comments count too). docs/lint.md describes every rule. What always holds stands in the
     table [lint] of dockyard.toml, or in Hadolint's .hadolint.yaml, beside the Dockerfile or in the current folder.
     Where `dockyard build` has built the file before, what its steps cost counts.
 
     Args:
-        path: the Dockerfile, or the folder that holds it; - reads standard input.
+        paths: Dockerfiles, or folders that hold one, the current one by default; - reads standard input.
         file: the Dockerfile, relative to the current folder; - reads standard input.
         format: text, json, or a format for other programs: sarif, gitlab (code quality), codeclimate, checkstyle, gnu,
             sonarqube, codacy, junit. tty and gitlab_codeclimate are Hadolint's words for text and gitlab.
@@ -115,29 +134,76 @@ def lint(
         strict_labels: refuse labels that were not asked for with --label.
         shellcheck: let ShellCheck read the scripts of RUN, where it is installed.
         json: print one JSON document; the same as --format json.
+        check: counts instead of the directive `check` of the file.
     """
     from dockyard.cli import lint_output
-    from dockyard.dockerfile.lint.finding import at_least
 
-    name, raw = read(path, file)
-    if fix and not diff and name == STDIN:
+    if len(paths) > 1 and file:
+        raise UsageError("--file names one Dockerfile beside several", hint="Leave --file out.")
+    if (*paths, file).count("-") > 1:
+        raise UsageError("standard input is there once only", hint="Give - once.")
+    given = [(path, *read(path, file)) for path in paths or (".",)]
+    if fix and not diff and any(name == STDIN for _, name, _ in given):
         raise FixNeedsFileError("--fix writes into a file, and the Dockerfile comes from standard input")
     if diff and not fix:
         raise UsageError("--diff shows what --fix would change", hint="Write --fix --diff.")
-    wishes = lint_wishes.merged(
-        lint_wishes.settings(config, _folder(path, file)),
-        ignore=_split(ignore),
-        also=_split(also),
-        severities=Override(_split(error), _split(warning), _split(info), _split(style)),
-        registries=trusted_registry,
-        label=label,
-        strict_labels=strict_labels,
-        threshold=fail_on,
-        no_fail=no_fail,
-        disable_ignore_pragma=disable_ignore_pragma,
-    )
+
+    def one(path: str, name: str, raw: bytes) -> Judged:
+        wishes = lint_wishes.merged(
+            lint_wishes.settings(config, _folder(path, file)),
+            ignore=_split(ignore),
+            also=_split(also),
+            severities=Override(_split(error), _split(warning), _split(info), _split(style)),
+            registries=trusted_registry,
+            label=label,
+            strict_labels=strict_labels,
+            threshold=fail_on,
+            no_fail=no_fail,
+            disable_ignore_pragma=disable_ignore_pragma,
+        )
+        judge = _judge(path, file, name, raw, image, wishes, _split(rule), check)
+        return _judged(name, raw, wishes, judge, _split(rule) if shellcheck else None, severity, fix=fix, diff=diff)
+
+    found = [one(*each) for each in given]
+    if len(found) == 1 and found[0].error is not None:
+        raise found[0].error
+    words = {"tty": "text", "gitlab_codeclimate": "gitlab"}
+    kind = "json" if json else words.get(format, format)
+    if kind == "json":
+        documents = [each.to_json(fix=fix) for each in found]
+        failed = any(each.failed for each in found)
+        _say(output, documents[0] if len(found) == 1 else {"files": documents, "failed": failed})
+    elif diff and kind == "text":
+        _say(output, "".join(each.difference for each in found).removesuffix("\n"))
+    elif kind != "text":
+        pairs = [(each.name, finding) for each in found for finding in each.shown]
+        _say(output, lint_output.foreign(kind, pairs, [each.name for each in found]))
+    else:
+        _say(output, "\n\n".join(_told(each, color=not output and sys.stdout.isatty()) for each in found))
+    wrong = [each.error for each in found if each.error is not None]
+    for each in wrong if kind != "json" else ():
+        report.failure(each, json=False)
+    return 2 if wrong else 1 if any(each.failed for each in found) else 0
+
+
+def _judged(
+    name: str,
+    raw: bytes,
+    wishes: LintSettings,
+    judge: Callable[[Dockerfile], list[LintFinding]],
+    heard: Sequence[str] | None,
+    severity: Severity,
+    *,
+    fix: bool,
+    diff: bool,
+) -> Judged:
+    """What `judge` finds in the file, after its fixes where they are wanted.
+
+    `heard` has the only rules that count, ShellCheck's among them; without it ShellCheck is not asked.
+    """
+    from dockyard.dockerfile.lint.finding import at_least
+
     try:
-        judge = _judge(path, file, name, raw, image, wishes, _split(rule))
         changes: Sequence[LintFinding] = ()
         difference = ""
         if fix:
@@ -145,25 +211,22 @@ def lint(
 
             raw, changes, difference = lint_fix.fix(None if diff else Path(name), name, raw, judge)
         findings = judge(parse(raw))
-        if shellcheck:
-            findings = _with_shellcheck(raw, findings, _split(rule), wishes)
+        if heard is not None:
+            findings = _with_shellcheck(raw, findings, heard, wishes)
     except DockerfileInvalidError as invalid:
-        raise in_file(invalid, name, raw) from invalid
+        return Judged(name, failed=True, error=in_file(invalid, name, raw))
     failed = not wishes.no_fail and any(at_least(each.severity, threshold(wishes.fail_on)) for each in findings)
-    shown = [each for each in findings if at_least(each.severity, severity)]
-    words = {"tty": "text", "gitlab_codeclimate": "gitlab"}
-    kind = "json" if json else words.get(format, format)
-    if kind == "json":
-        document = {"file": name, "findings": [each.to_json() for each in shown], "failed": failed}
-        _say(output, {**document, "fixed": [each.to_json() for each in changes]} if fix else document)
-    elif diff and kind == "text":
-        _say(output, difference.removesuffix("\n"))
-    elif kind != "text":
-        _say(output, lint_output.foreign(kind, name, shown))
-    else:
-        done = "".join(f"{name}:{each.line}: fixed[{each.rule}]: {each.message}\n" for each in changes)
-        _say(output, done + lint_output.text(name, shown, color=not output and sys.stdout.isatty()))
-    return 1 if failed else 0
+    return Judged(name, [each for each in findings if at_least(each.severity, severity)], failed, changes, difference)
+
+
+def _told(judged: Judged, *, color: bool) -> str:
+    """The findings for people."""
+    from dockyard.cli import lint_output
+
+    if judged.error is not None:
+        return f"{judged.name}: not judged, as it cannot be understood"
+    done = "".join(f"{judged.name}:{each.line}: fixed[{each.rule}]: {each.message}\n" for each in judged.changes)
+    return done + lint_output.text(judged.name, judged.shown, color=color)
 
 
 def _say(output: str, what: str | dict[str, Any]) -> None:
@@ -196,22 +259,23 @@ def _judge(
     image: str,
     wishes: LintSettings,
     only: Sequence[str],
+    check: str | None,
 ) -> Callable[[Dockerfile], list[LintFinding]]:
     """What judges the file: rules, the ignore file, and what is known from elsewhere."""
+    from dockyard.build.check import ARGUMENT, instructed
     from dockyard.cli import lint_measure
     from dockyard.dockerfile.lint.lint import lint as judge
 
     where = Path(path)
     folder = where if path != "-" and where.is_dir() else where.parent
-    dockerfile = parse(raw)
     ignored = _ignore_rules(path, file)
-    platforms, variables = lint_measure.bases(dockerfile)
-    house = replace(wishes.options(), platforms=platforms, variables=variables)
-
-    # The image does not change while the file is put right; the lines of its steps may.
+    # Image and bases do not change while the file is put right; the lines of their steps may.
     seen = lint_measure.layers(image)
 
     def judged(found: Dockerfile) -> list[LintFinding]:
+        found = instructed(found, {} if check is None else {ARGUMENT: check})
+        platforms, variables = lint_measure.bases(found)
+        house = replace(wishes.options(), platforms=platforms, variables=variables)
         costs = {} if name == STDIN else lint_measure.costs(found, Path(name), folder)
         options = replace(house, measured=replace(seen, costs=costs))
         return judge(found, only=only, without=wishes.ignore, also=wishes.also, ignored=ignored, options=options)

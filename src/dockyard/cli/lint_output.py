@@ -10,9 +10,8 @@ _COLORS = {"error": "\x1b[31m", "warning": "\x1b[33m", "info": "\x1b[36m", "styl
 _DIM, _BOLD, _OFF = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 
 
-def foreign(format: str, name: str, findings: Sequence[LintFinding]) -> str:
-    """The findings in the file `name` as another program wants them."""
-    pairs = [(name, each) for each in findings]
+def foreign(format: str, pairs: Sequence[tuple[str, LintFinding]], names: Sequence[str]) -> str:
+    """Pairs of a file's name and a finding as another program wants them; `names` are those of all files."""
     if format == "gnu":
         from dockyard.dockerfile.lint.gnu import gnu
 
@@ -30,7 +29,7 @@ def foreign(format: str, name: str, findings: Sequence[LintFinding]) -> str:
     if format == "checkstyle":
         from dockyard.dockerfile.lint.checkstyle import checkstyle
 
-        return checkstyle(pairs)
+        return checkstyle(pairs, names)
     if format == "sarif":
         from dockyard.dockerfile.lint.sarif import sarif
 

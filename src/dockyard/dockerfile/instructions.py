@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from dockyard.dockerfile.duration import nanoseconds
 from dockyard.dockerfile.fault import DockerfileInvalidError, meant
 from dockyard.dockerfile.flags import Flags
-from dockyard.dockerfile.mounts import Mount, parse_mount
+from dockyard.dockerfile.mounts import Device, Mount, parse_device, parse_mount
 from dockyard.dockerfile.node import KEYWORDS, Heredoc, Node
 from dockyard.dockerfile.parser import parse_heredoc
 from dockyard.dockerfile.spaces import strip
@@ -51,7 +51,7 @@ class Run(Command, frozen=True):
     mount_texts: tuple[str, ...] = ()
     network: str = "default"
     security: str = "sandbox"
-    devices: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
     heredocs: tuple[Heredoc, ...] = ()
 
 
@@ -243,7 +243,8 @@ def _run(node: Node, flags: Flags) -> Run:
             )
     texts = flags.many("mount")
     mounts = tuple(parse_mount(text, line=node.start_line) for text in texts)
-    return Run(node, _line(node), not node.json, mounts, texts, network, security, flags.many("device"), node.heredocs)
+    devices = tuple(parse_device(text, line=node.start_line) for text in flags.many("device"))
+    return Run(node, _line(node), not node.json, mounts, texts, network, security, devices, node.heredocs)
 
 
 def _sources(node: Node) -> tuple[tuple[str, ...], tuple[Heredoc, ...], str]:

@@ -42,6 +42,13 @@ class Mount(msgspec.Struct, frozen=True):
     size: int = 0
 
 
+class Device(msgspec.Struct, frozen=True):
+    """One device of a RUN; without one that is required nothing runs."""
+
+    name: str
+    required: bool = False
+
+
 class _Fail(Protocol):
     def __call__(self, message: str, hint: str | None = None) -> DockerfileInvalidError: ...
 
@@ -84,13 +91,41 @@ def parse_mount(text: str, expand: Callable[[str], str] | None = None, *, line: 
     return Mount(**values)  # type: ignore[arg-type]
 
 
+def parse_device(text: str, *, line: int = 0) -> Device:
+    """The device that the value of a `--device` flag names: `vendor.com/class=name`, with `,required` or not.
+
+    Raises:
+        DockerfileInvalidError: it has no name, or a part that a device does not have.
+    """
+
+    def fail(message: str, hint: str | None = None) -> DockerfileInvalidError:
+        return DockerfileInvalidError(message, line=line, text=f"--device={text}", hint=hint)
+
+    name, required = "", False
+    for field in _fields(text, fail):
+        key, equals, value = field.partition("=")
+        if key.lower() == "required":
+            if equals and value not in (*_TRUE, *_FALSE):
+                raise fail(f"required is true or false, not {value!r}")
+            required = not equals or value in _TRUE
+        elif key.lower() == "name" and equals:
+            name = value
+        elif name:
+            raise fail(f"a device has no {key!r}", "Write --device=vendor.com/class=name,required.")
+        else:
+            name = field
+    if not name:
+        raise fail("a device needs a name", "Write --device=vendor.com/class=name.")
+    return Device(name, required)
+
+
 def _fields(text: str, fail: _Fail) -> list[str]:
     fields: list[str] = []
     at = 0
     while at <= len(text) and text:
         match = _FIELD.match(text, at)
         if match is None:
-            raise fail("the mount is not comma separated", "Close every quote; a quote begins a field or is doubled.")
+            raise fail("the value is not comma separated", "Close every quote; a quote begins a field or is doubled.")
         fields.append(match[2] if match[1] is None else match[1].replace('""', '"'))
         at = match.end() + 1
     return fields

@@ -1,5 +1,6 @@
 """Who a process in a container is: the USER of an image resolved by the image's own passwd and group files."""
 
+import re
 from dataclasses import dataclass
 
 from dockyard.errors import Error
@@ -25,45 +26,61 @@ class User:
 
 
 def resolve_user(text: str, passwd: bytes, group: bytes, *, numbers: bool = False) -> User:
-    """The user that `text` (`user`, `uid`, `user:group`, any mixed) means; an empty text is root.
+    """The user that `text` (`user`, `uid`, `user:group`, any mixed) means; an empty user is root.
 
     A number without an entry in passwd has group 0 and no further groups, as Docker has it. Naming a group leaves out
     the further groups. With `numbers`, a number is one even where a user or group is called so: BuildKit's RUN takes
-    it so, while engines look for the name first.
+    it so, while engines look for the name first. Lines that lack fields, or have a word for a number, are read as
+    other tools read them: what is missing is empty, or 0.
 
     Raises:
         UserUnknownError: a name is not in the file, or a number is out of range.
     """
-    name, colon, group_name = (text or "0").partition(":")
-    entry = _find(_lines(passwd, 7), name, 2, numbers)
-    if entry is None and not name.isdigit():
+    name, group_name = (*text.split(":"), "")[:2]
+    entry = _find(_lines(passwd, 7), name or "0", numbers)
+    number = whole_number(name or "0")
+    if entry is None and number is None:
         raise UserUnknownError(f"the image has no user {name!r}", context={"user": text})
-    uid = _number(entry[2] if entry else name)
-    gid = _number(entry[3]) if entry else 0
+    uid = _id(_number(entry[2]) if entry else number or 0)
+    gid = _id(_number(entry[3])) if entry else 0
     groups: tuple[int, ...] = ()
-    if colon and group_name:
-        found = _find(_lines(group, 4), group_name, 2, numbers)
-        if found is None and not group_name.isdigit():
+    if group_name:
+        found = _find(_lines(group, 4), group_name, numbers)
+        number = whole_number(group_name)
+        if found is None and number is None:
             raise UserUnknownError(f"the image has no group {group_name!r}", context={"user": text})
-        gid = _number(found[2] if found else group_name)
+        gid = _id(_number(found[2]) if found else number or 0)
     elif entry:
-        groups = tuple(_number(line[2]) for line in _lines(group, 4) if entry[0] in line[3].split(","))
-    return User(uid, gid, groups, (entry[5] if entry else "") or "/")
+        members = (line for line in _lines(group, 4) if entry[0] in line[3].split(","))
+        groups = tuple(_id(_number(line[2])) for line in members)
+    return User(uid, gid, groups, next((line[5] for line in _lines(passwd, 7) if _number(line[2]) == uid), "/"))
+
+
+def whole_number(text: str) -> int | None:
+    """The number that `text` is, with or without a sign; None where it is none."""
+    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text, re.ASCII) else None
+
+
+def _number(field: str) -> int:
+    """A field that has to be a number; 0 where it is none."""
+    return whole_number(field) or 0
 
 
 def _lines(data: bytes, fields: int) -> list[list[str]]:
-    lines = (line.split(":") for line in data.decode("utf-8", "surrogateescape").splitlines())
-    return [parts for parts in lines if len(parts) >= fields]
+    """The fields of each line that has any; those that a line lacks are empty."""
+    lines = (line.strip() for line in data.decode("utf-8", "surrogateescape").split("\n"))
+    return [[*line.split(":"), *[""] * fields][:fields] for line in lines if line]
 
 
-def _find(lines: list[list[str]], name: str, number: int, numbers: bool) -> list[str] | None:
+def _find(lines: list[list[str]], name: str, numbers: bool) -> list[str] | None:
+    number = whole_number(name)
     for parts in lines:
-        if parts[0] == name and not (numbers and name.isdigit()):
+        if parts[0] == name and not (numbers and number is not None):
             return parts
-    return next((parts for parts in lines if name.isdigit() and parts[number] == name), None)
+    return next((parts for parts in lines if number is not None and _number(parts[2]) == number), None)
 
 
-def _number(text: str) -> int:
-    if not text.isdigit() or int(text) > _MOST_ID:
-        raise UserUnknownError(f"not a user or group number: {text!r}")
-    return int(text)
+def _id(number: int) -> int:
+    if not 0 <= number <= _MOST_ID:
+        raise UserUnknownError(f"not a user or group number: {number}")
+    return number

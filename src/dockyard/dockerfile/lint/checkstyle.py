@@ -14,10 +14,10 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 _LEVELS = {"style": "info"}
 
 
-def checkstyle(findings: Sequence[tuple[str, LintFinding]]) -> str:
-    """The document for pairs of a file's name and a finding."""
+def checkstyle(findings: Sequence[tuple[str, LintFinding]], names: Sequence[str] = ()) -> str:
+    """The document for pairs of a file's name and a finding; `names` are of files that stand in it in any case."""
     parts = ['<?xml version="1.0" encoding="UTF-8"?>', '<checkstyle version="4.3">']
-    for name in dict.fromkeys(name for name, _ in findings):
+    for name in dict.fromkeys([*names, *(name for name, _ in findings)]):
         parts.append(f"  <file name={attribute(name)}>")
         parts += [
             f'    <error line="{each.line}" column="1" severity="{_LEVELS.get(each.severity, each.severity)}" '

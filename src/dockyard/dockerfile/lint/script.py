@@ -5,7 +5,8 @@ import itertools
 import re
 
 from dockyard.dockerfile.instructions import Run
-from dockyard.dockerfile.lint.shellwords import RESERVED, Script, read
+from dockyard.dockerfile.lint.shellwords import RESERVED, SHELLS, Script, read
+from dockyard.dockerfile.parser import parse_heredoc
 
 _PREFIXES = RESERVED | {"sudo", "env", "exec", "nice", "eatmydata", "command"}
 _LONGEST = 200_000
@@ -51,10 +52,17 @@ def script(run: Run) -> str:
         return ""
     text = run.args[0]
     if run.heredocs:
-        first = text.strip()
-        bodies = "\n".join(heredoc.body for heredoc in run.heredocs)
-        return bodies if first.startswith("<<") and len(first.split()) == 1 else f"{text}\n{bodies}"
+        if parse_heredoc(text.strip()) is None:
+            return f"{text}\n" + "".join(f"{each.content}{each.name}\n" for each in run.heredocs)
+        return run.heredocs[0].body
     return text
+
+
+def _readable(run: Run) -> str:
+    """The script as far as a shell reads it: nothing of a heredoc that another interpreter gets."""
+    text = script(run)[:_LONGEST]
+    first = re.split(r"[/\s]+", text.partition("\n")[0]) if text.startswith("#!") else ["sh"]
+    return text if not SHELLS.isdisjoint(first) else ""
 
 
 def commands(run: Run, *, bare: bool = True) -> list[list[str]]:
@@ -64,7 +72,7 @@ def commands(run: Run, *, bare: bool = True) -> list[list[str]]:
     """
     if not run.shell:
         return [_bare(list(run.args), _PREFIXES if bare else frozenset())] if run.args else []
-    found = (_bare(list(words), _PREFIXES if bare else RESERVED) for words in _read(script(run)[:_LONGEST])[0])
+    found = (_bare(list(words), _PREFIXES if bare else RESERVED) for words in _read(_readable(run))[0])
     return [words for words in found if words]
 
 
@@ -72,7 +80,7 @@ def piped(run: Run) -> list[list[list[str]]]:
     """For each pipe in a shell form, the commands that stand before it."""
     if not run.shell:
         return []
-    found, pipes = _read(script(run)[:_LONGEST])
+    found, pipes = _read(_readable(run))
     return [[list(words) for words in found[:count]] for count in pipes]
 
 

@@ -119,7 +119,8 @@ def from_hadolint(raw: bytes, what: str) -> LintSettings:
     Raises:
         SettingsInvalidError: it is no YAML, or has a key that Hadolint has not.
     """
-    found = decode_yaml(raw, _Hadolint, what=what) if raw.strip() else _Hadolint()
+    bare = all(not line.strip() or line.lstrip().startswith(b"#") for line in raw.splitlines())
+    found = _Hadolint() if bare else decode_yaml(raw, _Hadolint, what=what)
     return LintSettings(
         ignore=found.ignored or [],
         override=found.override or Override(),

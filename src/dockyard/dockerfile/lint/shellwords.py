@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 RESERVED = frozenset(["if", "then", "elif", "else", "while", "until", "do", "!", "{", "time"])
 _ENDS = frozenset(["fi", "done", "esac", "}"])
 _DEEPEST = 40
+SHELLS = frozenset(["sh", "bash", "ash", "dash", "ksh", "zsh"])
 _PLAIN = re.compile(r"[^\s\\'\"$`#<>&;|()]+")
 _WITHIN = re.compile(r"[^\"\\$`]+")
 _BRACES = re.compile(r"\{[^{}]*\}")
@@ -44,6 +45,8 @@ class _Reader:
         self._quoted = False
         self._target = False  # the next word is where a redirection goes
         self._cases: list[bool] = []  # open `case`s; whether a pattern is expected
+        self._heredoc: tuple[list[str], bool] | None = None  # the next word ends a heredoc of this command
+        self._heredocs: list[tuple[str, bool, list[str]]] = []  # those whose content begins on the next line
 
     def run(self) -> int:
         """Read up to the end of this level; the position of what ended it."""
@@ -170,6 +173,8 @@ class _Reader:
             self._word = None  # the number of a file
         self._close_word()
         self._target = not operator.endswith("-") or operator == "<<-"
+        if operator in ("<<", "<<-"):
+            self._heredoc = (self._words, operator == "<<-")
         self._at += len(operator)
 
     def _separator(self, char: str, rest: str) -> None:
@@ -193,6 +198,9 @@ class _Reader:
             self._at += 1
             return
         self._close_command()
+        if char == "\n" and self._heredocs:
+            self._skip()
+            return
         if char == "|" and rest != "||":
             self._found.pipes.append(len(self._found.commands))
         if char == "(" and self._depth < _DEEPEST:
@@ -210,6 +218,10 @@ class _Reader:
         word = "".join(parts)
         if self._target:
             self._target = False
+            if self._heredoc is not None:
+                words, chomp = self._heredoc
+                self._heredocs.append((word, chomp, words))
+                self._heredoc = None
         elif self._pattern():
             if word == "esac" and not quoted:
                 self._cases.pop()
@@ -225,12 +237,31 @@ class _Reader:
         elif word not in RESERVED and word not in _ENDS:
             self._words.append(word)
 
+    def _skip(self) -> None:
+        """Pass over the heredocs that begin on the next line; what a shell is given is a script, all else is data."""
+        heredocs, self._heredocs = self._heredocs, []
+        self._at += 1
+        for name, chomp, words in heredocs:
+            tabs = r"\t*" if chomp else ""
+            end = re.compile(rf"^{tabs}{re.escape(name)}$", re.MULTILINE).search(self._text, self._at)
+            body = self._text[self._at : end.start() if end else len(self._text)]
+            self._at = min(end.end() + 1, len(self._text)) if end else len(self._text)
+            if self._depth < _DEEPEST and _is_shell(words):
+                _Reader(body, self._found, 0, "", self._depth + 1).run()
+
     def _close_command(self) -> None:
         self._close_word()
-        self._target = False
+        self._target, self._heredoc = False, None
         words, self._words = self._words, []
         if words and words[0] not in ("for", "select", "function"):
             self._found.commands.append(words)
+
+
+def _is_shell(words: list[str]) -> bool:
+    """Whether a command reads its script from standard input."""
+    names = [each.rpartition("/")[2] for each in words]
+    at = next((number for number, name in enumerate(names) if name in SHELLS), None)
+    return at is not None and all(each.startswith("-") and "c" not in each for each in words[at + 1 :])
 
 
 def braces(text: str) -> str:
