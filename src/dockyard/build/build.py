@@ -269,6 +269,7 @@ def planned(
         options.level,
         options.certificates,
         limits=options.limits,
+        portable=options.portable,
         prefix=f"{platform} " if len(options.platforms) > 1 else "",
         halted=halted,
     )

@@ -1,9 +1,11 @@
 """What COPY and ADD take from: items with their metadata, found by pattern, whatever holds them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
+from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Node
 from dockyard.layers.tar import Kind
 
@@ -83,6 +85,16 @@ class Source(Protocol):
 
     def content(self, item: Item) -> bytes | BinaryIO:
         """A file's content, exactly `size` bytes."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one source gives: items of `source`, below a folder those that `includes` match."""
+
+    source: Source
+    items: Sequence[Item]
+    includes: IgnoreRules | None = None
+    unpack: bool = False
 
 
 class Files:

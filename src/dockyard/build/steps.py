@@ -7,6 +7,7 @@ from dockyard.build import configure, copying, running
 from dockyard.build.cache import Made, key
 from dockyard.build.destination import Destination
 from dockyard.build.fault import NotSupportedYetError, place
+from dockyard.build.lent import LayerAbsentError
 from dockyard.build.owner import OwnerUnknownError, by_number, owner
 from dockyard.build.stage import Stage
 from dockyard.build.tools import StepReport
@@ -14,7 +15,7 @@ from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile.parser import parse
 from dockyard.errors import Error
 
-_CANCELLED = ("container-cancelled", "build-cancelled")
+_CANCELLED = ("container-cancelled", "build-cancelled", LayerAbsentError.reference)
 
 # Arguments that say what is to be scanned; no command sees them.
 _UNSEEN = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
