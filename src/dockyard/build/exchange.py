@@ -6,6 +6,7 @@ along is told all the same: what it made need not be there where nothing but lat
 """
 
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from dockyard.content.store import Reader, read
 from dockyard.errors import Error
 from dockyard.layers.diff import diff
 from dockyard.layers.layer import Layer
+from dockyard.layers.tar import Entry
 from dockyard.layers.write import LayerWriter
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest, DigestInvalidError
@@ -87,7 +89,10 @@ def exported(
             if not cache.offers.exists(layer.descriptor):
                 continue
         else:
+            here = held.stat()
             with LayerWriter(store) as writer:
+                # A cache's own owner and mode decide who can write to it.
+                writer.add(Entry("", "dir", stat.S_IMODE(here.st_mode), here.st_uid, here.st_gid))
                 diff(held, writer, lower=None)
                 layer = writer.commit()
             folder = held.parent.name
