@@ -142,8 +142,8 @@ def test_of_members_with_one_name_the_last_counts_wherever_the_image_is_read(yar
     yard.write({"x.tar": archive(*members, symlink("c", "a"), ("c", b"c", {}), ("a", b"333", {"mode": 0o600}))})
     text = "FROM scratch AS one\nADD x.tar /d/\nFROM scratch\nCOPY --from=one /d /e/\n"
     want = {"a": b"333", "b": b"b", "c": b"c"}
-    for options in ({}, {"layers": "squash"}):
-        image = yard.build(text, **options).image
+    for layers in ("instruction", "squash"):
+        image = yard.build(text, layers=layers).image
         tree = image.tree()
         assert {name: tree.read(f"e/{name}") for name in want} == want
     image = yard.build("FROM scratch\nADD x.tar /d/\n", layers="squash").image
