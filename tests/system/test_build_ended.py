@@ -40,10 +40,11 @@ def test_a_build_that_is_told_to_end_clears_everything_away(yard: Yard, number: 
     yard.write({f"tree/d{n % 7}/f{n}": os.urandom(200_000) for n in range(200)})
     (yard.context / "Dockerfile").write_text(ENDED)
     shm, groups = set(os.listdir("/dev/shm")), set(Path("/sys/fs/cgroup").glob("*/build-*"))
-    for moment in (
+    moments: list[Callable[[], bool]] = [
         lambda: any((yard.store.path / "ingest").glob("*")),
         lambda: any((yard.data / "work").glob("*/upper/begun")),
-    ):
+    ]
+    for moment in moments:
         command = [sys.executable, "-m", "dockyard.cli.main", "build", str(yard.context), "--secret", "id=s,env=SECRET"]
         environment = {**os.environ, "DOCKYARD_HOME": str(yard.data), "SECRET": "hunter2-very-secret"}
         child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -43,7 +43,11 @@ def run(words: Sequence[str]) -> int:
             code = _invoke(command, words[len(command.word.split()) :])
     except KeyboardInterrupt as error:
         return _interrupted(error)
-    except BrokenPipeError:
+    except BrokenPipeError as error:
+        if not _unread():
+            from dockyard.cli import report
+
+            return report.failure(error, json="--json" in words)
         # The reader of a pipe has seen enough. Python would complain when it flushes at exit.
         sys.stderr.close()
         return 0
@@ -63,6 +67,16 @@ def _interrupted(error: KeyboardInterrupt) -> int:
     with contextlib.suppress(OSError):  # where the terminal is gone, nobody reads it
         print(f"{how}; run the same command again to go on", file=sys.stderr)
     return SIGNALLED + int(number)
+
+
+def _unread() -> bool:
+    """Whether nobody reads standard output or error any more."""
+    import select
+
+    poll = select.poll()
+    for number in (1, 2):
+        poll.register(number, 0)
+    return bool(poll.poll(0))
 
 
 def overview() -> str:
