@@ -9,12 +9,14 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from dockyard.build import unpack
 from dockyard.build.context import Context
@@ -177,6 +179,20 @@ def test_a_bomb_is_refused_before_it_fills_the_disk(
     yard.write({"x.tar": archive(("zeros", bytes(5_000_000), {}), pack=pack)})
     with pytest.raises(ArchiveBombError, match="unpack"):
         yard.build("FROM scratch\nADD x.tar /\n")
+    assert untouched(yard)
+
+
+def test_a_bomb_that_says_what_it_is_is_refused_before_it_is_read(yard: Yard) -> None:
+    """40 GB of zeros in a few kilobytes: what follows the header would be read for minutes."""
+    member = tarfile.TarInfo("zeros")
+    member.size = 40 << 30
+    piece = zstandard.ZstdCompressor().compress(bytes(64 << 20))
+    head = zstandard.ZstdCompressor().compress(member.tobuf(tarfile.GNU_FORMAT))
+    yard.write({"x.tar.zst": head + piece * 640})
+    began = time.process_time()
+    with pytest.raises(ArchiveBombError, match="zeros"):
+        yard.build("FROM scratch\nADD x.tar.zst /\n")
+    assert time.process_time() - began < 2
     assert untouched(yard)
 
 
