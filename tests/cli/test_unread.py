@@ -1,4 +1,4 @@
-"""Output whose reader goes away before its end, and terminals that can do little."""
+"""Output whose reader goes away before its end, terminals that can do little, and a home that cannot be written to."""
 
 import os
 import pty
@@ -56,3 +56,13 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(tmp_path: Path,
     assert child.wait(30) == 0
     assert b"#1 [0 1/40] COPY a /b" in said
     assert b"\x1b" not in said
+
+
+def test_a_data_folder_that_cannot_be_written_to_is_named_with_what_to_do(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "file").touch()
+    env = environment(tmp_path, DOCKYARD_HOME=str(tmp_path / "file" / "home"))
+    done = subprocess.run(words, env=env, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "error[data-folder-unwritable]" in done.stderr
+    assert "DOCKYARD_HOME=" in done.stderr
+    assert "Traceback" not in done.stderr
