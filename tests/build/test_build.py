@@ -1,6 +1,7 @@
 """Builds without RUN: configuration, history, stages, what is refused. No root needed."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -180,3 +181,27 @@ def test_several_platforms_become_an_index(yard: Yard) -> None:
     for platform in platforms:
         image_ = open_image(yard.store, built.descriptor, platform)
         assert image_.config.environment["A"] == platform.architecture
+
+
+def test_of_a_folder_the_file_that_changed_is_named_by_its_content(yard: Yard) -> None:
+    yard.write({"d/a": "1", "d/b/c": "1", "d/z": "1"})
+    text = "FROM scratch\nCOPY d /d\n"
+    yard.build(text)
+    os.utime(yard.context / "d" / "z")
+
+    def why() -> str:
+        time.sleep(0.05)
+        return yard.build(text).steps[0].why
+
+    yard.write({"d/b/c": "2"})
+    assert why() == "file d/b/c changed"
+    (yard.context / "d" / "a").unlink()
+    assert why() == "file d/a is gone"
+    yard.write({"d/new": "1"})
+    assert why() == "file d/new is new"
+    (yard.context / "d" / "z").chmod(0o755)
+    assert why() == "file d/z changed"
+    yard.write({f"d/many/{number}": "1" for number in range(600)})
+    why()
+    yard.write({"d/many/17": "2"})
+    assert why() == "file d/many/17 changed"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dockyard._internal.lock import locked
-from dockyard.build import configure, mode
+from dockyard.build import configure, differing, mode
 from dockyard.build.bulk import Bulk
 from dockyard.build.cache import Made, key
 from dockyard.build.context import TICK, Context
@@ -180,8 +180,9 @@ def _made(
             if layer.diff_id == earlier.layer.diff_id:
                 return Made(earlier.created, earlier.layer, content)
         shown = _shown(stage, instruction)
-        stage.missed(base=stage.state.key, instruction=shown, file=_facts(source, taken))
-        _name_file(stage, source)
+        stage.missed(base=stage.state.key, instruction=shown, file=_facts(instruction, source, taken))
+        if isinstance(source, Context) and stage.why.startswith("file "):
+            stage.why = differing.named(source, stage.why)
         if earlier is None or earlier.layer is None:
             layer = writer.commit()
         made = Made(stage.now(), layer, content)
@@ -351,21 +352,15 @@ def _content(item: Item) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _name_file(stage: Stage, source: State | Context) -> None:
-    """Where the reason is a folder whose content changed, tell the file in it that changed last."""
-    if isinstance(source, Context) and stage.why.startswith("file "):
-        path = stage.why.removeprefix("file ").removesuffix(" changed")
-        if path in source.folders:
-            stage.why = f"file {source.newest(path, str(source.root / path))} changed"
-
-
-def _facts(source: State | Context, taken: Sequence[Taken]) -> dict[str, Any]:
-    """For telling later what changed: a digest of every folder, and the facts of every file that is named itself."""
+def _facts(instruction: ins.Copy | ins.Add, source: State | Context, taken: Sequence[Taken]) -> dict[str, Any]:
+    """For telling later what changed."""
+    found: dict[str, Any] = {}
     if isinstance(source, State):
-        return {"of --from": source.key}
-    found: dict[str, Any] = dict(source.folders)
+        from_ = instruction.from_ if isinstance(instruction, ins.Copy) else ""
+        found = {f"{' '.join(instruction.sources)} of --from={from_}": source.key}
+    else:
+        found = differing.facts(source, [each for each in taken if each.source is source])
     for each in taken:
-        for item in each.items:
-            if item.kind != "dir":
-                found[item.path] = [item.mode, item.size, item.mtime]
+        if isinstance(each.source, Files):
+            found.update({item.name: _content(item) for item in each.items})
     return found

@@ -70,9 +70,16 @@ class Wanted:
     source: str = ""
 
     @property
+    def kind(self) -> str:
+        """What it is, for telling which input differs."""
+        return {"bind": "file", "secret": "secret"}.get(self.mount.type, "mount")
+
+    @property
     def name(self) -> str:
-        """For telling which mount differs."""
-        return f"{self.mount.type} {self.mount.id or self.target}"
+        """For telling which one differs."""
+        if self.mount.type == "bind":
+            return f"{self.mount.source or '/'}{f' of {self.mount.from_}' if self.mount.from_ else ''}"
+        return self.source if self.mount.type == "secret" else f"{self.mount.type} {self.mount.id or self.target}"
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import hashlib
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -257,6 +258,10 @@ class Plan:
     def runner(self, stage: language.Stage, state: State) -> Stage:
         """What carries out the instructions of `stage` on `state`."""
         inputs = Inputs(self.tools.data / "cache" / "inputs", self.location, str(self.platform), stage.title)
+        below = self._stage_below(self._base_name(stage), stage.number)
+        words = state.key.split()
+        digest = words[1] if words[0] == "image" else hashlib.sha256(state.key.encode()).hexdigest()
+        inputs.on(f"stage {below.title}" if below is not None else self._base_name(stage), digest[:19])
         runner = Stage(state, self.tools, _Before(self, stage.number), stage.title, inputs)
         runner.count = len(state.triggers) + len(stage.instructions)
         return runner

@@ -76,13 +76,16 @@ def _carry_out(stage: Stage, instruction: ins.Instruction) -> None:
 
 
 def _empty(stage: Stage, created_by: str, text: str) -> None:
-    """A step without a layer; its time is kept, so that building again gives the same configuration."""
-    stage.state.key = key(stage.state.key, created_by or text, stage.tools.epoch)
-    made = stage.known(stage.state.key)
+    """A step without a layer; its time is kept, so that building again gives the same configuration.
+
+    It changes no file, so the steps below do not depend on it, but for what they take from it themselves.
+    """
+    step = key(stage.state.key, "empty", created_by or text, stage.tools.epoch)
+    made = stage.known(step)
     if made is None:
         stage.cached = False
         made = Made(stage.now())
-        stage.tools.cache.put(stage.state.key, made)
+        stage.tools.cache.put(step, made)
     if created_by:
         stage.state.add(made, created_by)
 
