@@ -70,7 +70,7 @@ def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
     assert made is not None
     if made.plain and tools.cache.get(made.plain) is None:
         tools.cache.put(made.plain, made)
-    step = key(state.key, "copied", made.content)
+    step = key(state.key, "copied", made.content, tools.epoch)
     tools.cache.used[step] = None
     # Where times count, what copies from this stage depends on them, too.
     state.key = step if tools.epoch is None or made.layer is None else key(step, str(made.layer.diff_id))
@@ -168,7 +168,7 @@ def _made(
         if isinstance(source, Context) and source.dated is not None:
             out.note(f"at {source.dated}")
         content = out.key()
-        step = key(stage.state.key, "copied", content)
+        step = key(stage.state.key, "copied", content, tools.epoch)
         earlier = stage.known(step)
         # The same content under new times: what was made before serves, and so do the steps after it. Nothing is
         # committed then, so no blob is written.
