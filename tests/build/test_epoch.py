@@ -62,13 +62,10 @@ def test_a_build_without_an_epoch_takes_nothing_whose_times_another_build_cut(tm
     os.utime(yard.context / "a", (1_600_000_000, 1_600_000_000))
     text = "FROM scratch\nARG X\nCOPY a /a\n"
 
-    def made(**options: int) -> int:
-        found = yard.build(text, **options).image.tree().get("a")
+    def made(epoch: int | None) -> int:
+        found = yard.build(text, epoch=epoch).image.tree().get("a")
         assert found is not None
         return found.entry.mtime
 
-    assert [made(epoch=1_500_000_000), made(), made(epoch=1_500_000_000)] == [
-        1_500_000_000,
-        1_600_000_000,
-        1_500_000_000,
-    ]
+    early, late = 1_500_000_000, 1_600_000_000
+    assert [made(early), made(None), made(early)] == [early, late, early]
