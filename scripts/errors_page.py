@@ -18,7 +18,8 @@ Every error that Dockyard prints has a reference in brackets, `error[image-not-f
 as `error.reference`. Look it up here. This page is written by `make docs` from the classes that raise the errors.
 
 Exit codes: 0 ok, 1 the policy says no, 2 usage or input, 3 may succeed later, 4 inconclusive, 5 rolled back,
-130 interrupted.
+130 interrupted, 143 and 129 ended by SIGTERM or with its terminal. Interrupted in one of these ways, a command first
+clears away what it began.
 """
 
 

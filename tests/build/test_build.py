@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,27 @@ def test_one_platform_becomes_an_index_where_the_argument_says_so(yard: Yard) ->
     made = yard.build("FROM scratch\nLABEL a=b\n", build_args={"BUILDKIT_MULTI_PLATFORM": "1"})
     (entry,) = json.loads((yard.store.path / "blobs" / "sha256" / made.descriptor.digest.hex).read_bytes())["manifests"]
     assert entry["platform"]["architecture"] == Platform.host().architecture
+
+
+def test_of_a_folder_the_file_that_changed_is_named_by_its_content(yard: Yard) -> None:
+    yard.write({"d/a": "1", "d/b/c": "1", "d/z": "1"})
+    text = "FROM scratch\nCOPY d /d\n"
+    yard.build(text)
+    os.utime(yard.context / "d" / "z")
+
+    def why() -> str:
+        time.sleep(0.05)
+        return yard.build(text).steps[0].why
+
+    yard.write({"d/b/c": "2"})
+    assert why() == "file d/b/c changed"
+    (yard.context / "d" / "a").unlink()
+    assert why() == "file d/a is gone"
+    yard.write({"d/new": "1"})
+    assert why() == "file d/new is new"
+    (yard.context / "d" / "z").chmod(0o755)
+    assert why() == "file d/z changed"
+    yard.write({f"d/many/{number}": "1" for number in range(600)})
+    why()
+    yard.write({"d/many/17": "2"})
+    assert why() == "file d/many/17 changed"

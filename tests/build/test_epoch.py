@@ -1,5 +1,6 @@
 """SOURCE_DATE_EPOCH as seconds, and as the name of what has a time."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,18 @@ def test_what_is_no_name_is_refused_and_a_label_sees_the_seconds(tmp_path: Path)
     built = yard.build(text, build_args={"SOURCE_DATE_EPOCH": "context"}, made=7).image
     assert built.config.execution["Labels"] == {"e": "7"}
     assert built.config.document["created"] == "1970-01-01T00:00:07Z"
+
+
+def test_a_build_without_an_epoch_takes_nothing_whose_times_another_build_cut(tmp_path: Path) -> None:
+    yard = Yard(tmp_path)
+    yard.write({"a": "1"})
+    os.utime(yard.context / "a", (1_600_000_000, 1_600_000_000))
+    text = "FROM scratch\nARG X\nCOPY a /a\n"
+
+    def made(epoch: int | None) -> int:
+        found = yard.build(text, epoch=epoch).image.tree().get("a")
+        assert found is not None
+        return found.entry.mtime
+
+    early, late = 1_500_000_000, 1_600_000_000
+    assert [made(early), made(None), made(early)] == [early, late, early]

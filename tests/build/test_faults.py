@@ -9,12 +9,14 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from dockyard.build import unpack
 from dockyard.build.context import Context
@@ -142,8 +144,8 @@ def test_of_members_with_one_name_the_last_counts_wherever_the_image_is_read(yar
     yard.write({"x.tar": archive(*members, symlink("c", "a"), ("c", b"c", {}), ("a", b"333", {"mode": 0o600}))})
     text = "FROM scratch AS one\nADD x.tar /d/\nFROM scratch\nCOPY --from=one /d /e/\n"
     want = {"a": b"333", "b": b"b", "c": b"c"}
-    for options in ({}, {"layers": "squash"}):
-        image = yard.build(text, **options).image
+    for layers in ("instruction", "squash"):
+        image = yard.build(text, layers=layers).image
         tree = image.tree()
         assert {name: tree.read(f"e/{name}") for name in want} == want
     image = yard.build("FROM scratch\nADD x.tar /d/\n", layers="squash").image
@@ -177,6 +179,20 @@ def test_a_bomb_is_refused_before_it_fills_the_disk(
     yard.write({"x.tar": archive(("zeros", bytes(5_000_000), {}), pack=pack)})
     with pytest.raises(ArchiveBombError, match="unpack"):
         yard.build("FROM scratch\nADD x.tar /\n")
+    assert untouched(yard)
+
+
+def test_a_bomb_that_says_what_it_is_is_refused_before_it_is_read(yard: Yard) -> None:
+    """40 GB of zeros in a few kilobytes: what follows the header would be read for minutes."""
+    member = tarfile.TarInfo("zeros")
+    member.size = 40 << 30
+    piece = zstandard.ZstdCompressor().compress(bytes(64 << 20))
+    head = zstandard.ZstdCompressor().compress(member.tobuf(tarfile.GNU_FORMAT))
+    yard.write({"x.tar.zst": head + piece * 640})
+    began = time.process_time()
+    with pytest.raises(ArchiveBombError, match="zeros"):
+        yard.build("FROM scratch\nADD x.tar.zst /\n")
+    assert time.process_time() - began < 2
     assert untouched(yard)
 
 

@@ -22,7 +22,7 @@ def yard(tmp_path: Path) -> Yard:
     return yard
 
 
-def files(yard: Yard, **options: str) -> dict[str, bytes]:
+def files(yard: Yard, **options: Any) -> dict[str, bytes]:
     tree = yard.build(TEXT, **options).image.tree()
     return {node.path: tree.read(node.path) for node in tree.walk() if node.entry.kind == "file"}
 

@@ -38,6 +38,13 @@ def test_an_argument_that_a_command_does_not_name_belongs_below_it() -> None:
     assert better([step(2, "RUN make $REVISION", changed, 4.0)]) == []
 
 
+def test_a_variable_is_called_by_its_own_instruction() -> None:
+    changed = "argument MODE changed: 'a' became 'b'"
+    (found,) = better([step(2, "ENV MODE=b"), step(3, "RUN make", changed, 4.0)])
+    assert (found.argument, list(found.lines)) == ("MODE", [3])
+    assert "with ENV MODE below" in str(found)
+
+
 def test_nothing_is_advised_where_nothing_would_be_saved() -> None:
     assert better([step(2, "RUN make", "the instruction changed: 'a' became 'b'", 9.0)]) == []
     assert better([step(2, "COPY a b", "file a changed"), step(3, "RUN make", BASE_CHANGED, 0.01)]) == []

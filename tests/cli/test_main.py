@@ -1,6 +1,7 @@
 """The door: errors, exit codes, interruption."""
 
 import json
+import signal
 
 import pytest
 
@@ -41,6 +42,41 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(main, "_invoke", interrupted)
     assert main.run(["images"]) == 130
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_other_signals_unwind_as_ctrl_c_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals, code: int
+) -> None:
+    cleared = []
+
+    def working(words: object) -> int:
+        try:
+            signal.raise_signal(number)
+        finally:
+            cleared.append(number)
+        return 0
+
+    monkeypatch.setattr(main, "_invoke", working)
+    assert main.run(["images"]) == code
+    assert cleared == [number]
+    assert f"ended by {number.name}" in capsys.readouterr().err
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under nohup."""
+
+    def working(words: object) -> int:
+        signal.raise_signal(signal.SIGHUP)
+        return 7
+
+    monkeypatch.setattr(main, "_invoke", working)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert main.run(["images"]) == 7
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_every_error_has_a_default_exit_code() -> None:

@@ -3,6 +3,8 @@
 import io
 import re
 
+import pytest
+
 from dockyard.build.events import Event
 from dockyard.cli.tree import Tree, clean
 
@@ -111,3 +113,27 @@ def test_somebody_else_gets_the_terminal_while_the_tree_is_paused() -> None:
         assert len(out.getvalue()) == length
     tree.draw(3.0)
     assert "hidden" in out.getvalue()
+
+
+@pytest.mark.parametrize("columns", [1, 5, 20, 33])
+def test_on_a_narrow_terminal_no_line_is_wider_and_what_is_done_stays(columns: int) -> None:
+    out = io.StringIO()
+    tree = Tree(out, lambda: (columns, 30))
+    tree(started(1, "one", "COPY some.file /somewhere/far/away"))
+    tree(Event(event="finished", step=1, result="done", seconds=123.4, size=123_456_789))
+    tree(started(2, "one", "RUN make all"))
+    tree(Event(event="progress", step=2, done=1000, total=2000, unit="bytes"))
+    lines = drawn(tree, out, whole=True)
+    assert all(len(clean(line)) <= columns for line in lines), lines
+    assert columns < 20 or ("COPY" in lines[2] and "RUN" in lines[3])
+
+
+def test_without_colours_it_has_none() -> None:
+    for coloured in (True, False):
+        out = io.StringIO()
+        tree = Tree(out, lambda: (60, 30), coloured=coloured)
+        for step, result in enumerate(("done", "cached", "failed"), 1):
+            tree(started(step, "one", "RUN"))
+            tree(Event(event="finished", step=step, result=result, log="/log"))  # type: ignore[arg-type]
+        tree.draw(1000.0)
+        assert bool(re.search(r"\x1b\[[34]\d", out.getvalue())) == coloured

@@ -6,6 +6,7 @@ from typing import Any
 
 from dockyard.build.bases import Bases
 from dockyard.build.build import BuildResult, build
+from dockyard.build.cache import StepCache
 from dockyard.build.options import Options
 from dockyard.content.layout import Layout
 from dockyard.layers.tree import FileTree
@@ -47,7 +48,9 @@ class Yard:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content.encode() if isinstance(content, str) else content)
 
-    def build(self, dockerfile: str, *, tag: str = "test:1", **options: Any) -> BuildResult:
+    def build(
+        self, dockerfile: str, *, tag: str = "test:1", cache: StepCache | None = None, **options: Any
+    ) -> BuildResult:
         """Build `dockerfile` without any network."""
         (self.context / "Dockerfile").write_text(dockerfile)
         return build(
@@ -57,6 +60,7 @@ class Yard:
             bases=Bases(self.store),
             options=Options(tags=[Reference.parse(tag)], **options),
             progress=self.progress,
+            cache=cache,
         )
 
     def blobs(self) -> dict[str, int]:

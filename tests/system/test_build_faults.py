@@ -23,11 +23,14 @@ from typing import Any
 import pytest
 
 from dockyard.build.build import step_cache
-from dockyard.build.exchange import CACHE_TYPE, imported
+from dockyard.build.exchange import CACHE_TYPE, exported, imported
 from dockyard.build.kept import CacheBusyError, prune
+from dockyard.build.lent import fetching
 from dockyard.build.options import Options
 from dockyard.build.secret import Secret
+from dockyard.content.copy import copy
 from dockyard.content.layout import Layout, TagNotFoundError
+from dockyard.content.store import read
 from dockyard.images.archive import load
 from dockyard.images.image import Image, open_image
 from dockyard.images.remove import remove
@@ -35,10 +38,12 @@ from dockyard.layers.fault import ArchiveInvalidError, LayerMismatchError
 from dockyard.layers.layer import Layer
 from dockyard.layers.tar import Entry
 from dockyard.layers.write import LayerWriter
+from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
-from dockyard.oci.manifest import encode
+from dockyard.oci.manifest import Manifest, encode
 from dockyard.oci.mediatype import OCI_MANIFEST
 from dockyard.oci.reference import Reference
+from dockyard.progress import SILENT
 from dockyard.registry.client import Client
 from dockyard.registry.settings import Settings
 from dockyard.runtime import container
@@ -363,26 +368,40 @@ def test_an_image_that_lies_about_its_layers_does_not_reach_other_images(yard: Y
     assert yard.build("FROM busybox\nRUN echo good > /good\n").image.tree().read("good") == b"good\n"
 
 
-def test_a_build_cache_that_lies_is_refused(yard: Yard) -> None:
+def test_a_build_cache_that_lies_is_not_believed(yard: Yard, tmp_path: Path) -> None:
+    """Unpacked layers are shared by their diff ID, so a step's layer is looked at before anything of it is used."""
     honest = open_image(yard.store, yard.store.resolve("docker.io/library/busybox:latest"))
     lie = forged(yard, honest)
-    key = "ab" * 32
+    text = "FROM busybox AS one\nRUN echo 1 > /made\nFROM busybox\nCOPY --from=one /made /m\nRUN cat /m > /n\n"
+    built = yard.build(text, portable=True)
+    last = built.image.layers[-1]
+    sent = exported(yard.store, built.cache, image=[], mode="max", mounts={})
+    contents = json.loads(read(yard.store, Manifest(read(yard.store, sent), sent.media_type).config))
 
-    def artifact(step: dict[str, Any]) -> Any:
-        config = yard.store.add(CACHE_TYPE, json.dumps({"steps": [step]}).encode())
-        layers = [lie.descriptor.to_json()]
+    def artifact(steps: list[dict[str, Any]]) -> Descriptor:
+        config = yard.store.add(CACHE_TYPE, json.dumps({"steps": steps}).encode())
+        layers = [each.descriptor.to_json() for each in (lie, *built.image.layers)]
         document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config.to_json(), "layers": layers}
         return yard.store.add(OCI_MANIFEST, encode(document))
 
-    cache = step_cache(yard.data, yard.store, Options())
-    step = {"key": key, "created": "2024-01-01T00:00:00Z", "digest": str(lie.descriptor.digest)}
-    with pytest.raises(LayerMismatchError):
-        imported(yard.store, cache, artifact({**step, "diff_id": str(lie.diff_id)}), yard.data / "mounts")
-    assert cache.get(key) is None
+    claim = {"diff_id": str(lie.diff_id), "digest": str(lie.descriptor.digest), "size": lie.descriptor.size}
+    lying = [
+        {**each, **claim} if each.get("digest") == str(last.descriptor.digest) else each for each in contents["steps"]
+    ]
+    assert lying != contents["steps"]
+    other = Yard(tmp_path / "other")
+    other.store.tag("docker.io/library/busybox:latest", honest.descriptor)
+    copy(yard.store, other.store, honest.descriptor)
+    cache = step_cache(other.data, other.store, Options())
+    bring = fetching(other.store, yard.store, SILENT)
+    imported(yard.store, cache, artifact(lying), bring)
+    again = other.build(text, cache=cache)
+    assert [step.text for step in again.steps if not step.cached] == ["RUN cat /m > /n"]
+    assert again.image.tree().read("n") == b"1\n"
+    assert other.build("FROM busybox\nRUN echo good > /good\n").image.tree().read("good") == b"good\n"
     for wrong in ({"created": "yesterday\n"}, {"content": "../x"}, {"key": "../" + "a" * 61}):
         with pytest.raises(Exception, match=r"malformed|key"):
-            imported(yard.store, cache, artifact({**step, "digest": "", **wrong}), yard.data / "mounts")
-    assert not (yard.data / "layers" / lie.diff_id.hex[:24]).exists()
+            imported(yard.store, cache, artifact([{**contents["steps"][0], "digest": "", **wrong}]), bring)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ from dockyard.build.fault import RunFailedError, SourceMissingError
 from dockyard.build.mounting import SecretMissingError
 from dockyard.build.secret import Agent, Secret
 from dockyard.content.layout import Layout
+from dockyard.images.image import open_image
 from dockyard.layers.layer import Layer
 from making.builds import Yard
-from making.images import image
+from making.images import image, layer
 
 Make = Callable[[Layout, str], Layer]
 SECRET = b"hunter2-very-secret-value"
@@ -55,8 +56,8 @@ def test_a_secret_reaches_the_command_and_nothing_else(yard: Yard) -> None:
     for path in [*yard.data.rglob("*"), *Path("/dev/shm").rglob("*")]:
         if path.is_file() and not path.is_symlink():
             assert SECRET not in path.read_bytes(), path
-    for layer in built.image.layers:
-        with layer.open_uncompressed() as stream:
+    for each in built.image.layers:
+        with each.open_uncompressed() as stream:
             assert SECRET not in stream.read()
     assert not any(SECRET.decode() in line for line in yard.progress.lines)
     assert SECRET.decode() not in repr(built) + str(built.to_json())
@@ -209,3 +210,46 @@ def test_what_ran_says_which_input_differed(yard: Yard) -> None:
     why = {step.line: step.why for step in yard.build(text, build_args={"V": "2"}).steps}
     assert why[3] == "argument V changed: '1' became '2'"
     assert os.path.exists(yard.data / "cache" / "inputs")
+
+
+def test_what_ran_names_a_base_a_secret_and_a_bind_that_differ(yard: Yard) -> None:
+    text = (
+        "FROM busybox\nRUN --mount=type=secret,id=one,env=S true\n"
+        "RUN --mount=type=bind,source=app,target=/s cat /s/a > /m\n"
+    )
+    value = Secret("x", b"hunter2-hunter2")
+    secrets = {"one": value, "two": value}
+
+    def why(text: str) -> dict[int, str]:
+        return {step.line: step.why for step in yard.build(text, secrets=secrets).steps}
+
+    why(text)
+    yard.write({"app/a": "changed"})
+    assert why(text) == {2: "", 3: "file app changed"}
+    text = text.replace("id=one", "id=two")
+    assert why(text)[2] == "secret one is gone"
+    before = open_image(yard.store, yard.store.resolve("docker.io/library/busybox:latest"))
+    base = image(yard.store, *before.layers, layer(yard.store, {"new": b"1"}), config={"Env": ["PATH=/bin"]})
+    yard.store.tag("docker.io/library/busybox:latest", base.descriptor)
+    told = [str(each.manifest.config.digest)[:19] for each in (before, base)]
+    assert why(text)[2] == f"the base busybox changed: {told[0]} became {told[1]}"
+
+
+def test_a_command_depends_on_what_it_sees_and_not_on_what_the_image_only_says(yard: Yard) -> None:
+    """As with BuildKit: labels, ports and commands change no file, an ARG no copy."""
+    text = "FROM busybox\nARG V=1\nLABEL a=1\nEXPOSE 1\nCOPY app /app\nRUN echo $V > /v\n"
+    text += 'CMD ["x"]\nRUN id -u > /tmp/u; pwd > /tmp/w\n'
+
+    def ran(text: str, **args: str) -> list[int]:
+        built = yard.build(text, build_args=args)
+        assert built.image.tree().read("v").decode() == f"{args.get('V', '1')}\n"
+        return [step.line for step in built.steps if not step.cached and step.text.startswith(("COPY", "RUN"))]
+
+    assert ran(text) == [5, 6, 8]
+    assert ran(text.replace("a=1", "a=2").replace("EXPOSE 1", "EXPOSE 2").replace('"x"', '"y"')) == []
+    assert ran(text, V="2") == [6, 8]
+    assert ran(text.replace('CMD ["x"]', "USER 7")) == [8]
+    assert yard.build(text.replace('CMD ["x"]', "USER 7")).image.tree().read("tmp/u") == b"7\n"
+    assert ran(text.replace('CMD ["x"]', "WORKDIR /app")) == [8]
+    assert ran(text.replace('CMD ["x"]', "ENV E=1")) == [8]
+    assert ran(text.replace('CMD ["x"]', 'SHELL ["/bin/sh", "-ec"]')) == [8]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from dockyard._internal import leftover
 from dockyard.errors import DiskFullError, Error, UsageError
 
 
@@ -80,11 +81,22 @@ def output(path: Path) -> Iterator[BinaryIO]:
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             special = path.exists() and not stat.S_ISREG(path.stat().st_mode)
-            opened = _special(path) if special else replacing(Path(os.path.realpath(path)))
+            opened = _special(path) if special else _whole(Path(os.path.realpath(path)))
             stream = stack.enter_context(opened)
         except OSError as error:
             raise OutputRefusedError(f"{path} cannot be written: {error.strerror}", context={"path": path}) from error
         yield stream
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    """As `replacing`; what a killed process left beside the file is removed, too."""
+    with disk_errors(path), leftover.beside(path) as (place, handle):
+        with open(handle, "wb", closefd=False) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(handle)
+        os.replace(place, path)
 
 
 @contextlib.contextmanager

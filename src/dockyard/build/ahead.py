@@ -79,7 +79,8 @@ class Ahead:
             self._processes.append((process, pipe))
             return
         try:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
             gc.disable()
             rows, same = _compared(self.root, folders, parent)
             with os.fdopen(end, "wb", buffering=0) as stream:

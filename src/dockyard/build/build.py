@@ -272,6 +272,7 @@ def planned(
         options.level,
         options.certificates,
         limits=options.limits,
+        portable=options.portable,
         prefix=f"{platform} " if len(options.platforms) > 1 else "",
         halted=halted,
         host_network=options.host_network or options.network == "host",

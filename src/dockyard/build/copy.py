@@ -5,7 +5,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from dockyard.build import mode
 from dockyard.build.destination import Destination, DestinationInvalidError
@@ -17,7 +17,6 @@ from dockyard.dockerfile.node import Node
 from dockyard.layers.fault import ArchiveInvalidError
 from dockyard.layers.tar import Entry
 from dockyard.layers.tree import WHITEOUT, FileTree
-from dockyard.layers.write import LayerWriter
 
 Planned = tuple[Entry, Item | BinaryIO | None]
 
@@ -312,10 +311,17 @@ class Copier:
         yield entry, io.BytesIO(tree.read(target)) if entry.kind == "file" else None
 
 
+class Members(Protocol):
+    """Takes the members of a layer."""
+
+    def add(self, entry: Entry, content: bytes | BinaryIO | None = None) -> None:
+        """Take in one; a stream is read to its end."""
+
+
 class Out:
     """A layer being written, and the key of its content: everything but the times."""
 
-    def __init__(self, writer: LayerWriter) -> None:
+    def __init__(self, writer: Members) -> None:
         self._writer = writer
         self._hash = hashlib.sha256()
 

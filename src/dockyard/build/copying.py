@@ -4,24 +4,26 @@ import hashlib
 import posixpath
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dockyard._internal.lock import locked
-from dockyard.build import configure, mode
+from dockyard.build import configure, differing, mode
 from dockyard.build.bulk import Bulk
 from dockyard.build.cache import Made, key
 from dockyard.build.context import TICK, Context
 from dockyard.build.copy import Copier, Order, Out, Planned, write, write_tree
 from dockyard.build.destination import Destination
 from dockyard.build.fault import ContextUnreadableError, SourceMissingError, place
+from dockyard.build.identity import by_content
+from dockyard.build.lent import absent
 from dockyard.build.owner import OwnerUnknownError, by_number, owner
 from dockyard.build.segments import Segments
 from dockyard.build.settle import Settled
 from dockyard.build.source import WILD, Files, Item
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
-from dockyard.build.trees import Held, TreeSource
+from dockyard.build.trees import Held, Taken, TreeSource
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile import shell
 from dockyard.dockerfile.ignore import IgnoreRules
@@ -34,55 +36,27 @@ if TYPE_CHECKING:
 _REMOTE = ("http://", "https://", "git@", "git://", "ssh://")
 
 
-@dataclass(frozen=True)
-class Taken:
-    """What one source gives: items of `source`, below a folder those that `includes` match."""
-
-    source: Held
-    items: Sequence[Item]
-    includes: IgnoreRules | None = None
-    unpack: bool = False
-
-
 def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
     """Carry a COPY or ADD out."""
     state, tools, node = stage.state, stage.tools, instruction.node
     order = _order(stage, instruction)
-    linked = instruction.link and not order.chmod
-    shown = _shown(stage, instruction)
-    before = state.key
+    chown = stage.expand(instruction.chown) if instruction.chown else ""
     # With heredocs alone nothing is taken from there, and the stage is not built for it.
     from_ = instruction.from_ if isinstance(instruction, ins.Copy) and instruction.sources else ""
     source = stage.sources.source(from_, node) if from_ else tools.context
+    asked = [order.target, chown, order.chmod, order.excludes, instruction.link, _patterns(stage, instruction)]
     made: Made | None = None
+    plain = ""
+    if isinstance(source, State):
+        # Known without a look at the files of either side, which may not be here.
+        docs = [[item.name, _content(item)] for item in _heredocs(stage, instruction)]
+        plain = key(state.key, "copy from", source.key, asked, docs, tools.epoch)
+        made = stage.known(plain)
     for attempt in (0, 1):
-        taken = _taken(stage, instruction, source)
-        stamps, settled = _stamps(source, taken)
-        if not settled:
-            # A moment later every further change has another time, so none can go unnoticed.
-            time.sleep(TICK)
-            contexts = [each.source for each in taken if isinstance(each.source, Context)]
-            for each in contexts:
-                each.forget()
-            if source in contexts:
-                taken = _taken(stage, instruction, source)
-            stamps, settled = _stamps(source, taken)
-        told = [order.target, order.owner, order.chmod, order.excludes, linked]
-        asked = _patterns(stage, instruction)
-        unpacked = [each.unpack for each in taken]
-        quick = key(before, "copy", [*told, stamps, asked], unpacked, tools.epoch)
-        if stage.known(quick) is None and _relied(taken):
-            # What is copied has to be what is stamped, so it is listed now.
-            stamps, settled = _stamps(source, taken)
-            quick = key(before, "copy", [*told, stamps, asked], unpacked, tools.epoch)
-        try:
-            with locked(tools.cache.lock(quick)):
-                made = stage.known(quick)
-                if made is None:
-                    made = _made(stage, order, taken, source, linked, shown, settled)
-                    if settled:
-                        tools.cache.put(quick, made)
+        if made is not None:
             break
+        try:
+            made = _kept_or_made(stage, instruction, source, order, asked, plain)
         except RecursionError as error:
             raise ContextUnreadableError(
                 "folders are nested too deeply",
@@ -95,21 +69,81 @@ def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
             tools.progress.log(f"line {node.start_line}: the context changed while it was read; reading it again")
             source.forget()
     assert made is not None
-    state.key = key(before, "copied", made.content)
-    tools.cache.stands_for(quick, state.key)
-    state.add(made, shown)
+    if made.plain and tools.cache.get(made.plain) is None:
+        tools.cache.put(made.plain, made)
+    step = key(state.key, "copied", made.content, tools.epoch)
+    tools.cache.used[step] = None
+    # Where times count, what copies from this stage depends on them, too.
+    state.key = step if tools.epoch is None or made.layer is None else key(step, str(made.layer.diff_id))
+    state.add(made, _shown(stage, instruction))
+
+
+def _kept_or_made(
+    stage: Stage,
+    instruction: ins.Copy | ins.Add,
+    source: State | Context,
+    order: Order,
+    asked: list[Any],
+    plain: str,
+) -> Made:
+    """What the step made before or makes now; `plain` is its key where that needs no look at what is copied."""
+    state, tools = stage.state, stage.tools
+    taken = _taken(stage, instruction, source)
+    quick, settled = plain, True
+    if not isinstance(source, State):
+        taken, quick, settled = _stamped(stage, instruction, source, taken, asked)
+    with locked(tools.cache.lock(quick)):
+        made = known = stage.known(quick)
+        if made is None and not plain and any(map(absent, state.layers)):
+            plain = by_content(state.key, asked, order, taken, tools.epoch)
+            made = stage.known(plain)
+        if made is None:
+            made = _made(stage, instruction, order, taken, source, settled)
+        if tools.portable and not made.plain:
+            plain = plain or by_content(state.key, asked, order, taken, tools.epoch)
+            made = replace(made, plain=plain)
+        if settled and made is not known:
+            tools.cache.put(quick, made)
+    if quick != plain:  # stamps mean something on this machine only
+        tools.cache.used.pop(quick, None)
+    return made
+
+
+def _stamped(
+    stage: Stage, instruction: ins.Copy | ins.Add, source: Context, taken: list[Taken], asked: list[Any]
+) -> tuple[list[Taken], str, bool]:
+    """What is taken as it is now, the copy's key by the stamps of its files, and whether that can be relied on."""
+    tools, before = stage.tools, stage.state.key
+    unpacked = [each.unpack for each in taken]
+    stamps, settled = _stamps(taken)
+    if not settled:
+        # A moment later every further change has another time, so none can go unnoticed.
+        time.sleep(TICK)
+        contexts = [each.source for each in taken if isinstance(each.source, Context)]
+        for each in contexts:
+            each.forget()
+        if source in contexts:
+            taken = _taken(stage, instruction, source)
+        stamps, settled = _stamps(taken)
+    quick = key(before, "copy", asked, stamps, unpacked, tools.epoch)
+    if stage.known(quick) is None and _relied(taken):
+        # What is copied has to be what is stamped, so it is listed now.
+        stamps, settled = _stamps(taken)
+        quick = key(before, "copy", asked, stamps, unpacked, tools.epoch)
+    return taken, quick, settled
 
 
 def _made(
     stage: Stage,
+    instruction: ins.Copy | ins.Add,
     order: Order,
     taken: Sequence[Taken],
     source: State | Context,
-    linked: bool,
-    shown: str,
     settled: bool,
 ) -> Made:
     tools = stage.tools
+    order = replace(order, owner=_owner(stage, instruction))
+    linked = instruction.link and not order.chmod
     destination = Destination(None) if linked else Destination(stage.state.tree, stage.state.stirred)
     copier = Copier(order, destination)
     plain = Copier(replace(order, unpack=False), destination)
@@ -136,7 +170,7 @@ def _made(
         if isinstance(source, Context) and source.dated is not None:
             out.note(f"at {source.dated}")
         content = out.key()
-        step = key(stage.state.key, "copied", content)
+        step = key(stage.state.key, "copied", content, tools.epoch)
         earlier = stage.known(step)
         # The same content under new times: what was made before serves, and so do the steps after it. Nothing is
         # committed then, so no blob is written.
@@ -147,8 +181,10 @@ def _made(
             layer = writer.commit()
             if layer.diff_id == earlier.layer.diff_id:
                 return Made(earlier.created, earlier.layer, content)
-        stage.missed(base=stage.state.key, instruction=shown, file=_facts(source, taken))
-        _name_file(stage, source)
+        shown = _shown(stage, instruction)
+        stage.missed(base=stage.state.key, instruction=shown, file=_facts(instruction, source, taken))
+        if isinstance(source, Context) and stage.why.startswith("file "):
+            stage.why = differing.named(source, stage.why)
         if earlier is None or earlier.layer is None:
             layer = writer.commit()
         made = Made(stage.now(), layer, content)
@@ -209,12 +245,18 @@ def _taken(stage: Stage, instruction: ins.Copy | ins.Add, source: State | Contex
         if not items:
             stage.tools.progress.log(f"warning: line {node.start_line}: nothing matches {pattern!r}")
         found.append(Taken(tree, items, None, add and unpack))
+    found += [Taken(Files(item), [item]) for item in _heredocs(stage, instruction)]
+    return found
+
+
+def _heredocs(stage: Stage, instruction: ins.Copy | ins.Add) -> list[Item]:
+    found = []
     for doc in instruction.heredocs:
         name = posixpath.normpath(f"/{doc.name.lstrip('/')}")[1:]
         if "/" in name or not name:
             raise SourceMissingError(
                 f"the heredoc {doc.name!r} would be a file in a folder that is not there",
-                context=place(node),
+                context=place(instruction.node),
                 hint="Give it a name without slashes.",
             )
         text = doc.body
@@ -222,8 +264,7 @@ def _taken(stage: Stage, instruction: ins.Copy | ins.Add, source: State | Contex
             # The directive `escape` does not reach into heredocs.
             text = shell.process(text, stage.state.scope, skip_quotes=True).text
         data = text.encode("utf-8", "surrogateescape")
-        item = Item(name, name, "file", 0o644, size=len(data), mtime=stage.seconds(), handle=data)
-        found.append(Taken(Files(item), [item]))
+        found.append(Item(name, name, "file", 0o644, size=len(data), mtime=stage.seconds(), handle=data))
     return found
 
 
@@ -270,18 +311,23 @@ def _order(stage: Stage, instruction: ins.Copy | ins.Add) -> Order:
     chmod = stage.expand(instruction.chmod) if instruction.chmod else ""
     if chmod:
         mode.changed(0o644, chmod, folder=False, node=node)
+    return Order(node, target, None, chmod, True, instruction.exclude, stage.seconds())
+
+
+def _owner(stage: Stage, instruction: ins.Copy | ins.Add) -> tuple[int, int] | None:
+    """The owner that --chown means, by the image's own files where it names one."""
     chown = stage.expand(instruction.chown) if instruction.chown else ""
-    owned = None
-    if chown:
-        if instruction.link and not by_number(chown):
-            raise OwnerUnknownError(
-                f"--chown={chown} with --link cannot be looked up, as a linked copy does not see the image",
-                context=place(node),
-            )
-        if not state.layers and not by_number(chown):
-            raise OwnerUnknownError(f"--chown={chown} cannot be looked up where nothing is yet", context=place(node))
-        owned = owner(chown, state.tree, stage.warner(node.start_line))
-    return Order(node, target, owned, chmod, True, instruction.exclude, stage.seconds())
+    if not chown:
+        return None
+    node, state = instruction.node, stage.state
+    if instruction.link and not by_number(chown):
+        raise OwnerUnknownError(
+            f"--chown={chown} with --link cannot be looked up, as a linked copy does not see the image",
+            context=place(node),
+        )
+    if not state.layers and not by_number(chown):
+        raise OwnerUnknownError(f"--chown={chown} cannot be looked up where nothing is yet", context=place(node))
+    return owner(chown, state.tree, stage.warner(node.start_line))
 
 
 def _patterns(stage: Stage, instruction: ins.Copy | ins.Add) -> list[Any]:
@@ -300,7 +346,7 @@ def _shown(stage: Stage, instruction: ins.Copy | ins.Add) -> str:
     return f"{' '.join(words)} {stage.expand(instruction.destination)} # buildkit"
 
 
-def _stamps(source: State | Context, taken: Sequence[Taken]) -> tuple[list[str], bool]:
+def _stamps(taken: Sequence[Taken]) -> tuple[list[str], bool]:
     """What tells whether the sources have changed since, and whether it can be relied on."""
     stamps = []
     settled = True
@@ -308,11 +354,8 @@ def _stamps(source: State | Context, taken: Sequence[Taken]) -> tuple[list[str],
         if isinstance(each.source, Context):
             stamp, sure = each.source.stamp(each.items)
             settled = settled and sure
-        elif isinstance(each.source, Files):
-            stamp = key([[item.name, item.size, item.mode, _content(item)] for item in each.items])
         else:
-            assert isinstance(source, State)
-            stamp = source.key
+            stamp = key([[item.name, item.size, item.mode, _content(item)] for item in each.items])
         stamps.append(stamp)
     return stamps, settled
 
@@ -331,21 +374,15 @@ def _content(item: Item) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _name_file(stage: Stage, source: State | Context) -> None:
-    """Where the reason is a folder whose content changed, tell the file in it that changed last."""
-    if isinstance(source, Context) and stage.why.startswith("file "):
-        path = stage.why.removeprefix("file ").removesuffix(" changed")
-        if path in source.folders:
-            stage.why = f"file {source.newest(path, str(source.root / path))} changed"
-
-
-def _facts(source: State | Context, taken: Sequence[Taken]) -> dict[str, Any]:
-    """For telling later what changed: a digest of every folder, and the facts of every file that is named itself."""
+def _facts(instruction: ins.Copy | ins.Add, source: State | Context, taken: Sequence[Taken]) -> dict[str, Any]:
+    """For telling later what changed."""
+    found: dict[str, Any] = {}
     if isinstance(source, State):
-        return {"of --from": source.key}
-    found: dict[str, Any] = dict(source.folders)
+        from_ = instruction.from_ if isinstance(instruction, ins.Copy) else ""
+        found = {f"{' '.join(instruction.sources)} of --from={from_}": source.key}
+    else:
+        found = differing.facts(source, [each for each in taken if each.source is source])
     for each in taken:
-        for item in each.items:
-            if item.kind != "dir":
-                found[item.path] = [item.mode, item.size, item.mtime]
+        if isinstance(each.source, Files):
+            found.update({item.name: _content(item) for item in each.items})
     return found

@@ -1,12 +1,12 @@
 """The build cache on its way between machines: an OCI artifact with the steps' records as its configuration.
 
-Its layers are the steps' layers, and one more for every cache mount that is sent along. Keys do not depend on the
-machine: a COPY is known by the content of its files, a RUN by its command and what lies below.
+Its layers are steps' layers, and one more for every cache mount that is sent along. Keys do not depend on the machine:
+a COPY is known by the content of its files, a RUN by its command and what lies below. A step whose layer is not sent
+along is told all the same: what it made need not be there where nothing but later steps asks for it.
 """
 
-import os
 import re
-import shutil
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,15 +14,16 @@ from typing import Any, Literal
 import msgspec
 
 from dockyard.build.cache import Made, StepCache
+from dockyard.build.lent import Bring, absent
 from dockyard.content.layout import Layout
-from dockyard.content.store import read
+from dockyard.content.store import Reader, read
 from dockyard.errors import Error
-from dockyard.layers.apply import Ids, apply
 from dockyard.layers.diff import diff
 from dockyard.layers.layer import Layer
+from dockyard.layers.tar import Entry
 from dockyard.layers.write import LayerWriter
 from dockyard.oci.descriptor import Descriptor
-from dockyard.oci.digest import Digest
+from dockyard.oci.digest import Digest, DigestInvalidError
 from dockyard.oci.manifest import Manifest, encode
 from dockyard.oci.mediatype import OCI_MANIFEST
 
@@ -47,6 +48,8 @@ class _Step(msgspec.Struct, omit_defaults=True):
     content: str = ""
     diff_id: str = ""
     digest: str = ""
+    media_type: str = ""
+    size: int = 0
 
 
 class _Mount(msgspec.Struct):
@@ -66,24 +69,34 @@ class _Config(msgspec.Struct):
 
 
 def exported(
-    store: Layout, cache: StepCache, *, image: Iterable[Digest], mode: Mode, mounts: Mapping[str, Path]
+    store: Layout, cache: StepCache, *, image: Iterable[Digest], mode: Mode, mounts: Mapping[str, Path | Layer]
 ) -> Descriptor:
     """Write the artifact to `store`, with the steps that the last build used, and return it.
 
     Args:
         store: has the steps' layers, and gets the artifact.
-        cache: of the build.
+        cache: of the build; what came with another cache and was not needed is read from there by `cache.offers`.
         image: the digests of the image's layers.
-        mode: `min` keeps only steps whose layer the image has, or that have none; `max` those of every stage.
-        mounts: cache mounts to send along, by id.
+        mode: `min` sends only layers that the image has; `max` those of every stage, as far as they can be had.
+        mounts: cache mounts to send along, by id: a folder, or the layer that it came as.
     """
     steps, layers = _steps(cache, None if mode == "max" else set(image))
     packed = []
-    for name, folder in sorted(mounts.items()):
-        with LayerWriter(store) as writer:
-            diff(folder, writer, lower=None)
-            layer = writer.commit()
-        packed.append(_Mount(name, folder.parent.name, str(layer.diff_id), str(layer.descriptor.digest)))
+    folders = {layer.diff_id: name for name, (_, layer) in cache.lent.items()}
+    for name, held in sorted(mounts.items()):
+        if isinstance(held, Layer):
+            layer, folder = held, folders[held.diff_id]
+            if not cache.offers.exists(layer.descriptor):
+                continue
+        else:
+            here = held.stat()
+            with LayerWriter(store) as writer:
+                # A cache's own owner and mode decide who can write to it.
+                writer.add(Entry("", "dir", stat.S_IMODE(here.st_mode), here.st_uid, here.st_gid))
+                diff(held, writer, lower=None)
+                layer = writer.commit()
+            folder = held.parent.name
+        packed.append(_Mount(name, folder, str(layer.diff_id), str(layer.descriptor.digest)))
         layers[layer.descriptor.digest] = layer.descriptor
     config = store.add(CACHE_TYPE, msgspec.json.encode(_Contents(steps, packed)))
     document: dict[str, Any] = {
@@ -104,32 +117,40 @@ def inline(cache: StepCache, image: Iterable[Digest]) -> dict[str, Any]:
 
 
 def _steps(cache: StepCache, wanted: set[Digest] | None) -> tuple[list[_Step], dict[Digest, Descriptor]]:
-    """The steps that the last build used, and their layers; only those whose layer is `wanted`, or that have none."""
+    """The steps that the last build used, and which of their layers are `wanted` (all, where that is None)."""
     steps, layers = [], {}
-    for key in list(cache.used):
+    for key in sorted(cache.used):  # so that the same build is told in the same bytes
         made = cache.get(key)
-        if made is None or (wanted is not None and made.layer and made.layer.descriptor.digest not in wanted):
+        if made is None:
             continue
         step = _Step(key, made.created, made.content)
         if made.layer is not None:
-            step.diff_id, step.digest = str(made.layer.diff_id), str(made.layer.descriptor.digest)
-            layers[made.layer.descriptor.digest] = made.layer.descriptor
+            target = made.layer.descriptor
+            step.diff_id, step.digest = str(made.layer.diff_id), str(target.digest)
+            step.media_type, step.size = target.media_type, target.size
+            if wanted is None or target.digest in wanted:
+                layers[target.digest] = target
         steps.append(step)
-    return steps, layers
+    return steps, {digest: target for digest, target in layers.items() if cache.offers.exists(target)}
 
 
-def imported(store: Layout, cache: StepCache, artifact: Descriptor, mounts: Path, *, ids: Ids = "all") -> int:
-    """Take the records of an artifact whose blobs are in `store` already; returns how many steps there were.
+def imported(place: Reader, cache: StepCache, artifact: Descriptor, bring: Bring) -> int:
+    """Take the records of an artifact; returns how many steps there were.
 
-    What is known here already stays. Cache mounts are unpacked below `mounts` where there are none of their id, with
-    the owners that `ids` allows (see `apply`).
+    Nothing else of it is fetched: layers and cache mounts are offered to the build, which fetches what it needs. What
+    is known here already stays.
+
+    Args:
+        place: has the artifact and its blobs.
+        cache: of the build that follows.
+        artifact: its manifest.
+        bring: fetches a blob from `place` into the store.
 
     Raises:
         CacheInvalidError: it is neither a build cache nor an image that was built with one inside.
-        LayerMismatchError, ArchiveInvalidError, DigestMismatchError: a layer is not what its record says.
     """
-    manifest = Manifest(read(store, artifact), artifact.media_type)
-    raw = read(store, manifest.config, limit=_MOST_BYTES)
+    manifest = Manifest(read(place, artifact), artifact.media_type)
+    raw = read(place, manifest.config, limit=_MOST_BYTES)
     try:
         if manifest.config.media_type == CACHE_TYPE:
             contents = msgspec.json.decode(raw, type=_Contents)
@@ -139,7 +160,8 @@ def imported(store: Layout, cache: StepCache, artifact: Descriptor, mounts: Path
                 raise CacheInvalidError(f"{artifact.digest} is not a build cache, nor an image with one inside")
             contents = _Contents(held.steps)
         layers = {each.digest: each for each in manifest.layers}
-        sound: set[Digest] = set()
+        for each in layers.values():
+            cache.offers.add(each, place, bring)
         for step in contents.steps:
             if not set(step.key) <= set("0123456789abcdef") or len(step.key) != 64:
                 raise CacheInvalidError(f"a step has the key {step.key[:80]!r}")
@@ -147,30 +169,18 @@ def imported(store: Layout, cache: StepCache, artifact: Descriptor, mounts: Path
                 raise CacheInvalidError(f"the step {step.key[:12]} has a malformed record")
             layer = None
             if step.digest:
-                layer = Layer(layers[Digest.parse(step.digest)], Digest.parse(step.diff_id), store)
-            if cache.get(step.key) is None:
-                if layer is not None and layer.diff_id not in sound:
-                    layer.verify()  # its diff ID names the unpacked layer on this machine: a lie must not get in
-                    sound.add(layer.diff_id)
-                cache.put(step.key, Made(step.created, layer, step.content))
+                digest = Digest.parse(step.digest)
+                told = Descriptor(step.media_type, digest, step.size)
+                layer = Layer(layers.get(digest, told), Digest.parse(step.diff_id), place)
+            known = cache.get(step.key)
+            if known is None or (known.layer is not None and absent(known.layer)):
+                cache.put(step.key, Made(step.created, layer, step.content), claimed=layer is not None)
+            cache.used.pop(step.key, None)
         for mount in contents.mounts:
-            _unpack(mount, Layer(layers[Digest.parse(mount.digest)], Digest.parse(mount.diff_id), store), mounts, ids)
-    except (msgspec.MsgspecError, KeyError) as error:
+            if not mount.folder.isalnum() or not mount.folder.isascii():
+                raise CacheInvalidError(f"a cache mount has the folder {mount.folder[:80]!r}")
+            layer = Layer(layers[Digest.parse(mount.digest)], Digest.parse(mount.diff_id), cache.offers)
+            cache.lent.setdefault(mount.folder, (mount.id, layer))
+    except (msgspec.MsgspecError, KeyError, DigestInvalidError) as error:
         raise CacheInvalidError(f"{artifact.digest} is not a sound build cache: {error}") from error
     return len(contents.steps)
-
-
-def _unpack(mount: _Mount, layer: Layer, mounts: Path, ids: Ids) -> None:
-    if not mount.folder.isalnum() or not mount.folder.isascii():
-        raise CacheInvalidError(f"a cache mount has the folder {mount.folder[:80]!r}")
-    folder = mounts / mount.folder
-    if (folder / "0").is_dir():
-        return
-    beside = folder / f".{os.urandom(4).hex()}.tmp"
-    beside.mkdir(parents=True)
-    try:
-        apply(layer, beside, whiteouts="apply", ids=ids)
-        (folder / "id").write_text(mount.id)
-        beside.rename(folder / "0")
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)

@@ -26,6 +26,7 @@ class Inputs:
         self._path = folder / self._name
         self._before: dict[str, dict[str, Any]] | None = None
         self._now: dict[str, dict[str, Any]] = {}
+        self._told = False
 
     def differ(self, number: int, inputs: dict[str, Any]) -> str:
         """Note the inputs of the step of that number, and tell the first that differs from the run before.
@@ -35,15 +36,31 @@ class Inputs:
         """
         if self._before is None:
             self._before = self._load()
+        first, self._told = not self._told, True
         self._now[str(number)] = inputs
         before = self._before.get(str(number))
         if before is None:
             return "it has not run here before"
         for name, value in sorted(inputs.items(), key=lambda item: item[0] == "base"):
             told = _difference(name, before.get(name), value)
+            if told == BASE_CHANGED and first:
+                return self._of_base() or told
             if told:
                 return told
         return "what it had made was removed, or the cache was not used"
+
+    def on(self, name: str, key: str) -> None:
+        """Note what the stage stands on: as FROM has it, and what tells it from others."""
+        self._now["from"] = {"name": name, "key": key}
+
+    def _of_base(self) -> str:
+        """What changed of what the stage stands on, if that did."""
+        before, now = (self._before or {}).get("from"), self._now.get("from")
+        if before is None or now is None or before == now:
+            return ""
+        if before.get("name") != now["name"]:
+            return f"the base changed: {_short(before.get('name'))} became {_short(now['name'])}"
+        return f"the base {now['name']} changed: {before.get('key')} became {now['key']}"
 
     def place(self, folder: Path, number: int) -> Path:
         """A file in `folder` for what is kept of the step of that number."""
@@ -51,7 +68,7 @@ class Inputs:
 
     def save(self) -> None:
         """Keep the inputs that were noted for the next run."""
-        if self._now:
+        if self._told:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Names that are not UTF-8 have surrogates, which only escaped JSON can carry.
             atomic.write(self._path, json.dumps({**(self._before or {}), **self._now}).encode(), durable=False)

@@ -57,7 +57,7 @@ def _merged(layers: list[Layer], tools: Tools) -> Layer:
     if len(layers) == 1:
         return layers[0]
     step = key("merged", [str(layer.diff_id) for layer in layers], tools.epoch)
-    known = tools.cache.get(step)
+    known = tools.cache.whole(step)
     if known is not None and known.layer is not None:
         return known.layer
     with tools.writer() as writer:

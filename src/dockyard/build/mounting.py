@@ -70,9 +70,16 @@ class Wanted:
     source: str = ""
 
     @property
+    def kind(self) -> str:
+        """What it is, for telling which input differs."""
+        return {"bind": "file", "secret": "secret"}.get(self.mount.type, "mount")
+
+    @property
     def name(self) -> str:
-        """For telling which mount differs."""
-        return f"{self.mount.type} {self.mount.id or self.target}"
+        """For telling which one differs."""
+        if self.mount.type == "bind":
+            return f"{self.mount.source or '/'}{f' of {self.mount.from_}' if self.mount.from_ else ''}"
+        return self.source if self.mount.type == "secret" else f"{self.mount.type} {self.mount.id or self.target}"
 
 
 @dataclass
@@ -133,12 +140,10 @@ def _bind(stage: Stage, instruction: ins.Run, mount: Mount, target: str) -> Want
     found = _from(stage, instruction, mount) if mount.from_ else stage.tools.context
     source = posixpath.normpath("/" + mount.source.lstrip("/"))
     if isinstance(found, Context):
-        layer, name = _held(stage.tools, found, source, instruction)
-        return Wanted(mount, target, key("bind", str(layer.diff_id), target, mount.readonly), layer, None, name)
-    node = found.tree.get(source)
-    if node is None:
-        raise SourceMissingError(f"{mount.source!r} is not in {mount.from_}", context=place(instruction.node))
-    return Wanted(mount, target, key("bind", found.key, node.path, target, mount.readonly), None, found, node.path)
+        layer, name, content = _held(stage.tools, found, source, instruction)
+        return Wanted(mount, target, key("bind", content, target, mount.readonly), layer, None, name)
+    # Not looked up before the command runs: where it is cached, the files of the stage may not be here.
+    return Wanted(mount, target, key("bind", found.key, source, target, mount.readonly), None, found, source)
 
 
 def _from(stage: Stage, instruction: ins.Run, mount: Mount) -> State | Context:
@@ -162,7 +167,7 @@ def _cache(stage: Stage, instruction: ins.Run, mount: Mount, target: str) -> Wan
         return Wanted(mount, target, facts, source=f"{space}/{name}")
     found = _from(stage, instruction, mount)
     if isinstance(found, Context):
-        layer, file = _held(stage.tools, found, source, instruction)
+        layer, file, _ = _held(stage.tools, found, source, instruction)
     else:
         layer, file = _taken(stage.tools, found, source, instruction)
     name += f",from={key(str(layer.diff_id))[:12]}"
@@ -185,8 +190,8 @@ def _taken(tools: "Tools", state: State, source: str, instruction: ins.Run) -> t
         return writer.commit(), item.name if item.kind != "dir" else ""
 
 
-def _held(tools: "Tools", context: Context, source: str, instruction: ins.Run) -> tuple[Layer, str]:
-    """A layer with what `source` in a context names, and the name that a single file has in it.
+def _held(tools: "Tools", context: Context, source: str, instruction: ins.Run) -> tuple[Layer, str, str]:
+    """A layer with what `source` in a context names, the name that a single file has in it, and the key of it all.
 
     It is made like a COPY, so it is kept by its content, belongs to root, and has what the ignore file lets through.
     """
@@ -194,10 +199,10 @@ def _held(tools: "Tools", context: Context, source: str, instruction: ins.Run) -
     stamp, settled = context.stamp(items)
     step = key("mounted", stamp, tools.epoch)
     name = items[0].name if items[0].kind != "dir" else ""
-    known = tools.cache.get(step)
+    known = tools.cache.whole(step)
     tools.cache.used.pop(step, None)
-    if known is not None and known.layer is not None:
-        return known.layer, name
+    if known is not None and known.layer is not None and known.content:
+        return known.layer, name, known.content
     copier = Copier(Order(instruction.node, "/"), Destination(None))
     with LayerWriter(tools.store, epoch=tools.epoch) as writer:
         out = Out(writer)
@@ -206,8 +211,9 @@ def _held(tools: "Tools", context: Context, source: str, instruction: ins.Run) -
     if settled:
         from dockyard.build.cache import Made
 
-        tools.cache.put(step, Made("", layer))
-    return layer, name
+        tools.cache.put(step, Made("", layer, out.key()))
+        tools.cache.used.pop(step, None)
+    return layer, name, out.key()
 
 
 @contextlib.contextmanager
@@ -220,7 +226,7 @@ def prepared(stage: Stage, mounts: tuple[Wanted, ...], work: Path) -> Iterator[P
         for number, each in enumerate(mounts):
             mount, folder = each.mount, work / "mounts" / str(number)
             if mount.type == "bind":
-                ready.mounts.append(_bound(tools, each, folder, ready))
+                ready.mounts.append(_bound(stage, each, folder, ready))
             elif mount.type == "cache":
                 place_ = stack.enter_context(_cached(tools, each))
                 file = each.source.partition("\0")[2]
@@ -235,16 +241,25 @@ def prepared(stage: Stage, mounts: tuple[Wanted, ...], work: Path) -> Iterator[P
         yield ready
 
 
-def _bound(tools: "Tools", each: Wanted, folder: Path, ready: Prepared) -> bundle.Mount:
+def _bound(stage: Stage, each: Wanted, folder: Path, ready: Prepared) -> bundle.Mount:
+    tools = stage.tools
+    source = each.source
+    if each.state is not None:
+        node = each.state.tree.get(source)
+        if node is None:
+            raise SourceMissingError(
+                f"{each.mount.source!r} is not in {each.mount.from_}", context={"line": stage.step.line}
+            )
+        source = node.path
     layers = [each.layer] if each.layer is not None else list(each.state.layers if each.state is not None else ())
     lowers = _unpacked(tools, layers, folder / "unpacked")
     if not lowers:
         (folder / "empty").mkdir(parents=True)
         lowers = [folder / "empty"]
     if not tools.way.overlay:  # a copy of one's own, thrown away afterwards
-        return bundle.Mount(str(lowers[0] / each.source), each.target, each.mount.readonly)
+        return bundle.Mount(str(lowers[0] / source), each.target, each.mount.readonly)
     if each.mount.readonly and len(lowers) == 1:
-        return bundle.Mount(str(lowers[0] / each.source), each.target, True)
+        return bundle.Mount(str(lowers[0] / source), each.target, True)
     merged = folder / "merged"
     for path in (merged, folder / "upper", folder / "work"):
         path.mkdir(parents=True)
@@ -252,7 +267,7 @@ def _bound(tools: "Tools", each: Wanted, folder: Path, ready: Prepared) -> bundl
     # What is written goes to folders that are thrown away.
     user = tools.way.ids != "all"
     ready.overlays.append((Overlay(lowers, folder / "upper", folder / "work", user=user), merged))
-    return bundle.Mount(str(merged / each.source), each.target, each.mount.readonly)
+    return bundle.Mount(str(merged / source), each.target, each.mount.readonly)
 
 
 def _unpacked(tools: "Tools", layers: list[Layer], folder: Path) -> list[Path]:
@@ -268,9 +283,14 @@ def _unpacked(tools: "Tools", layers: list[Layer], folder: Path) -> list[Path]:
 def noted(tools: "Tools", mounts: tuple[Wanted, ...]) -> None:
     """A step was found in the cache: its cache mounts are the build's all the same, and are sent along with it."""
     for each in mounts:
+        if each.mount.type != "cache":
+            continue
         folder = _cache_folder(tools, each)
-        if each.mount.type == "cache" and (folder / "0").is_dir() and (folder / "id").is_file():
+        if (folder / "0").is_dir() and (folder / "id").is_file():
             tools.cache.mounts[(folder / "id").read_text()] = folder / "0"
+        elif folder.name in tools.cache.lent:
+            name, layer = tools.cache.lent[folder.name]
+            tools.cache.mounts[name] = layer
 
 
 def _cache_folder(tools: "Tools", each: Wanted) -> Path:
@@ -305,7 +325,10 @@ def _begun(tools: "Tools", each: Wanted, place_: Path) -> None:
     mount = each.mount
     beside = place_.with_name(f".{place_.name}.{random.token_hex(4)}.tmp")
     beside.mkdir(parents=True)
-    if each.layer is not None:
+    lent = tools.cache.lent.get(place_.parent.name) if place_.name == "0" else None
+    if lent is not None and _came(tools, lent[1], beside):
+        pass
+    elif each.layer is not None:
         beside.chmod(0o755)
         apply(each.layer, beside, whiteouts="apply", ids=tools.way.ids)
     else:
@@ -314,6 +337,18 @@ def _begun(tools: "Tools", each: Wanted, place_: Path) -> None:
     with contextlib.suppress(OSError):  # another build has made the same mount before
         beside.rename(place_)
     shutil.rmtree(beside, ignore_errors=True)
+
+
+def _came(tools: "Tools", layer: Layer, folder: Path) -> bool:
+    """Fill a cache with what came from another machine; without that it begins as if it were new."""
+    try:
+        apply(layer, folder, whiteouts="apply", ids=tools.way.ids)
+    except Error as error:
+        tools.progress.log(f"warning: a cache mount that was sent along cannot be had: {error.message}")
+        shutil.rmtree(folder)
+        folder.mkdir()
+        return False
+    return True
 
 
 @contextlib.contextmanager

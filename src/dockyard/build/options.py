@@ -40,6 +40,7 @@ class Options:
         processors, memory: how many processors and bytes of memory the build takes at once; 0 is what there is.
         limits: of what RUN may use.
         inline: whether the image's configuration gets the cache's records.
+        portable: whether the cache is sent on; `inline` is one way.
         compression, level: of new layers: gzip, zstd or none; fast for what stays here, dense for what travels.
         layers: `instruction` keeps one a step, `stage` one a stage, `squash` one over the base, `auto` merges small
             neighbours. The base's own layers always stay as they are.
@@ -73,3 +74,4 @@ class Options:
     sbom: bool = False
     provenance: Literal["", "min", "max"] = ""
     inline: bool = False
+    portable: bool = False

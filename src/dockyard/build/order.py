@@ -21,6 +21,7 @@ class Better:
         lines: of the steps that need not have run.
         seconds: that they took.
         argument: the ARG that should stand below them; empty where they should stand above `cause`.
+        variable: whether it is an ENV instead.
     """
 
     stage: str
@@ -29,6 +30,7 @@ class Better:
     lines: Sequence[int]
     seconds: float
     argument: str = ""
+    variable: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As `--json` prints it."""
@@ -41,7 +43,8 @@ class Better:
         word = "lines" if len(self.lines) > 1 else "line"
         if self.argument:
             return (
-                f"{word} {lines} ran because {self.reason}, which no command there names: with ARG {self.argument} "
+                f"{word} {lines} ran because {self.reason}, which no command there names: with "
+                f"{'ENV' if self.variable else 'ARG'} {self.argument} "
                 f"below, up to {self.seconds:.1f} s would have been saved"
             )
         return (
@@ -79,4 +82,6 @@ def _stage(title: str, steps: Sequence[StepReport]) -> Better | None:
     seconds = round(sum(step.seconds for step in later), 1)
     if sum(step.seconds for step in later) < _LEAST:
         return None
-    return Better(title, cause.line, cause.why, [step.line for step in later], seconds, argument)
+    variable = any(step.text.upper().startswith("ENV") and argument in step.text for step in steps)
+    lines = [step.line for step in later]
+    return Better(title, cause.line, cause.why, lines, seconds, argument, bool(argument) and variable)

@@ -2,10 +2,13 @@
 
 import contextlib
 import difflib
+import hashlib
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from dockyard.build import costs, steps
@@ -18,6 +21,7 @@ from dockyard.build.destination import Destination
 from dockyard.build.explain import Inputs
 from dockyard.build.fault import place
 from dockyard.build.graph import Graph, StageOrderError, patterns
+from dockyard.build.lent import LayerAbsentError, Lent, absent, bring
 from dockyard.build.options import Options
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
@@ -27,9 +31,13 @@ from dockyard.dockerfile import shell
 from dockyard.dockerfile import stages as language
 from dockyard.dockerfile.node import Node
 from dockyard.images.image import Image, open_image
+from dockyard.layers.layer import Layer
 from dockyard.oci.digest import Digest
 from dockyard.oci.platform import Platform
 from dockyard.oci.reference import Reference
+
+_AT_ONCE = 4
+_MOST_TIMES = 3  # that one stage asks for one layer in vain
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,10 @@ class Plan:
     _done: dict[int, "Future[State]"] = field(default_factory=dict)
     _images: dict[str, State] = field(default_factory=dict)
     _contexts: dict[str, Context | Image] = field(default_factory=dict)
+    _real: set[int] = field(default_factory=set)
+    _missed: Counter[tuple[int, Digest]] = field(default_factory=Counter)
+    _ran: dict[int, list[StepReport]] = field(default_factory=dict)
+    _counted_on: dict[int, set[Digest]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.graph = Graph(self.stages)
@@ -128,7 +140,16 @@ class Plan:
         """Finish `stage` and whatever it needs."""
         self.graph.judge(self.tools.global_args, self.tools.escape, lambda name: self._named(name) is not None)
         self.tools.context.asked = patterns(self._reached(stage))
-        self._result = self.finished(stage)
+        while True:
+            state = self.finished(stage)
+            try:
+                _brought(state)
+                break
+            except LayerAbsentError as error:
+                self._given_up(stage, error)
+                with self._lock:
+                    self._done.pop(stage.number, None)
+        self._result = state
 
     def _reached(self, stage: language.Stage) -> list[language.Stage]:
         """`stage` and those that it needs."""
@@ -159,14 +180,12 @@ class Plan:
     def _carried_out(self, stage: language.Stage) -> State:
         others = self._ahead(stage)
         try:
-            state = self._base(stage)
-            runner = self.runner(stage, state)
-            try:
-                steps.run(runner, stage.instructions)
-            finally:
-                runner.inputs.save()
-                with self._lock:
-                    costs.keep(self.tools.data, self.location, stage.title, runner.reports)
+            while True:
+                try:
+                    state, runner = self._attempted(stage)
+                    break
+                except LayerAbsentError as error:
+                    self._given_up(stage, error)
         except BaseException:
             self.tools.cancelled.set()
             raise
@@ -178,9 +197,71 @@ class Plan:
             self._reports[stage.number] = runner.reports
         return state
 
+    def _attempted(self, stage: language.Stage) -> tuple[State, Stage]:
+        """Carry out the instructions of a stage.
+
+        Raises:
+            LayerAbsentError: something is needed that a cached step had made, of this stage or of another.
+        """
+        state = self._base(stage)
+        runner = self.runner(stage, state)
+        with self._lock:
+            runner.real = stage.number in self._real
+            self._counted_on[stage.number] = runner.counted_on
+        try:
+            steps.run(runner, stage.instructions)
+        except LayerAbsentError:
+            # The reasons are told when it is carried out after all.
+            self._ran[stage.number] = self._once_ran(stage, runner.reports)
+            raise
+        except BaseException:
+            self._noted(stage, runner)
+            raise
+        runner.reports = self._once_ran(stage, runner.reports)
+        self._noted(stage, runner)
+        return state, runner
+
+    def _once_ran(self, stage: language.Stage, reports: list[StepReport]) -> list[StepReport]:
+        """The reports of an attempt, with those of steps that ran in an earlier one and are cached since."""
+        before = self._ran.get(stage.number, [])
+        both = zip_longest(reports, before)
+        return [
+            old if old is not None and not old.cached and (new is None or new.cached) else new
+            for new, old in both
+            if new is not None or old is not None
+        ]
+
+    def _noted(self, stage: language.Stage, runner: Stage) -> None:
+        runner.inputs.save()
+        with self._lock:
+            costs.keep(self.tools.data, self.location, stage.title, runner.reports)
+
+    def _given_up(self, stage: language.Stage, error: LayerAbsentError) -> None:
+        """`stage` needs a layer that is not to be had: the stages that counted on it are carried out after all.
+
+        Raises:
+            LayerAbsentError: this has not helped before.
+        """
+        with self._lock:
+            self._missed[stage.number, error.digest] += 1
+            if self._missed[stage.number, error.digest] > _MOST_TIMES:
+                raise error
+            owners = {number for number, digests in self._counted_on.items() if error.digest in digests}
+            self._real |= owners
+            # Whatever stands on them holds the layer, too; what it did itself is in the cache.
+            for number, future in list(self._done.items()):
+                if number == stage.number or not future.done() or future.exception() is not None:
+                    continue
+                if number in owners or any(_lacking(layer, error.digest) for layer in future.result().layers):
+                    del self._done[number]
+
     def runner(self, stage: language.Stage, state: State) -> Stage:
         """What carries out the instructions of `stage` on `state`."""
         inputs = Inputs(self.tools.data / "cache" / "inputs", self.location, str(self.platform), stage.title)
+        below = self._stage_below(self._base_name(stage), stage.number)
+        words = state.key.split()
+        digest = words[1] if words[0] == "image" else hashlib.sha256(state.key.encode()).hexdigest()
+        inputs.on(f"stage {below.title}" if below is not None else self._base_name(stage), digest[:19])
         runner = Stage(state, self.tools, _Before(self, stage.number), stage.title, inputs)
         runner.count = len(state.triggers) + len(stage.instructions)
         return runner
@@ -318,6 +399,25 @@ class Plan:
         if "/" not in name and ":" not in name and difflib.get_close_matches(name, known, 1, 0.8):
             return self.finished(language.target_stage(self.stages[:before], name))  # raises with the nearest name
         return self._opened(name, self.platform)
+
+
+def _lacking(layer: Layer, digest: Digest) -> bool:
+    return layer.descriptor.digest == digest and absent(layer)
+
+
+def _brought(state: State) -> None:
+    """Have all layers of the result in the store.
+
+    Raises:
+        LayerAbsentError: one cannot be had.
+    """
+    wanted = {layer.diff_id: layer for layer in state.layers if isinstance(layer.source, Lent)}
+    if wanted:
+        from concurrent.futures import ThreadPoolExecutor  # loaded only where something is to be fetched
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for job in [pool.submit(bring, layer) for layer in wanted.values()]:
+                job.result()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dockyard._internal.lock import locked
 from dockyard.build import configure
@@ -19,6 +19,8 @@ from dockyard.oci.platform import Platform
 
 if TYPE_CHECKING:
     from dockyard.build.mounting import Wanted
+
+_KINDS = ("file", "secret", "mount")  # that mounts are told by where one differs
 
 
 class InsecureRefusedError(UsageError):
@@ -67,8 +69,9 @@ def run(stage: Stage, instruction: ins.Run) -> None:
         mounts = tuple(mounting.wanted(stage, instruction))
     network = instruction.network if instruction.network != "default" else tools.network
     shown = _shown(stage, args)
-    ways = [network, instruction.security, sorted(tools.hosts.items()), [mount.key for mount in mounts]]
+    ways: list[Any] = [network, instruction.security, sorted(tools.hosts.items()), [mount.key for mount in mounts]]
     ways += [*tools.limits.key, *([f"host {given}"] if (given := tools.build_args.get(HOSTNAME)) else [])]
+    ways += [state.config.get("User"), state.workdir]
     step = key(state.key, "run", args, environment, ways, tools.epoch, _hashes(files))
     # Another process may be running the very same step: wait for it, then take what it made.
     with locked(tools.cache.lock(step)):
@@ -78,7 +81,9 @@ def run(stage: Stage, instruction: ins.Run) -> None:
                 base=state.key,
                 instruction=" ".join(args),
                 argument=environment,
-                file={mount.name: mount.key for mount in mounts},
+                user=state.config.get("User"),
+                workdir=state.workdir,
+                **{kind: {each.name: each.key for each in mounts if each.kind == kind} for kind in _KINDS},
             )
             from dockyard.build import execute  # loaded only when something runs: a cached build is faster without
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from dockyard.build.cache import Made
 from dockyard.build.explain import Inputs
 from dockyard.build.journal import Step
+from dockyard.build.lent import Lent
 from dockyard.build.state import State, rfc3339
 from dockyard.build.tools import Sources, StepReport, Tools
 from dockyard.dockerfile import shell
+from dockyard.oci.digest import Digest
 
 
 @dataclass
@@ -20,6 +22,8 @@ class Stage:
         cached: whether the step under way was found in the cache so far.
         inputs: what tells why it was not.
         count: how many steps there will be.
+        real: whether steps are carried out whose layer is known but cannot be had.
+        counted_on: layers that are not here, and of which the steps so far are known to have made them.
         step: the one under way, in the journal.
     """
 
@@ -33,6 +37,8 @@ class Stage:
     cached: bool = True
     why: str = ""
     count: int = 0
+    real: bool = False
+    counted_on: set[Digest] = field(default_factory=set)
     _step: Step | None = None
 
     @property
@@ -68,7 +74,13 @@ class Stage:
     def known(self, step: str) -> Made | None:
         """What the step of that key made, unless the cache is not to be used for this stage."""
         uncached = self.tools.uncached
-        return None if "*" in uncached or self.title in uncached else self.tools.cache.get(step)
+        made = None if "*" in uncached or self.title in uncached else self.tools.cache.get(step)
+        if made is None or made.layer is None or not isinstance(made.layer.source, Lent):
+            return made
+        if self.real and not made.layer.source.obtainable(made.layer.descriptor):
+            return None
+        self.counted_on.add(made.layer.descriptor.digest)
+        return made
 
     def missed(self, **inputs: object) -> None:
         """Note that the step is not in the cache, and which of its inputs differs from the run before."""

@@ -7,6 +7,7 @@ from dockyard.build import configure, copying, running
 from dockyard.build.cache import Made, key
 from dockyard.build.destination import Destination
 from dockyard.build.fault import NotSupportedYetError, place
+from dockyard.build.lent import LayerAbsentError
 from dockyard.build.owner import OwnerUnknownError, by_number, owner
 from dockyard.build.stage import Stage
 from dockyard.build.tools import StepReport
@@ -14,7 +15,7 @@ from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile.parser import parse
 from dockyard.errors import Error
 
-_CANCELLED = ("container-cancelled", "build-cancelled")
+_CANCELLED = ("container-cancelled", "build-cancelled", LayerAbsentError.reference)
 
 # Arguments that say what is to be scanned; no command sees them.
 _UNSEEN = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
@@ -75,13 +76,16 @@ def _carry_out(stage: Stage, instruction: ins.Instruction) -> None:
 
 
 def _empty(stage: Stage, created_by: str, text: str) -> None:
-    """A step without a layer; its time is kept, so that building again gives the same configuration."""
-    stage.state.key = key(stage.state.key, created_by or text, stage.tools.epoch)
-    made = stage.known(stage.state.key)
+    """A step without a layer; its time is kept, so that building again gives the same configuration.
+
+    It changes no file, so the steps below do not depend on it, but for what they take from it themselves.
+    """
+    step = key(stage.state.key, "empty", created_by or text, stage.tools.epoch)
+    made = stage.known(step)
     if made is None:
         stage.cached = False
         made = Made(stage.now())
-        stage.tools.cache.put(stage.state.key, made)
+        stage.tools.cache.put(step, made)
     if created_by:
         stage.state.add(made, created_by)
 

@@ -46,6 +46,7 @@ class Tools:
         uncached: stages that are carried out whatever the cache knows; `*` is all.
         budget: how much goes on at once.
         limits: of what RUN may use.
+        portable: whether the cache is sent on, so that copies are known by what another machine can reckon, too.
         prefix: stands before stages' names where there are several platforms.
         halted: called where a RUN has failed, before its container's files are gone.
         compression, level: of the layers that are written.
@@ -76,6 +77,7 @@ class Tools:
     cancelled: Event = field(default_factory=Event)
     materials: list[dict[str, Any]] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
+    portable: bool = False
     prefix: str = ""
     halted: Halted | None = None
     host_network: bool = False

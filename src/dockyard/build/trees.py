@@ -2,12 +2,13 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from dockyard.build.fault import SourceMissingError, place
 from dockyard.build.source import WILD, Contents, Item
 from dockyard.build.state import State
-from dockyard.dockerfile.ignore import expression
+from dockyard.dockerfile.ignore import IgnoreRules, expression
 from dockyard.dockerfile.node import Node
 from dockyard.layers.tree import Node as TreeNode
 
@@ -78,6 +79,16 @@ class TreeSource:
 
 
 Held = TreeSource | Contents
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one source gives: items of `source`, below a folder those that `includes` match."""
+
+    source: Held
+    items: Sequence[Item]
+    includes: IgnoreRules | None = None
+    unpack: bool = False
 
 
 def _last(path: str) -> str:

@@ -58,7 +58,7 @@ def _begins(path: str) -> bool:
 
 def _members(path: str) -> Iterator[tuple[Entry, BinaryIO]]:
     with open(path, "rb") as raw:
-        yield from tar.read(_opened(raw))
+        yield from tar.read(_opened(raw), most=most_unpacked(os.fstat(raw.fileno()).st_size))
 
 
 def _opened(raw: BinaryIO) -> BinaryIO:

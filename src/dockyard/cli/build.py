@@ -124,6 +124,7 @@ def build(
             wish.sbom,
             wish.provenance,
             any(each.type == "inline" for each in sinks),
+            bool(sinks),
         ),
     )
     store, data = context.store(), context.data_folder()

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from dockyard.build.build import BuildResult
     from dockyard.build.cache import StepCache
     from dockyard.build.exchange import Mode
+    from dockyard.build.lent import Bring
     from dockyard.content.layout import Layout
     from dockyard.content.objects import Bucket, Objects
+    from dockyard.content.store import Reader
     from dockyard.oci.descriptor import Descriptor
     from dockyard.progress import Progress
 
@@ -111,33 +114,30 @@ def _true(parts: dict[str, str], name: str) -> bool:
 
 
 def take(places: list[Place], store: "Layout", cache: "StepCache", progress: "Progress") -> None:
-    """Bring caches in. One that is not there or not sound is told and left out: the build only takes longer."""
-    from dockyard.build.exchange import imported
-    from dockyard.runtime import namespace
+    """Take caches' records; layers are fetched when they are needed.
 
+    One that is not there or not sound is told and left out: the build only takes longer.
+    """
+    from dockyard.build.exchange import imported
+
+    cache.offers.progress = progress
     for place in places:
         try:
-            count = 0
-            for artifact in _fetched(place, store, progress):
-                mounts = context.data_folder() / "cache" / "mounts"
-                count += imported(store, cache, artifact, mounts, ids=namespace.ids())
+            count = sum(imported(at, cache, artifact, bring) for at, artifact, bring in _found(place, store, progress))
             progress.log(f"cache from {place.where}: {count} steps")
         except Error as error:
             progress.log(f"warning: no cache from {place.where}: {error.message}")
 
 
-def _fetched(place: Place, store: "Layout", progress: "Progress") -> "Iterator[Descriptor]":
-    """The artifacts, or images with a cache inside, that a place has; they are in `store` then."""
-    from dockyard.content.copy import copy
+def _found(place: Place, store: "Layout", progress: "Progress") -> "Iterator[tuple[Reader, Descriptor, Bring]]":
+    """The artifacts, or images with a cache inside, that a place has; who reads there, and what fetches from there."""
+    from dockyard.build.lent import fetching
     from dockyard.content.layout import Layout
 
     if place.type == "local":
         layout = Layout(Path(place.where))
-        artifact = _kept(layout, place)
-        copy(layout, store, artifact, progress=progress)
-        yield artifact
+        yield layout, _kept(layout, place), fetching(store, layout, progress)
     elif place.type == "s3":
-        from dockyard.content.objects import spread
         from dockyard.oci.descriptor import Descriptor
         from dockyard.oci.digest import Digest
         from dockyard.oci.mediatype import OCI_MANIFEST
@@ -146,22 +146,22 @@ def _fetched(place: Place, store: "Layout", progress: "Progress") -> "Iterator[D
         for name in _names(place):
             raw = objects.named(name)
             artifact = Descriptor(OCI_MANIFEST, Digest.of(raw), len(raw))
-            spread(objects, store, artifact, progress=progress)
-            yield artifact
+            yield objects, artifact, fetching(store, objects, progress)
     else:
         from dockyard.cli.registry_access import client
         from dockyard.content.store import read
         from dockyard.oci.manifest import Index, parse
         from dockyard.oci.reference import Reference
+        from dockyard.registry.pull import fetch
 
         repository, root = client().find(Reference.parse(place.where))
         document = parse(read(repository, root), root.media_type)
         # Of an index, the images that it has for platforms; attestations say that theirs is unknown.
         children = document.manifests if isinstance(document, Index) else [root]
+        bring = partial(fetch, repository=repository, store=store, progress=progress)
         for child in children:
             if child.platform is None or child.platform.os != "unknown":
-                copy(repository, store, child, progress=progress)
-                yield child
+                yield repository, child, bring
 
 
 def _kept(layout: "Layout", place: Place) -> "Descriptor":
@@ -207,14 +207,20 @@ def _give(place: Place, result: "BuildResult", store: "Layout", progress: "Progr
     )
     if place.type == "local":
         layout = Layout(Path(place.where), create=True)
-        copy(store, layout, artifact, progress=progress)
+        copy(result.cache.offers, layout, artifact, progress=progress)
         layout.tag(place.facts.get("tag", "cache"), artifact)
     elif place.type == "s3":
         from dockyard.content.objects import spread
         from dockyard.content.store import read
 
         objects = _objects(place)
-        spread(store, objects, artifact, at_once=int(place.facts.get("upload_parallelism", "4")), progress=progress)
+        spread(
+            result.cache.offers,
+            objects,
+            artifact,
+            at_once=int(place.facts.get("upload_parallelism", "4")),
+            progress=progress,
+        )
         for name in _names(place):
             objects.name(name, read(store, artifact))
     else:
@@ -222,7 +228,7 @@ def _give(place: Place, result: "BuildResult", store: "Layout", progress: "Progr
         from dockyard.oci.reference import Reference
         from dockyard.registry.push import push
 
-        push(Reference.parse(place.where), store, artifact, client=client(), progress=progress)
+        push(Reference.parse(place.where), result.cache.offers, artifact, client=client(), progress=progress)
 
 
 def _names(place: Place) -> list[str]:

@@ -88,6 +88,7 @@ class Result:
     sbom: bool = False
     provenance: Literal["", "min", "max"] = ""
     inline: bool = False
+    portable: bool = False
 
 
 def options(flags: Flags, result: Result | None = None) -> Options:
@@ -118,6 +119,7 @@ def options(flags: Flags, result: Result | None = None) -> Options:
     result = result or Result()
     packed = result.packing or Packing("gzip", "fast")
     build_args = context.pairs(flags.build_arg, "--build-arg")
+    inline = result.inline or build_args.get("BUILDKIT_INLINE_CACHE", "") in ("1", "true")
     return Options(
         build_args=build_args,
         target=flags.target,
@@ -145,7 +147,8 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         layers=result.layers,
         sbom=result.sbom,
         provenance=result.provenance,
-        inline=result.inline or build_args.get("BUILDKIT_INLINE_CACHE", "") in ("1", "true"),
+        inline=inline,
+        portable=inline or result.portable,
     )
 
 

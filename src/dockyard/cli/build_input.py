@@ -1,6 +1,8 @@
 """What `dockyard build` is given: the context and the Dockerfile, wherever they come from."""
 
 import contextlib
+import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -39,7 +41,8 @@ class Given:
 
 @contextlib.contextmanager
 def opened(folder: str, file: str, progress: Progress = SILENT, options: "Options | None" = None) -> Iterator[Given]:
-    """The context and the Dockerfile; what came from standard input is gone when the block ends.
+    """The context and the Dockerfile; what was fetched or came from standard input is gone when the block ends. Of a
+    build that is killed meanwhile, a later one throws it away.
 
     As with BuildKit, the files of a Git repository get the commit's time beside a SOURCE_DATE_EPOCH, and the argument
     BUILDKIT_CONTEXT_KEEP_GIT_DIR keeps its folder `.git`.
@@ -50,10 +53,12 @@ def opened(folder: str, file: str, progress: Progress = SILENT, options: "Option
     """
     if folder == "-" and file == "-":
         raise UsageError("context and Dockerfile cannot both come from standard input", hint="Give one as a path.")
-    with tempfile.TemporaryDirectory(prefix="dockyard-context-") as place:
-        root = Path(place)
-        path = Path(folder)
-        fetched = "://" in folder or ((folder.startswith(_IMPLIED) or "@" in folder) and not path.exists())
+    path = Path(folder)
+    fetched = "://" in folder or ((folder.startswith(_IMPLIED) or "@" in folder) and not path.exists())
+    if not fetched and "-" not in (folder, file):
+        yield Given(path, Path(file) if file else None)
+        return
+    with _place() as root:
         made = None
         origin: Origin = "folder"
         dockerfile: Path | None = None
@@ -67,6 +72,22 @@ def opened(folder: str, file: str, progress: Progress = SILENT, options: "Option
             # Beside a context that was fetched, the file is one of its own.
             dockerfile = path / file if fetched or folder == "-" else Path(file)
         yield Given(path, dockerfile, made, origin)
+
+
+@contextlib.contextmanager
+def _place() -> Iterator[Path]:
+    """A folder beside the other work of builds, as contexts may be larger than what holds temporary files."""
+    from dockyard.build.tools import sweep
+    from dockyard.cli import context
+
+    work = context.data_folder() / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    sweep(work)
+    place = Path(tempfile.mkdtemp(prefix=f"build-{os.getpid()}-", dir=work))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _fetched(address: str, place: Path, progress: Progress, options: "Options | None") -> "Packed":

@@ -18,9 +18,28 @@ class EpochInvalidError(UsageError):
     hint = "Set it to seconds since 1970, for example: SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)"
 
 
+class DataFolderError(UsageError):
+    """The folder in which Dockyard keeps images, cache and records cannot be made or written to, as where a home is
+    read-only or not there.
+    """
+
+    reference = "data-folder-unwritable"
+    hint = "Name one that you may write to: DOCKYARD_HOME=/path dockyard …"
+
+
 def store() -> Layout:
-    """The local store, made on first use: an OCI image layout that other tools can read."""
-    return Layout(data_folder() / "store", create=True)
+    """The local store, made on first use: an OCI image layout that other tools can read.
+
+    Raises:
+        DataFolderError: its folder cannot be made.
+    """
+    folder = data_folder()
+    try:
+        return Layout(folder / "store", create=True)
+    except OSError as error:
+        raise DataFolderError(
+            f"the data folder {folder} cannot be used: {error.strerror}", context={"file": error.filename}
+        ) from error
 
 
 def epoch() -> int | None:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dockyard import __version__
 from dockyard.cli.table import COMMANDS
 
-INTERRUPTED = 130
 UNFINISHED = 2
+SIGNALLED = 128  # and the number of the signal, as shells have it
 HELP = ("-h", "--help")
 
 
@@ -21,7 +21,9 @@ def main() -> None:
 
 
 def run(words: Sequence[str]) -> int:
-    """Run the command that `words` name and return its exit code (design.md: 0 to 5, and 130 when interrupted)."""
+    """Run the command that `words` name and return its exit code (design.md: 0 to 5, and 130 when interrupted; 143 and
+    129 where another signal ended it).
+    """
     if words and words[0] == "help":
         words = [*words[1:], "--help"]  # `dockyard help build`
     if not words or words[0] in HELP:
@@ -32,24 +34,51 @@ def run(words: Sequence[str]) -> int:
     if words[0] in ("-V", "--version", "version"):
         print(f'{{"version":"{__version__}"}}' if "--json" in words else f"dockyard {__version__}")
         return 0
-    import gc
-
-    from dockyard.cli import report
-
-    # Imports and listings make many objects that stay: looking through them again and again finds nothing.
-    gc.set_threshold(100_000, 20, 100)
     try:
-        code = _invoke(words)
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
+        import gc
+
+        from dockyard.cli.ending import unwound
+
+        # Imports and listings make many objects that stay: looking through them again and again finds nothing.
+        gc.set_threshold(100_000, 20, 100)
+        with unwound():
+            code = _invoke(words)
+    except KeyboardInterrupt as error:
+        return _interrupted(error)
+    except BrokenPipeError as error:
+        if not _unread():
+            from dockyard.cli import report
+
+            return report.failure(error, json="--json" in words)
         # The reader of a pipe has seen enough. Python would complain when it flushes at exit.
         sys.stderr.close()
         return 0
     except Exception as error:  # noqa: BLE001 (the last door: every failure becomes text or JSON and a code)
+        from dockyard.cli import report
+
         return report.failure(error, json="--json" in words)
     return code
+
+
+def _interrupted(error: KeyboardInterrupt) -> int:
+    import contextlib
+    import signal
+
+    number = error.args[0] if error.args else signal.SIGINT
+    how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+    with contextlib.suppress(OSError):  # where the terminal is gone, nobody reads it
+        print(f"{how}; run the same command again to go on", file=sys.stderr)
+    return SIGNALLED + int(number)
+
+
+def _unread() -> bool:
+    """Whether nobody reads standard output or error any more."""
+    import select
+
+    poll = select.poll()
+    for number in (1, 2):
+        poll.register(number, 0)
+    return bool(poll.poll(0))
 
 
 def _invoke(words: Sequence[str]) -> int:

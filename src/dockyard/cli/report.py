@@ -2,6 +2,7 @@
 
 import errno
 import json as json_module
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ def failure(error: Exception, *, json: bool) -> int:
         result(known.to_json())
         return known.exit_code
     red, dim, bold, off = (_RED, _DIM, _BOLD, _OFF) if sys.stderr.isatty() else ("", "", "", "")
+    red = "" if os.environ.get("NO_COLOR") else red
     print(f"{red}{bold}error[{known.reference}]{off}: {known.message}", file=sys.stderr)
     for key, value in known.context.items():
         print(f"  {dim}{key}:{off} {value}", file=sys.stderr)

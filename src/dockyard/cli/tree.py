@@ -15,15 +15,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, TextIO
 
+from dockyard.cli.context import environment
 from dockyard.cli.report import size as shown_size
 
 if TYPE_CHECKING:
     from dockyard.build.events import Event
 
 _LINES = 6
+_LEAST = 16  # columns that what is done needs beside its facts
 _SPIN = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _DIM, _BLUE, _RED, _GREEN, _BOLD, _OFF = "\x1b[2m", "\x1b[34m", "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_COLOUR = re.compile(r"\x1b\[3\dm")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _MARKS = {"done": f"{_GREEN}✔{_OFF}", "cached": f"{_BLUE}✔{_OFF}", "failed": f"{_RED}✘{_OFF}", "cancelled": "–"}
 
@@ -58,10 +61,13 @@ class Tree:
     Args:
         out: the terminal.
         screen: asked for its columns and rows before every picture.
+        coloured: whether there are colours.
     """
 
-    def __init__(self, out: TextIO, screen: Callable[[], tuple[int, int]] | None = None) -> None:
-        self._out, self._screen = out, screen or _screen
+    def __init__(
+        self, out: TextIO, screen: Callable[[], tuple[int, int]] | None = None, *, coloured: bool = True
+    ) -> None:
+        self._out, self._screen, self._coloured = out, screen or _screen, coloured
         self._lock = threading.RLock()
         self._rows: dict[int, _Row] = {}
         self._parents: dict[int, int] = {}
@@ -75,8 +81,11 @@ class Tree:
     @classmethod
     @contextlib.contextmanager
     def live(cls) -> "Iterator[Tree]":
-        """A tree on standard error that is drawn anew ten times a second for the block, and whole at its end."""
-        tree = cls(sys.stderr)
+        """A tree on standard error that is drawn anew ten times a second for the block, and whole at its end.
+
+        With the variable NO_COLOR it has no colours (no-color.org).
+        """
+        tree = cls(sys.stderr, coloured=not environment().get("NO_COLOR"))
         try:
             with _Clock(tree.draw):
                 yield tree
@@ -107,6 +116,8 @@ class Tree:
                 return
             columns, height = self._screen()
             lines = [_fit(line, columns) for line in self.picture(now)]
+            if not self._coloured:
+                lines = [_COLOUR.sub("", line) for line in lines]
             if not whole:
                 lines = _shortened(lines, height - 1)
             parts = [f"\x1b[{self._drawn}A\r"] if self._drawn else []
@@ -227,6 +238,8 @@ def _fit(line: str, columns: int) -> str:
     """`line` cut to the width; what follows a NUL stands at the right border."""
     left, _, right = line.partition("\0")
     room = columns - _width(right) - (2 if right else 0)
+    if right and room < min(_LEAST, _width(left)):
+        right, room = "", columns  # what is done matters more than how long it takes
     if _width(left) > room:
         left = _cut(left, max(0, room - 1)) + f"…{_OFF}"
     return left + " " * max(2, columns - _width(left) - _width(right)) + right if _width(right) else left

@@ -1,10 +1,12 @@
 """How a build looks while it goes on: a live tree, plain lines, JSON lines, or nothing."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from dockyard.cli.context import environment
 from dockyard.cli.report import size as shown_size
 from dockyard.errors import UsageError
 
@@ -40,7 +42,7 @@ def shown(form: str) -> Iterator[View]:
         yield Quiet()
     elif form == "rawjson":
         yield JsonLines()
-    elif form == "plain" or not sys.stderr.isatty():
+    elif form == "plain" or not sys.stderr.isatty() or (form == "auto" and environment().get("TERM") == "dumb"):
         yield Plain()
     else:
         from dockyard.cli.tree import Tree
@@ -108,4 +110,10 @@ class Plain(Quiet):
 
 
 def _write(line: str) -> None:
-    sys.stderr.write(line + "\n")  # at once: standard error keeps no line back
+    try:
+        sys.stderr.write(line + "\n")  # at once: standard error keeps no line back
+    except BrokenPipeError:
+        # Who watched has gone: the build goes on unseen, as its result is what was asked for.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stderr.fileno())
+        os.close(nowhere)

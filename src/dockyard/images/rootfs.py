@@ -1,13 +1,13 @@
 """An image's merged files, without its layers: as one tar archive, or unpacked into a folder."""
 
-import os
+import contextlib
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from dockyard._internal import atomic
+from dockyard._internal import atomic, leftover
 from dockyard.errors import UsageError
 from dockyard.images.image import Image
 from dockyard.layers import tar
@@ -63,19 +63,15 @@ def unpack(image: Image, folder: Path, *, ids: Ids = "all") -> None:
     if folder.exists():
         lay(_members(image), folder.resolve(), ids=ids)
         return
-    beside = folder.with_name(f".{folder.name}.{os.urandom(6).hex()}.tmp")
-    try:
-        beside.mkdir(parents=True)
-    except OSError as error:
-        raise atomic.OutputRefusedError(
-            f"{folder} cannot be made: {error.strerror}", context={"path": folder}
-        ) from error
-    try:
-        lay(_members(image), beside, ids=ids)
-        beside.rename(folder)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
+    with contextlib.ExitStack() as stack:
+        try:
+            place, _ = stack.enter_context(leftover.beside(folder, folder=True))
+        except OSError as error:
+            raise atomic.OutputRefusedError(
+                f"{folder} cannot be made: {error.strerror}", context={"path": folder}
+            ) from error
+        lay(_members(image), place, ids=ids)
+        place.rename(folder)
 
 
 def _members(image: Image) -> Iterator[tuple[Entry, BinaryIO | None]]:

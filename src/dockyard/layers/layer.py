@@ -46,7 +46,7 @@ class Layer:
         try:
             with self.open_uncompressed() as plain:
                 stream = cast("BinaryIO", _Hashing(plain, self.diff_id)) if check else plain
-                yield from tar.read(stream)
+                yield from tar.read(stream, most=most_unpacked(self.descriptor.size))
                 # The end mark is followed by padding; reading it makes the verified reader reach the blob's end.
                 while stream.read(1 << 20):
                     pass

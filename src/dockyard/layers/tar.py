@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from dockyard._internal.limits import NAME_BYTES, PATH_BYTES, PAX_BYTES, TAR_ENTRIES
 from dockyard.layers import sparse
-from dockyard.layers.fault import ArchiveEscapeError, ArchiveInvalidError, ArchiveTruncatedError, ArchiveUnfitError
+from dockyard.layers.fault import (
+    ArchiveBombError,
+    ArchiveEscapeError,
+    ArchiveInvalidError,
+    ArchiveTruncatedError,
+    ArchiveUnfitError,
+)
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -193,12 +199,17 @@ class _Content(io.RawIOBase):
             self.left -= len(data)
 
 
-def read(stream: BinaryIO) -> Iterator[tuple[Entry, BinaryIO]]:
+def read(stream: BinaryIO, *, most: int | None = None) -> Iterator[tuple[Entry, BinaryIO]]:
     """Every member of the tar `stream` with its content, which is valid until the next member.
 
     Names are normalised (`./a//b/` is `a/b`). Skipping a member's content is free of copies.
 
+    Args:
+        stream: the tar.
+        most: how many bytes its members may say that they have, so that one that claims more is not even begun.
+
     Raises:
+        ArchiveBombError: they say more than `most`.
         ArchiveInvalidError: this is no tar file, or a header contradicts itself.
         ArchiveTruncatedError: the stream ends inside a member or without an end mark.
         ArchiveEscapeError: a name has a `..` part, or a hard link's target has.
@@ -206,12 +217,13 @@ def read(stream: BinaryIO) -> Iterator[tuple[Entry, BinaryIO]]:
     defaults: dict[str, bytes] = {}
     records: dict[str, bytes] = {}
     long_name = long_link = b""
-    count = 0
+    count = told = 0
     while True:
         block = _exactly(stream, BLOCK, "a header", end_allowed=count > 0)
         if not block or not block.rstrip(b"\0"):
             return
         count += 1
+        told += BLOCK
         if count > TAR_ENTRIES:
             raise ArchiveInvalidError(f"the archive has more than {TAR_ENTRIES} members")
         flag = block[156:157]
@@ -239,6 +251,9 @@ def read(stream: BinaryIO) -> Iterator[tuple[Entry, BinaryIO]]:
         content = _Content(stream, entry.size, entry.path)
         # Padding depends on the size as stored, which pax may have replaced.
         total = entry.size
+        told += total
+        if most is not None and told > most:
+            raise ArchiveBombError(f"{entry.path!r} would unpack to far more than an honest archive of its size")
         if flag == b"S" or (entry.kind == "file" and known and any(key in known for key in _SPARSE)):
             yield _expanded(entry, block, flag, known, content, stream)
         else:

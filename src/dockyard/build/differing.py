@@ -1,0 +1,58 @@
+"""What tells later which file of a copy changed: of a small one every file's content, of a large one its folders."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dockyard.build.context import Context
+from dockyard.build.source import Item
+from dockyard.build.trees import Taken
+
+_MOST_FILES, _MOST_BYTES = 500, 8 << 20
+
+
+def facts(context: Context, taken: Sequence[Taken]) -> dict[str, Any]:
+    """By path in the context: mode and digest of every file, or where these are many, a digest of every folder and
+    what is known of the files that are named themselves.
+    """
+    single = [item for each in taken for item in each.items if item.kind != "dir"]
+    folders = [item for each in taken for item in each.items if item.kind == "dir"]
+    found: dict[str, Any] = {}
+    left = _MOST_BYTES
+    for item in [*single, *(each for folder in folders for each in _below(context, folder))]:
+        left -= item.size
+        if len(found) >= _MOST_FILES or left < 0:
+            break
+        found[item.path] = [item.mode, _digest(context, item) if item.kind == "file" else item.target]
+    else:
+        return found
+    return {**context.folders, **{item.path: [item.mode, item.size, item.mtime] for item in single}}
+
+
+def named(context: Context, why: str) -> str:
+    """The reason, where it names a folder of which only that it changed is known: the file in it that changed last."""
+    path = why.removeprefix("file ").removesuffix(" changed")
+    if path not in context.folders:
+        return why
+    return f"file {context.newest(path, str(context.root / path))} changed"
+
+
+def _below(context: Context, folder: Item) -> Iterator[Item]:
+    stack = [folder]
+    while stack:
+        for item in context.children(stack.pop()):
+            if item.kind == "dir":
+                stack.append(item)
+            else:
+                yield item
+
+
+def _digest(context: Context, item: Item) -> str:
+    data = context.content(item)
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).hexdigest()[:16]
+    with data:
+        digest = hashlib.sha256()
+        while piece := data.read(1 << 20):
+            digest.update(piece)
+        return digest.hexdigest()[:16]
