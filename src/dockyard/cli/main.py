@@ -14,6 +14,7 @@ from dockyard.cli.table import COMMANDS, Command
 
 INTERRUPTED = 130
 _DASH = "\N{HYPHEN}"
+_FAMILIES = frozenset(command.word.split()[0] for command in COMMANDS if " " in command.word)
 
 
 def main() -> None:
@@ -28,6 +29,9 @@ def run(words: Sequence[str]) -> int:
         return 0
     if words[0] in ("-V", "--version", "version"):
         print(f'{{"version":"{__version__}"}}' if "--json" in words else f"dockyard {__version__}")
+        return 0
+    if words[0] in _FAMILIES and all(word in ("-h", "--help", "help") for word in words[1:]):
+        print(family(words[0]), end="")
         return 0
     import gc
 
@@ -65,6 +69,18 @@ def overview() -> str:
     return "\n".join(lines)
 
 
+def family(word: str) -> str:
+    """What `dockyard registry --help` prints: the commands that begin with `word`."""
+    found = [command for command in COMMANDS if command.word.startswith(word + " ")]
+    width = max(len(command.word) for command in found)
+    lines = [f"Usage: dockyard {word} COMMAND [ARGUMENTS]", ""]
+    lines += [f"  {command.word:<{width}} {command.summary}" for command in found]
+    beside = [command for command in COMMANDS if command.group == found[0].group and command not in found]
+    lines += ["", f"Beside them: {', '.join(command.word for command in beside)}."] if beside else []
+    lines += ["", f"`dockyard {word} COMMAND --help` says more. Every command takes --json.", ""]
+    return "\n".join(lines)
+
+
 def _find(words: Sequence[str]) -> Command:
     for command in COMMANDS:
         if list(words[: len(command.word.split())]) == command.word.split():
@@ -79,6 +95,8 @@ def _find(words: Sequence[str]) -> Command:
         word for word in known if word.startswith(words[0] + " ")
     ]
     near = difflib.get_close_matches(given, known, 1)
+    if " " in given and words[1] in known:
+        near = [words[1]]  # `dockyard registry serve` is `dockyard serve`
     hint = f"Did you mean `dockyard {near[0]}`?" if near else "`dockyard --help` lists the commands."
     if below and not near:
         hint = f"There are {', '.join(below)}."
