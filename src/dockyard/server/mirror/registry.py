@@ -172,9 +172,9 @@ class MirroredRegistry:
             self._own(name, [reference, *tags])
         return made
 
-    def delete_manifest(self, name: str, reference: str) -> None:
+    def delete_manifest(self, name: str, reference: str, expected: str = "") -> None:
         """Forget a tag or manifest here; an upstream that has it gives it again when it is asked for."""
-        self.stored.delete_manifest(name, reference)
+        self.stored.delete_manifest(name, reference, expected)
         with self._lock:
             self._fresh.pop((name, reference), None)
 
