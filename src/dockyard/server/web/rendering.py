@@ -13,6 +13,7 @@ from dockyard.server.web.answer import Page
 from dockyard.server.web.assets import Assets
 from dockyard.server.web.desk import Desk
 from dockyard.server.web.fault import placed
+from dockyard.server.web.prose import prose
 from dockyard.server.web.visit import Visit
 
 
@@ -42,6 +43,7 @@ class Rendering:
             "keyword": words.keyword,
             "told": words.told,
             "ago": _ago,
+            "prose": prose,
         }
         self._environment.globals |= {"counted": words.counted, "oidc": bool(desk.settings.oidc.issuer)}
 
