@@ -74,6 +74,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/repositories/{repository}/artifacts/{reference}/packages"): Row("limited-guest", ARTIFACT + "/packages"),
     ("GET", "/repositories/{repository}/artifacts/{reference}/findings"): Row("limited-guest", ARTIFACT + "/findings"),
     ("GET", "/repositories/{repository}/artifacts/{reference}/verdict"): Row("limited-guest", ARTIFACT + "/verdict"),
+    ("POST", "/repositories/{repository}/artifacts/{reference}/scan"): Row("maintainer", ARTIFACT + "/scan"),
+    ("DELETE", "/repositories/{repository}/artifacts/{reference}/scan"): Row("maintainer", ARTIFACT + "/scan"),
+    ("GET", "/projects/{project}/findings/export.csv"): Row("developer", PROJECT + "/findings/export.csv"),
     ("GET", "/projects/{project}/members"): Row("guest", PROJECT + "/members"),
     ("PUT", "/projects/{project}/members/{kind}/{member}"): Row(
         "project-admin", PROJECT + "/members/user/other-{project}", {"role": "guest"}

@@ -32,7 +32,7 @@ def test_markdown_becomes_headings_lists_code_and_tables() -> None:
         "[x](//evil.example)",
         "![x](data:image/svg+xml,x)",
         '[x](https://a/"onmouseover=alert(1))',
-        '[x](https://a "onmouseover=\'alert(1)\'")',
+        "[x](https://a \"onmouseover='alert(1)'\")",
         '```"><script>\nx\n```',
         '|a|\n|:-:|\n|<b style="x">|',
         '![" onload="x](https://a/b.png)',
@@ -46,7 +46,9 @@ def test_nothing_in_a_description_acts_or_leads_elsewhere_than_it_says(text: str
 
 
 def test_pictures_are_links_so_that_no_other_site_sees_who_reads() -> None:
-    assert '<a href="https://a/b.png" rel="nofollow noopener noreferrer">build</a>' in prose("![build](https://a/b.png)")
+    assert '<a href="https://a/b.png" rel="nofollow noopener noreferrer">build</a>' in prose(
+        "![build](https://a/b.png)"
+    )
     badge = prose("[![build](https://a/b.png)](https://ci)")
     assert badge == '<p><a href="https://ci" rel="nofollow noopener noreferrer">build</a></p>\n'
 
