@@ -4,6 +4,7 @@ import http.server
 import json
 import ssl
 import threading
+import time
 from collections import Counter
 from typing import Any
 
@@ -13,7 +14,9 @@ from dockyard.oci.digest import Digest
 
 
 class FaultyRegistry:
-    """Serves `image`. The attributes are the faults; `seen` counts requests, `ranges` keeps Range headers."""
+    """Serves `image`. The attributes are the faults, `slow` in seconds; `seen` counts requests, `ranges` keeps Range
+    headers.
+    """
 
     def __init__(self, store: Memory, image: Image, tls: ssl.SSLContext | None = None) -> None:
         self.store, self.image = store, image
@@ -21,6 +24,7 @@ class FaultyRegistry:
         self.cut_first = 0
         self.ignore_ranges = False
         self.wrong_bytes = False
+        self.slow = 0.0
         self.token = ""
         self.redirect_to = ""
         self.seen: Counter[str] = Counter()
@@ -56,6 +60,7 @@ class FaultyRegistry:
     def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
         """Answer one request, with its fault."""
         path = request.path
+        time.sleep(self.slow)
         self.seen[path.rpartition("/")[2].partition("?")[0]] += 1
         self.authorizations.append(request.headers.get("Authorization", ""))
         if path.startswith("/token"):
