@@ -215,6 +215,7 @@ def test_an_immutable_tag_holds_what_has_it(place: Place, root: str) -> None:
         answer = place.api("DELETE", f"/repositories/team:web{path}", auth=root)
         assert answer.status == 412, answer.body
         assert "immutable" in answer.document["error"]["message"]
+        assert "tag-rules" in answer.document["error"]["hint"]
     assert place.api("DELETE", "/projects/team", auth=root).status == 409
     assert place.api("DELETE", "/projects/team?force=true", auth=root).status == 412
 

@@ -272,6 +272,7 @@ def test_every_caller_may_do_what_its_role_says_and_nothing_else(
         else:
             assert answer.status in ((401,) if caller == "anonymous" else (403, 404)), (caller, answer.status)
             assert set(answer.document["error"]) == {"reference", "message", "hint", "context", "status"}
+            assert answer.document["error"]["hint"], (caller, answer.body)
     if not anyone and method != "GET":
         assert ask("read-only token").status in (403, 404)
     succeeded = False
