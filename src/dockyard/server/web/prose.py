@@ -1,7 +1,8 @@
 """Descriptions in Markdown (CommonMark with tables) as HTML that is safe in a page, whoever wrote them.
 
 HTML in them is shown as text, pictures become links, links lead to web and mail addresses only, and nothing has a style
-or a name of its own, so that a description cannot look like another part of its page or be led to.
+or a name of its own, so that a description cannot look like another part of its page or be led to. The reader is
+markdown-it-py, which comes with rich.
 """
 
 from collections.abc import MutableMapping, Sequence
@@ -25,7 +26,8 @@ def _reader() -> Any:
 
     made = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["table", "strikethrough"])
     made.validateLink = lambda url: url.lower().startswith(_LEADS)  # type: ignore[method-assign]
-    made.renderer.rules["image"] = _picture
+    renderer: Any = made.renderer
+    renderer.rules["image"] = _picture
     made.core.ruler.push("plain", _plain)
     return made
 
