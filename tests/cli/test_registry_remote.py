@@ -194,6 +194,11 @@ def test_policies_and_searches_go_through_a_server_and_work_on_the_storage(
     plain = say("search", "plain:9")["tags"][0]["digest"]
     assert say("advisory", "list", "--severity", "high") == {"advisories": []}
     assert say("advisory", "show", "CVE-2026-1") == {"images": []}
+    assert say("advisory", "export", "shop", "--output", str(tmp_path / "found.csv"))["lines"] == 1
+    assert (tmp_path / "found.csv").read_text().startswith("repository,tags,digest,advisory,severity,")
+    assert say("advisory", "scan", "shop/plain:9")["job"] > 0
+    assert say("advisory", "scan", "shop/plain:99", code=2)["error"]["reference"] == "api-refused"
+    assert say("advisory", "scan", "plain", code=2)["error"]["message"] == "not an image: 'plain'"
 
     def here(*words: str, code: int = 0) -> str:
         capsys.readouterr()
@@ -211,6 +216,8 @@ def test_policies_and_searches_go_through_a_server_and_work_on_the_storage(
     assert "no policy" in here("policy", "show", "shop")
     assert "shop/web:3" in here("search", "3")
     assert "ADVISORY" in here("advisory")
+    assert here("advisory", "export", "shop").startswith("repository,tags")
+    assert "looks at it" in here("advisory", "scan", "shop/web:3")
     assert "webhook 1; its secret" in here("webhook", "add", "http://127.0.0.1:9/x")
     assert "delivery 1 was not taken" in here("webhook", "test", "1", code=3)
 

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import time
 from collections import Counter
 
 from dockyard.content.memory import Memory
@@ -11,7 +12,9 @@ from making.answering import Answering, Handler
 
 
 class FaultyRegistry:
-    """Serves `image`. The attributes are the faults; `seen` counts requests, `ranges` keeps Range headers."""
+    """Serves `image`. The attributes are the faults, `slow` in seconds; `seen` counts requests, `ranges` keeps Range
+    headers.
+    """
 
     def __init__(self, store: Memory, image: Image, tls: ssl.SSLContext | None = None) -> None:
         self.store, self.image = store, image
@@ -19,6 +22,7 @@ class FaultyRegistry:
         self.cut_first = 0
         self.ignore_ranges = False
         self.wrong_bytes = False
+        self.slow = 0.0
         self.token = ""
         self.redirect_to = ""
         self.seen: Counter[str] = Counter()
@@ -40,6 +44,7 @@ class FaultyRegistry:
     def respond(self, request: Handler) -> None:
         """Answer one request, with its fault."""
         path = request.path
+        time.sleep(self.slow)
         self.seen[path.rpartition("/")[2].partition("?")[0]] += 1
         self.authorizations.append(request.headers.get("Authorization", ""))
         if path.startswith("/token"):

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from dockyard.content.memory import Memory
+from making.images import image, layer
+from making.registries import FaultyRegistry
 from making.serving import Server
 
 pytestmark = pytest.mark.slow
@@ -151,6 +154,24 @@ def test_a_client_that_does_not_read_its_answer_is_let_go(server: Server) -> Non
             begun = closed_within(client, 10)
             assert begun.startswith(b"HTTP/1.1 20")
             assert len(begun) < len(data)
+
+
+def test_a_client_that_waits_for_what_takes_long_is_not_let_go(tmp_path: Path) -> None:
+    """The upstream of a mirror takes far longer than any client may be silent."""
+    store = Memory()
+    upstream = FaultyRegistry(store, image(store, layer(store, {"x": b"y"})))
+    upstream.slow = 4.0
+    mirror = f'[[mirrors]]\nupstream = "{upstream.address}"\nprefix = "there"\n'
+    (tmp_path / "registry.toml").write_text(f"[limits]\npatience = 1\n{mirror}")
+    server = Server(tmp_path, "--config", str(tmp_path / "registry.toml"))
+    try:
+        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        client.request("GET", "/v2/there/a/b/manifests/1")
+        assert client.getresponse().status == 200
+        client.close()
+    finally:
+        server.stop()
+        upstream.close()
 
 
 def test_headers_and_manifests_beyond_all_measure_are_refused(server: Server) -> None:

@@ -32,6 +32,22 @@ def test_an_unknown_command_is_refused_with_a_suggestion(capsys: pytest.CaptureF
     assert "dockyard build" in document["error"]["hint"]
 
 
+@pytest.mark.parametrize("words", [["registry"], ["registry", "--help"], ["registry", "-h"]])
+def test_a_family_of_commands_lists_its_members(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == (0 if len(words) > 1 else 2)
+    captured = capsys.readouterr()
+    said = captured.out if len(words) > 1 else captured.err
+    for command in COMMANDS:
+        if command.word.startswith("registry "):
+            assert f"  {command.word}" in said
+    assert "serve" in said
+
+
+def test_a_command_that_is_looked_for_in_a_family_is_pointed_to(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["registry", "serve"]) == 2
+    assert "Did you mean `dockyard serve`?" in capsys.readouterr().err
+
+
 def test_an_unknown_flag_is_a_usage_error_that_points_to_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["images", "--nonsense"]) == 2
     assert "dockyard images --help" in capsys.readouterr().err

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
+import msgspec
 import pytest
 
 from conftest import ROOT
@@ -40,6 +42,22 @@ def test_every_settings_file_that_is_shown_is_one() -> None:
             count += 1
     assert count >= 2
     decode((ROOT / "examples/shop/dockyard.toml").read_bytes(), Settings, what="the shop's")
+
+
+def test_every_setting_of_the_registry_is_in_its_docs() -> None:
+    text = "".join((ROOT / "docs" / name).read_text() for name in ("registry-toml.md", "access.md"))
+
+    def keys(kind: type[msgspec.Struct]) -> Iterator[str]:
+        for field in msgspec.structs.fields(kind):
+            inner = [each for each in (field.type, *get_args(field.type)) if isinstance(each, type)]
+            parts = [each for each in inner if issubclass(each, msgspec.Struct)]
+            for each in parts:
+                yield from keys(each)
+            if not parts:
+                yield field.encode_name
+
+    missing = [key for key in keys(ServerSettings) if not re.search(rf"(?<![\w-]){re.escape(key)}(`| =|\])", text)]
+    assert missing == []
 
 
 def test_the_commands_about_builds_run(tmp_path: Path) -> None:

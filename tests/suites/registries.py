@@ -5,6 +5,8 @@
 
 import json
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -289,6 +291,37 @@ class RegistrySuite:
         registry.delete_blob(NAME, Digest.of(b"layer"))
         with pytest.raises(WireError):
             registry.blob(NAME, Digest.of(b"layer"))
+
+    def test_a_tag_goes_only_while_it_is_what_was_expected_whoever_moves_it(self, registry: Registry) -> None:
+        one, other = image(registry, NAME, "1", note="one"), image(registry, NAME, "2", note="other")
+        raw = {each: registry.manifest(NAME, str(each)).raw for each in (one, other)}
+
+        def tried(work: Callable[[], object]) -> bool:
+            try:
+                work()
+            except WireError as error:
+                statuses.add(error.code.status)
+                return False
+            return True
+
+        statuses: set[int] = set()
+        for _ in range(15):
+            registry.put_manifest(NAME, "moving", raw[one], OCI_MANIFEST)
+            works = (
+                lambda: registry.delete_manifest(NAME, "moving", str(one)),
+                lambda: registry.put_manifest(NAME, "moving", raw[other], OCI_MANIFEST, (), str(one)),
+            )
+            with ThreadPoolExecutor(2) as pool:
+                gone, moved = pool.map(tried, works)
+            assert gone != moved
+            if moved:
+                assert registry.manifest(NAME, "moving").digest == other
+        assert statuses == {412}
+        with pytest.raises(WireError) as caught:
+            registry.delete_manifest(NAME, str(one), str(other))
+        assert caught.value.code.status == 412
+        registry.delete_manifest(NAME, str(one), f"{other},{one}")
+        registry.delete_manifest(NAME, "2", "*")
 
     def test_many_push_the_same_at_once(self, registry: Registry) -> None:
         failures: list[Exception] = []

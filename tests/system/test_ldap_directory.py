@@ -86,6 +86,31 @@ def test_names_with_the_signs_of_filters_are_escaped(settings: Ldap) -> None:
     assert found.groups == ("dev",)
 
 
+def test_groups_in_groups_are_followed_as_far_as_the_settings_say(slapd: Slapd, settings: Ldap) -> None:
+    groups = f"ou=groups,{BASE}"
+    odd = f'cn=odd\\2C \\"name\\" (*),{groups}'
+    for dn, name, member in (
+        (odd, 'odd, "name" (*)', f"cn=dev,{groups}"),
+        (f"cn=top,{groups}", "top", odd),
+        # Named like a person, and in a circle.
+        (f"cn=ada,{groups}", "ada", f"cn=top,{groups}"),
+    ):
+        slapd.change(f"dn: {dn}\nchangetype: add\nobjectClass: groupOfNames\ncn: {name}\nmember: {member}\n")
+    slapd.change(f"dn: cn=dev,{groups}\nchangetype: modify\nadd: member\nmember: cn=ada,{groups}\n")
+    for depth, wanted in (
+        (1, {"dev"}),
+        (2, {"dev", 'odd, "name" (*)'}),
+        (3, {"dev", 'odd, "name" (*)', "top"}),
+        (10, {"dev", 'odd, "name" (*)', "top", "ada"}),
+    ):
+        found = changed(settings, group_depth=depth).check("o(brien)*", "parenthesis")
+        assert found is not None
+        assert set(found.groups or ()) == wanted, depth
+        assert found.admin is False
+    with pytest.raises(DirectorySettingsError):
+        changed(settings, group_depth=2, group_filter="(|(member={dn})(memberUid={name}))")
+
+
 def test_tls_is_checked_both_ways(slapd: Slapd, settings: Ldap) -> None:
     for values in ({"url": slapd.secure}, {"start_tls": True}):
         assert changed(settings, ca=str(slapd.ca), **values).check("ada", "engine-1843") is not None

@@ -262,6 +262,8 @@ def test_everything_can_be_done_with_the_keyboard_alone(chromium: WebDriver, tow
 
 
 def test_no_page_scrolls_sideways_on_a_phone(browser: WebDriver, town: Town) -> None:
+    chart = town.artifact("shop/chart", "1.0.0", "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
+    long = town.artifact("shop/" + "long-name/" * 12 + "x" * 80, "1" * 120, "application/" + "x" * 80)
     browser.viewport(360, 740, phone=True)
     paths = [
         "",
@@ -284,7 +286,8 @@ def test_no_page_scrolls_sideways_on_a_phone(browser: WebDriver, town: Town) -> 
         *(image + each for each in ("", "/packages", "/findings", "/referrers")),
         *("/jobs", "/storage", "/users", "/groups", "/robots", "/audit", "/me"),
         *("/webhooks", "/webhooks/1", "/keyless", "/replication", "/replication/beside", "/replication/runs/1"),
-        *("/search?q=web", "/search?q=CVE-2023-46136"),
+        *("/search?q=web", "/search?q=CVE-2023-46136", "/repository/shop/chart", "/nowhere/" + "x" * 80),
+        *(f"/image/{chart}", f"/image/{long}", f"/repository/{long.partition(':')[0]}"),
     ):
         browser.open(town.url + path)
         # A phone shows a page that is too wide as if from afar, so its own width is no measure.

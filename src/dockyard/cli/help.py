@@ -62,6 +62,7 @@ def within(word: str) -> str:
     for group in dict.fromkeys(command.group for command in shown):
         lines += ["", f"{group}:"]
         lines += [f"  {command.word:<{width}} {command.summary}" for command in shown if command.group == group]
+    lines += ["", "`dockyard serve` runs a registry."] if word == "registry" else []
     lines += ["", f"`dockyard {word} COMMAND --help` says more, with examples.", ""]
     return "\n".join(lines)
 

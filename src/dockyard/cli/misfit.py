@@ -50,6 +50,8 @@ def unknown(words: Sequence[str]) -> UsageError:
         close = [second[word] for word in difflib.get_close_matches(words[1], second, 1)]
     else:
         close = difflib.get_close_matches(given, known, 1)
+    if within and words[1] in known:
+        close = [words[1]]  # `dockyard registry serve` is `dockyard serve`
     close += [_ELSEWHERE[given]] if given in _ELSEWHERE else []
     hint = f"Did you mean `dockyard {close[-1]}`?" if close else "`dockyard --help` lists the commands."
     if within and not close:

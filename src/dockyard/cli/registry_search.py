@@ -1,11 +1,16 @@
 """`dockyard registry search` and `advisory`: finding things by their names, and images by what touches them."""
 
+import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from dockyard.cli import report
 from dockyard.cli.registry_source import source
 from dockyard.cli.registry_words import moment, needed
+from dockyard.errors import UsageError
 
 _MOST = 100_000
 
@@ -52,22 +57,25 @@ def search(
 
 
 def advisory(
-    verb: Literal["list", "show"] = "list",
+    verb: Literal["list", "show", "export", "scan"] = "list",
     name: str = "",
     /,
     *,
-    severity: Literal["", "negligible", "low", "medium", "high", "critical"] = "",
+    severity: Literal["", "negligible", "low", "medium", "high", "critical", "unknown"] = "",
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
 ) -> None:
-    """List the advisories that touch stored images, or the images that one touches.
+    """List the advisories that touch stored images, or the images that one touches; export all findings of a project,
+    or have an image looked at anew.
 
     Args:
-        verb: list or show.
-        name: for show the advisory, such as CVE-2026-1234.
+        verb: list, show, export or scan.
+        name: for show the advisory, such as CVE-2026-1234; for export the project; for scan the image: shop/web:1.0.
         severity: for list only this one.
+        output: for export a file for the CSV; standard output where there is none.
         server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
@@ -75,8 +83,31 @@ def advisory(
     """
     import msgspec
 
-    verbs, place = source("browse.advisories", "finding", server, storage, config)
-    with place as database:
+    verbs, place = source("browse.advisories", "finding", server, storage, config, house=True)
+    with place as house:
+        if verb == "scan":
+            repository, reference = _image(needed(name, "image"))
+            if server:
+                job = verbs.rescan(house, repository, reference)
+            else:
+                from dockyard.server.trust.watching import ask
+
+                job = ask(house.jobs, repository, str(house.registry.manifest(repository, reference).digest))
+            said = f"job {job} looks at it" if job is not None else "it waits to be looked at already"
+            report.result({"job": job}) if json else print(said)
+            return
+        database = house.database
+        if verb == "export":
+            made = verbs.exported(database, needed(name, "project"), lambda name: True)
+            target = output.open("w", newline="", encoding="utf-8") if output else nullcontext(sys.stdout)
+            lines = 0
+            with target as stream:
+                for line in made:
+                    stream.write(line)
+                    lines += 1
+            if output:
+                report.result({"file": str(output), "lines": lines}) if json else print(f"wrote {lines} lines")
+            return
         if verb == "show":
             needed(name, "advisory")
             more: dict[str, Any] = {"count": _MOST}
@@ -110,6 +141,16 @@ def advisory(
         for each in found
     ]
     report.table(["ADVISORY", "SEVERITY", "IMAGES", "FIX", "SINCE"], rows)
+
+
+def _image(text: str) -> tuple[str, str]:
+    """Repository and tag or digest of `shop/web:1.0` or `shop/web@sha256:…`."""
+    name, at, reference = text.partition("@")
+    if not at:
+        name, _, reference = text.rpartition(":")
+    if not name or not reference:
+        raise UsageError(f"not an image: {text!r}", hint="Write it like shop/web:1.0 or shop/web@sha256:….")
+    return name, reference
 
 
 def _named(found: Any) -> str:

@@ -147,8 +147,10 @@ class Writer(Protocol):
 class Deleter(Protocol):
     """Forgets content."""
 
-    def delete_manifest(self, name: str, reference: str) -> None:
-        """Forget a tag, or a manifest with all its tags."""
+    def delete_manifest(self, name: str, reference: str, expected: str = "") -> None:
+        """Forget a tag, or a manifest with all its tags; where `expected` is not empty, only if it is at that digest,
+        one of several with commas between, or at any (`*`): asked and done at once (If-Match).
+        """
 
     def delete_blob(self, name: str, digest: Digest) -> None:
         """Forget a blob of the repository."""

@@ -27,7 +27,7 @@ class Lifetime:
 
     def __init__(self, app: Application, end: Callable[[], None], port: int, patience: float) -> None:
         self._app, self._end = app, end
-        self._busy: Counter[int] = Counter()  # by the client's port
+        self._busy: Counter[int | str] = Counter()  # by the client's port
         self.under_way = 0
         self._pulse = Pulse([lambda: end_silent(port, self._busy, patience * 1.5)], max(0.5, patience / 4))
 

@@ -102,6 +102,7 @@ class Ldap(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=Tr
         group_base: below which groups are; empty for no groups.
         group_filter: finds a person's groups; `{dn}` and `{name}` become the person's.
         group_attribute: names the group.
+        group_depth: how far up groups in groups are followed; 1 takes only those that have the person.
         admin_group: whoever is in it is a system admin, and whoever leaves it no longer is; empty leaves that alone.
         timeout: seconds to wait for an answer.
     """
@@ -119,6 +120,7 @@ class Ldap(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=Tr
     group_base: str = ""
     group_filter: str = "(member={dn})"
     group_attribute: str = "cn"
+    group_depth: Annotated[int, msgspec.Meta(ge=1, le=10)] = 1
     admin_group: str = ""
     timeout: Annotated[int, msgspec.Meta(ge=1, le=60)] = 5
 

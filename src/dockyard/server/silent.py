@@ -17,13 +17,13 @@ _TIMES = struct.Struct("@44xI4xI")
 _COUNT = struct.Struct("@i")
 
 
-def end_silent(port: int, busy: Container[int], seconds: float) -> int:
+def end_silent(port: int, busy: Container[int | str], seconds: float) -> int:
     """End the connections to `port` of this process on which nothing has moved for so many seconds; returns how many.
 
     Args:
         port: that this process serves.
-        busy: the clients' ports from which a request is being answered: those may wait for as long as it takes,
-            unless it is they who do not read.
+        busy: the clients' ports from which a request is being answered, as numbers or, as granian has them, as texts:
+            those may wait for as long as it takes, unless it is they who do not read.
         seconds: see above.
     """
     if not hasattr(socket, "TCP_INFO"):
@@ -54,10 +54,10 @@ def _taken(number: int) -> socket.socket | None:
         return None
 
 
-def _silent(connection: socket.socket, busy: Container[int], most: float) -> bool:
+def _silent(connection: socket.socket, busy: Container[int | str], most: float) -> bool:
     peer = connection.getpeername()[1]
     sent, received = _TIMES.unpack_from(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256))
     waiting = _COUNT.unpack(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(_COUNT.size)))[0]
     if waiting:
         return bool(sent > most)
-    return bool(sent > most and received > most and peer not in busy)
+    return bool(sent > most and received > most and peer not in busy and str(peer) not in busy)

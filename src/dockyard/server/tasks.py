@@ -50,6 +50,8 @@ def tasks(holdings: Holdings, changed: Callable[[str], None], watch: Watch) -> d
         return verify.verify(holdings, deep=bool(work.arguments.get("deep")), progress=work.progress).to_json()
 
     def scan(work: Work) -> dict[str, int]:
+        if work.arguments.get("repository"):
+            return {"images": watch.again(str(work.arguments["repository"]), str(work.arguments["digest"]))}
         return {"events": watch.pushes()}
 
     def match(work: Work) -> dict[str, int]:

@@ -243,6 +243,28 @@ def test_an_address_that_guesses_has_to_wait_whatever_it_guesses(opened: Callabl
     assert place.call("GET", "/v2/", address="2001:db8::ffff").status == 401  # to ask is no guess
 
 
+def test_a_job_whose_secret_is_over_locks_nobody_out_and_no_guesses_lock_out_a_job(
+    opened: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = opened(Access(tries=2))
+    root = place.user("root", admin=True)
+    place.project("team")
+    allow = [Permission((), frozenset({"pull"}))]
+    over, old = robots.add(place.database, SYSTEM, "team", "over", allow)
+    good, new = robots.add(place.database, SYSTEM, "team", "good", allow)
+    robots.remove(place.database, SYSTEM, over.name)
+    here = "192.0.2.7"
+    for _ in range(20):
+        assert place.call("GET", "/v2/", auth=basic(over.name, old), address=here).status == 401
+        assert place.call("GET", "/v2/", auth=f"Bearer {old}", address=here).status == 401
+        assert place.call("GET", "/v2/", auth=basic("root", old.replace("dyr_", "dyp_")), address=here).status == 401
+    assert place.call("GET", "/v2/", auth=root, address=here).status == 200
+    for number in range(8):
+        place.call("GET", "/v2/", auth=basic(f"person{number}", "guess"), address=here)
+    assert place.call("GET", "/v2/", auth=place.user("dev"), address=here).status == 429
+    assert place.call("GET", "/v2/", auth=basic(good.name, new), address=here).status == 200
+
+
 def test_a_caller_that_comes_too_often_is_asked_for_patience(
     opened: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:

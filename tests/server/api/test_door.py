@@ -71,7 +71,10 @@ def test_a_session_changes_something_only_with_its_token(place: Place) -> None:
     other = place.api("GET", "/me", cookie=session(place, "root")).document["csrf"]
     assert csrf != other
     assert place.api("POST", "/projects", {"name": "team"}, cookie=cookie, x_csrf_token=other).status == 403
-    assert place.api("POST", "/projects", {"name": "team"}, cookie=cookie, x_csrf_token=csrf).status == 201
+    good = {"cookie": cookie, "x_csrf_token": csrf}
+    for elsewhere in ({"origin": "https://evil.example"}, {"sec_fetch_site": "cross-site"}):
+        assert place.api("POST", "/projects", {"name": "team"}, **good, **elsewhere).status == 403
+    assert place.api("POST", "/projects", {"name": "team"}, **good, sec_fetch_site="same-origin").status == 201
 
 
 def test_credentials_that_a_browser_keeps_do_not_help_another_site(place: Place, root: str) -> None:
@@ -217,6 +220,7 @@ def test_an_immutable_tag_holds_what_has_it(place: Place, root: str) -> None:
         answer = place.api("DELETE", f"/repositories/team:web{path}", auth=root)
         assert answer.status == 412, answer.body
         assert "immutable" in answer.document["error"]["message"]
+        assert "tag-rules" in answer.document["error"]["hint"]
     assert place.api("DELETE", "/projects/team", auth=root).status == 409
     assert place.api("DELETE", "/projects/team?force=true", auth=root).status == 412
 

@@ -76,6 +76,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/repositories/{repository}/artifacts/{reference}/packages"): Row("limited-guest", ARTIFACT + "/packages"),
     ("GET", "/repositories/{repository}/artifacts/{reference}/findings"): Row("limited-guest", ARTIFACT + "/findings"),
     ("GET", "/repositories/{repository}/artifacts/{reference}/verdict"): Row("limited-guest", ARTIFACT + "/verdict"),
+    ("POST", "/repositories/{repository}/artifacts/{reference}/scan"): Row("maintainer", ARTIFACT + "/scan"),
+    ("DELETE", "/repositories/{repository}/artifacts/{reference}/scan"): Row("maintainer", ARTIFACT + "/scan"),
+    ("GET", "/projects/{project}/findings/export.csv"): Row("developer", PROJECT + "/findings/export.csv"),
     ("GET", "/projects/{project}/members"): Row("guest", PROJECT + "/members"),
     ("PUT", "/projects/{project}/members/{kind}/{member}"): Row(
         "project-admin", PROJECT + "/members/user/other-{project}", {"role": "guest"}
@@ -271,6 +274,7 @@ def test_every_caller_may_do_what_its_role_says_and_nothing_else(
         else:
             assert answer.status in ((401,) if caller == "anonymous" else (403, 404)), (caller, answer.status)
             assert set(answer.document["error"]) == {"reference", "message", "hint", "context", "status"}
+            assert answer.document["error"]["hint"], (caller, answer.body)
     if not anyone and method != "GET":
         assert ask("read-only token").status in (403, 404)
     succeeded = False

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from conftest import ROOT
 from dockyard.server.house import House, open_house
 from dockyard.server.measuring.counts import BUCKETS, Counts, Spread
 from dockyard.server.measuring.settings import AccessLog, Metrics
@@ -40,6 +42,16 @@ def metrics(house: House) -> dict[str, float]:
             labels = ",".join(f"{key}={value}" for key, value in sorted(sample.labels.items()))
             found[f"{sample.name}{{{labels}}}"] = sample.value
     return found
+
+
+def test_every_metric_and_field_of_the_access_log_is_in_the_docs(house: House, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "registry-watching.md").read_text()
+    families = {each.name for each in text_string_to_metric_families(call(house.app, "GET", "/metrics").body.decode())}
+    named = {each.removesuffix("_total") for each in re.findall(r"`(dockyard_\w+)`", page)}
+    assert families == named
+    house.close()
+    (line, *_) = (tmp_path / "access.log").read_text().splitlines()
+    assert all(f"`{field}`" in page for field in json.loads(line))
 
 
 def test_requests_bytes_seconds_and_stock_are_counted(house: House) -> None:

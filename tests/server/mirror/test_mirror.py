@@ -31,7 +31,7 @@ def upstream() -> Iterator[FaultyRegistry]:
 @pytest.fixture
 def mirror(tmp_path: Path, upstream: FaultyRegistry) -> Iterator[Server]:
     settings = tmp_path / "registry.toml"
-    settings.write_text(f'[[mirrors]]\nupstream = "{upstream.address}"\nprefix = "there"\nttl = {TTL}\n')
+    settings.write_text(f'[[mirrors]]\nupstream = "{upstream.address}"\nprefix = "there"\nttl = {TTL}\npatience = 1\n')
     server = Server(tmp_path, "--config", str(settings))
     yield server
     server.stop()
@@ -59,6 +59,16 @@ def test_an_image_is_fetched_once_and_served_when_the_upstream_is_gone(
     upstream.close()
     time.sleep(TTL + 0.2)
     pull(mirror, upstream.image)
+
+
+def test_what_is_kept_is_given_while_the_upstream_hangs(mirror: Server, upstream: FaultyRegistry) -> None:
+    pull(mirror, upstream.image)
+    time.sleep(TTL + 0.2)
+    upstream.slow = 6.0
+    began = time.monotonic()
+    for path in ("manifests/1", "tags/list", f"referrers/{upstream.image.descriptor.digest}"):
+        assert get(mirror, f"/v2/there/a/b/{path}").status == 200, path
+    assert time.monotonic() - began < 5
 
 
 def test_one_fetch_serves_everybody_who_waits(mirror: Server, upstream: FaultyRegistry) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dockyard.oci.digest import Digest
 from dockyard.server.access import members, users
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.roles import MATRIX, ROLES
@@ -77,6 +78,7 @@ FORMS = {
     ("/repository/team/web", "delete-tag", "tag=1.0"): ("artifact", "delete"),
     ("/repository/team/web", "remove", "sure=team/web"): ("repository", "delete"),
     (IMAGE, "delete", ""): ("artifact", "delete"),
+    (IMAGE + "/findings", "scan", ""): ("scan", "create"),
     ("/projects/team/policy", "try", "severity=high&grace=0&image=team/web:1.0"): ("metadata", "update"),
     ("/projects/team/webhooks", "add", "url=https://x.test/&format=docker"): ("webhook", "create"),
     ("/webhooks", "add", "url=https://all.test/&format=docker"): ("*", ""),
@@ -192,6 +194,8 @@ def test_images_show_layers_packages_findings_and_how_to_pull(town: Town) -> Non
     browser.get(IMAGE + "/findings")
     assert "CVE-2099-0001" in browser.text
     assert "2.3" in browser.text
+    assert "/search?q=CVE-2099-0001" in browser.text
+    assert "findings/export.csv" not in browser.text  # developers may
     browser.get(IMAGE + "/findings?severity=low")
     assert "CVE-2099-0001" not in browser.text
 
@@ -202,6 +206,48 @@ def test_sboms_are_downloads_that_name_the_packages(town: Town) -> None:
         answer = browser.get(f"{IMAGE}/sbom/{kind}")
         assert answer.headers["content-disposition"].startswith('attachment; filename="team-web-')
         assert any(each["name"] == "werkzeug" for each in json.loads(answer.body)[key])
+
+
+def test_artifacts_show_what_they_are_how_to_fetch_them_and_how_to_remove_them(town: Town) -> None:
+    helm, chart = b'{"name":"web","description":"A chart"}', b"chart"
+    registry = town.house.registry
+    for raw in (helm, chart, b"{}"):
+        upload = registry.begin("team/chart")
+        registry.append("team/chart", upload, raw)
+        registry.finish("team/chart", upload, Digest.of(raw))
+
+    def part(raw: bytes, kind: str) -> dict[str, Any]:
+        return {"mediaType": kind, "digest": str(Digest.of(raw)), "size": len(raw)}
+
+    whole: dict[str, Any] = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}
+    kind = "application/vnd.cncf.helm"
+    content = [part(chart, f"{kind}.chart.content.v1.tar+gzip")]
+    town.put("team/chart", "1.2.3_b1", {**whole, "config": part(helm, f"{kind}.config.v1+json"), "layers": content})
+    empty = part(b"{}", "application/vnd.oci.empty.v1+json")
+    town.put("team/chart", "files", {**whole, "artifactType": "text/x", "config": empty, "layers": [empty]})
+    browser = town.browser("maintainer")
+    browser.get("/image/team/chart:1.2.3_b1")
+    assert "helm pull oci://localhost:5000/team/chart --version 1.2.3+b1" in browser.text
+    assert "Helm chart" in browser.text
+    assert "A chart" in browser.text
+    assert "docker pull" not in browser.text
+    browser.get("/repository/team/chart")
+    assert "Helm chart" in browser.text
+    browser.get("/image/team/chart:files")
+    assert "oras pull localhost:5000/team/chart:files" in browser.text
+    assert browser.send("/image/team/chart:files", "delete").status == 303
+    assert browser.get("/image/team/chart:files").status == 404
+
+
+def test_a_reason_that_holds_for_all_images_of_an_index_is_told_once(town: Town) -> None:
+    parts = [town.push("team/web", tag, {"x": tag.encode()}).descriptor.to_json() for tag in ("one", "two")]
+    kind = "application/vnd.oci.image.index.v1+json"
+    town.put("team/web", "both", {"schemaVersion": 2, "mediaType": kind, "manifests": parts})
+    browser = town.browser("project-admin")
+    assert browser.send("/projects/team/policy", "set", require="healthcheck", grace="0").status == 303
+    browser.get("/image/team/web:both")
+    assert browser.text.count("<strong>healthcheck:") == 1
+    assert "All 2 images" in browser.text
 
 
 def test_an_index_shows_its_platforms_and_sums_its_images(town: Town) -> None:

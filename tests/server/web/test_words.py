@@ -27,6 +27,25 @@ def test_sizes_have_two_digits_that_count(count: int | None, said: str) -> None:
     assert words.size(count) == said
 
 
+def test_a_long_text_ends_with_a_word_and_says_that_it_goes_on() -> None:
+    assert words.cut("short") == "short"
+    assert words.cut("some words, and more of them", 12) == "some words…"
+    assert words.cut("x" * 300) == "x" * 200 + "…"
+
+
+@pytest.mark.parametrize(
+    ("media_type", "said"),
+    [
+        ("application/vnd.cncf.helm.config.v1+json", "Helm chart"),
+        ("application/vnd.dev.sigstore.bundle.v0.3+json", "Sigstore bundle"),
+        ("application/vnd.cyclonedx+json", "SBOM (CycloneDX)"),
+        ("application/x", "Artifact"),
+    ],
+)
+def test_types_have_the_names_that_people_use(media_type: str, said: str) -> None:
+    assert words.kindly(media_type) == said
+
+
 @pytest.mark.parametrize(
     ("ago", "said"),
     [

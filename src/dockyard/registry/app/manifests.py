@@ -54,7 +54,7 @@ async def put(call: Call, target: request.Target) -> None:
 
     take(*(await call.pieces(take))[1])
     media_type = call.header(b"content-type").partition(";")[0].strip()
-    expected = ",".join(each.strip().strip('"') for each in call.listed(b"if-match").decode("latin-1").split(","))
+    expected = _expected(call)
     if call.header(b"if-none-match").strip() == "*":
         expected = ABSENT
     made = await asyncio.to_thread(
@@ -74,8 +74,10 @@ async def put(call: Call, target: request.Target) -> None:
 
 async def delete(call: Call, target: request.Target) -> None:
     """DELETE: a tag, or a manifest with all its tags; only if it is still what If-Match says."""
-    if b"if-match" in call.headers:
-        stored = await asyncio.to_thread(call.registry.manifest, target.name, target.item)
-        call.fresh(f'"{stored.digest}"'.encode())
-    await asyncio.to_thread(call.registry.delete_manifest, target.name, target.item)
+    await asyncio.to_thread(call.registry.delete_manifest, target.name, target.item, _expected(call))
     await call.reply(202)
+
+
+def _expected(call: Call) -> str:
+    """The digests of If-Match with commas between; empty where there is none."""
+    return ",".join(each.strip().strip('"') for each in call.listed(b"if-match").decode("latin-1").split(","))

@@ -13,6 +13,7 @@ from dockyard.server.access.outsider import Outsider
 from dockyard.server.settings import Ldap
 
 _MOST_GROUPS = 1000
+_TOGETHER = 50
 
 
 class DirectoryUnreachableError(TransientError):
@@ -46,6 +47,11 @@ class LdapDirectory:
             )
         if "{name}" not in settings.filter:
             raise DirectorySettingsError("the filter in [ldap] has no {name}")
+        if settings.group_depth > 1 and ("{name}" in settings.group_filter or "{dn}" not in settings.group_filter):
+            # A group that is called like a person must not be taken for the person.
+            raise DirectorySettingsError(
+                "groups in groups are found by {dn} only", hint="Take a group-filter such as (member={dn})."
+            )
         if importlib.util.find_spec("ldap3") is None:
             raise DirectorySettingsError("ldap3 is not installed", hint="pip install 'dockyard[ldap]'")
         self._settings = settings
@@ -96,16 +102,25 @@ class LdapDirectory:
         return Outsider("ldap", _identity(entry), called, _first(entry, wanted.email_attribute), groups, admin)
 
     def _groups(self, searcher: Any, dn: str, name: str) -> tuple[str, ...] | None:
-        from ldap3.utils.conv import escape_filter_chars
-
         wanted = self._settings
         if not wanted.group_base:
             return None
-        words = {"dn": escape_filter_chars(dn), "name": escape_filter_chars(name)}
-        # In one step: what is put in is not looked through again.
-        text = re.sub(r"\{(dn|name)\}", lambda match: words[match[1]], wanted.group_filter)
-        found = self._search(searcher, wanted.group_base, text, [wanted.group_attribute], _MOST_GROUPS)
-        return tuple(filter(None, (_first(each, wanted.group_attribute) for each in found)))
+        known: dict[str, str] = {}  # names by where they are
+        newest = [dn]
+        for _ in range(wanted.group_depth):
+            above: list[str] = []
+            for at in range(0, len(newest), _TOGETHER):
+                text = "".join(_filled(wanted.group_filter, each, name) for each in newest[at : at + _TOGETHER])
+                text = text if len(newest) == 1 else f"(|{text})"
+                for entry in self._search(searcher, wanted.group_base, text, [wanted.group_attribute], _MOST_GROUPS):
+                    place = str(entry["dn"])
+                    if place.lower() not in known and len(known) < _MOST_GROUPS:  # groups may be in one another
+                        known[place.lower()] = _first(entry, wanted.group_attribute)
+                        above.append(place)
+            newest = above
+            if not newest:
+                break
+        return tuple(filter(None, known.values()))
 
     def _bound(self, dn: str, password: str) -> Any | None:
         import ldap3
@@ -149,6 +164,15 @@ class LdapDirectory:
         if code not in (0, 4):  # 4: there are more
             raise DirectoryUnreachableError(f"the directory does not search: {searcher.result['description']}")
         return [each for each in searcher.response if each["type"] == "searchResEntry"]
+
+
+def _filled(text: str, dn: str, name: str) -> str:
+    """The filter for the groups that have an entry."""
+    from ldap3.utils.conv import escape_filter_chars
+
+    words = {"dn": escape_filter_chars(dn), "name": escape_filter_chars(name)}
+    # In one step: what is put in is not looked through again.
+    return re.sub(r"\{(dn|name)\}", lambda match: words[match[1]], text)
 
 
 def secret_of(text: str, file: str) -> str:

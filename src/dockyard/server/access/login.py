@@ -68,18 +68,13 @@ class Login:
         if value.startswith("eyJ"):
             # A short-lived token in place of a password, for clients that know only those.
             return self.bearer(value, address)
+        if name.startswith("robot+") or value.startswith(secret.PERSONAL):
+            return self._machine(name, value, address)
+        self.patient(name, address)
         try:
-            if name.startswith("robot+") or value.startswith(secret.PERSONAL):
-                # Secrets that cannot be guessed lock nobody out but the address that tries.
-                self.patient("", address)
-                return self._until(
-                    self._robot(name, value) if name.startswith("robot+") else self._personal(value, name)
-                )
-            self.patient(name, address)
             return self._until(self._password(name, value))
         except LoginRefusedError:
-            guessed = "" if name.startswith("robot+") or value.startswith(secret.PERSONAL) else name
-            self.failed(guessed, address)
+            self.failed(name, address)
             raise
 
     def bearer(self, value: str, address: str) -> Shown:
@@ -90,13 +85,7 @@ class Login:
             TooManyTriesError: it is not even looked at.
         """
         if value.startswith((secret.PERSONAL, secret.ROBOT)):
-            self.patient("", address)
-            try:
-                proof = self._personal(value, "") if value.startswith(secret.PERSONAL) else self._robot("", value)
-            except LoginRefusedError:
-                self.failed("", address)
-                raise
-            return self._until(proof)
+            return self._machine("", value, address)
         try:
             return tokens.read(self.keys, self.settings.service, value)
         except TokenInvalidError as error:
@@ -116,6 +105,24 @@ class Login:
             seconds = tries.wait(connection, name, address)
         if seconds:
             raise TooManyTriesError(seconds)
+
+    def _machine(self, name: str, value: str, address: str) -> Shown:
+        """Who shows a robot's secret or a personal token.
+
+        What has the form of one cannot be guessed: it locks nobody out, as somebody's jobs may go on with one that is
+        over, and is let in also from where others guess. What has not that form is a guess like any other.
+        """
+        guess = not secret.formed(value)
+        if guess:
+            self.patient("", address)
+        try:
+            return self._until(
+                self._personal(value, name) if value.startswith(secret.PERSONAL) else self._robot(name, value)
+            )
+        except LoginRefusedError:
+            if guess:
+                self.failed("", address)
+            raise
 
     def _until(self, proof: Proof) -> Shown:
         return Shown(proof, None, time.time() + CREDENTIALS_S)

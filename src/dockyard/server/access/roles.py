@@ -1,4 +1,8 @@
-"""Harbor's roles and what each may do, in one table."""
+"""Harbor's roles and what each may do, in one table.
+
+The table is Harbor's, whole, so that roles can be compared line by line: labels, preheating and the choice of scanners
+are in it, though this registry has nothing of the kind that could be done.
+"""
 
 from collections.abc import Mapping
 from typing import Literal, get_args

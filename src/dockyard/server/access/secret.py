@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any
 from dockyard.errors import UsageError
 
 PERSONAL, ROBOT, REFRESH = "dyp_", "dyr_", "dyf_"
+_FORM = re.compile(r"dy[pr]_[A-Za-z0-9_-]{43}")
 _SHORTEST, _LONGEST = 8, 1024
 # Each check takes 19 MiB for some tens of milliseconds, and its thread keeps them: one thread does all, so that
 # strangers do not make the process large. Few may wait for it, so that they do not hold up everything else.
@@ -33,6 +35,11 @@ def made(prefix: str) -> tuple[str, str]:
     """A new secret and its hash."""
     secret = prefix + secrets.token_urlsafe(32)
     return secret, hashed(secret)
+
+
+def formed(secret: str) -> bool:
+    """Whether that may be a secret made here: then nobody can have guessed it, right or wrong."""
+    return _FORM.fullmatch(secret) is not None
 
 
 def hashed(secret: str) -> str:

@@ -68,6 +68,8 @@ async def _visit(parts: Parts, call: Call) -> Visit:
     if "\0" in call.scope["path"]:
         raise RequestInvalidError("the path has a zero byte")
     safe = call.scope["method"] in _SAFE
+    if not safe:
+        _same_site(call)
     header = call.header(b"authorization")
     cookie = "" if header else _cookie(call)
     if cookie:
@@ -79,8 +81,6 @@ async def _visit(parts: Parts, call: Call) -> Visit:
             public = (await asyncio.to_thread(parts.keeper.state)).public
             permit = AccountPass(found, None, public, parts.settings.access.service)
             return Visit(parts, found, permit, call.base, cookie)
-    if not safe:
-        _same_site(call)
     known: Pass | None = parts.keeper.known(header)
     if known is None:
         known = await asyncio.to_thread(parts.keeper.admit, header, call.address, call.base)
@@ -105,6 +105,8 @@ def _same_site(call: Call) -> None:
     origin = call.header(b"origin")
     if origin and urlsplit(origin).netloc not in (call.header(b"host"), urlsplit(call.base).netloc):
         raise CrossOriginError(f"the request comes from {origin[:200]}")
+    if call.header(b"sec-fetch-site") in ("cross-site", "same-site"):
+        raise CrossOriginError("the request comes from another site's page")
 
 
 def _at_home(call: Call) -> None:

@@ -1,15 +1,21 @@
 """`/repositories/…/artifacts/…`: what is in images, what advisories say of that, and what the policy says of it all."""
 
 import msgspec
+from litestar.response import Stream
 
 from dockyard.packages.package import Distribution, Package
 from dockyard.registry.interface import StoredManifest
 from dockyard.scan.match import Finding
+from dockyard.server.api.jobs import Cancelled
 from dockyard.server.api.repositories import named
+from dockyard.server.api.retention import Deferred
 from dockyard.server.api.route import Guest, Part, route
+from dockyard.server.browse import advisories
+from dockyard.server.jobs import history
 from dockyard.server.names import project_of
 from dockyard.server.trust.scanning import findings, images, packages_of
 from dockyard.server.trust.settings import ProjectPolicy, policy_of
+from dockyard.server.trust.watching import ask, key_of
 
 _ONE = "/repositories/{repository:str}/artifacts/{reference:str}"
 
@@ -80,6 +86,29 @@ def artifact_findings(visit: Guest, repository: Part, reference: Part) -> list[I
     return found
 
 
+@route("POST", _ONE + "/scan", "images", status=202)
+def artifact_scan(visit: Guest, repository: Part, reference: Part) -> Deferred:
+    """Have an image, or every image of an index, looked at anew. For maintainers. Pushed images are by themselves."""
+    name, digest = _scanned(visit, repository, reference, "create")
+    return Deferred(ask(visit.parts.jobs, name, digest))
+
+
+@route("DELETE", _ONE + "/scan", "images", status=200)
+def artifact_scan_stop(visit: Guest, repository: Part, reference: Part) -> Cancelled:
+    """Let a scan that was asked for not begin, or end soon. For maintainers."""
+    name, digest = _scanned(visit, repository, reference, "stop")
+    number = history.unfinished(visit.database, key_of(name, digest))
+    return Cancelled(number is not None and visit.parts.jobs.cancel(number))
+
+
+@route("GET", "/projects/{project:str}/findings/export.csv", "images", media="text/csv")
+def findings_export(visit: Guest, project: Part) -> Stream:
+    """All findings about a project's images as CSV with a head line. For developers."""
+    visit.demand(project, "export-cve", "create")
+    lines = advisories.exported(visit.database, project, lambda name: visit.permit.allows(name, "list"))
+    return Stream(lines, media_type="text/csv", headers={"content-disposition": 'attachment; filename="findings.csv"'})
+
+
 @route("GET", _ONE + "/verdict", "images", open=True)
 def artifact_verdict(visit: Guest, repository: Part, reference: Part) -> Verdicts:
     """What the project's policy says of an artifact, as a pull would be told."""
@@ -101,6 +130,12 @@ def judged(visit: Guest, name: str, reference: str, stored: StoredManifest, poli
         for each in visit.parts.gate.verdicts(name, reference, stored, policy)
     ]
     return Verdicts(True, policy.warn, policy.warn or all(each.allowed for each in said), said)
+
+
+def _scanned(visit: Guest, repository: str, reference: str, action: str) -> tuple[str, str]:
+    name = visit.repository(named(repository))
+    visit.demand(project_of(name), "scan", action)
+    return name, str(visit.parts.registry.manifest(name, reference).digest)
 
 
 def _digests(visit: Guest, repository: str, reference: str) -> list[str]:

@@ -36,6 +36,17 @@ _MISSING = (
 )
 _CONFLICTS = (NameTakenError, ProjectNotEmptyError, LastAdminError)
 _LONGEST = 1000
+# What to do about what the registry itself refuses, by the code's name and status.
+_HINTS: Mapping[tuple[str, int], str] = {
+    ("DENIED", 412): "Use another tag, or let a maintainer take the rule away: /projects/…/tag-rules has it.",
+    ("DENIED", 405): "Remove first what names it; …/referrers and the indexes of the repository say what that is.",
+    ("DENIED", 403): "The message names the rule, quota or policy; a project admin can change it.",
+    ("TOOMANYREQUESTS", 429): "Wait as many seconds as Retry-After says; a system admin can unlock an account.",
+    ("MANIFEST_INVALID", 412): "Look at what it is now, and send that as If-Match.",
+    ("DENIED", 507): "The registry's admin has to make room; nothing is lost meanwhile.",
+    ("UNAVAILABLE", 503): "The same request may succeed later.",
+}
+_HINT = "The lists above it have what is there; names of repositories have colons or %2F for their slashes."
 
 
 class RequestInvalidError(UsageError):
@@ -112,6 +123,7 @@ def problem(
     if isinstance(error, WireError):
         about = "" if error.detail in ("", error.code.meaning) else f": {error.detail}"
         message = f"{error.code.meaning}{about}"
+        hint = hint or _HINTS.get((error.code.name, error.code.status), _HINT if status == 404 else "")
     details = Details(reference, message[:_LONGEST], hint, error.context, status)
     given = {"content-type": "application/json", "cache-control": "no-store", **(headers or {})}
     if isinstance(error, WireError):

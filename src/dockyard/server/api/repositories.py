@@ -14,7 +14,7 @@ from dockyard.server.stored import removing
 
 
 class RepositoryChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What is to be another way with a repository: its description, plain text or Markdown."""
+    """What is to be another way with a repository: its description, in Markdown."""
 
     description: Annotated[str, msgspec.Meta(max_length=10_000)]
 

@@ -1,22 +1,20 @@
 """Reading the audit log: page by page, or all of it as JSON lines or CSV without holding it in memory."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Select, select
 
+from dockyard.server.clock import stamp
 from dockyard.server.database import Database
 from dockyard.server.schema.audit import AUDIT_LINK
 from dockyard.server.schema.events import EVENT
+from dockyard.server.spreadsheet import line
 
 _PAGE = 1000
 _COLUMNS = ("id", "time", "kind", "project", "repository", "reference", "digest", "actor", "address", "detail", "hash")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -90,10 +88,10 @@ def json_lines(database: Database, wanted: Wanted) -> Iterator[str]:
 
 def comma_separated(database: Database, wanted: Wanted) -> Iterator[str]:
     """CSV (RFC 4180) with a head line, oldest first. What a spreadsheet would take for a formula gets an apostrophe."""
-    yield _row(_COLUMNS)
+    yield line(_COLUMNS)
     for event in every(database, wanted):
         document = {**event.to_json(), "detail": json.dumps(event.detail, separators=(",", ":"))}
-        yield _row([_plain(document[name]) for name in _COLUMNS])
+        yield line(document[name] for name in _COLUMNS)
 
 
 def _query(wanted: Wanted) -> Select[Any]:
@@ -118,10 +116,9 @@ def _query(wanted: Wanted) -> Select[Any]:
 
 
 def _event(row: Any) -> Event:
-    time = datetime.fromtimestamp(row["at"] / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return Event(
         int(row["id"]),
-        time,
+        stamp(row["at"]),
         row["kind"],
         row["project"],
         row["repository"],
@@ -132,14 +129,3 @@ def _event(row: Any) -> Event:
         json.loads(row["detail"]),
         row["hash"] or "",
     )
-
-
-def _plain(value: Any) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _row(values: Any) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(values)
-    return out.getvalue()

@@ -1,19 +1,35 @@
-"""The advisories that touch what a registry holds, and the images that each touches."""
+"""The advisories that touch what a registry holds, the images that each touches, and all findings of a project."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, case, func, select, tuple_
 
 from dockyard.scan.match import Finding
+from dockyard.server.clock import stamp
 from dockyard.server.database import Database
 from dockyard.server.schema.content import MANIFEST, REFERENCE, TAG
-from dockyard.server.schema.projects import REPOSITORY
+from dockyard.server.schema.projects import PROJECT, REPOSITORY
 from dockyard.server.schema.trust import FINDING
+from dockyard.server.spreadsheet import line
 
 _TOGETHER = 200
 _PAGES = 50
+_SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "NEGLIGIBLE", "UNKNOWN")  # as findings have them
+_COLUMNS = (
+    "repository",
+    "tags",
+    "digest",
+    "advisory",
+    "severity",
+    "package",
+    "version",
+    "fixed_version",
+    "title",
+    "path",
+    "found",
+)
 
 
 @dataclass(frozen=True)
@@ -39,11 +55,15 @@ class Touched:
 
 
 def advisories(database: Database, *, severity: str = "", last: str = "", count: int = 100) -> list[Advisory]:
-    """At most `count` advisories after `last`, by their name; of one severity where it is given."""
+    """At most `count` advisories after `last`, by their name; of one severity where it is given, in either case.
+
+    An advisory that says different things of different packages is as severe as the worst of them.
+    """
+    rank = case({each: at for at, each in enumerate(_SEVERITIES)}, value=FINDING.c.severity, else_=len(_SEVERITIES) - 1)
     query = (
         select(
             FINDING.c.advisory,
-            func.min(FINDING.c.severity),
+            func.min(rank),
             func.count(FINDING.c.digest.distinct()),
             func.count(FINDING.c.name.distinct()),
             func.max(FINDING.c.fixed_version),
@@ -55,10 +75,10 @@ def advisories(database: Database, *, severity: str = "", last: str = "", count:
         .limit(count)
     )
     if severity:
-        query = query.where(FINDING.c.severity == severity)
+        query = query.having(func.min(rank) == _SEVERITIES.index(severity.upper()))
     with database.read() as connection:
         rows = connection.execute(query).all()
-    return [Advisory(row[0], row[1], int(row[2]), int(row[3]), bool(row[4]), int(row[5])) for row in rows]
+    return [Advisory(row[0], _SEVERITIES[row[1]], int(row[2]), int(row[3]), bool(row[4]), int(row[5])) for row in rows]
 
 
 def touched(
@@ -94,6 +114,46 @@ def touched(
                 break
             last = (rows[-1].name, rows[-1].digest)
     return found
+
+
+def exported(database: Database, project: str, sees: Callable[[str], bool]) -> Iterator[str]:
+    """All findings about a project's images as CSV with a head line: by repository, image and advisory; of the
+    repositories that `sees` lets through. Holds a few hundred images' at once.
+    """
+    yield line(_COLUMNS)
+    place = (REPOSITORY.c.name, MANIFEST.c.digest)
+    query = (
+        select(REPOSITORY.c.id, *place)
+        .join_from(PROJECT, REPOSITORY, REPOSITORY.c.project_id == PROJECT.c.id)
+        .join(MANIFEST, MANIFEST.c.repository_id == REPOSITORY.c.id)
+        .where(
+            PROJECT.c.name == project, select(FINDING.c.digest).where(FINDING.c.digest == MANIFEST.c.digest).exists()
+        )
+        .order_by(*place)
+        .limit(_TOGETHER)
+    )
+    last = ("", "")
+    while True:
+        with database.read() as connection:
+            rows = connection.execute(query.where(tuple_(*place) > last)).all()
+            lines = [
+                each
+                for row in rows
+                if sees(row.name)
+                for each in _lines(connection, row.name, _tags(connection, int(row.id), row.digest), row.digest)
+            ]
+        yield from lines
+        if len(rows) < _TOGETHER:
+            return
+        last = (rows[-1].name, rows[-1].digest)
+
+
+def _lines(connection: Connection, name: str, tags: Sequence[str], digest: str) -> Iterator[str]:
+    query = select(FINDING.c.body, FINDING.c.found_at).where(FINDING.c.digest == digest)
+    for body, found_at in connection.execute(query.order_by(FINDING.c.advisory, FINDING.c.package, FINDING.c.path)):
+        each = msgspec.json.decode(body, type=Finding)
+        what = (each.id, each.severity, each.package, each.version, each.fixed_version, each.title, each.path)
+        yield line((name, " ".join(tags), digest, *what, stamp(int(found_at))))
 
 
 def _tags(connection: Connection, repository: int, digest: str) -> list[str]:

@@ -66,7 +66,7 @@ def get(database: Database, name: str) -> Repository:
 
 
 def describe(database: Database, name: str, text: str) -> None:
-    """Give a repository a description for people; plain text or Markdown.
+    """Give a repository a description for people, in Markdown.
 
     Raises:
         UnknownNameError: there is none of that name.

@@ -60,6 +60,14 @@ def add(database: Database, name: str, arguments: Mapping[str, Any], due: int, k
     return database.write(work)
 
 
+def unfinished(database: Database, key: str) -> int | None:
+    """The number of the unfinished job with that key; None where there is none."""
+    with database.read() as connection:
+        query = select(JOB.c.id).where(JOB.c.key == key, JOB.c.state.in_(("waiting", "running")))
+        found = connection.execute(query.order_by(JOB.c.id)).scalar()
+    return None if found is None else int(found)
+
+
 def claim(database: Database) -> Job | None:
     """The job that is due first, now running; None where none is."""
 

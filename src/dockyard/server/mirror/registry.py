@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import delete, exists, select
 
@@ -22,6 +23,7 @@ from dockyard.registry.interface import BlobPlace, Page, Put, Referrers, StoredM
 from dockyard.registry.protocol import codes
 from dockyard.server.clock import now
 from dockyard.server.mirror.fetch import Fetch, refusal
+from dockyard.server.mirror.soon import Soon, UpstreamSlowError
 from dockyard.server.mirror.upstream import Upstream, digest_of, of
 from dockyard.server.schema.content import REFERENCE
 from dockyard.server.schema.mirrors import MIRRORED_TAG
@@ -29,6 +31,7 @@ from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.stored import manifests
 from dockyard.server.stored.registry import StoredRegistry
 
+T = TypeVar("T")
 _UNKNOWN = (codes.BLOB_UNKNOWN, codes.MANIFEST_UNKNOWN, codes.NAME_UNKNOWN)
 _MOST_FRESH = 16_384
 _AGAIN = 30_000  # milliseconds until an upstream that failed is asked again for the same tag
@@ -59,6 +62,7 @@ class MirroredRegistry:
         self._asking: dict[tuple[str, ...], threading.Lock] = {}
         self._fresh: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lock = threading.Lock()
+        self._soon = Soon()
 
     def blob(self, name: str, digest: Digest) -> BlobPlace:
         """Where a blob is; read along while it comes."""
@@ -99,7 +103,13 @@ class MirroredRegistry:
             here = self._here(name, reference)
             if here is not None and (":" in reference or self._current(upstream, name, reference)):
                 return here
-            return self._compared(upstream, name, reference, here)
+            if here is None:
+                return self._compared(upstream, name, reference, here)
+            try:
+                return self._asked(upstream, lambda: self._compared(upstream, name, reference, here))
+            except UpstreamSlowError:
+                self._mark(name, reference, min(upstream.settings.ttl * 1000, _AGAIN), upstream.settings.ttl * 1000)
+                return here
 
     def tags(self, name: str, *, last: str, count: int) -> Page:
         """The tags of both."""
@@ -107,7 +117,8 @@ class MirroredRegistry:
         if upstream is None:
             return self.stored.tags(name, last=last, count=count)
         try:
-            there = {each for each in upstream.ask(name, lambda place: place.tags()) if each > last}
+            asked = self._asked(upstream, lambda: upstream.ask(name, lambda place: place.tags()))
+            there = {each for each in asked if each > last}
         except Error:  # upstream does not answer: what is here is listed
             return self.stored.tags(name, last=last, count=count)
         try:
@@ -124,7 +135,9 @@ class MirroredRegistry:
         if upstream is None:
             return here
         try:
-            there = upstream.ask(name, lambda place: place.referrers(digest, artifact_type))
+            there = self._asked(
+                upstream, lambda: upstream.ask(name, lambda place: place.referrers(digest, artifact_type))
+            )
         except Error:  # upstream does not answer: what is here is listed
             return here
         known = {each.digest: each for each in [*there, *here.items] if str(each.digest) > last}
@@ -172,9 +185,9 @@ class MirroredRegistry:
             self._own(name, [reference, *tags])
         return made
 
-    def delete_manifest(self, name: str, reference: str) -> None:
+    def delete_manifest(self, name: str, reference: str, expected: str = "") -> None:
         """Forget a tag or manifest here; an upstream that has it gives it again when it is asked for."""
-        self.stored.delete_manifest(name, reference)
+        self.stored.delete_manifest(name, reference, expected)
         with self._lock:
             self._fresh.pop((name, reference), None)
 
@@ -221,6 +234,10 @@ class MirroredRegistry:
         if ":" not in reference:
             self._mark(name, reference, ttl, upstream.settings.ttl * 1000)
         return here
+
+    def _asked(self, upstream: Upstream, question: Callable[[], T]) -> T:
+        """What the upstream says, if it says it soon."""
+        return self._soon.ask(upstream.settings.patience, question)
 
     def _keep(self, name: str, reference: str, raw: bytes, media_type: str) -> None:
         holdings = replace(self.stored.holdings, projects=True)

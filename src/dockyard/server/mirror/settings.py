@@ -1,5 +1,7 @@
 """The settings of one mirrored registry."""
 
+from typing import Annotated
+
 import msgspec
 
 
@@ -14,6 +16,7 @@ class Mirror(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=
         insecure, ca: as for registries in config.toml.
         username, password_file: how to log in there; the file holds the password alone.
         ttl: seconds for which a tag is believed before the upstream is asked again.
+        patience: seconds for which its answer is waited for where what is kept here can be given meanwhile.
     """
 
     upstream: str
@@ -24,3 +27,4 @@ class Mirror(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=
     username: str = ""
     password_file: str = ""
     ttl: int = 3600
+    patience: Annotated[float, msgspec.Meta(gt=0)] = 10.0

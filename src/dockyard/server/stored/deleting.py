@@ -20,16 +20,17 @@ from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.stored import linking
 from dockyard.server.stored.holdings import Holdings
 from dockyard.server.stored.manifests import digest as digest_of
+from dockyard.server.stored.manifests import expect
 
 _TOGETHER = 100
 
 
-def manifest(holdings: Holdings, name: str, reference: str) -> None:
-    """Forget a tag, or a manifest with all its tags.
+def manifest(holdings: Holdings, name: str, reference: str, expected: str = "") -> None:
+    """Forget a tag, or a manifest with all its tags; where `expected` is not empty, only if it is at that digest.
 
     Raises:
         WireError: NAME_UNKNOWN, MANIFEST_UNKNOWN, DIGEST_INVALID; DENIED while an index names the manifest, which
-            would no longer be complete; what the rules say.
+            would no longer be complete; PRECONDITION_FAILED where it is not what was expected; what the rules say.
     """
     by_digest = ":" in reference
     wanted = str(digest_of(reference)) if by_digest else reference
@@ -44,12 +45,16 @@ def manifest(holdings: Holdings, name: str, reference: str) -> None:
         if by_digest:
             if referring(connection, repository, wanted):
                 raise WireError(codes.MANIFEST_IN_USE, wanted)
+            if expected not in ("", "*") and wanted not in expected.split(","):
+                raise WireError(codes.PRECONDITION_FAILED, f"it is {wanted}")
             holdings.rules.forgetting(connection, project, name, tags)
             gone = drop(holdings, connection, repository, wanted)
         else:
             mine = (TAG.c.repository_id == repository, TAG.c.name == wanted)
             there = connection.execute(select(TAG.c.name).where(*mine).with_for_update()).scalar()
             if there is not None:
+                if expected:
+                    expect(connection, repository, wanted, expected)
                 holdings.rules.forgetting(connection, project, name, tags)
             gone = connection.execute(delete(TAG).where(*mine)).rowcount > 0
         if not gone:

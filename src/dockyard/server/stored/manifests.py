@@ -85,7 +85,7 @@ def put(
         for tag in sorted(wanted):
             holdings.database.lock(connection, f"tag {name}:{tag}")
         if expected:
-            _expect(connection, repository, reference, expected)
+            expect(connection, repository, reference, expected)
         moves = _moves(connection, repository, wanted, str(name_of))
         if moves and not partial:  # what is mirrored follows its upstream
             holdings.rules.pointing(connection, project, name, moves)
@@ -142,7 +142,12 @@ def digest(text: str) -> Digest:
         raise WireError(codes.DIGEST_INVALID, text[:140]) from None
 
 
-def _expect(connection: Connection, repository: int, tag: str, expected: str) -> None:
+def expect(connection: Connection, repository: int, tag: str, expected: str) -> None:
+    """Pass if the tag, or the manifest with that digest, is at one of the digests in `expected` (If-Match).
+
+    Raises:
+        WireError: PRECONDITION_FAILED.
+    """
     query = select(TAG.c.digest).where(TAG.c.repository_id == repository, TAG.c.name == tag)
     if ":" in tag:
         query = select(MANIFEST.c.digest).where(MANIFEST.c.repository_id == repository, MANIFEST.c.digest == tag)

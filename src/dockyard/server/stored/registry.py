@@ -113,10 +113,10 @@ class StoredRegistry:
         self.changed(name)
         return made
 
-    def delete_manifest(self, name: str, reference: str) -> None:
+    def delete_manifest(self, name: str, reference: str, expected: str = "") -> None:
         """Forget a tag, or a manifest with all its tags."""
         with self._noting("delete.refused", name, reference):
-            deleting.manifest(self.holdings, name, reference)
+            deleting.manifest(self.holdings, name, reference, expected)
         self.changed(name)
 
     def delete_blob(self, name: str, digest: Digest) -> None:

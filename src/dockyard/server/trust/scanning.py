@@ -45,19 +45,21 @@ def images(registry: Registry, name: str, stored: StoredManifest) -> list[Image]
     return made
 
 
-def scan(database: Database, image: Image, *, cache: Path, feed: Feed | None) -> Inventory:
-    """Make the inventory of an image, if there is none yet, and match it, if it was not matched with this feed yet."""
+def scan(database: Database, image: Image, *, cache: Path, feed: Feed | None, afresh: bool = False) -> Inventory:
+    """Make the inventory of an image, if there is none yet, and match it, if it was not matched with this feed yet;
+    both in any case where it is to be done `afresh`.
+    """
     digest = str(image.descriptor.digest)
     with database.read() as connection:
         row = connection.execute(
             select(INVENTORY.c.body, INVENTORY.c.snapshot).where(INVENTORY.c.digest == digest)
         ).first()
-    if row is None:
+    if row is None or afresh:
         held = inventory(image.layers, cache=cache)
         database.write(lambda connection: _keep(database, connection, digest, held))
     else:
         held = msgspec.msgpack.decode(row[0], type=Inventory)
-    if feed is not None and (row is None or row[1] != feed.about["snapshot"]):
+    if feed is not None and (afresh or row is None or row[1] != feed.about["snapshot"]):
         found = match(held, feed)
         snapshot = str(feed.about["snapshot"])
         database.write(lambda connection: _replace(connection, digest, held, found, snapshot, None))
@@ -144,7 +146,10 @@ def _keep(database: Database, connection: Connection, digest: str, held: Invento
         "made_at": now(),
         "snapshot": "",
     }
-    connection.execute(database.insert(INVENTORY).values(row).on_conflict_do_nothing())
+    statement = database.insert(INVENTORY).values(row)
+    renewed = {name: row[name] for name in ("body", "packages", "made_at")}
+    connection.execute(statement.on_conflict_do_update(index_elements=["digest"], set_=renewed))
+    connection.execute(delete(INVENTORY_PACKAGE).where(INVENTORY_PACKAGE.c.digest == digest))
     names = sorted({_key(held, each) for each in held.packages})
     rows: list[dict[str, Any]] = [{"scope": scope, "package": name, "digest": digest} for scope, name in names]
     if rows:

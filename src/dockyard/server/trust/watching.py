@@ -13,12 +13,23 @@ from dockyard.registry.interface import Registry, WireError
 from dockyard.scan.feed import Feed
 from dockyard.server.database import Database
 from dockyard.server.following import follow
+from dockyard.server.jobs.interface import Jobs
 from dockyard.server.schema.trust import INVENTORY, INVENTORY_PACKAGE
 from dockyard.server.trust.gate import opener
 from dockyard.server.trust.scanning import changed, images, rematch, scan
 
 _LOG = logging.getLogger("dockyard.trust")
 _FOLLOWER = "scan"
+
+
+def key_of(name: str, digest: str) -> str:
+    """The key of the job that looks at an artifact anew."""
+    return f"asked scan {name}@{digest}"
+
+
+def ask(jobs: Jobs, name: str, digest: str) -> int | None:
+    """Have an artifact looked at anew; returns the job's number, None where one waits already."""
+    return jobs.defer("scan", {"repository": name, "digest": digest}, key=key_of(name, digest))
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,22 @@ class Watch:
     def pushes(self) -> int:
         """Look at the images that were pushed since the last call; returns how many events there were."""
         return follow(self.database, _FOLLOWER, self._look)
+
+    def again(self, name: str, reference: str) -> int:
+        """Look at an artifact's images as if they had just been pushed; returns how many there were.
+
+        Raises:
+            WireError, Error: it is not here, or cannot be read.
+        """
+        feed = opener(self.feed)()
+        try:
+            found = images(self.registry, name, self.registry.manifest(name, reference))
+            for image in found:
+                scan(self.database, image, cache=self.cache, feed=feed, afresh=True)
+            return len(found)
+        finally:
+            if feed is not None:
+                feed.close()
 
     def advisories(self) -> int:
         """Match the feed, if it is another than last time, where it says something new; returns how many images."""

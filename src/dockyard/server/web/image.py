@@ -1,6 +1,7 @@
 """An image: its layers and what made them, its configuration, packages, findings, and what refers to it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import Index, Manifest, parse
 from dockyard.packages import cyclonedx, spdx
 from dockyard.packages.inventory import Inventory
-from dockyard.policy.verdict import Verdict
+from dockyard.policy.verdict import Reason, Verdict
 from dockyard.registry.interface import StoredManifest, WireError
 from dockyard.server.names import project_of
 from dockyard.server.schema.content import MANIFEST, TAG
@@ -23,6 +24,7 @@ from dockyard.server.schema.trust import INVENTORY
 from dockyard.server.trust.inside import Inside
 from dockyard.server.trust.scanning import findings
 from dockyard.server.trust.settings import policy_of
+from dockyard.server.trust.watching import ask
 from dockyard.server.web import looking, words
 from dockyard.server.web.answer import Answer, Download, Moved, Page, View
 from dockyard.server.web.trouble import PageUnknownError
@@ -31,6 +33,7 @@ from dockyard.server.web.visit import Visit
 _COUNT = 200
 _MOST_REFERRERS = 200
 _MOST_SHOWN = 64 << 10
+_HELM = "application/vnd.cncf.helm.config.v1+json"
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,16 @@ class Judged:
     verdicts: list[Verdict]
     failed: str = ""
 
+    @property
+    def told(self) -> list[tuple[Sequence[Reason], list[str]]]:
+        """The reasons, each set of them once, with the digests of the images that it is about."""
+        found: dict[tuple[tuple[str, str], ...], tuple[Sequence[Reason], list[str]]] = {}
+        for each in self.verdicts:
+            if each.reasons:
+                key = tuple((reason.rule, reason.message) for reason in each.reasons)
+                found.setdefault(key, (each.reasons, []))[1].append(str(each.facts.digest))
+        return list(found.values())
+
 
 def _head(visit: Visit) -> Head:
     name, reference = visit.places[0], visit.places[1]
@@ -140,7 +153,8 @@ def _show(visit: Visit) -> Answer:
         entries = [(each, _inner(visit, head, each)) for each in found.manifests]
         return Page("index.html", {"image": head, "entries": entries, "judged": judged})
     if head.kind != "image":
-        return Page("artifact.html", {"image": head, "manifest": found, "content": _content(visit, head, found)})
+        said = {"content": _content(visit, head, found), "commands": _commands(visit, head)}
+        return Page("artifact.html", {"image": head, "manifest": found, "judged": None, **said})
     image = Image(Descriptor.of(head.stored.media_type, head.stored.raw), Inside(visit.desk.registry, head.name))
     try:
         config, missing = image.config, ""
@@ -218,11 +232,22 @@ def _judged(visit: Visit, head: Head) -> Judged | None:
     return Judged(all(each.allowed for each in found), asked.warn, found)
 
 
+def _commands(visit: Visit, head: Head) -> list[str]:
+    """How an artifact is fetched."""
+    host = words.host(visit.call.base)
+    if head.kind == _HELM and ":" not in head.reference:
+        # Helm writes the plus of a version as an underscore in a tag.
+        return [f"helm pull oci://{host}/{head.name} --version {head.reference.replace('_', '+')}"]
+    at = "@" if ":" in head.reference else ":"
+    return [f"oras pull {host}/{head.name}{at}{head.reference}"]
+
+
 def _content(visit: Visit, head: Head, found: Manifest) -> list[tuple[Descriptor, str]]:
-    """An artifact's parts; small texts with what they say."""
+    """An artifact's configuration, if it says something, and its parts; small texts with what they say."""
     place = Inside(visit.desk.registry, head.name)
     parts: list[tuple[Descriptor, str]] = []
-    for each in list(found.layers)[:50]:
+    config = [found.config] if found.config.size > len(b"{}") else []
+    for each in [*config, *found.layers][:50]:
         text = ""
         if each.size <= _MOST_SHOWN and ("json" in each.media_type or each.media_type.startswith("text/")):
             try:
@@ -314,12 +339,19 @@ def _delete(visit: Visit) -> Answer:
     return Moved(f"/repository/{head.name}", f"{words.short(head.digest)} is removed with its tags.")
 
 
+def _scan(visit: Visit) -> Answer:
+    head = _head(visit)
+    visit.demand(head.project, "scan", "create")
+    ask(visit.desk.jobs, head.name, head.digest)
+    return Moved(f"{head.path}/findings", "It is being looked at anew. Look again in a moment.")
+
+
 def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
 VIEW = View(_show, {"delete": _delete})
 PACKAGES = View(_packages)
-FINDINGS = View(_findings)
+FINDINGS = View(_findings, {"scan": _scan})
 REFERRERS = View(_referrers)
 SBOM = View(_sbom)

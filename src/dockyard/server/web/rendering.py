@@ -2,7 +2,7 @@
 
 from functools import partial
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -13,6 +13,7 @@ from dockyard.server.web.answer import Page
 from dockyard.server.web.assets import Assets
 from dockyard.server.web.desk import Desk
 from dockyard.server.web.fault import placed
+from dockyard.server.web.prose import prose
 from dockyard.server.web.visit import Visit
 
 
@@ -41,7 +42,10 @@ class Rendering:
             "instruction": words.instruction,
             "keyword": words.keyword,
             "told": words.told,
+            "cut": words.cut,
+            "kindly": words.kindly,
             "ago": _ago,
+            "prose": prose,
         }
         self._environment.globals |= {"counted": words.counted, "oidc": bool(desk.settings.oidc.issuer)}
 
@@ -60,7 +64,7 @@ class Rendering:
                 "here": visit.call.path(visit.call.scope["path"]),
                 "asset": lambda name: visit.call.path(self._assets.path(name)),
                 "csrf": lambda: _csrf(visit),
-                "host": urlsplit(visit.call.base).netloc + urlsplit(visit.call.base).path,
+                "host": words.host(visit.call.base),
                 **page.words,
             }
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, Subquery, and_, func, or_, select
 
 from dockyard.server.access.principal import AccessDeniedError
 from dockyard.server.browse import repositories
@@ -98,24 +98,10 @@ def _show(visit: Visit) -> Answer:
 
 
 def _tags(repository: int, wanted: str, order: str, visit: Visit) -> Select[Any]:
-    """One page of tags; it begins after the last tag of the page before."""
-    query = (
-        select(
-            TAG.c.name,
-            TAG.c.digest,
-            TAG.c.updated_at,
-            TAG.c.updated_by,
-            TAG.c.pulled_at,
-            MANIFEST.c.raw,
-            MANIFEST.c.media_type,
-            MANIFEST.c.size,
-        )
-        .join_from(
-            TAG, MANIFEST, (MANIFEST.c.repository_id == TAG.c.repository_id) & (MANIFEST.c.digest == TAG.c.digest)
-        )
-        .where(TAG.c.repository_id == repository)
-        .limit(_COUNT + 1)
-    )
+    """One page of tags, with what they lead to; it begins after the last tag of the page before."""
+    columns = (TAG.c.name, TAG.c.digest, TAG.c.updated_at, TAG.c.updated_by, TAG.c.pulled_at)
+    # The tags are put in order before anything large is read beside them.
+    query = select(*columns).where(TAG.c.repository_id == repository).limit(_COUNT + 1)
     if wanted:
         query = query.where(TAG.c.name.contains(wanted, autoescape=True))
     if not wanted.startswith("sha"):
@@ -123,11 +109,18 @@ def _tags(repository: int, wanted: str, order: str, visit: Visit) -> Select[Any]
         query = query.where(~TAG.c.name.startswith("sha256-"), ~TAG.c.name.startswith("sha512-"))
     after, at = visit.query("after", 128), visit.query("at", 17)
     if order == "name":
-        return query.where(TAG.c.name > after).order_by(TAG.c.name)
+        some = query.where(TAG.c.name > after).order_by(TAG.c.name).subquery()
+        return _leading(repository, some).order_by(some.c.name)
     if at.isascii() and at.isdigit():
         earlier = TAG.c.updated_at < int(at)
         query = query.where(or_(earlier, and_(TAG.c.updated_at == int(at), TAG.c.name > after)))
-    return query.order_by(TAG.c.updated_at.desc(), TAG.c.name)
+    some = query.order_by(TAG.c.updated_at.desc(), TAG.c.name).subquery()
+    return _leading(repository, some).order_by(some.c.updated_at.desc(), some.c.name)
+
+
+def _leading(repository: int, some: Subquery) -> Select[Any]:
+    there = (MANIFEST.c.repository_id == repository) & (MANIFEST.c.digest == some.c.digest)
+    return select(some, MANIFEST.c.raw, MANIFEST.c.media_type, MANIFEST.c.size).join_from(some, MANIFEST, there)
 
 
 def _sizes(connection: Any, repository: int, digests: list[str]) -> dict[str, int]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from dockyard._internal import amounts
 
@@ -14,6 +15,22 @@ _SHELL = re.compile(r"^(?:RUN )?(?:\|\d+ (?:\S+=\S* )*)?/bin/sh -c\s+")
 _KEYWORD = re.compile(
     r"^(?:FROM|RUN|CMD|LABEL|EXPOSE|ENV|ADD|COPY|ENTRYPOINT|VOLUME|USER|WORKDIR|ARG|ONBUILD|STOPSIGNAL"
     r"|HEALTHCHECK|SHELL)\b"
+)
+_KINDS = (
+    ("helm.config", "Helm chart"),
+    ("helm.chart.content", "Chart"),
+    ("helm.chart.provenance", "Provenance of the chart"),
+    ("wasm.config", "WebAssembly module"),
+    ("vnd.wasm", "WebAssembly module"),
+    ("application/wasm", "WebAssembly module"),
+    ("sigstore.bundle", "Sigstore bundle"),
+    ("cosign.artifact.sig", "Cosign signature"),
+    ("simplesigning", "Cosign signature"),
+    ("cyclonedx", "SBOM (CycloneDX)"),
+    ("spdx", "SBOM (SPDX)"),
+    ("in-toto", "Attestation"),
+    ("dsse", "Attestation"),
+    ("notary", "Notation signature"),
 )
 
 
@@ -53,6 +70,25 @@ def age(at: int | None, now: int) -> str:
 def moment(at: int | None) -> str:
     """A time as ISO 8601 in UTC; empty for none. What lies outside the years that calendars know is their edge."""
     return datetime.fromtimestamp(max(0, min(at, _LATEST)) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
+
+
+def host(base: str) -> str:
+    """What clients write before a repository's name: the host of a URL, and its path where it has one."""
+    parts = urlsplit(base)
+    return parts.netloc + parts.path
+
+
+def cut(text: str, most: int = 200) -> str:
+    """The beginning of a text, up to the end of a word; an ellipsis says that it goes on."""
+    if len(text) < most:
+        return text
+    return (text[:most].rpartition(" ")[0] or text[:most]).rstrip(" ,;:") + "…"
+
+
+def kindly(media_type: str, otherwise: str = "Artifact") -> str:
+    """What people call what has that type."""
+    lower = media_type.lower()
+    return next((name for part, name in _KINDS if part in lower), otherwise)
 
 
 def short(digest: str) -> str:
