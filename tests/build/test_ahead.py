@@ -18,7 +18,7 @@ NODE = parse("COPY . /\n").nodes[0]
 
 
 def stamp(root: Path, data: Path, rules: bytes = b"", pattern: str = ".") -> tuple[str, Ahead, Context]:
-    ahead = Ahead.at(str(root), data)
+    ahead = Ahead.at(str(root), str(data))
     assert ahead is not None
     ahead.begin()
     try:
@@ -114,7 +114,7 @@ def test_what_was_written_this_very_moment_is_not_kept(root: Path, tmp_path: Pat
     _, ahead, seen = stamp(root, tmp_path)
     if seen._settled:
         pytest.skip("the machine was too slow for a moment")
-    assert Ahead.at(str(root), tmp_path).seen is None  # type: ignore[union-attr]
+    assert Ahead.at(str(root), str(tmp_path)).seen is None  # type: ignore[union-attr]
     assert not ahead.same
 
 
@@ -148,7 +148,7 @@ def test_a_large_context_is_listed_by_several_processes(tmp_path: Path, monkeypa
     assert again == first
     (root / "folder7" / "file").write_text("changed")
     time.sleep(2 * context.TICK)
-    other = Ahead.at(str(root), tmp_path)
+    other = Ahead.at(str(root), str(tmp_path))
     assert other is not None
     other.begin()
     assert len(other._processes) == 3
@@ -160,10 +160,10 @@ def test_a_large_context_is_listed_by_several_processes(tmp_path: Path, monkeypa
 
 def test_ending_what_nobody_waited_for_leaves_no_process(root: Path, tmp_path: Path) -> None:
     stamp(root, tmp_path)
-    ahead = Ahead.at(str(root), tmp_path)
+    ahead = Ahead.at(str(root), str(tmp_path))
     assert ahead is not None
     ahead.begin()
-    [(process, _)] = ahead._processes
+    [(process, _, _)] = ahead._processes
     ahead.end()
     assert not Path(f"/proc/{process}").exists()
 

@@ -37,10 +37,10 @@ def test_a_fault_of_our_own_shows_where_it_happened(capsys: pytest.CaptureFixtur
 
 
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(command: Command, words: object) -> int:
+    def interrupted(command: Command, words: object, unread: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(main, "_invoke", interrupted)
+    monkeypatch.setattr(main, "_called", interrupted)
     assert main.run(["images"]) == 130
 
 

@@ -164,16 +164,16 @@ def files(
     result: "BuildResult", names: list[Reference], store: "Layout", iidfile: Path | None, metadata: Path | None
 ) -> None:
     """Write the files that other programs read: the image ID, and digests and names as JSON."""
-    import json
-
-    from dockyard.build.statements import said
-    from dockyard.signing.statement import PROVENANCE
-
     image_id = str(result.image.manifest.config.digest)
     if iidfile is not None:
         with atomic.output(iidfile) as stream:
             stream.write(image_id.encode())
     if metadata is not None:
+        import json
+
+        from dockyard.build.statements import said
+        from dockyard.signing.statement import PROVENANCE
+
         target = result.descriptor.to_json()
         if result.descriptor == result.image.descriptor:
             created = str(result.image.config.document.get("created", ""))[:19] + "Z"

@@ -5,12 +5,15 @@ under 60 ms.
 """
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from dockyard import __version__
-from dockyard.cli.table import COMMANDS, Command
+
+TYPE_CHECKING = False  # `typing` is not loaded before a build has begun to list its context
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from dockyard.cli.table import Command
 
 INTERRUPTED = 130
 _DASH = "\N{HYPHEN}"
@@ -18,10 +21,31 @@ _DASH = "\N{HYPHEN}"
 
 def main() -> None:
     """Run the program with the words of the process and exit with its code."""
-    sys.exit(run(sys.argv[1:]))
+    words = sys.argv[1:]
+    code = run(words)
+    if words[:1] == ["build"]:
+        _leave(code)
+    sys.exit(code)
 
 
-def run(words: Sequence[str]) -> int:
+def _leave(code: int) -> None:
+    """Exit at once where nothing is left to do: taking every module apart takes longer than a build of known steps."""
+    import atexit
+    import os
+    import threading
+
+    if threading.active_count() > 1:
+        return
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return  # the interpreter says what is wrong with it, as ever
+    os._exit(code)
+
+
+def run(words: "Sequence[str]") -> int:
     """Run the command that `words` name and return its exit code (design.md: 0 to 5, and 130 when interrupted)."""
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview(), end="")
@@ -31,13 +55,13 @@ def run(words: Sequence[str]) -> int:
         return 0
     import gc
 
-    from dockyard.cli import report
-
     # Imports and listings make many objects that stay: looking through them again and again finds nothing.
     gc.set_threshold(100_000, 20, 100)
     try:
+        if words[0] == "build":
+            return _build(words)
         command = _find(words)
-        code = _invoke(command, words[len(command.word.split()) :])
+        return _called(command, words[len(command.word.split()) :], {})
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return INTERRUPTED
@@ -46,12 +70,15 @@ def run(words: Sequence[str]) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:  # noqa: BLE001 (the last door: every failure becomes text or JSON and a code)
+        from dockyard.cli import report
+
         return report.failure(error, json="--json" in words)
-    return code
 
 
 def overview() -> str:
     """What `dockyard --help` prints: every command by group."""
+    from dockyard.cli.table import COMMANDS
+
     lines = [
         "Dockyard takes an application from source to a trusted, running container.",
         "",
@@ -65,7 +92,24 @@ def overview() -> str:
     return "\n".join(lines)
 
 
-def _find(words: Sequence[str]) -> Command:
+def _build(words: "Sequence[str]") -> int:
+    """Build, by whichever way reads the words; meanwhile the context is listed beside."""
+    from dockyard.cli.early import listed
+
+    ahead = listed(words[1:])
+    try:
+        from dockyard.cli.build import plainly
+
+        code = plainly(words[1:], ahead)
+        return _called(_find(words), words[1:], {"ahead": ahead}) if code is None else code
+    finally:
+        if ahead is not None:
+            ahead.end()
+
+
+def _find(words: "Sequence[str]") -> "Command":
+    from dockyard.cli.table import COMMANDS
+
     for command in COMMANDS:
         if list(words[: len(command.word.split())]) == command.word.split():
             return command
@@ -85,19 +129,7 @@ def _find(words: Sequence[str]) -> Command:
     raise UsageError(f"there is no command {given!r}", hint=hint)
 
 
-def _invoke(command: Command, words: Sequence[str]) -> int:
-    if command.word != "build":
-        return _called(command, words, {})
-    from dockyard.cli.early import listed
-
-    with listed(words) as ahead:
-        from dockyard.cli.build import plainly
-
-        code = plainly(words, ahead)
-        return _called(command, words, {"ahead": ahead}) if code is None else code
-
-
-def _called(command: Command, words: Sequence[str], unread: dict[str, Any]) -> int:
+def _called(command: "Command", words: "Sequence[str]", unread: "dict[str, Any]") -> int:
     """Call the command's function with `words`, and with those of `unread` that it takes."""
     import importlib
 
@@ -136,8 +168,9 @@ def _called(command: Command, words: Sequence[str], unread: dict[str, Any]) -> i
     return result if isinstance(result, int) else 0
 
 
-def _restored(value: Any) -> Any:
+def _restored(value: "Any") -> "Any":
     import dataclasses
+    from pathlib import Path
 
     if isinstance(value, list | tuple):
         return type(value)(_restored(each) for each in value)
