@@ -121,7 +121,7 @@ class Ahead:
             os.write(end, _SAME if same else _OTHER)
             # What is in its folders is packed only where it is wanted, as it takes as long as looking at them.
             if not same or os.read(asked, 1):
-                told = {path: (own, sighted, rows(*each)) for path, (own, sighted, *each) in found.items()}
+                told = {path: (own, sighted, rows(*each)) for path, (own, sighted, each) in found.items()}
                 with os.fdopen(end, "wb", buffering=0) as stream:
                     stream.write(marshal.dumps(told))
         finally:
@@ -180,20 +180,20 @@ class Ahead:
 
 def _compared(
     root: str, folders: "Sequence[tuple[str, str]]", parent: int
-) -> "tuple[dict[str, tuple[Facts, str, list[str], list[Words]]], bool]":
-    found: dict[str, tuple[Facts, str, list[str], list[Words]]] = {}
+) -> "tuple[dict[str, tuple[Facts, str, tuple[list[str], list[Words]]]], bool]":
+    found: dict[str, tuple[Facts, str, tuple[list[str], list[Words]]]] = {}
     same = True
     for path, before in folders:
         try:
             os.chdir(f"{root}/{path}")
             own = facts(".")
-            names, words = look(".")
+            looked = look(".")
         except OSError:  # whoever looks at it next says what is wrong
             same = False
             continue
-        sighted = sight(names, words)
+        sighted = sight(*looked)
         same = same and sighted == before
-        found[path] = own, sighted, names, words
+        found[path] = own, sighted, looked
         if os.getppid() != parent:
             break
     return found, same

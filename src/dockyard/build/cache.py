@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +37,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     diff_id: str = ""
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """What a step made: when (RFC 3339), its layer if it has one, and for copies the key of what was copied."""
 
     created: str

@@ -4,8 +4,10 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
+
+import msgspec
+from msgspec.structs import replace
 
 from dockyard.build import mode
 from dockyard.build.destination import Destination, DestinationInvalidError
@@ -22,8 +24,7 @@ from dockyard.layers.write import LayerWriter
 Planned = tuple[Entry, Item | BinaryIO | None]
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """How something is copied.
 
     Attributes:

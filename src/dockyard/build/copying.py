@@ -4,8 +4,10 @@ import hashlib
 import posixpath
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
 
 from dockyard._internal.lock import locked
 from dockyard.build import configure, mode
@@ -33,8 +35,7 @@ if TYPE_CHECKING:
 _REMOTE = ("http://", "https://", "git@", "git://", "ssh://")
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """What one source gives: items of `source`, below a folder those that `includes` match."""
 
     source: Source

@@ -1,7 +1,8 @@
 """Where a COPY goes: a view of what the image holds with what the copy has made so far laid over it."""
 
 from collections import deque
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from dockyard.errors import UsageError
 from dockyard.layers.tar import Entry, Kind

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from dockyard.build.repository import Repository, parse
 from dockyard.dockerfile import instructions as ins
@@ -26,8 +27,7 @@ class EpochUnknownError(UsageError):
     hint = "Give seconds since 1970: --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)"
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(msgspec.Struct, frozen=True):
     """What SOURCE_DATE_EPOCH may name.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 import resource
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from dockyard.errors import UsageError
 from dockyard.runtime import namespace
@@ -42,8 +43,7 @@ _SYS_RESOURCE = 24  # capabilities(7)
 _LOCKS = 10  # RLIMIT_LOCKS, which Python has no name for
 
 
-@dataclass(frozen=True)
-class Ulimit:
+class Ulimit(msgspec.Struct, frozen=True):
     """One limit of processes: its name in small letters, and its soft and hard value; -1 is none."""
 
     name: str
@@ -51,8 +51,7 @@ class Ulimit:
     hard: int
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What was asked for.
 
     Attributes:

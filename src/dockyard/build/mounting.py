@@ -7,9 +7,11 @@ import posixpath
 import secrets as random
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from dockyard._internal.lock import locked, try_locked
 from dockyard.build.agent import forwarded

@@ -5,8 +5,9 @@ import difflib
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from dockyard.build import costs, steps
 from dockyard.build.bases import Bases
@@ -32,8 +33,7 @@ from dockyard.oci.platform import Platform
 from dockyard.oci.reference import Reference
 
 
-@dataclass(frozen=True)
-class Base:
+class Base(msgspec.Struct, frozen=True):
     """An image that a build took something from: as written, and what that was."""
 
     written: str
@@ -63,8 +63,7 @@ def predefined(platform: Platform, target: str, given: Mapping[str, str]) -> dic
     return {name: given.get(name, value) for name, value in values.items()}
 
 
-@dataclass
-class Plan:
+class Plan(msgspec.Struct, dict=True):
     """One build for one platform.
 
     Attributes:
@@ -77,15 +76,15 @@ class Plan:
     platform: Platform
     options: Options
     location: str
-    consumed: set[str] = field(default_factory=set)
-    bases_used: list[Base] = field(default_factory=list)
-    _reports: dict[int, list[StepReport]] = field(default_factory=dict)
+    consumed: set[str] = msgspec.field(default_factory=set)
+    bases_used: list[Base] = msgspec.field(default_factory=list)
+    _reports: dict[int, list[StepReport]] = msgspec.field(default_factory=dict)
     _tools: Tools | None = None
     _result: State | None = None
-    _lock: threading.RLock = field(default_factory=threading.RLock)
-    _done: dict[int, "Future[State]"] = field(default_factory=dict)
-    _images: dict[str, State] = field(default_factory=dict)
-    _contexts: dict[str, Context | Image] = field(default_factory=dict)
+    _lock: threading.RLock = msgspec.field(default_factory=threading.RLock)
+    _done: dict[int, "Future[State]"] = msgspec.field(default_factory=dict)
+    _images: dict[str, State] = msgspec.field(default_factory=dict)
+    _contexts: dict[str, Context | Image] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.graph = Graph(self.stages)
@@ -320,8 +319,7 @@ class Plan:
         return self._opened(name, self.platform)
 
 
-@dataclass(frozen=True)
-class _Before:
+class _Before(msgspec.Struct, frozen=True):
     """The stages before one, as it sees them."""
 
     plan: Plan

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from dockyard.build.cache import Made
 from dockyard.build.explain import Inputs
@@ -12,8 +13,7 @@ from dockyard.build.tools import Sources, StepReport, Tools
 from dockyard.dockerfile import shell
 
 
-@dataclass
-class Stage:
+class Stage(msgspec.Struct):
     """One stage: its steps change `state`.
 
     Attributes:
@@ -28,8 +28,8 @@ class Stage:
     sources: Sources
     title: str
     inputs: Inputs
-    reports: list[StepReport] = field(default_factory=list)
-    consumed: set[str] = field(default_factory=set)
+    reports: list[StepReport] = msgspec.field(default_factory=list)
+    consumed: set[str] = msgspec.field(default_factory=set)
     cached: bool = True
     why: str = ""
     count: int = 0

@@ -4,10 +4,11 @@ import json
 import posixpath
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from dockyard.build.cache import Made
 from dockyard.images.image import Image
@@ -24,8 +25,7 @@ def rfc3339(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-@dataclass
-class State:
+class State(msgspec.Struct):
     """What has been built of a stage.
 
     Attributes:
@@ -38,12 +38,12 @@ class State:
 
     key: str
     platform: dict[str, str]
-    config: dict[str, Any] = field(default_factory=dict)
-    layers: list[Layer] = field(default_factory=list)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    scope: dict[str, str] = field(default_factory=dict)
-    args: list[str] = field(default_factory=list)
-    unseen: dict[str, str] = field(default_factory=dict)
+    config: dict[str, Any] = msgspec.field(default_factory=dict)
+    layers: list[Layer] = msgspec.field(default_factory=list)
+    history: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    scope: dict[str, str] = msgspec.field(default_factory=dict)
+    args: list[str] = msgspec.field(default_factory=list)
+    unseen: dict[str, str] = msgspec.field(default_factory=dict)
     author: str = ""
     command_set: bool = False
     triggers: Sequence[str] = ()

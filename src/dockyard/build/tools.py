@@ -3,11 +3,12 @@
 import contextlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 from dockyard.build.budget import PACK, Budget, budget
 from dockyard.build.cache import StepCache
@@ -32,8 +33,7 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 _ATTRIBUTES = frozenset({"security.capability"})
 
 
-@dataclass(frozen=True)
-class Tools:
+class Tools(msgspec.Struct, frozen=True, dict=True):
     """The same for the whole build.
 
     Attributes:
@@ -62,18 +62,18 @@ class Tools:
     global_args: Mapping[str, str]
     progress: Journal
     uncached: frozenset[str] = frozenset()
-    secrets: Mapping[str, Secret] = field(default_factory=dict)
-    agents: Mapping[str, Agent] = field(default_factory=dict)
-    hosts: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = msgspec.field(default_factory=dict)
+    agents: Mapping[str, Agent] = msgspec.field(default_factory=dict)
+    hosts: Mapping[str, str] = msgspec.field(default_factory=dict)
     network: str = "default"
     insecure: bool = False
-    budget: Budget = field(default_factory=budget)
+    budget: Budget = msgspec.field(default_factory=budget)
     compression: Compression = "gzip"
     level: Level = "fast"
     certificates: bytes = b""
-    cancelled: Event = field(default_factory=Event)
-    materials: list[dict[str, Any]] = field(default_factory=list)
-    limits: Limits = field(default_factory=Limits)
+    cancelled: Event = msgspec.field(default_factory=Event)
+    materials: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    limits: Limits = msgspec.field(default_factory=Limits)
     prefix: str = ""
     halted: Halted | None = None
 
@@ -134,8 +134,7 @@ class Sources(Protocol):
         """Wait until the stages among `names` are finished, well or not."""
 
 
-@dataclass
-class StepReport:
+class StepReport(msgspec.Struct):
     """One step as the result tells it."""
 
     line: int

@@ -3,9 +3,10 @@
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from dockyard.cli import context
 from dockyard.errors import Error, UsageError
@@ -53,8 +54,7 @@ _KEYS = {
 }
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a cache is. `mode` and `mounts` say what is sent; credentials among `facts` stand in no `repr`."""
 
     type: str
@@ -62,7 +62,10 @@ class Place:
     mode: "Mode" = "min"
     mounts: bool = False
     lenient: bool = False
-    facts: dict[str, str] = field(default_factory=dict, repr=False)
+    facts: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Place(type={self.type!r}, where={self.where!r}, mode={self.mode!r}, mounts={self.mounts})"
 
 
 def parse(texts: list[str] | None, flag: str) -> list[Place]:

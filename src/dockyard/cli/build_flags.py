@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import msgspec
+
 from dockyard.cli import context
 from dockyard.errors import UsageError
 from dockyard.oci.reference import Reference
@@ -77,8 +79,7 @@ class Flags:
         return self.progress or ("quiet" if silent else context.environment().get("BUILDKIT_PROGRESS", "auto"))
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What becomes of the result, where it concerns the build itself."""
 
     tags: tuple[Reference, ...] = ()

@@ -4,9 +4,11 @@ import contextlib
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from dockyard.errors import UsageError
 from dockyard.progress import SILENT, Progress
@@ -21,8 +23,7 @@ _MOST_DOCKERFILE = 1 << 20
 _IMPLIED = "github.com/"
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     """The context's folder, the Dockerfile where it is not the one in it, when the context was made, if it says, and
     what it came as.
     """

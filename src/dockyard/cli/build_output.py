@@ -5,9 +5,10 @@ import csv
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+
+import msgspec
 
 from dockyard._internal import atomic
 from dockyard.cli import report
@@ -39,8 +40,7 @@ def provenance(text: str) -> Literal["", "min", "max"]:
             raise UsageError(f"--provenance takes min or max, not {text!r}")
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """The attestations that were asked for."""
 
     sbom: bool

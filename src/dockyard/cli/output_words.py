@@ -3,8 +3,9 @@
 import csv
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from dockyard.errors import UsageError
 
@@ -36,8 +37,7 @@ _FIXED = {
 }
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """One --output.
 
     Attributes:
@@ -59,7 +59,7 @@ class Output:
     by_digest: bool = False
     compression: str = ""
     level: str = ""
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 def parse(texts: Sequence[str]) -> list[Output]:
@@ -134,8 +134,7 @@ def _switch(parts: Mapping[str, str], name: str, default: bool = False) -> bool:
     return value.lower() in _TRUE
 
 
-@dataclass(frozen=True)
-class Packing:
+class Packing(msgspec.Struct, frozen=True):
     """How new layers are compressed."""
 
     compression: "Compression"

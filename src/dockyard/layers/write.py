@@ -12,9 +12,10 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
+
+from msgspec.structs import replace
 
 from dockyard.content.store import Ingest, Reader
 from dockyard.errors import Error

@@ -2,8 +2,9 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from dockyard.errors import Error
 
@@ -18,8 +19,7 @@ class DigestInvalidError(Error):
     hint = "A digest looks like sha256: followed by 64 lower-case hexadecimal digits."
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Digest:
+class Digest(msgspec.Struct, frozen=True, order=True):
     """`algorithm:hex`, valid by construction.
 
     Raises:

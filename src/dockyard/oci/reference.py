@@ -1,7 +1,9 @@
 """References: which image, where (docker/distribution's reference grammar and its familiar names)."""
 
 import re
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from dockyard.errors import UsageError
 from dockyard.oci.digest import Digest, DigestInvalidError
@@ -21,8 +23,7 @@ class ReferenceInvalidError(UsageError):
     hint = "Write an image as name[:tag], registry/name[:tag] or name@sha256:…; repositories are lower-case."
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """`registry/repository` with a tag, a digest, both or neither. Made by `parse`, at the edge."""
 
     registry: str

@@ -9,8 +9,9 @@ import os
 import pwd
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from dockyard._internal import process
 from dockyard.layers.apply import Ids
@@ -21,8 +22,7 @@ _SYS_ADMIN = 21
 _TIMEOUT = 20.0
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """Following IDs: `inside` is the first one's number in the namespace, `outside` where it is seen from outside."""
 
     inside: int
