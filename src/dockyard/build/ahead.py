@@ -75,6 +75,7 @@ class Ahead:
         self.seen: Seen | None = None
         self.rows: dict[str, Found] = {}
         self.same = False
+        self._finished = False
         self._processes: list[tuple[int, int, int]] = []
         self._lock = allocate_lock()  # stages side by side wait for it
         self._kept = b""
@@ -130,22 +131,24 @@ class Ahead:
     def finish(self) -> None:
         """Wait for what was begun. Afterwards `same` says that nothing changed; otherwise `rows` has what there is."""
         with self._lock:
-            if not self._processes:
+            if self._finished or not self._processes:
                 return
+            self._finished = True
             said = [os.read(pipe, 1) for _, pipe, _ in self._processes]
             self.same = all(each == _SAME for each in said)
-            if not self.same:
-                for each, (_, _, ask) in zip(said, self._processes, strict=True):
-                    if each == _SAME:
-                        self._ask(ask)
-                for _, pipe, _ in self._processes:
-                    try:
-                        with open(pipe, "rb", closefd=False) as stream:
-                            # All at once: from a stream it is read in pieces of a few bytes.
-                            self.rows.update(marshal.loads(stream.read()))  # noqa: S302 (from this program itself)
-                    except (EOFError, ValueError, TypeError):
-                        continue
-            self.end()
+            for each, (_, _, ask) in zip(said, self._processes, strict=True):
+                if each == _SAME and not self.same:
+                    self._ask(ask)
+            for _, pipe, _ in () if self.same else self._processes:
+                try:
+                    with open(pipe, "rb", closefd=False) as stream:
+                        # All at once: from a stream it is read in pieces of a few bytes.
+                        self.rows.update(marshal.loads(stream.read()))  # noqa: S302 (from this program itself)
+                except (EOFError, ValueError, TypeError):
+                    continue
+            # Taking a process down takes a moment: that happens beside what is left to do here.
+            for process, _, _ in self._processes:
+                self._kill(process)
 
     def _ask(self, ask: int) -> None:
         try:
@@ -158,12 +161,15 @@ class Ahead:
         for process, pipe, ask in self._processes:
             os.close(pipe)
             os.close(ask)
-            try:
-                os.kill(process, _KILL)
-            except ProcessLookupError:
-                pass
+            self._kill(process)
             os.waitpid(process, 0)
         self._processes.clear()
+
+    def _kill(self, process: int) -> None:
+        try:
+            os.kill(process, _KILL)
+        except ProcessLookupError:
+            return  # it has ended of its own
 
     def keep(self, seen: Seen) -> None:
         """Keep what a build saw, for the next one."""

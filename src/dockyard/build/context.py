@@ -1,6 +1,5 @@
 """A folder on this machine as a source: the build context, a named context, or a Git checkout."""
 
-import difflib
 import errno
 import io
 import itertools
@@ -437,6 +436,8 @@ class Context:
         if "://" in pattern:
             hint = "Only ADD takes addresses, and of these http://, https:// and Git's."
             return SourceMissingError(f"{pattern!r} cannot be fetched", context=place(node), hint=hint)
+        import difflib
+
         folder, _, name = path.rpartition("/")
         known = os.listdir(self.root / folder) if (self.root / folder).is_dir() else []
         near = difflib.get_close_matches(name, known, 1)

@@ -13,7 +13,6 @@ from dockyard.build import mode
 from dockyard.build.destination import Destination, DestinationInvalidError
 from dockyard.build.listing import digest_of
 from dockyard.build.source import Item, Source
-from dockyard.build.unpack import archive_members
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Node
 from dockyard.layers.fault import ArchiveInvalidError
@@ -93,6 +92,8 @@ class Copier:
         order, destination = self.order, self._destination
         self._links, self._delayed, self._includes = {}, [], includes
         if order.unpack and item.kind == "file":
+            from dockyard.build.unpack import archive_members  # every compression is loaded only where it may be met
+
             members = archive_members(item.handle) if isinstance(item.handle, str) else None
             if members is not None:
                 yield from self._unpacked(members)

@@ -1,10 +1,8 @@
 """The graph of stages: each finished once and only if something needs it, side by side where they may be."""
 
 import contextlib
-import difflib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -82,7 +80,7 @@ class Plan(msgspec.Struct, dict=True):
     _tools: Tools | None = None
     _result: State | None = None
     _lock: threading.RLock = msgspec.field(default_factory=threading.RLock)
-    _done: dict[int, "Future[State]"] = msgspec.field(default_factory=dict)
+    _done: dict[int, "_Promise"] = msgspec.field(default_factory=dict)
     _images: dict[str, State] = msgspec.field(default_factory=dict)
     _contexts: dict[str, Context | Image] = msgspec.field(default_factory=dict)
 
@@ -143,17 +141,13 @@ class Plan(msgspec.Struct, dict=True):
     def finished(self, stage: language.Stage) -> State:
         """The state of `stage` with all its instructions carried out; waits where another thread is at it."""
         with self._lock:
-            future = self._done.get(stage.number)
-            mine = future is None
-            if future is None:
-                future = self._done[stage.number] = Future()
+            promise = self._done.get(stage.number)
+            mine = promise is None
+            if promise is None:
+                promise = self._done[stage.number] = _Promise()
         if mine:
-            try:
-                future.set_result(self._carried_out(stage))
-            except BaseException as error:
-                future.set_exception(error)
-                raise
-        return future.result()
+            promise.keep(lambda: self._carried_out(stage))
+        return promise.state()
 
     def _carried_out(self, stage: language.Stage) -> State:
         others = self._ahead(stage)
@@ -198,7 +192,7 @@ class Plan(msgspec.Struct, dict=True):
     def _quietly(self, stage: language.Stage) -> None:
         try:
             self.finished(stage)
-        except BaseException:  # noqa: BLE001 (kept in the stage's future, for whoever asks for it)
+        except BaseException:  # noqa: BLE001 (kept in the stage's promise, for whoever asks for it)
             return
 
     def _needed(self, stage: language.Stage) -> list[language.Stage]:
@@ -314,9 +308,39 @@ class Plan(msgspec.Struct, dict=True):
             return self.finished(stage)
         name = stage
         known = [each.name for each in self.stages[:before] if each.name]
-        if "/" not in name and ":" not in name and difflib.get_close_matches(name, known, 1, 0.8):
-            return self.finished(language.target_stage(self.stages[:before], name))  # raises with the nearest name
+        if "/" not in name and ":" not in name and known:
+            import difflib
+
+            if difflib.get_close_matches(name, known, 1, 0.8):
+                return self.finished(language.target_stage(self.stages[:before], name))  # raises with the nearest name
         return self._opened(name, self.platform)
+
+
+class _Promise:
+    """A stage that will be finished by the thread that keeps the promise."""
+
+    def __init__(self) -> None:
+        self._kept = threading.Event()
+        self._state: State | None = None
+        self._error: BaseException | None = None
+
+    def keep(self, make: Callable[[], State]) -> None:
+        """Finish the stage, or note what stopped it, and raise that."""
+        try:
+            self._state = make()
+        except BaseException as error:
+            self._error = error
+            raise
+        finally:
+            self._kept.set()
+
+    def state(self) -> State:
+        """The finished stage, once it is; what stopped it comes up here."""
+        self._kept.wait()
+        if self._error is not None:
+            raise self._error
+        assert self._state is not None
+        return self._state
 
 
 class _Before(msgspec.Struct, frozen=True):

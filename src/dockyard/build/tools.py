@@ -1,7 +1,6 @@
 """What the steps of a build work with."""
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -161,4 +160,6 @@ def sweep(parent: Path) -> None:
     """Remove the work folders of builds that were killed: their process is gone."""
     for folder in parent.glob("build-*-*") if parent.is_dir() else ():
         if not Path("/proc", folder.name.split("-")[1]).exists():
+            import shutil
+
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,5 @@
 """`--cache-from` and `--cache-to`: where a build's cache comes from and goes to."""
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +79,8 @@ def parse(texts: list[str] | None, flag: str) -> list[Place]:
 def _place(text: str, flag: str) -> Place:
     if "=" not in text:
         return Place("registry", text)
+    import csv
+
     parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
     kind = parts.get("type", "registry")
     if kind not in _KEYS or (kind == "inline" and flag == "--cache-from"):
@@ -115,6 +116,8 @@ def _true(parts: dict[str, str], name: str) -> bool:
 
 def take(places: list[Place], store: "Layout", cache: "StepCache", progress: "Progress") -> None:
     """Bring caches in. One that is not there or not sound is told and left out: the build only takes longer."""
+    if not places:
+        return
     from dockyard.build.exchange import imported
     from dockyard.runtime import namespace
 

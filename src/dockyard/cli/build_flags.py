@@ -98,16 +98,17 @@ def options(flags: Flags, result: Result | None = None) -> Options:
     Raises:
         UsageError: a word is not well formed.
     """
-    from dockyard.build import authorities
     from dockyard.build.options import Options
     from dockyard.build.secret import agents, secrets
     from dockyard.cli import build_input
     from dockyard.cli.output_words import Packing
     from dockyard.oci.platform import Platform
-    from dockyard.runtime.network import WORDS, NetworkUnknownError
 
-    if flags.network not in WORDS:
-        raise NetworkUnknownError(f"there is no network {flags.network!r}")
+    if flags.network != "default":
+        from dockyard.runtime.network import WORDS, NetworkUnknownError
+
+        if flags.network not in WORDS:
+            raise NetworkUnknownError(f"there is no network {flags.network!r}")
     unknown = sorted(set(flags.allow or ()) - {"security.insecure", "network.host"})
     if unknown:
         raise UsageError(
@@ -136,7 +137,7 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         agents=agents(flags.ssh or (), environment),
         hosts=build_input.hosts(flags.add_host),
         network=flags.network,
-        certificates=authorities.read(bundle) if bundle else b"",
+        certificates=_certificates(bundle) if bundle else b"",
         insecure="security.insecure" in (flags.allow or ()),
         processors=flags.processors,
         memory=size(flags.memory_budget, "--memory-budget") if flags.memory_budget else 0,
@@ -148,6 +149,12 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         provenance=result.provenance,
         inline=result.inline or build_args.get("BUILDKIT_INLINE_CACHE", "") in ("1", "true"),
     )
+
+
+def _certificates(bundle: Path) -> bytes:
+    from dockyard.build import authorities
+
+    return authorities.read(bundle)
 
 
 def limits(flags: Flags) -> Limits:

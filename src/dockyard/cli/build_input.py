@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,10 +49,15 @@ def opened(folder: str, file: str, progress: Progress = SILENT, *, dated: bool =
     """
     if folder == "-" and file == "-":
         raise UsageError("context and Dockerfile cannot both come from standard input", hint="Give one as a path.")
+    path = Path(folder)
+    fetched = "://" in folder or ((folder.startswith(_IMPLIED) or "@" in folder) and not path.exists())
+    if not fetched and "-" not in (folder, file):
+        yield Given(path, Path(file) if file else None)
+        return
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="dockyard-context-") as place:
         root = Path(place)
-        path = Path(folder)
-        fetched = "://" in folder or ((folder.startswith(_IMPLIED) or "@" in folder) and not path.exists())
         made = None
         origin: Origin = "folder"
         dockerfile: Path | None = None

@@ -1,7 +1,6 @@
 """Where `dockyard build` puts what it built, beside the store."""
 
 import contextlib
-import csv
 import os
 import sys
 from collections.abc import Iterator
@@ -55,6 +54,8 @@ def attestations(sbom: bool, provenance_: str, attest: list[str] | None) -> Wish
     """
     wish = Wish(sbom, provenance(provenance_))
     for text in attest or ():
+        import csv
+
         parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
         kind, off = parts.pop("type", ""), parts.pop("disabled", "false").lower() in ("true", "1", "")
         parts.pop("version", "")

@@ -1,6 +1,5 @@
 """The words of `--output`: what each type takes, and what is refused by name."""
 
-import csv
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -74,6 +73,8 @@ def parse(texts: Sequence[str]) -> list[Output]:
 def _output(text: str) -> Output:
     if "=" not in text:
         return _checked(Output("tar", "-") if text == "-" else Output("local", text))
+    import csv
+
     parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
     kind = parts.get("type", "")
     if kind not in _TYPES:
