@@ -253,7 +253,7 @@ def _bound(tools: "Tools", each: Wanted, folder: Path, ready: Prepared) -> bundl
         path.chmod(0o755)
     # What is written goes to folders that are thrown away.
     user = tools.way.ids != "all"
-    ready.overlays.append((Overlay(lowers, folder / "upper", folder / "work", user=user), merged))
+    ready.overlays.append((Overlay(lowers, folder / "upper", folder / "work", user, passing=True), merged))
     return bundle.Mount(str(merged / each.source), each.target, each.mount.readonly)
 
 
