@@ -125,6 +125,26 @@ def test_a_damaged_record_counts_as_none(root: Path, tmp_path: Path) -> None:
     assert stamp(root, tmp_path)[0] == first
 
 
+def test_names_that_are_not_utf_8_are_kept_as_well(root: Path, tmp_path: Path) -> None:
+    odd = os.fsencode(root / "a") + b"/\xff"
+    os.mkdir(odd)
+    with open(odd + b"/\xfe", "wb"):
+        pass
+    time.sleep(2 * context.TICK)
+    first, _, _ = stamp(root, tmp_path)
+    second, ahead, _ = stamp(root, tmp_path)
+    assert ahead.same
+    assert first == second == plain(root)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, 40, -1, -3, -20])
+def test_a_record_that_was_cut_off_anywhere_counts_as_none(root: Path, tmp_path: Path, cut: int) -> None:
+    stamp(root, tmp_path)
+    (kept,) = (tmp_path / "cache" / "listed").iterdir()
+    kept.write_bytes(kept.read_bytes()[:cut])
+    assert Ahead.at(str(root), str(tmp_path)).seen is None  # type: ignore[union-attr]
+
+
 def test_a_context_that_is_gone_fails_as_ever(root: Path, tmp_path: Path) -> None:
     stamp(root, tmp_path)
     for name in ("a/one", "a/deep/two"):

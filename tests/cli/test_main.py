@@ -1,6 +1,7 @@
 """The door: errors, exit codes, interruption."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -42,6 +43,30 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(main, "_called", interrupted)
     assert main.run(["images"]) == 130
+
+
+def test_a_build_leaves_at_once_with_everything_said_and_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("threading.active_count", lambda: 1)
+    monkeypatch.setattr("atexit._run_exitfuncs", lambda: said.append("callbacks"))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(flush=lambda: said.append("out")))
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(flush=lambda: said.append("err")))
+    monkeypatch.setattr("os._exit", lambda code: said.append(str(code)))
+    main._leave(3)
+    assert said == ["callbacks", "out", "err", "3"]
+
+
+def test_a_build_with_threads_or_output_that_nobody_reads_leaves_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed() -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("atexit._run_exitfuncs", lambda: None)
+    monkeypatch.setattr("os._exit", lambda code: pytest.fail("left"))
+    monkeypatch.setattr("threading.active_count", lambda: 2)
+    main._leave(0)
+    monkeypatch.setattr("threading.active_count", lambda: 1)
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(flush=closed))
+    main._leave(0)
 
 
 def test_sizes_are_written_for_people() -> None:
