@@ -18,7 +18,7 @@ NODE = parse("COPY . /\n").nodes[0]
 
 
 def stamp(root: Path, data: Path, rules: bytes = b"", pattern: str = ".") -> tuple[str, Ahead, Context]:
-    ahead = Ahead.at(str(root), data)
+    ahead = Ahead.at(str(root), str(data))
     assert ahead is not None
     ahead.begin()
     try:
@@ -114,7 +114,7 @@ def test_what_was_written_this_very_moment_is_not_kept(root: Path, tmp_path: Pat
     _, ahead, seen = stamp(root, tmp_path)
     if seen._settled:
         pytest.skip("the machine was too slow for a moment")
-    assert Ahead.at(str(root), tmp_path).seen is None  # type: ignore[union-attr]
+    assert Ahead.at(str(root), str(tmp_path)).seen is None  # type: ignore[union-attr]
     assert not ahead.same
 
 
@@ -123,6 +123,26 @@ def test_a_damaged_record_counts_as_none(root: Path, tmp_path: Path) -> None:
     for each in (tmp_path / "cache" / "listed").iterdir():
         each.write_bytes(each.read_bytes()[:-3])
     assert stamp(root, tmp_path)[0] == first
+
+
+def test_names_that_are_not_utf_8_are_kept_as_well(root: Path, tmp_path: Path) -> None:
+    odd = os.fsencode(root / "a") + b"/\xff"
+    os.mkdir(odd)
+    with open(odd + b"/\xfe", "wb"):
+        pass
+    time.sleep(2 * context.TICK)
+    first, _, _ = stamp(root, tmp_path)
+    second, ahead, _ = stamp(root, tmp_path)
+    assert ahead.same
+    assert first == second == plain(root)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, 40, -1, -3, -20])
+def test_a_record_that_was_cut_off_anywhere_counts_as_none(root: Path, tmp_path: Path, cut: int) -> None:
+    stamp(root, tmp_path)
+    (kept,) = (tmp_path / "cache" / "listed").iterdir()
+    kept.write_bytes(kept.read_bytes()[:cut])
+    assert Ahead.at(str(root), str(tmp_path)).seen is None  # type: ignore[union-attr]
 
 
 def test_a_context_that_is_gone_fails_as_ever(root: Path, tmp_path: Path) -> None:
@@ -148,7 +168,7 @@ def test_a_large_context_is_listed_by_several_processes(tmp_path: Path, monkeypa
     assert again == first
     (root / "folder7" / "file").write_text("changed")
     time.sleep(2 * context.TICK)
-    other = Ahead.at(str(root), tmp_path)
+    other = Ahead.at(str(root), str(tmp_path))
     assert other is not None
     other.begin()
     assert len(other._processes) == 3
@@ -160,10 +180,10 @@ def test_a_large_context_is_listed_by_several_processes(tmp_path: Path, monkeypa
 
 def test_ending_what_nobody_waited_for_leaves_no_process(root: Path, tmp_path: Path) -> None:
     stamp(root, tmp_path)
-    ahead = Ahead.at(str(root), tmp_path)
+    ahead = Ahead.at(str(root), str(tmp_path))
     assert ahead is not None
     ahead.begin()
-    [(process, _)] = ahead._processes
+    [(process, _, _)] = ahead._processes
     ahead.end()
     assert not Path(f"/proc/{process}").exists()
 

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_a_fault_of_our_own_shows_where_it_happened(capsys: pytest.CaptureFixtur
 
 
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(words: object) -> int:
+    def interrupted(words: object, ahead: object) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(main, "_invoke", interrupted)
@@ -50,7 +51,7 @@ def test_other_signals_unwind_as_ctrl_c_does(
 ) -> None:
     cleared = []
 
-    def working(words: object) -> int:
+    def working(words: object, ahead: object) -> int:
         try:
             signal.raise_signal(number)
         finally:
@@ -67,7 +68,7 @@ def test_other_signals_unwind_as_ctrl_c_does(
 def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     """As under nohup."""
 
-    def working(words: object) -> int:
+    def working(words: object, ahead: object) -> int:
         signal.raise_signal(signal.SIGHUP)
         return 7
 
@@ -77,6 +78,30 @@ def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch)
         assert main.run(["images"]) == 7
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_build_leaves_at_once_with_everything_said_and_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("threading.active_count", lambda: 1)
+    monkeypatch.setattr("atexit._run_exitfuncs", lambda: said.append("callbacks"))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(flush=lambda: said.append("out")))
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(flush=lambda: said.append("err")))
+    monkeypatch.setattr("os._exit", lambda code: said.append(str(code)))
+    main._leave(3)
+    assert said == ["callbacks", "out", "err", "3"]
+
+
+def test_a_build_with_threads_or_output_that_nobody_reads_leaves_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed() -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("atexit._run_exitfuncs", lambda: None)
+    monkeypatch.setattr("os._exit", lambda code: pytest.fail("left"))
+    monkeypatch.setattr("threading.active_count", lambda: 2)
+    main._leave(0)
+    monkeypatch.setattr("threading.active_count", lambda: 1)
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(flush=closed))
+    main._leave(0)
 
 
 def test_every_error_has_a_default_exit_code() -> None:

@@ -4,9 +4,10 @@ import gzip
 import io
 import random
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from dockyard.content.store import Ingest, Reader
 from dockyard.images.assemble import assemble

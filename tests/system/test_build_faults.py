@@ -16,11 +16,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dockyard.build.build import step_cache
 from dockyard.build.exchange import CACHE_TYPE, exported, imported

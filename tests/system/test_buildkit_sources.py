@@ -9,11 +9,12 @@ import shutil
 import tarfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from msgspec.structs import replace
 
 from conftest import ROOT
 from dockyard.build import git

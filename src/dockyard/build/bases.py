@@ -1,7 +1,8 @@
 """Where FROM and --from find images: the store first, then a registry."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from dockyard.content.held import held
 from dockyard.content.layout import Layout, TagNotFoundError
@@ -19,8 +20,7 @@ class BaseMissingError(UsageError):
     hint = "Fetch it with `dockyard pull`, or make one with `dockyard base`."
 
 
-@dataclass(frozen=True)
-class Bases:
+class Bases(msgspec.Struct, frozen=True):
     """Finds images.
 
     Args:

@@ -4,8 +4,9 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from dockyard.errors import Error
 
@@ -21,8 +22,7 @@ class BuildCancelledError(Error):
     hint = "The error of the part that failed says what to do."
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(msgspec.Struct, frozen=True):
     """What work of one kind takes up: processors, and bytes of memory. Estimates, on the safe side."""
 
     processors: int

@@ -3,9 +3,10 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from dockyard._internal import redact
 from dockyard._internal.confidential import Confidential
@@ -40,8 +41,7 @@ from dockyard.oci.platform import Platform
 from dockyard.progress import SILENT, Progress
 
 
-@dataclass(frozen=True)
-class BuildResult:
+class BuildResult(msgspec.Struct, frozen=True):
     """What was built, and how it came to be.
 
     Attributes:
@@ -59,7 +59,7 @@ class BuildResult:
     bases: Sequence[Base]
     seconds: float
     cache: StepCache
-    unused: Sequence[str] = field(default=())
+    unused: Sequence[str] = msgspec.field(default=())
     logs: str = ""
 
     def to_json(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,8 @@ def new(data: Path) -> Path:
     for number, each in enumerate(_folders(folder), 1):
         total += sum(entry.stat().st_size for entry in os.scandir(each) if entry.is_file())
         if (number >= KEPT or total > _MOST_BYTES) and not _running(each):
+            import shutil
+
             shutil.rmtree(each, ignore_errors=True)
     return folder / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(3).hex()}"
 

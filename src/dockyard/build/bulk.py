@@ -6,8 +6,9 @@ taken from the layer of the last time.
 
 import hashlib
 import stat
-from dataclasses import dataclass
 from typing import BinaryIO
+
+import msgspec
 
 from dockyard.build.context import Context
 from dockyard.build.copy import Copier, Hashed, Out, facts
@@ -22,8 +23,7 @@ _MOST_TIME, _MOST_ID = 0o77777777777, 0o7777777  # what a header has room for
 _Row = tuple[str, str, Listed]  # path in the layer, path in the context, and what the listing says
 
 
-@dataclass
-class Bulk:
+class Bulk(msgspec.Struct, dict=True):
     """Writes folders; a segment's rows are gathered first.
 
     Args:

@@ -8,12 +8,12 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from dockyard._internal import atomic
 from dockyard.build.lent import Lent, Offers, absent
@@ -42,8 +42,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     plain: str = ""
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """What a step made: when (RFC 3339), its layer if it has one, and for copies the key of what was copied.
 
     `plain` is the key of a copy that needs no look at the image that it goes to, where it was asked for.

@@ -3,7 +3,6 @@
 import ipaddress
 import posixpath
 import re
-import signal
 from collections.abc import Callable
 
 from dockyard.build import history
@@ -19,8 +18,7 @@ Words = Callable[[str], list[str]]
 _NUMBER = r"\+?0*\d{1,5}|-0+"
 _PORT = re.compile(rf"(?P<first>{_NUMBER})(?:-(?P<last>{_NUMBER}))?(?:/(?P<protocol>(?i:tcp|udp|sctp)?))?", re.ASCII)
 _SIGNALS = (
-    {number.name.removeprefix("SIG") for number in signal.Signals}
-    | {"CLD", "STKFLT", "RTMIN", "RTMAX"}
+    {"CLD", "STKFLT", "RTMIN", "RTMAX"}
     | {f"RTMIN+{number}" for number in range(1, 16)}
     | {f"RTMAX-{number}" for number in range(1, 15)}
 )
@@ -134,10 +132,13 @@ def _user(state: State, instruction: ins.User, expand: Expand, words: Words) -> 
 
 
 def _stopsignal(state: State, instruction: ins.Stopsignal, expand: Expand, words: Words) -> str:
+    import signal  # seldom needed
+
     text = expand(instruction.signal)
     name = text.upper().removeprefix("SIG")
     number = re.fullmatch(r"[+-]?0*([0-9]{1,18})", text)
-    if not (int(number[1]) if number else name in _SIGNALS):
+    known = _SIGNALS | {each.name.removeprefix("SIG") for each in signal.Signals}
+    if not (int(number[1]) if number else name in known):
         raise ValueInvalidError(f"not a signal: {text!r}", context=place(instruction.node), hint="Write SIGTERM or 15.")
     state.config["StopSignal"] = text
     return f"STOPSIGNAL {text}"

@@ -1,6 +1,5 @@
 """A folder on this machine as a source: the build context, a named context, or a Git checkout."""
 
-import difflib
 import errno
 import io
 import itertools
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from dockyard.build.ahead import Ahead, Seen
 from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, SourceMissingError, place
-from dockyard.build.listing import Facts, Listed, digest_of, facts, scan, stamp
+from dockyard.build.listing import Facts, Listed, digest_of, facts, look, rows, sight, stamp
 from dockyard.build.source import WILD, Item
 from dockyard.dockerfile.ignore import IgnoreRules, expression
 from dockyard.dockerfile.node import Node
@@ -167,19 +166,23 @@ class Context:
         known_ahead = self._ahead.rows.pop(path, None) if self._ahead is not None else None
         self._before[path] = (whole, known_ahead[0] if known_ahead else facts(whole))
         try:
-            found = known_ahead[1] if known_ahead else scan(whole)
+            sighted, found = known_ahead[1:] if known_ahead else self._looked(whole)
         except FileNotFoundError as error:
             raise FileChangedError(f"{path} is gone", context={"file": whole}) from error
         except OSError as error:
             raise ContextUnreadableError(f"cannot read {path}: {error.strerror}", context={"file": whole}) from error
-        if self._ahead is not None and self._rules.patterns:
-            self._folders[path] = stamp(found)[0]
+        if self._ahead is not None:
+            self._folders[path] = sighted
         if self._rules.patterns:
             found = [row for row in found if self._has_part(f"{path}/{row[0]}" if path else row[0], whole, row)]
         if self._count < _REMEMBERED:
             self._count += len(found)
             self._listed[path] = found
         return found
+
+    def _looked(self, whole: str) -> tuple[str, list[Listed]]:
+        names, words = look(whole)
+        return sight(names, words) if self._ahead is not None else "", rows(names, words)
 
     def _has_part(self, path: str, whole: str, row: Listed) -> bool:
         if not self._rules.ignored(path):
@@ -265,7 +268,6 @@ class Context:
             self.folders[path] = stamped[0]
             if self._ahead is not None:
                 self._stamps[path] = stamped
-                self._folders.setdefault(path, stamped[0])
             newest = max(newest, stamped[1])
         return newest
 
@@ -434,6 +436,8 @@ class Context:
         if "://" in pattern:
             hint = "Only ADD takes addresses, and of these http://, https:// and Git's."
             return SourceMissingError(f"{pattern!r} cannot be fetched", context=place(node), hint=hint)
+        import difflib
+
         folder, _, name = path.rpartition("/")
         known = os.listdir(self.root / folder) if (self.root / folder).is_dir() else []
         near = difflib.get_close_matches(name, known, 1)

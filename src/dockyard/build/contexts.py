@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from dockyard._internal.limits import DOCKERFILE_BYTES
 from dockyard.build.context import Context
 from dockyard.build.fault import ContextUnreadableError
-from dockyard.build.repository import parse as parse_repository
 from dockyard.content.layout import Layout
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Dockerfile
@@ -88,6 +87,8 @@ def opened(
     if source.startswith("docker-image://"):
         descriptor = bases.resolve(Reference.parse(source.removeprefix("docker-image://")))
         return open_image(bases.store, descriptor, platform)
+    from dockyard.build.repository import parse as parse_repository
+
     repository = parse_repository(source)
     if repository is not None:
         found = git.checkout(repository, data / "cache" / "git", progress)

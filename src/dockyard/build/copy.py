@@ -4,14 +4,15 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from dockyard.build import mode
 from dockyard.build.destination import Destination, DestinationInvalidError
 from dockyard.build.listing import digest_of
 from dockyard.build.source import Contents, Item, Source
-from dockyard.build.unpack import archive_members
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Node
 from dockyard.layers.fault import ArchiveInvalidError
@@ -21,8 +22,7 @@ from dockyard.layers.tree import WHITEOUT, FileTree
 Planned = tuple[Entry, Item | BinaryIO | None]
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """How something is copied.
 
     Attributes:
@@ -91,6 +91,8 @@ class Copier:
         order, destination = self.order, self._destination
         self._links, self._delayed, self._includes = {}, [], includes
         if order.unpack and item.kind == "file":
+            from dockyard.build.unpack import archive_members  # every compression is loaded only where it may be met
+
             members = archive_members(item.handle) if isinstance(item.handle, str) else None
             if members is not None:
                 yield from self._unpacked(members)

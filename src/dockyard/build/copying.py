@@ -4,8 +4,9 @@ import hashlib
 import posixpath
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from dockyard._internal.lock import locked
 from dockyard.build import configure, differing, mode

@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from dockyard.errors import UsageError
 from dockyard.layers.tar import Entry, Kind

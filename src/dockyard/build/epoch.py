@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dockyard.build.repository import Repository, parse
+import msgspec
+
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile import shell
 from dockyard.dockerfile.stages import Stage
 from dockyard.errors import Error, UsageError
 from dockyard.progress import Progress
+
+if TYPE_CHECKING:
+    from dockyard.build.repository import Repository
 
 _NAME = "SOURCE_DATE_EPOCH"
 
@@ -26,8 +30,7 @@ class EpochUnknownError(UsageError):
     hint = "Give seconds since 1970: --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)"
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(msgspec.Struct, frozen=True):
     """What SOURCE_DATE_EPOCH may name.
 
     Attributes:
@@ -87,6 +90,8 @@ def seconds(text: str, names: Names, data: Path, progress: Progress) -> int | No
 
 
 def _context(source: str, data: Path, progress: Progress) -> int | None:
+    from dockyard.build.repository import parse  # seldom needed, as what is below
+
     repository = parse(source)
     if repository is not None:
         return _commit(repository, data, progress)
@@ -113,15 +118,15 @@ def _stage(stage: Stage, names: Names, data: Path, progress: Progress) -> int | 
     if len(found) != 1:
         raise EpochUnknownError(f"the stage {stage.name} is not one ADD")
     (source,) = found
-    if isinstance(source, Repository):
-        return _commit(source, data, progress)
-    return _file(*source, data, progress)
+    return _file(*source, data, progress) if isinstance(source, tuple) else _commit(source, data, progress)
 
 
-def _source(add: ins.Add, values: Mapping[str, str], escape: str) -> Repository | tuple[str, str]:
+def _source(add: ins.Add, values: Mapping[str, str], escape: str) -> "Repository | tuple[str, str]":
     if len(add.sources) != 1 or add.heredocs:
         raise EpochUnknownError("its ADD has several sources")
     source, checksum = (shell.expand(each, values, escape) for each in (add.sources[0], add.checksum))
+    from dockyard.build.repository import parse  # seldom needed, as what is below
+
     repository = parse(source)
     if repository is not None:
         return repository.at(checksum) if checksum else repository
@@ -130,7 +135,7 @@ def _source(add: ins.Add, values: Mapping[str, str], escape: str) -> Repository 
     return source, checksum
 
 
-def _commit(repository: Repository, data: Path, progress: Progress) -> int:
+def _commit(repository: "Repository", data: Path, progress: Progress) -> int:
     from dockyard.build import git  # seldom needed, as below
 
     return git.checkout(repository, data / "cache" / "git", progress).made

@@ -18,7 +18,7 @@ from dockyard.dockerfile.instructions import Run
 from dockyard.layers import snapshot
 from dockyard.layers.diff import diff
 from dockyard.layers.layer import Layer
-from dockyard.runtime import container, copied
+from dockyard.runtime import container, copied, unsettled
 from dockyard.runtime import network as networks
 from dockyard.runtime.bundle import Mount, spec
 from dockyard.runtime.placing import placed
@@ -172,7 +172,7 @@ class _Overlaid:
         laid = authorities.laid_over(state, tools.certificates, work / "trusted") if tools.certificates else None
         self._upper = self.changed = work / "upper"
         shown = [*lowers, *([laid] if laid is not None else [])]
-        self.place = Overlay(shown, self._upper, work / "work", user=way.ids != "all")
+        self.place = Overlay(shown, self._upper, work / "work", way.ids != "all", passing=True)
 
     def read(self, path: str) -> bytes:
         """A file of the image; nothing where it is none. From the unpacked layer: a packed one is read whole for it."""
@@ -298,5 +298,6 @@ def _keep(upper: Path, layer: Layer, folder: Path) -> None:
     kept = folder / layer.diff_id.hex[:24]
     kept.parent.mkdir(parents=True, exist_ok=True)
     upper.chmod(0o755)
+    unsettled.note(kept)
     with contextlib.suppress(OSError):  # another build has kept the same before
         upper.rename(kept)

@@ -7,7 +7,6 @@ from dockyard.build.options import Layers
 from dockyard.build.state import State
 from dockyard.build.tools import Tools
 from dockyard.layers.layer import Layer
-from dockyard.layers.merge import merge
 
 _SMALL = 4 << 20
 
@@ -60,6 +59,8 @@ def _merged(layers: list[Layer], tools: Tools) -> Layer:
     known = tools.cache.whole(step)
     if known is not None and known.layer is not None:
         return known.layer
+    from dockyard.layers.merge import merge  # seldom asked for
+
     with tools.writer() as writer:
         merge(layers, writer)
         layer = writer.commit()

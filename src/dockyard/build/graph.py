@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from dockyard.build.fault import PlatformRefusedError, place
 from dockyard.dockerfile import instructions as ins
@@ -39,15 +40,14 @@ class BlankBaseError(UsageError):
     hint = "Give the ARG a default or a --build-arg."
 
 
-@dataclass
-class Graph:
+class Graph(msgspec.Struct, dict=True):
     """The stages of a Dockerfile, and the images that `--from` and `from=` name beside them.
 
     Numbers that `--from` gives go on with those images, in the order in which the file names them.
     """
 
     stages: Sequence[Stage]
-    images: list[str] = field(default_factory=list)
+    images: list[str] = msgspec.field(default_factory=list)
 
     def named(self, name: str) -> Stage | None:
         """The stage of that name, of several the last, wherever it stands."""

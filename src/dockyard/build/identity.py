@@ -5,8 +5,9 @@ image are not here, this key tells what that would be.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, BinaryIO
+
+from msgspec.structs import replace
 
 from dockyard.build.cache import key
 from dockyard.build.copy import Copier, Order, Out, write

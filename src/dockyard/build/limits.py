@@ -1,13 +1,14 @@
 """What a RUN may use of the machine: `--shm-size`, `--ulimit`, `--cgroup-parent`."""
 
-import resource
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from dockyard.errors import UsageError
-from dockyard.runtime import namespace
-from dockyard.runtime.way import Way
+
+if TYPE_CHECKING:
+    from dockyard.runtime.way import Way
 
 
 class LimitRefusedError(UsageError):
@@ -42,8 +43,7 @@ _SYS_RESOURCE = 24  # capabilities(7)
 _LOCKS = 10  # RLIMIT_LOCKS, which Python has no name for
 
 
-@dataclass(frozen=True)
-class Ulimit:
+class Ulimit(msgspec.Struct, frozen=True):
     """One limit of processes: its name in small letters, and its soft and hard value; -1 is none."""
 
     name: str
@@ -51,8 +51,7 @@ class Ulimit:
     hard: int
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What was asked for.
 
     Attributes:
@@ -71,7 +70,7 @@ class Limits:
         shown = [[each.name, each.soft, each.hard] for each in sorted(self.ulimits, key=lambda each: each.name)]
         return [self.shm, shown] if self.shm or shown else []
 
-    def check(self, way: Way) -> None:
+    def check(self, way: "Way") -> None:
         """Refuse what cannot be set where containers run as `way` says.
 
         Raises:
@@ -81,6 +80,12 @@ class Limits:
             raise LimitRefusedError(f"--cgroup-parent {self.cgroup} needs root")
         if self.shm and not way.runc:
             raise LimitRefusedError("--shm-size needs a /dev/shm of the step's own, which is not to be had here")
+        if not self.ulimits:
+            return
+        import resource
+
+        from dockyard.runtime import namespace
+
         free = way.ids == "all" and namespace.powers() >> _SYS_RESOURCE & 1
         for each in self.ulimits if not free else ():
             most = resource.getrlimit(getattr(resource, f"RLIMIT_{each.name.upper()}", _LOCKS))[1]

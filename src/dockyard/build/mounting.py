@@ -7,9 +7,11 @@ import posixpath
 import secrets as random
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from dockyard._internal.lock import locked, try_locked
 from dockyard.build.agent import forwarded
@@ -266,7 +268,7 @@ def _bound(stage: Stage, each: Wanted, folder: Path, ready: Prepared) -> bundle.
         path.chmod(0o755)
     # What is written goes to folders that are thrown away.
     user = tools.way.ids != "all"
-    ready.overlays.append((Overlay(lowers, folder / "upper", folder / "work", user=user), merged))
+    ready.overlays.append((Overlay(lowers, folder / "upper", folder / "work", user, passing=True), merged))
     return bundle.Mount(str(merged / source), each.target, each.mount.readonly)
 
 

@@ -1,8 +1,9 @@
 """What a build is told beside its context."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from dockyard.build.limits import Limits
 from dockyard.build.secret import Agent, Secret
@@ -14,8 +15,7 @@ Origin = Literal["folder", "git", "archive"]
 Layers = Literal["instruction", "stage", "squash", "auto"]
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """The choices of one build; every one has the default of `docker build`.
 
     Attributes:
@@ -47,27 +47,27 @@ class Options:
         sbom, provenance: attestations that stand beside the image in an index: `min` or `max` provenance.
     """
 
-    build_args: Mapping[str, str] = field(default_factory=dict)
+    build_args: Mapping[str, str] = msgspec.field(default_factory=dict)
     target: str = ""
     tags: Sequence[Reference] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
     platforms: Sequence[Platform] = ()
     epoch: int | None = None
     made: int | None = None
     origin: Origin = "folder"
     uncached: frozenset[str] = frozenset()
-    contexts: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, Secret] = field(default_factory=dict)
-    agents: Mapping[str, Agent] = field(default_factory=dict)
-    hosts: Mapping[str, str] = field(default_factory=dict)
+    contexts: Mapping[str, str] = msgspec.field(default_factory=dict)
+    secrets: Mapping[str, Secret] = msgspec.field(default_factory=dict)
+    agents: Mapping[str, Agent] = msgspec.field(default_factory=dict)
+    hosts: Mapping[str, str] = msgspec.field(default_factory=dict)
     network: str = "default"
     certificates: bytes = b""
     insecure: bool = False
     host_network: bool = False
     processors: int = 0
     memory: int = 0
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = msgspec.field(default_factory=Limits)
     compression: Compression = "gzip"
     level: Level = "fast"
     layers: Layers = "instruction"

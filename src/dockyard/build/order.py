@@ -1,8 +1,9 @@
 """What a better order of a Dockerfile's lines would have saved, reckoned from the seconds that its steps took."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from dockyard.build.explain import BASE_CHANGED
 from dockyard.build.tools import StepReport
@@ -11,8 +12,7 @@ _LEAST = 0.05
 _ARGUMENT = "argument "
 
 
-@dataclass(frozen=True)
-class Better:
+class Better(msgspec.Struct, frozen=True):
     """Steps that ran again only because of a line above them.
 
     Attributes:

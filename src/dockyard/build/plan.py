@@ -1,15 +1,14 @@
 """The graph of stages: each finished once and only if something needs it, side by side where they may be."""
 
 import contextlib
-import difflib
 import hashlib
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
+
+import msgspec
 
 from dockyard.build import costs, steps
 from dockyard.build.bases import Bases
@@ -23,6 +22,7 @@ from dockyard.build.fault import place
 from dockyard.build.graph import Graph, StageOrderError, patterns
 from dockyard.build.lent import LayerAbsentError, Lent, absent, bring
 from dockyard.build.options import Options
+from dockyard.build.promise import Promise
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
 from dockyard.build.tools import StepReport, Tools
@@ -40,8 +40,7 @@ _AT_ONCE = 4
 _MOST_TIMES = 3  # that one stage asks for one layer in vain
 
 
-@dataclass(frozen=True)
-class Base:
+class Base(msgspec.Struct, frozen=True):
     """An image that a build took something from: as written, and what that was."""
 
     written: str
@@ -71,8 +70,7 @@ def predefined(platform: Platform, target: str, given: Mapping[str, str]) -> dic
     return {name: given.get(name, value) for name, value in values.items()}
 
 
-@dataclass
-class Plan:
+class Plan(msgspec.Struct, dict=True):
     """One build for one platform.
 
     Attributes:
@@ -85,19 +83,19 @@ class Plan:
     platform: Platform
     options: Options
     location: str
-    consumed: set[str] = field(default_factory=set)
-    bases_used: list[Base] = field(default_factory=list)
-    _reports: dict[int, list[StepReport]] = field(default_factory=dict)
+    consumed: set[str] = msgspec.field(default_factory=set)
+    bases_used: list[Base] = msgspec.field(default_factory=list)
+    _reports: dict[int, list[StepReport]] = msgspec.field(default_factory=dict)
     _tools: Tools | None = None
     _result: State | None = None
-    _lock: threading.RLock = field(default_factory=threading.RLock)
-    _done: dict[int, "Future[State]"] = field(default_factory=dict)
-    _images: dict[str, State] = field(default_factory=dict)
-    _contexts: dict[str, Context | Image] = field(default_factory=dict)
-    _real: set[int] = field(default_factory=set)
-    _missed: Counter[tuple[int, Digest]] = field(default_factory=Counter)
-    _ran: dict[int, list[StepReport]] = field(default_factory=dict)
-    _counted_on: dict[int, set[Digest]] = field(default_factory=dict)
+    _lock: threading.RLock = msgspec.field(default_factory=threading.RLock)
+    _done: dict[int, Promise] = msgspec.field(default_factory=dict)
+    _images: dict[str, State] = msgspec.field(default_factory=dict)
+    _contexts: dict[str, Context | Image] = msgspec.field(default_factory=dict)
+    _real: set[int] = msgspec.field(default_factory=set)
+    _missed: Counter[tuple[int, Digest]] = msgspec.field(default_factory=Counter)
+    _ran: dict[int, list[StepReport]] = msgspec.field(default_factory=dict)
+    _counted_on: dict[int, set[Digest]] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.graph = Graph(self.stages)
@@ -165,17 +163,13 @@ class Plan:
     def finished(self, stage: language.Stage) -> State:
         """The state of `stage` with all its instructions carried out; waits where another thread is at it."""
         with self._lock:
-            future = self._done.get(stage.number)
-            mine = future is None
-            if future is None:
-                future = self._done[stage.number] = Future()
+            promise = self._done.get(stage.number)
+            mine = promise is None
+            if promise is None:
+                promise = self._done[stage.number] = Promise()
         if mine:
-            try:
-                future.set_result(self._carried_out(stage))
-            except BaseException as error:
-                future.set_exception(error)
-                raise
-        return future.result()
+            promise.keep(lambda: self._carried_out(stage))
+        return promise.state()
 
     def _carried_out(self, stage: language.Stage) -> State:
         others = self._ahead(stage)
@@ -249,10 +243,11 @@ class Plan:
             owners = {number for number, digests in self._counted_on.items() if error.digest in digests}
             self._real |= owners
             # Whatever stands on them holds the layer, too; what it did itself is in the cache.
-            for number, future in list(self._done.items()):
-                if number == stage.number or not future.done() or future.exception() is not None:
+            for number, promise in list(self._done.items()):
+                state = promise.now()
+                if number == stage.number or state is None:
                     continue
-                if number in owners or any(_lacking(layer, error.digest) for layer in future.result().layers):
+                if number in owners or any(_lacking(layer, error.digest) for layer in state.layers):
                     del self._done[number]
 
     def runner(self, stage: language.Stage, state: State) -> Stage:
@@ -280,7 +275,7 @@ class Plan:
     def _quietly(self, stage: language.Stage) -> None:
         try:
             self.finished(stage)
-        except BaseException:  # noqa: BLE001 (kept in the stage's future, for whoever asks for it)
+        except BaseException:  # noqa: BLE001 (kept in the stage's promise, for whoever asks for it)
             return
 
     def _needed(self, stage: language.Stage) -> list[language.Stage]:
@@ -396,8 +391,11 @@ class Plan:
             return self.finished(stage)
         name = stage
         known = [each.name for each in self.stages[:before] if each.name]
-        if "/" not in name and ":" not in name and difflib.get_close_matches(name, known, 1, 0.8):
-            return self.finished(language.target_stage(self.stages[:before], name))  # raises with the nearest name
+        if "/" not in name and ":" not in name and known:
+            import difflib
+
+            if difflib.get_close_matches(name, known, 1, 0.8):
+                return self.finished(language.target_stage(self.stages[:before], name))  # raises with the nearest name
         return self._opened(name, self.platform)
 
 
@@ -420,8 +418,7 @@ def _brought(state: State) -> None:
                 job.result()
 
 
-@dataclass(frozen=True)
-class _Before:
+class _Before(msgspec.Struct, frozen=True):
     """The stages before one, as it sees them."""
 
     plan: Plan

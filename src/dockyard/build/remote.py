@@ -1,8 +1,9 @@
 """ADD of URLs and Git repositories."""
 
 import posixpath
-from dataclasses import replace
 from urllib.parse import unquote, urlsplit
+
+from msgspec.structs import replace
 
 from dockyard._internal import redact
 from dockyard._internal.limits import NAME_BYTES

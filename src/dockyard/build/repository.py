@@ -2,9 +2,11 @@
 
 import posixpath
 import re
-from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+import msgspec
+from msgspec.structs import replace
 
 from dockyard.errors import UsageError
 
@@ -30,8 +32,7 @@ class AddressInvalidError(UsageError):
     hint = "Write it as https://host/path/file."
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(msgspec.Struct, frozen=True):
     """Where a tree comes from.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from dockyard.errors import UsageError
 
@@ -17,16 +18,17 @@ class SecretInvalidError(UsageError):
     hint = "Write --secret id=NAME,src=FILE or id=NAME,env=VARIABLE; --ssh default or --ssh ID=SOCKET."
 
 
-@dataclass(frozen=True, repr=False)
-class Secret:
+class Secret(msgspec.Struct, frozen=True):
     """A secret: the bytes of a file or of a variable. Its value stands in no `repr`."""
 
     id: str
     value: bytes
 
+    def __repr__(self) -> str:
+        return f"Secret(id={self.id!r})"
 
-@dataclass(frozen=True)
-class Agent:
+
+class Agent(msgspec.Struct, frozen=True):
     """An SSH agent's socket."""
 
     id: str

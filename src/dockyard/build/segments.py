@@ -1,6 +1,5 @@
 """The segments of the layer that a COPY wrote the last time, to be taken over where nothing in them changed."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -24,8 +23,7 @@ class _File(msgspec.Struct, array_like=True):
     segments: list[Segment]
 
 
-@dataclass
-class Segments:
+class Segments(msgspec.Struct, dict=True):
     """What is known of one COPY's last layer; `made` becomes what is known of it after `save`.
 
     Args:

@@ -1,7 +1,8 @@
 """Several sources of one COPY that overwrite each other: what is there in the end, each path once."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from dockyard.build.copy import Planned
 from dockyard.build.source import Item

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from dockyard.build.cache import Made
 from dockyard.build.explain import Inputs
@@ -14,8 +15,7 @@ from dockyard.dockerfile import shell
 from dockyard.oci.digest import Digest
 
 
-@dataclass
-class Stage:
+class Stage(msgspec.Struct):
     """One stage: its steps change `state`.
 
     Attributes:
@@ -32,13 +32,13 @@ class Stage:
     sources: Sources
     title: str
     inputs: Inputs
-    reports: list[StepReport] = field(default_factory=list)
-    consumed: set[str] = field(default_factory=set)
+    reports: list[StepReport] = msgspec.field(default_factory=list)
+    consumed: set[str] = msgspec.field(default_factory=set)
     cached: bool = True
     why: str = ""
     count: int = 0
     real: bool = False
-    counted_on: set[Digest] = field(default_factory=set)
+    counted_on: set[Digest] = msgspec.field(default_factory=set)
     _step: Step | None = None
 
     @property

@@ -5,10 +5,11 @@ import json
 import posixpath
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from dockyard.build.cache import Made
 from dockyard.images.image import Image
@@ -35,8 +36,7 @@ def seconds(text: str) -> int:
     return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
 
 
-@dataclass
-class State:
+class State(msgspec.Struct):
     """What has been built of a stage.
 
     Attributes:
@@ -50,12 +50,12 @@ class State:
 
     key: str
     platform: dict[str, str]
-    config: dict[str, Any] = field(default_factory=dict)
-    layers: list[Layer] = field(default_factory=list)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    scope: dict[str, str] = field(default_factory=dict)
-    args: list[str] = field(default_factory=list)
-    unseen: dict[str, str] = field(default_factory=dict)
+    config: dict[str, Any] = msgspec.field(default_factory=dict)
+    layers: list[Layer] = msgspec.field(default_factory=list)
+    history: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    scope: dict[str, str] = msgspec.field(default_factory=dict)
+    args: list[str] = msgspec.field(default_factory=list)
+    unseen: dict[str, str] = msgspec.field(default_factory=dict)
     author: str = ""
     command_set: bool = False
     triggers: Sequence[str] = ()

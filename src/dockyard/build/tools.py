@@ -1,13 +1,13 @@
 """What the steps of a build work with."""
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 from dockyard.build.budget import PACK, Budget, budget
 from dockyard.build.cache import StepCache
@@ -33,8 +33,7 @@ HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
 _ATTRIBUTES = frozenset({"security.capability"})
 
 
-@dataclass(frozen=True)
-class Tools:
+class Tools(msgspec.Struct, frozen=True, dict=True):
     """The same for the whole build.
 
     Attributes:
@@ -65,18 +64,18 @@ class Tools:
     global_args: Mapping[str, str]
     progress: Journal
     uncached: frozenset[str] = frozenset()
-    secrets: Mapping[str, Secret] = field(default_factory=dict)
-    agents: Mapping[str, Agent] = field(default_factory=dict)
-    hosts: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = msgspec.field(default_factory=dict)
+    agents: Mapping[str, Agent] = msgspec.field(default_factory=dict)
+    hosts: Mapping[str, str] = msgspec.field(default_factory=dict)
     network: str = "default"
     insecure: bool = False
-    budget: Budget = field(default_factory=budget)
+    budget: Budget = msgspec.field(default_factory=budget)
     compression: Compression = "gzip"
     level: Level = "fast"
     certificates: bytes = b""
-    cancelled: Event = field(default_factory=Event)
-    materials: list[dict[str, Any]] = field(default_factory=list)
-    limits: Limits = field(default_factory=Limits)
+    cancelled: Event = msgspec.field(default_factory=Event)
+    materials: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    limits: Limits = msgspec.field(default_factory=Limits)
     portable: bool = False
     prefix: str = ""
     halted: Halted | None = None
@@ -144,8 +143,7 @@ class Sources(Protocol):
         """Wait until the stages among `names` are finished, well or not."""
 
 
-@dataclass
-class StepReport:
+class StepReport(msgspec.Struct):
     """One step as the result tells it."""
 
     line: int
@@ -172,4 +170,6 @@ def sweep(parent: Path) -> None:
     """Remove the work folders of builds that were killed: their process is gone."""
     for folder in parent.glob("build-*-*") if parent.is_dir() else ():
         if not Path("/proc", folder.name.split("-")[1]).exists():
+            import shutil
+
             shutil.rmtree(folder, ignore_errors=True)

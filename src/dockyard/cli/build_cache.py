@@ -1,12 +1,12 @@
 """`--cache-from` and `--cache-to`: where a build's cache comes from and goes to."""
 
-import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from dockyard.cli import context
 from dockyard.errors import Error, UsageError
@@ -56,8 +56,7 @@ _KEYS = {
 }
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a cache is. `mode` and `mounts` say what is sent; credentials among `facts` stand in no `repr`."""
 
     type: str
@@ -65,7 +64,10 @@ class Place:
     mode: "Mode" = "min"
     mounts: bool = False
     lenient: bool = False
-    facts: dict[str, str] = field(default_factory=dict, repr=False)
+    facts: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Place(type={self.type!r}, where={self.where!r}, mode={self.mode!r}, mounts={self.mounts})"
 
 
 def parse(texts: list[str] | None, flag: str) -> list[Place]:
@@ -80,6 +82,8 @@ def parse(texts: list[str] | None, flag: str) -> list[Place]:
 def _place(text: str, flag: str) -> Place:
     if "=" not in text:
         return Place("registry", text)
+    import csv
+
     parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
     kind = parts.get("type", "registry")
     if kind not in _KEYS or (kind == "inline" and flag == "--cache-from"):
@@ -118,6 +122,8 @@ def take(places: list[Place], store: "Layout", cache: "StepCache", progress: "Pr
 
     One that is not there or not sound is told and left out: the build only takes longer.
     """
+    if not places:
+        return
     from dockyard.build.exchange import imported
 
     cache.offers.progress = progress

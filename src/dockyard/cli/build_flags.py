@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import msgspec
+
 from dockyard._internal import amounts
 from dockyard.cli import context
 from dockyard.errors import UsageError
@@ -76,8 +78,7 @@ class Flags:
         return self.progress or ("quiet" if silent else context.environment().get("BUILDKIT_PROGRESS", "auto"))
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What becomes of the result, where it concerns the build itself."""
 
     tags: tuple[Reference, ...] = ()
@@ -97,16 +98,17 @@ def options(flags: Flags, result: Result | None = None) -> Options:
     Raises:
         UsageError: a word is not well formed.
     """
-    from dockyard.build import authorities
     from dockyard.build.options import Options
     from dockyard.build.secret import agents, secrets
     from dockyard.cli import build_input
     from dockyard.cli.output_words import Packing
     from dockyard.oci.platform import Platform
-    from dockyard.runtime.network import WORDS, NetworkUnknownError
 
-    if flags.network not in WORDS:
-        raise NetworkUnknownError(f"there is no network {flags.network!r}")
+    if flags.network != "default":
+        from dockyard.runtime.network import WORDS, NetworkUnknownError
+
+        if flags.network not in WORDS:
+            raise NetworkUnknownError(f"there is no network {flags.network!r}")
     unknown = sorted(set(flags.allow or ()) - {"security.insecure", "network.host"})
     if unknown:
         raise UsageError(
@@ -136,7 +138,7 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         agents=agents(flags.ssh or (), environment),
         hosts=build_input.hosts(flags.add_host),
         network=flags.network,
-        certificates=authorities.read(bundle) if bundle else b"",
+        certificates=_certificates(bundle) if bundle else b"",
         insecure="security.insecure" in (flags.allow or ()),
         host_network="network.host" in (flags.allow or ()),
         processors=flags.processors,
@@ -150,6 +152,12 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         inline=inline,
         portable=inline or result.portable,
     )
+
+
+def _certificates(bundle: Path) -> bytes:
+    from dockyard.build import authorities
+
+    return authorities.read(bundle)
 
 
 def limits(flags: Flags) -> Limits:

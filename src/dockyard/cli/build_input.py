@@ -4,11 +4,12 @@ import contextlib
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from dockyard.errors import UsageError
 from dockyard.progress import SILENT, Progress
@@ -23,8 +24,7 @@ _MOST_DOCKERFILE = 1 << 20
 _IMPLIED = "github.com/"
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     """The context's folder, the Dockerfile where it is not the one in it, when the context was made, if it says, and
     what it came as.
     """
@@ -77,6 +77,8 @@ def opened(folder: str, file: str, progress: Progress = SILENT, options: "Option
 @contextlib.contextmanager
 def _place() -> Iterator[Path]:
     """A folder beside the other work of builds, as contexts may be larger than what holds temporary files."""
+    import tempfile
+
     from dockyard.build.tools import sweep
     from dockyard.cli import context
 

@@ -1,13 +1,13 @@
 """Where `dockyard build` puts what it built, beside the store."""
 
 import contextlib
-import csv
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+
+import msgspec
 
 from dockyard._internal import atomic
 from dockyard.cli import report
@@ -39,8 +39,7 @@ def provenance(text: str) -> Literal["", "min", "max"]:
             raise UsageError(f"--provenance takes min or max, not {text!r}")
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """The attestations that were asked for."""
 
     sbom: bool
@@ -55,6 +54,8 @@ def attestations(sbom: bool, provenance_: str, attest: list[str] | None) -> Wish
     """
     wish = Wish(sbom, provenance(provenance_))
     for text in attest or ():
+        import csv
+
         parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
         kind, off = parts.pop("type", ""), parts.pop("disabled", "false").lower() in ("true", "1", "")
         parts.pop("version", "")
@@ -164,16 +165,16 @@ def files(
     result: "BuildResult", names: list[Reference], store: "Layout", iidfile: Path | None, metadata: Path | None
 ) -> None:
     """Write the files that other programs read: the image ID, and digests and names as JSON."""
-    import json
-
-    from dockyard.build.statements import said
-    from dockyard.signing.statement import PROVENANCE
-
     image_id = str(result.image.manifest.config.digest)
     if iidfile is not None:
         with atomic.output(iidfile) as stream:
             stream.write(image_id.encode())
     if metadata is not None:
+        import json
+
+        from dockyard.build.statements import said
+        from dockyard.signing.statement import PROVENANCE
+
         target = result.descriptor.to_json()
         if result.descriptor == result.image.descriptor:
             created = str(result.image.config.document.get("created", ""))[:19] + "Z"

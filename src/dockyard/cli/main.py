@@ -5,10 +5,14 @@ under 60 ms.
 """
 
 import sys
-from collections.abc import Sequence
 
 from dockyard import __version__
-from dockyard.cli.table import COMMANDS
+
+TYPE_CHECKING = False  # `typing` is not loaded before a build has begun to list its context
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dockyard.build.ahead import Ahead
 
 UNFINISHED = 2
 SIGNALLED = 128  # and the number of the signal, as shells have it
@@ -17,10 +21,31 @@ HELP = ("-h", "--help")
 
 def main() -> None:
     """Run the program with the words of the process and exit with its code."""
-    sys.exit(run(sys.argv[1:]))
+    words = sys.argv[1:]
+    code = run(words)
+    if words[:1] == ["build"]:
+        _leave(code)
+    sys.exit(code)
 
 
-def run(words: Sequence[str]) -> int:
+def _leave(code: int) -> None:
+    """Exit at once where nothing is left to do: taking every module apart takes longer than a build of known steps."""
+    import atexit
+    import os
+    import threading
+
+    if threading.active_count() > 1:
+        return
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return  # the interpreter says what is wrong with it, as ever
+    os._exit(code)
+
+
+def run(words: "Sequence[str]") -> int:
     """Run the command that `words` name and return its exit code (design.md: 0 to 5, and 130 when interrupted; 143 and
     129 where another signal ended it).
     """
@@ -34,7 +59,12 @@ def run(words: Sequence[str]) -> int:
     if words[0] in ("-V", "--version", "version"):
         print(f'{{"version":"{__version__}"}}' if "--json" in words else f"dockyard {__version__}")
         return 0
+    ahead: Ahead | None = None
     try:
+        if words[0] == "build":  # before anything else is loaded, and before signals are dealt with
+            from dockyard.cli.early import listed
+
+            ahead = listed(words[1:])
         import gc
 
         from dockyard.cli.ending import unwound
@@ -42,7 +72,7 @@ def run(words: Sequence[str]) -> int:
         # Imports and listings make many objects that stay: looking through them again and again finds nothing.
         gc.set_threshold(100_000, 20, 100)
         with unwound():
-            code = _invoke(words)
+            return _invoke(words, ahead)
     except KeyboardInterrupt as error:
         return _interrupted(error)
     except BrokenPipeError as error:
@@ -57,7 +87,9 @@ def run(words: Sequence[str]) -> int:
         from dockyard.cli import report
 
         return report.failure(error, json="--json" in words)
-    return code
+    finally:
+        if ahead is not None:
+            ahead.end()
 
 
 def _interrupted(error: KeyboardInterrupt) -> int:
@@ -81,9 +113,17 @@ def _unread() -> bool:
     return bool(poll.poll(0))
 
 
-def _invoke(words: Sequence[str]) -> int:
-    command = next((each for each in COMMANDS if list(words[: len(each.word.split())]) == each.word.split()), None)
+def _invoke(words: "Sequence[str]", ahead: "Ahead | None") -> int:
     asked = any(word in HELP for word in _before_dashes(words))
+    if words[0] == "build" and not asked:
+        from dockyard.cli.build import plainly
+
+        code = plainly(words[1:], ahead)
+        if code is not None:
+            return code
+    from dockyard.cli.table import COMMANDS
+
+    command = next((each for each in COMMANDS if list(words[: len(each.word.split())]) == each.word.split()), None)
     if command is None:
         from dockyard.cli.misfit import unknown
 
@@ -100,19 +140,10 @@ def _invoke(words: Sequence[str]) -> int:
         return 0
     from dockyard.cli.call import call
 
-    words = words[len(command.word.split()) :]
-    if command.word != "build":
-        return call(command, words, {})
-    from dockyard.cli.early import listed
-
-    with listed(words) as ahead:
-        from dockyard.cli.build import plainly
-
-        code = plainly(words, ahead)
-        return call(command, words, {"ahead": ahead}) if code is None else code
+    return call(command, words[len(command.word.split()) :], {"ahead": ahead} if command.word == "build" else {})
 
 
-def _before_dashes(words: Sequence[str]) -> Sequence[str]:
+def _before_dashes(words: "Sequence[str]") -> "Sequence[str]":
     return words[: list(words).index("--")] if "--" in words else words
 
 

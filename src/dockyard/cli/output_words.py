@@ -1,10 +1,10 @@
 """The words of `--output`: what each type takes, and what is refused by name."""
 
-import csv
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from dockyard.errors import UsageError
 
@@ -36,8 +36,7 @@ _FIXED = {
 }
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """One --output.
 
     Attributes:
@@ -59,7 +58,7 @@ class Output:
     by_digest: bool = False
     compression: str = ""
     level: str = ""
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 def parse(texts: Sequence[str]) -> list[Output]:
@@ -74,6 +73,8 @@ def parse(texts: Sequence[str]) -> list[Output]:
 def _output(text: str) -> Output:
     if "=" not in text:
         return _checked(Output("tar", "-") if text == "-" else Output("local", text))
+    import csv
+
     parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
     kind = parts.get("type", "")
     if kind not in _TYPES:
@@ -134,8 +135,7 @@ def _switch(parts: Mapping[str, str], name: str, default: bool = False) -> bool:
     return value.lower() in _TRUE
 
 
-@dataclass(frozen=True)
-class Packing:
+class Packing(msgspec.Struct, frozen=True):
     """How new layers are compressed."""
 
     compression: "Compression"

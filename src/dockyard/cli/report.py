@@ -4,7 +4,6 @@ import errno
 import json as json_module
 import os
 import sys
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +30,8 @@ def failure(error: Exception, *, json: bool) -> int:
     """Tell of `error` and return its exit code. An error that is not Dockyard's own shows its traceback."""
     known = _known(error)
     if known is None:
+        import traceback
+
         traceback.print_exception(error)
         known = Error(
             f"internal error: {error!r}", hint="This is a fault of Dockyard's; report it with the lines above."

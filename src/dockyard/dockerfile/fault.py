@@ -1,6 +1,5 @@
 """What is wrong with a Dockerfile, and on which line."""
 
-import difflib
 from collections.abc import Iterable
 
 from dockyard.errors import UsageError
@@ -41,6 +40,8 @@ def _clean(text: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The one of `known` that `word` was probably meant to be, or an empty string."""
+    import difflib  # for faults only
+
     found = difflib.get_close_matches(word[:64], list(known), 1, 0.6)
     return found[0] if found else ""
 

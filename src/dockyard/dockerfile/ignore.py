@@ -7,7 +7,8 @@ folder above it, `!` takes paths back in, the last match wins.
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from dockyard.dockerfile.regular import IgnorePatternError, bad, check, escape, go_class, in_class
 from dockyard.dockerfile.spaces import strip
@@ -15,8 +16,7 @@ from dockyard.dockerfile.spaces import strip
 _CACHED_FOLDERS = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(msgspec.Struct, frozen=True):
     """One pattern: its cleaned text, whether it takes paths back in, and what it matches."""
 
     text: str
@@ -24,13 +24,15 @@ class Pattern:
     matcher: re.Pattern[str]
 
 
-@dataclass(frozen=True, slots=True)
 class IgnoreRules:
     """The rules of one ignore file, in their order."""
 
-    patterns: tuple[Pattern, ...] = ()
-    # Per folder: which patterns match it or a folder above it. A walk asks for every file of a folder in turn.
-    _folders: dict[str, tuple[bool, ...]] = field(default_factory=dict, compare=False, repr=False)
+    __slots__ = ("_folders", "patterns")
+
+    def __init__(self, patterns: tuple[Pattern, ...] = ()) -> None:
+        self.patterns = patterns
+        # Per folder: which patterns match it or a folder above it. A walk asks for every file of a folder in turn.
+        self._folders: dict[str, tuple[bool, ...]] = {}
 
     @classmethod
     def parse(cls, raw: bytes) -> "IgnoreRules":

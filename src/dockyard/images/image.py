@@ -1,8 +1,9 @@
 """Images: a descriptor and a place to read from; lazy and immutable. One class, whatever the place."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+import msgspec
 
 from dockyard._internal.limits import CONFIG_BYTES
 from dockyard.content.store import Reader, read
@@ -15,8 +16,7 @@ from dockyard.oci.manifest import Manifest, parse
 from dockyard.oci.platform import Platform
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(msgspec.Struct, frozen=True, dict=True):
     """One image for one platform.
 
     Views read what they need when first looked at and raise as `content.store.read` and the views of `oci` do.

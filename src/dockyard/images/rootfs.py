@@ -3,9 +3,10 @@
 import contextlib
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec.structs import replace
 
 from dockyard._internal import atomic, leftover
 from dockyard.errors import UsageError

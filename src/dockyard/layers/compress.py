@@ -3,10 +3,7 @@
 import io
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO, Literal, cast
-
-import zstandard
-from isal import isal_zlib
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from dockyard.layers.fault import ArchiveBombError, ArchiveInvalidError, ArchiveTruncatedError
 from dockyard.oci.mediatype import OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD
@@ -20,7 +17,6 @@ Level = Literal["fast", "dense"]
 MEDIA_TYPES: dict[Compression, str] = {"gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD, "none": OCI_LAYER}
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _CHUNK = 1 << 18
-_DAMAGE: tuple[type[Exception], ...] = (zlib.error, cast("type[Exception]", isal_zlib.error))
 _ZSTD_WINDOW = 1 << 27  # what the zstd format obliges decoders to support is 8 MB; the tool's --long uses up to this
 
 
@@ -30,9 +26,13 @@ def compressor(compression: Compression, level: Level) -> Callable[[bytes], byte
         return bytes
     if compression == "zstd":
         strength = 3 if level == "fast" else 12
+        import zstandard  # each library is loaded where it is first needed: a cached build needs none
+
         # A context is not to be shared between threads, and making one is cheap beside a member.
         return lambda data: zstandard.ZstdCompressor(level=strength).compress(data)
     if level == "fast":
+        from isal import isal_zlib
+
         return lambda data: isal_zlib.compress(data, 2, 31)
     import deflate
 
@@ -53,10 +53,12 @@ def expander(compression: Compression) -> Callable[[bytes, int], bytes]:
         return plain
 
     def expand_gzip(data: bytes, length: int) -> bytes:
+        from isal import isal_zlib
+
         try:
             member = isal_zlib.decompressobj(31)
             plain = bytes(member.decompress(data, length + 1))
-        except _DAMAGE as error:
+        except (zlib.error, cast("type[Exception]", isal_zlib.error)) as error:
             raise ArchiveInvalidError(f"a gzip stream is damaged: {error}") from error
         if len(plain) != length or not member.eof:
             raise ArchiveInvalidError(f"a part of a layer holds {len(plain)} bytes or more, not {length}")
@@ -126,9 +128,13 @@ class _Gzip(io.RawIOBase):
 
     def __init__(self, stream: BinaryIO, most: int | None) -> None:
         super().__init__()
+        from isal import isal_zlib
+
+        self._next: Callable[[], Any] = lambda: isal_zlib.decompressobj(31)
+        self._damage = (zlib.error, cast("type[Exception]", isal_zlib.error))
         self._stream = stream
         self._left = most
-        self._member = isal_zlib.decompressobj(31)
+        self._member = self._next()
         self._pending = b""
         self._begun = False
 
@@ -143,7 +149,7 @@ class _Gzip(io.RawIOBase):
                 # Zeros after the last member are padding, as gzip itself takes them.
                 if not self._pending.lstrip(b"\0") and not self._rest_is_padding():
                     return 0
-                self._member, self._begun = isal_zlib.decompressobj(31), False
+                self._member, self._begun = self._next(), False
             if not self._pending:
                 self._pending = self._stream.read(_CHUNK)
                 if not self._pending:
@@ -152,7 +158,7 @@ class _Gzip(io.RawIOBase):
                     raise ArchiveTruncatedError("a gzip stream is empty")
             try:
                 data = self._member.decompress(self._pending, len(view))
-            except _DAMAGE as error:
+            except self._damage as error:
                 raise ArchiveInvalidError(f"a gzip stream is damaged: {error}") from error
             self._begun = True
             self._pending = self._member.unconsumed_tail
@@ -181,6 +187,9 @@ class _Zstd(io.RawIOBase):
 
     def __init__(self, stream: BinaryIO, most: int | None) -> None:
         super().__init__()
+        import zstandard
+
+        self._damage: type[Exception] = zstandard.ZstdError
         self._stream = stream
         self._left = most
         decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
@@ -193,7 +202,7 @@ class _Zstd(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         try:
             data = self._plain.read(len(view))
-        except zstandard.ZstdError as error:
+        except self._damage as error:
             raise ArchiveInvalidError(f"a zstd stream is damaged: {error}") from error
         self._left = _less(self._left, len(data))
         view[: len(data)] = data

@@ -5,8 +5,9 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from dockyard.layers.apply import Ids, opaque_attribute
 from dockyard.layers.tar import Entry, Kind

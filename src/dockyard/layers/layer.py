@@ -1,8 +1,9 @@
 """Layers: one change to a file system each."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, cast
+
+import msgspec
 
 from dockyard._internal.limits import most_unpacked
 from dockyard.content.store import Reader
@@ -15,8 +16,7 @@ from dockyard.oci.digest import Digest
 from dockyard.oci.mediatype import traits
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     """The descriptor of a layer's blob, the digest of its uncompressed tar, and where to read it."""
 
     descriptor: Descriptor

@@ -1,7 +1,9 @@
 """Several layers as one: the same files for whoever unpacks them, over whatever lies below."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from dockyard.layers import index
 from dockyard.layers.layer import Layer
@@ -10,13 +12,12 @@ from dockyard.layers.tree import OPAQUE, WHITEOUT
 from dockyard.layers.write import LayerWriter
 
 
-@dataclass
-class _Merged:
+class _Merged(msgspec.Struct):
     """What the layers so far amount to: members by path, with the layer and path that a file's bytes are stored at."""
 
-    nodes: dict[str, tuple[Entry, int, str]] = field(default_factory=dict)
-    hidden: set[str] = field(default_factory=set)
-    opaque: set[str] = field(default_factory=set)
+    nodes: dict[str, tuple[Entry, int, str]] = msgspec.field(default_factory=dict)
+    hidden: set[str] = msgspec.field(default_factory=set)
+    opaque: set[str] = msgspec.field(default_factory=set)
 
     def lay(self, number: int, entries: Sequence[Entry]) -> None:
         for entry in entries:

@@ -8,8 +8,10 @@ bounded, names cannot escape.
 import io
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from dockyard._internal.limits import NAME_BYTES, PATH_BYTES, PAX_BYTES, TAR_ENTRIES
 from dockyard.layers import sparse
@@ -47,8 +49,7 @@ _EMPTY: Mapping[str, bytes] = {}
 _SPARSE = ("GNU.sparse.major", sparse.SIZE, sparse.REAL_SIZE, sparse.MAP)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One member of a layer.
 
     `path` and a hardlink's `target` are relative to the root, without leading slash, decoded with surrogateescape;
@@ -66,7 +67,10 @@ class Entry:
     target: str = ""
     major: int = 0
     minor: int = 0
-    xattrs: Mapping[str, bytes] = field(default_factory=dict, hash=False)
+    xattrs: Mapping[str, bytes] = msgspec.field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.path, self.kind, self.mode, self.uid, self.gid, self.size, self.mtime, self.target))
 
 
 def padding(size: int) -> bytes:

@@ -2,11 +2,11 @@
 
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Self
 
 import msgspec
+from msgspec.structs import replace
 
 from dockyard._internal.limits import TooLargeError, read_bounded
 from dockyard.errors import Error

@@ -11,10 +11,10 @@ import os
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
+
+from msgspec.structs import replace
 
 from dockyard.content.store import Ingest, Reader
 from dockyard.errors import Error
@@ -24,6 +24,9 @@ from dockyard.layers.layer import Layer
 from dockyard.layers.tar import Entry
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _LEAST, _MOST = 1 << 19, 1 << 22
 _ONE_IN = 8
@@ -82,6 +85,8 @@ class LayerWriter:
         level: Level = "fast",
         attributes: frozenset[str] | None = None,
     ) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # takes longer to load than a build that writes nothing
+
         self._store = store
         self._attributes = attributes
         self.epoch = epoch

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from dockyard.errors import Error
 from dockyard.oci.descriptor import Descriptor
@@ -20,8 +21,7 @@ class ConfigInvalidError(Error):
     hint = "The image is damaged or hostile; fetch it again or ask who made it."
 
 
-@dataclass(frozen=True)
-class ImageConfig:
+class ImageConfig(msgspec.Struct, frozen=True, dict=True):
     """A view over the raw bytes of a configuration; parsed when first looked at.
 
     Raises (from any view):

@@ -1,8 +1,9 @@
 """Descriptors: the only way one object points to another (image-spec, descriptor.md)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from dockyard.errors import Error
 from dockyard.oci.digest import Digest
@@ -16,16 +17,18 @@ class DescriptorInvalidError(Error):
     hint = "The manifest or index that holds it is damaged or hostile; fetch it again or ask who made it."
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(msgspec.Struct, frozen=True):
     """Media type, digest and size in bytes of an object, with annotations and, in an index, its platform."""
 
     media_type: str
     digest: Digest
     size: int
-    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
     platform: Platform | None = None
     artifact_type: str = ""
+
+    def __hash__(self) -> int:
+        return hash((self.media_type, self.digest, self.size, self.platform, self.artifact_type))
 
     @classmethod
     def from_json(cls, document: Any) -> "Descriptor":

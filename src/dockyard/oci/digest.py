@@ -1,14 +1,14 @@
 """Digests: the names of bytes (OCI image-spec, descriptor.md)."""
 
 import hashlib
-import re
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from dockyard.errors import Error
 
 _HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
-_HEX = re.compile(r"[0-9a-f]+")
+_HEX = "0123456789abcdef"
 
 
 class DigestInvalidError(Error):
@@ -18,8 +18,7 @@ class DigestInvalidError(Error):
     hint = "A digest looks like sha256: followed by 64 lower-case hexadecimal digits."
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Digest:
+class Digest(msgspec.Struct, frozen=True, order=True):
     """`algorithm:hex`, valid by construction.
 
     Raises:
@@ -30,7 +29,7 @@ class Digest:
     hex: str
 
     def __post_init__(self) -> None:
-        if len(self.hex) != _HEX_LENGTH.get(self.algorithm) or not _HEX.fullmatch(self.hex):
+        if len(self.hex) != _HEX_LENGTH.get(self.algorithm) or self.hex.strip(_HEX):
             raise DigestInvalidError(f"not a digest: {f'{self.algorithm}:{self.hex}'[:200]!r}")
 
     @classmethod

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from dockyard.errors import Error
 from dockyard.oci.descriptor import Descriptor
@@ -44,8 +45,7 @@ def _descriptors(document: Mapping[str, Any], key: str) -> list[Descriptor]:
     return [Descriptor.from_json(item) for item in found]
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True, dict=True):
     """An image manifest. Parsed when first looked at.
 
     Raises (from any view):
@@ -97,8 +97,7 @@ class Manifest:
         return [self.config, *self.layers]
 
 
-@dataclass(frozen=True)
-class Index:
+class Index(msgspec.Struct, frozen=True, dict=True):
     """An image index, or Docker's manifest list. Parsed when first looked at; raises as `Manifest` does."""
 
     raw: bytes

@@ -1,14 +1,14 @@
 """Media types: one table, no switches elsewhere."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Role = Literal["index", "manifest", "config", "layer", "other"]
 Compression = Literal["none", "gzip", "zstd", "sniff"]
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+class Traits(msgspec.Struct, frozen=True):
     """What is known of a media type. `sniff`: the type does not say; look at the first bytes."""
 
     role: Role

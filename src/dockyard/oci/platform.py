@@ -2,8 +2,9 @@
 
 import platform as _host
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from dockyard.errors import UsageError
 
@@ -40,8 +41,7 @@ class PlatformInvalidError(UsageError):
     hint = "Write a platform as os/architecture, for example linux/amd64 or linux/arm64/v8."
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(msgspec.Struct, frozen=True):
     """`os/architecture[/variant]` with Go's names, as images use them."""
 
     os: str

@@ -1,13 +1,15 @@
 """References: which image, where (docker/distribution's reference grammar and its familiar names)."""
 
 import re
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from dockyard.errors import UsageError
 from dockyard.oci.digest import Digest, DigestInvalidError
 
 DEFAULT_REGISTRY = "docker.io"
-_REGISTRY = re.compile(
+_REGISTRY = (  # compiled where a registry is named
     r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?"
 )
 REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
@@ -21,8 +23,7 @@ class ReferenceInvalidError(UsageError):
     hint = "Write an image as name[:tag], registry/name[:tag] or name@sha256:…; repositories are lower-case."
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """`registry/repository` with a tag, a digest, both or neither. Made by `parse`, at the edge."""
 
     registry: str
@@ -57,7 +58,7 @@ class Reference:
         path, _, tag = path.partition(":")
         if registry == DEFAULT_REGISTRY and "/" not in path:
             path = f"library/{path}"
-        if not _REGISTRY.fullmatch(registry):
+        if registry != DEFAULT_REGISTRY and not re.fullmatch(_REGISTRY, registry):
             raise ReferenceInvalidError(f"{text!r} has an invalid registry: {registry!r}")
         if not REPOSITORY.fullmatch(path) or len(path) > 255:
             hint = f"Write it in lower case: {text.lower()}" if REPOSITORY.fullmatch(path.lower()) else None

@@ -294,6 +294,9 @@ def _laid(overlay: Overlay | Path, folder: Path, overlays: Sequence[tuple[Overla
             if path is not None:
                 path.mkdir(parents=True, exist_ok=True)
                 path.chmod(0o755)  # it becomes the container's /, whatever this process's mask is
+        if each.passing and each.work is not None:
+            # What says that nothing brings it to the disk also keeps it from being mounted again, as `debug` does.
+            shutil.rmtree(each.work / "work" / "incompat", ignore_errors=True)
         mounted.append((each.options(), place))
     return mounted
 

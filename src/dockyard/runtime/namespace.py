@@ -4,16 +4,17 @@ The process itself moves, so that everything it does afterwards sees a container
 """
 
 import contextlib
-import ctypes
 import os
-import pwd
-import subprocess
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dockyard._internal import process
-from dockyard.layers.apply import Ids
+import msgspec
+
+if TYPE_CHECKING:
+    import ctypes
+    import pwd
+
+    from dockyard.layers.apply import Ids
 
 _NEW_MOUNT, _NEW_USER = 0x00020000, 0x10000000
 _BIND, _REC, _SLAVE = 1 << 12, 1 << 14, 1 << 19
@@ -21,8 +22,7 @@ _SYS_ADMIN = 21
 _TIMEOUT = 20.0
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """Following IDs: `inside` is the first one's number in the namespace, `outside` where it is seen from outside."""
 
     inside: int
@@ -30,7 +30,7 @@ class Range:
     count: int
 
 
-def ids() -> Ids:
+def ids() -> "Ids":
     """Which user IDs this process can give to files: all, those of a namespace, or only its own."""
     ranges = _mapped("uid")
     if [(each.inside, each.outside) for each in ranges] == [(0, 0)] and ranges[0].count >= 1 << 31:
@@ -54,6 +54,8 @@ def enter() -> str:
     """
     if os.geteuid() == 0 and powers() >> _SYS_ADMIN & 1:
         return ""
+    import ctypes  # not needed by root, whose builds may take less time than loading it
+
     user = _user()
     lacking, wanted = _wanted(user)
     pid, told, answer = os.getpid(), *_pipe_pair()
@@ -96,7 +98,9 @@ def subordinate(kind: str, user: str, number: int, folder: Path = Path("/etc")) 
     return found
 
 
-def _user() -> pwd.struct_passwd:
+def _user() -> "pwd.struct_passwd":
+    import pwd
+
     uid = os.getuid()
     try:
         return pwd.getpwuid(uid)
@@ -104,11 +108,14 @@ def _user() -> pwd.struct_passwd:
         return pwd.struct_passwd((str(uid), "x", uid, os.getgid(), "", os.path.expanduser("~"), "/bin/sh"))
 
 
-def _rename(libc: ctypes.CDLL, user: pwd.struct_passwd) -> None:
+def _rename(libc: "ctypes.CDLL", user: "pwd.struct_passwd") -> None:
     """Let the user keep name and home in his namespace, where he is number 0.
 
     Programs such as ssh look for keys in the home that /etc/passwd tells, which would be root's.
     """
+    import ctypes
+    import tempfile
+
     known = Path("/etc/passwd").read_bytes()
     line = f"{user.pw_name}:x:0:0:{user.pw_gecos}:{user.pw_dir}:{user.pw_shell}\n"
     with tempfile.NamedTemporaryFile(prefix="dockyard-passwd-") as file:
@@ -118,8 +125,10 @@ def _rename(libc: ctypes.CDLL, user: pwd.struct_passwd) -> None:
         libc.mount(os.fsencode(file.name), b"/etc/passwd", None, ctypes.c_ulong(_BIND), None)
 
 
-def _wanted(who: pwd.struct_passwd) -> tuple[str, dict[str, list[Range]]]:
+def _wanted(who: "pwd.struct_passwd") -> tuple[str, dict[str, list[Range]]]:
     """What is missing for several IDs, and the ranges to map; none where only one can be."""
+    from dockyard._internal import process
+
     if os.geteuid() == 0:  # in a container: hand on what it has
         return "", {kind: [Range(each.inside, each.inside, each.count) for each in _mapped(kind)] for kind in _KINDS}
     uid, gid, user = os.getuid(), os.getgid(), who.pw_name
@@ -144,6 +153,10 @@ def _pipe_pair() -> tuple[tuple[int, int], tuple[int, int]]:
 
 def _map_from_outside(pid: int, wanted: dict[str, list[Range]], told: int, teller: int, answer: int) -> int:
     """In the child: once the parent is in its namespace, map its IDs; say `ok`, or why not."""
+    import subprocess
+
+    from dockyard._internal import process
+
     said = "no range to map"
     try:
         os.close(teller)

@@ -5,6 +5,7 @@ mounted where the rest of the machine sees it, so nothing can leak, not even on 
 """
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Sequence
@@ -16,10 +17,11 @@ from dockyard.errors import Error
 from dockyard.layers.apply import apply
 from dockyard.layers.layer import Layer
 from dockyard.progress import SILENT, Progress
-from dockyard.runtime import namespace
+from dockyard.runtime import namespace, unsettled
 from dockyard.runtime.way import ROOT, Way
 
 _OPTIONS_BYTES = 4095
+_VOLATILE = (5, 10)  # the first kernel with that option of overlayfs
 _STALE_SECONDS = 24 * 3600
 
 
@@ -43,13 +45,16 @@ class RootNeededError(Error):
 class Overlay:
     """The folders of an overlay mount, lowest first. Without `upper` and `work` it is read-only.
 
-    `user` is for a mount in a user namespace: overlayfs keeps its own attributes as `user.overlay.…` there.
+    `user` is for a mount in a user namespace: overlayfs keeps its own attributes as `user.overlay.…` there. What is
+    `passing` is copied elsewhere or thrown away when the container has ended: the kernel brings nothing of it to the
+    disk then, which it else does with all that any program has written to the file system.
     """
 
     lowers: Sequence[Path]
     upper: Path | None = None
     work: Path | None = None
     user: bool = False
+    passing: bool = False
 
     def options(self) -> str:
         """The options for `mount -t overlay`.
@@ -66,9 +71,17 @@ class Overlay:
             options += f",upperdir={_escaped(self.upper)},workdir={_escaped(self.work)}"
         if self.user:
             options += ",userxattr"
+        if self.passing and self.upper is not None and _release() >= _VOLATILE:
+            options += ",volatile"
         if len(os.fsencode(options)) > _OPTIONS_BYTES:
             raise TooManyLayersError(f"{len(lowers)} layers do not fit into one overlay mount")
         return options
+
+
+def _release() -> tuple[int, ...]:
+    """The kernel's version, its first two numbers."""
+    found = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _escaped(path: Path) -> str:
@@ -97,6 +110,7 @@ def lower_dirs(layers: Sequence[Layer], data: Path, progress: Progress = SILENT,
     """
     if way == ROOT:
         need_root()
+    unsettled.sweep(data / way.layers)
     return [_lower(layer, data / way.layers, progress, way) for layer in layers]
 
 
@@ -117,6 +131,7 @@ def _lower(layer: Layer, folder: Path, progress: Progress, way: Way) -> Path:
         beside.chmod(0o755)  # whatever this process's mask is
         try:
             apply(layer, beside, whiteouts="overlay", ids=way.ids)
+            unsettled.note(place)
             beside.rename(place)
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)

@@ -4,8 +4,9 @@ import ctypes
 import os
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from dockyard._internal import process
 from dockyard.errors import Error
@@ -38,8 +39,7 @@ class IdsMissingError(Error):
     hint = "`dockyard doctor` gives the commands that give you subordinate IDs; or build as root."
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(msgspec.Struct, frozen=True):
     """How containers run.
 
     Attributes:

@@ -82,7 +82,7 @@ def configure(
     try:
         if way.overlay:
             lowers = lower_dirs([unpacked], data, progress, way)
-            root: Overlay | Path = Overlay(lowers, work / "upper", work / "work", user=way.ids != "all")
+            root: Overlay | Path = Overlay(lowers, work / "upper", work / "work", user=way.ids != "all", passing=True)
             before = {}
         else:
             root = work / "root"

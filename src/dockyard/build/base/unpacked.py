@@ -1,8 +1,9 @@
 """Packages unpacked into one layer, with the database that dpkg and scanners read."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from dockyard._internal.limits import read_bounded
 from dockyard.build.base.system import (

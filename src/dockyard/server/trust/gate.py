@@ -132,7 +132,13 @@ class Gate:
         # What was signed as a whole, an index, vouches for the images in it.
         signers, sbom = set(gathered.signers or ()), bool(gathered.sbom)
         for parent in self._parents(name, str(image.descriptor.digest)):
-            above = gather(replace(image, descriptor=parent.descriptor), named, findings=None, keys=keys, place=place)
+            above = gather(
+                msgspec.structs.replace(image, descriptor=parent.descriptor),
+                named,
+                findings=None,
+                keys=keys,
+                place=place,
+            )
             signers |= set(above.signers or ())
             sbom = sbom or bool(above.sbom)
         return replace(gathered, signers=sorted(signers), sbom=sbom)
