@@ -18,7 +18,11 @@ _DASH = "\N{HYPHEN}"
 
 def main() -> None:
     """Run the program with the words of the process and exit with its code."""
-    sys.exit(run(sys.argv[1:]))
+    import gc
+
+    code = run(sys.argv[1:])
+    gc.freeze()  # all of it goes now, so nothing need be looked through for what could go
+    sys.exit(code)
 
 
 def run(words: Sequence[str]) -> int:
@@ -86,14 +90,19 @@ def _find(words: Sequence[str]) -> Command:
 
 
 def _invoke(command: Command, words: Sequence[str]) -> int:
+    if command.word in ("push", "pull"):
+        from dockyard.cli import pull, push
+
+        plainly = push.plainly if command.word == "push" else pull.plainly
+        return 0 if plainly(words) else _called(command, words, {})
     if command.word != "build":
         return _called(command, words, {})
     from dockyard.cli.early import listed
 
     with listed(words) as ahead:
-        from dockyard.cli.build import plainly
+        from dockyard.cli import build
 
-        code = plainly(words, ahead)
+        code = build.plainly(words, ahead)
         return _called(command, words, {"ahead": ahead}) if code is None else code
 
 

@@ -2,7 +2,6 @@
 
 import json as json_module
 import sys
-import traceback
 from typing import Any
 
 from dockyard.errors import DiskFullError, Error
@@ -21,6 +20,8 @@ def failure(error: Exception, *, json: bool) -> int:
     """Tell of `error` and return its exit code. An error that is not Dockyard's own shows its traceback."""
     known = _known(error)
     if known is None:
+        import traceback
+
         traceback.print_exception(error)
         known = Error(
             f"internal error: {error!r}", hint="This is a fault of Dockyard's; report it with the lines above."

@@ -2,8 +2,9 @@
 
 import io
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+from dockyard._internal.together import together
 from dockyard.content.store import Reader, read
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import Index, parse
@@ -63,10 +64,7 @@ def _children(
                 repository.put(child, io.BytesIO(below))
         return
     blobs = {child.digest: child for child in found.references}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        jobs = [pool.submit(_blob, child, store, repository, mount_from, progress) for child in blobs.values()]
-        for job in jobs:
-            job.result()
+    together([partial(_blob, child, store, repository, mount_from, progress) for child in blobs.values()], _AT_ONCE)
 
 
 def _blob(

@@ -8,7 +8,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from dockyard.cli.registry_access import credentials, settings
 from dockyard.errors import Error, TransientError, UsageError
-from dockyard.registry.settings import RegistrySettings, is_local
+from dockyard.registry.local import is_local
+from dockyard.registry.settings import RegistrySettings
 
 _MOST = 64 << 20
 _PAGES = 10_000
@@ -43,7 +44,8 @@ class Remote:
         host = urlsplit(server if "://" in server else f"//{server}").netloc
         if not host or "@" in host:
             raise UsageError(f"not a server: {server!r}", hint="Write it like registry.example.org:5000.")
-        known = settings().registries.get(host, RegistrySettings())
+        written = settings()
+        known = written.registries.get(host, RegistrySettings()) if written else RegistrySettings()
         plain = is_local(host) or known.insecure
         if server.startswith("http://") and not plain:
             raise UsageError(f"{host} over plain HTTP", hint="Take https://, or set insecure for it in config.toml.")
