@@ -91,19 +91,26 @@ def _graph(
                 _graph(child, read(repository, child), repository, store, progress, done, depth + 1)
     else:
         wanted = {child.digest: child for child in found.references if not store.exists(child)}
-        together([partial(fetch, child, repository, store, progress) for child in wanted.values()], _AT_ONCE)
+        # Hashing in threads of their own is of use where processors would have nothing to do.
+        beside = sum(child.size >= _LEAST_BESIDE for child in wanted.values()) < len(os.sched_getaffinity(0))
+        work = [partial(fetch, child, repository, store, progress, beside=beside) for child in wanted.values()]
+        together(work, _AT_ONCE)
     store.put(root, io.BytesIO(raw))
 
 
-def fetch(target: Descriptor, repository: Repository, store: Layout, progress: Progress = SILENT) -> None:
-    """Fetch one blob into `store`; after a cut line, also of an earlier process, only what is missing."""
+def fetch(
+    target: Descriptor, repository: Repository, store: Layout, progress: Progress = SILENT, *, beside: bool = True
+) -> None:
+    """Fetch one blob into `store`; after a cut line, also of an earlier process, only what is missing. `beside`: hash a
+    large one in a thread of its own.
+    """
     partial = store.path / "ingest" / f"{target.digest.hex}.partial"
     partial.parent.mkdir(parents=True, exist_ok=True)
     with locked(partial.with_suffix(".lock")), atomic.disk_errors(store.path):
         if store.exists(target):
             return
         task = progress.start(target.digest.short, total=target.size)
-        with open(partial, "ab+", buffering=0) as out, _Known(out, target) as known:
+        with open(partial, "ab+", buffering=0) as out, _Known(out, target, beside) as known:
             retry(lambda: _more(target, repository, known, task))
             os.fsync(out.fileno())
             if known.hexdigest() != target.digest.hex:
@@ -121,8 +128,9 @@ def fetch(target: Descriptor, repository: Repository, store: Layout, progress: P
 class _Known:
     """What has been received of a blob: a file, and its hash, which grows with it so that nothing is read again."""
 
-    def __init__(self, out: FileIO, target: Descriptor) -> None:
+    def __init__(self, out: FileIO, target: Descriptor, beside: bool) -> None:
         self._out, self._target = out, target
+        self._beside = beside and target.size >= _LEAST_BESIDE
         self._hashing = self._hash()
         self.size = 0
         out.seek(0)
@@ -183,7 +191,7 @@ class _Known:
 
     def _hash(self) -> Hashing:
         size = self._target.size
-        return Hashing(self._target.digest.algorithm, min(_PIECE, max(size, 1)), beside=size >= _LEAST_BESIDE)
+        return Hashing(self._target.digest.algorithm, min(_PIECE, max(size, 1)), beside=self._beside)
 
 
 def _more(target: Descriptor, repository: Repository, known: _Known, task: Task) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from dockyard._internal.together import together
+from dockyard.content.layout import Layout
 from dockyard.content.store import Reader, read
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import Index, parse
@@ -12,6 +13,7 @@ from dockyard.oci.reference import Reference
 from dockyard.progress import SILENT, Progress
 from dockyard.registry.client import Client
 from dockyard.registry.repository import Repository
+from dockyard.registry.transport import RegistryRefusedError
 
 _AT_ONCE = 4
 
@@ -78,6 +80,19 @@ def _blob(
         if repository.mount(target, source):
             task.done(f"mounted from {source}")
             return
-    with store.open(target) as stream:
-        repository.put(target, stream)
+    with store.unchecked(target) if isinstance(store, Layout) else store.open(target) as stream:
+        try:
+            repository.put(target, stream)
+        except RegistryRefusedError:
+            _look(store, target)
+            raise
     task.done()
+
+
+def _look(store: Reader, target: Descriptor) -> None:
+    """Raise if it is our bytes that are not what their name says. That is left to the registry, which has to hash all
+    that it gets; hashing everything here as well would take as long as sending it.
+    """
+    with store.open(target) as stream:
+        while stream.read(1 << 20):
+            pass
