@@ -49,6 +49,8 @@ class Answer:
             minor, self.status, self.headers = _head(line)
             if not 100 <= self.status < 200:
                 break
+        else:
+            raise RegistryUnreachableError("the server only ever promises an answer")
         connection = self.headers.get("Connection").lower()
         self._reusable = "close" not in connection and (minor > 0 or "keep-alive" in connection)
         # How much is left of the body, or of its chunk; None where it ends with the connection.
