@@ -9,8 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dockyard.cli import build as module
+from dockyard.cli import pull, push
 from dockyard.cli.build_flags import Flags
-from dockyard.cli.plain import plain
+from dockyard.cli.plain import plain, switched
 
 VALUES = st.sampled_from(["a", "b:1", "x=y", "type=oci,dest=o", "a b", "ä", "/tmp", "."])
 SWITCHES = ["-q", "--quiet", "--json", "--push", "--explain", "--no-cache", "--pull"]
@@ -70,3 +71,29 @@ def test_what_people_write_most_is_plain(words: list[str]) -> None:
 @pytest.mark.parametrize("words", [["-"], ["a", "b"], ["--squash", "."], ["--memory", "1g", "."], ["-t", "-q"], ["-h"]])
 def test_what_is_not_plain_is_left_to_the_parser(words: list[str]) -> None:
     assert plain(words) is None
+
+
+@pytest.mark.parametrize(("command", "most"), [(push, 2), (pull, 1)])
+@settings(deadline=None)
+@given(
+    words=st.lists(
+        st.sampled_from(["a/b:1", "c", "-q", "--quiet", "--json", "--no-json", "-", "--", "", "-h"]), max_size=4
+    )
+)
+def test_plain_words_of_push_and_pull_mean_the_same_to_the_parser(command: Any, most: int, words: list[str]) -> None:
+    read = switched(words, most, {"--quiet": "quiet", "-q": "quiet", "--json": "json"})
+    if read is None:
+        return
+    vars(command)["Parameter"] = cyclopts.Parameter
+    app = cyclopts.App(help_format="plaintext", version_flags=(), result_action="return_value")
+    app.default(command.push if command is push else command.pull)
+    _, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
+    assert list(bound.args) == read[0]
+    assert {name for name, value in bound.kwargs.items() if value} == read[1]
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["a", "b", "c"], ["a", "--platform", "linux/arm64"], ["a", "-q", "--quiet"], [""]]
+)
+def test_other_words_of_push_are_left_to_the_parser(words: list[str]) -> None:
+    assert switched(words, 2, {"--quiet": "quiet", "-q": "quiet", "--json": "json"}) is None

@@ -1,6 +1,5 @@
 """Trying again, with growing pauses, what may succeed later."""
 
-import random
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -12,6 +11,8 @@ T = TypeVar("T")
 
 def pauses(*, first: float = 0.2, most: float = 10.0) -> Iterator[float]:
     """Pauses in seconds: doubling from `first` to `most`, each with up to half its length of jitter."""
+    import random
+
     pause = first
     while True:
         yield pause * (1 + random.random() / 2)  # noqa: S311 (jitter, not a secret)

@@ -25,6 +25,9 @@ def main() -> None:
     code = run(words)
     if words[:1] == ["build"]:
         _leave(code)
+    import gc
+
+    gc.freeze()  # all of it goes now, so nothing need be looked through for what could go
     sys.exit(code)
 
 
@@ -121,6 +124,11 @@ def _invoke(words: "Sequence[str]", ahead: "Ahead | None") -> int:
         code = plainly(words[1:], ahead)
         if code is not None:
             return code
+    if words[0] in ("push", "pull") and not asked:
+        from dockyard.cli import pull, push
+
+        if (push if words[0] == "push" else pull).plainly(words[1:]):
+            return 0
     from dockyard.cli.table import COMMANDS
 
     command = next((each for each in COMMANDS if list(words[: len(each.word.split())]) == each.word.split()), None)

@@ -1,8 +1,9 @@
-"""The plainest command lines of `dockyard build`, read without the parser: loading that takes longer than a build of
-which everything is known. What is not plain, right or wrong, is left to the parser and so to its words.
+"""The plainest command lines of a few commands, read without the parser: loading that takes longer than a build of
+which everything is known, or than fetching a small image. What is not plain, right or wrong, is left to the parser and
+so to its words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _NAMES = {
@@ -57,3 +58,17 @@ def plain(words: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]] | 
         return None
     own = {name: value for name, value in read.items() if name not in _FLAGS}
     return (folders or ["."])[0], own, {name: value for name, value in read.items() if name in _FLAGS}
+
+
+def switched(words: Sequence[str], most: int, switches: Mapping[str, str]) -> tuple[list[str], set[str]] | None:
+    """One to `most` names and the parameters whose switches are given; None where `words` are not plain."""
+    names: list[str] = []
+    given: set[str] = set()
+    for word in words:
+        if not word.startswith("-"):
+            names.append(word)
+        elif (found := switches.get(word)) is None or found in given:
+            return None
+        else:
+            given.add(found)
+    return (names, given) if 1 <= len(names) <= most and all(names) else None

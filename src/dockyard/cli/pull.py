@@ -1,10 +1,19 @@
 """`dockyard pull`: an image from a registry into the store."""
 
-from typing import Annotated
+from __future__ import annotations
 
-from cyclopts import Parameter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 from dockyard.cli import bars, context, report
+from dockyard.cli.plain import switched
+
+if TYPE_CHECKING:
+    from cyclopts import Parameter  # given by `main` when words are parsed
+
+PARSED = (__name__,)
+"""Modules whose annotations name the parser's own classes."""
+_SWITCHES = {"--quiet": "quiet", "-q": "quiet", "--json": "json"}
 
 
 def pull(
@@ -45,3 +54,12 @@ def pull(
         report.result({"image": str(reference), "digest": str(found.digest)})
     else:
         print(f"{reference.familiar} {found.digest}")
+
+
+def plainly(words: Sequence[str]) -> bool:
+    """Do it, if `words` are plain ones, and return whether they were."""
+    read = switched(words, 1, _SWITCHES)
+    if read is None:
+        return False
+    pull(read[0][0], quiet="quiet" in read[1], json="json" in read[1])
+    return True

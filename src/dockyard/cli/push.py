@@ -1,10 +1,19 @@
 """`dockyard push`: an image from the store to a registry."""
 
-from typing import Annotated
+from __future__ import annotations
 
-from cyclopts import Parameter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 from dockyard.cli import bars, context, report
+from dockyard.cli.plain import switched
+
+if TYPE_CHECKING:
+    from cyclopts import Parameter  # given by `main` when words are parsed
+
+PARSED = (__name__,)
+"""Modules whose annotations name the parser's own classes."""
+_SWITCHES = {"--quiet": "quiet", "-q": "quiet", "--json": "json"}
 
 
 def push(
@@ -36,3 +45,12 @@ def push(
         report.result({"image": str(target), "digest": str(sent.digest), "size": sent.size})
     else:
         print(f"{target.familiar} {sent.digest}")
+
+
+def plainly(words: Sequence[str]) -> bool:
+    """Do it, if `words` are plain ones, and return whether they were."""
+    read = switched(words, 2, _SWITCHES)
+    if read is None:
+        return False
+    push(*read[0], quiet="quiet" in read[1], json="json" in read[1])
+    return True

@@ -2,11 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dockyard.cli import context
 from dockyard.registry.client import Client
 from dockyard.registry.credentials import Credentials
-from dockyard.registry.settings import Settings, parse
+
+if TYPE_CHECKING:
+    from dockyard.registry.settings import Settings
 
 
 def credentials() -> Credentials:
@@ -15,13 +18,16 @@ def credentials() -> Credentials:
     return Credentials(Path(folder) / "config.json")
 
 
-def settings() -> Settings:
-    """The user's `config.toml`; empty where there is none."""
+def settings() -> "Settings | None":
+    """The user's `config.toml`, if there is one."""
     path = context.config_file()
     try:
-        return parse(path.read_bytes(), str(path))
+        raw = path.read_bytes()
     except FileNotFoundError:
-        return Settings()
+        return None
+    from dockyard.registry.settings import parse
+
+    return parse(raw, str(path))
 
 
 def client() -> Client:

@@ -140,6 +140,27 @@ class Layout:
                 f"{target.digest} is not in {self.path}", context={"digest": target.digest}
             ) from error
 
+    def unchecked(self, target: Descriptor) -> BinaryIO:
+        """The blob's bytes as they are, for somebody who checks them; only their number is what `target` says.
+
+        Raises:
+            ContentNotFoundError: there is no such blob here.
+            DigestMismatchError: it has another size.
+        """
+        try:
+            stream = open(self.blob_path(target.digest), "rb", buffering=0)
+        except FileNotFoundError as error:
+            raise ContentNotFoundError(
+                f"{target.digest} is not in {self.path}", context={"digest": target.digest}
+            ) from error
+        size = os.fstat(stream.fileno()).st_size
+        if size != target.size:
+            stream.close()
+            raise DigestMismatchError(
+                f"{target.digest} has {size} bytes instead of {target.size}", context={"digest": target.digest}
+            )
+        return stream
+
     def exists(self, target: Descriptor) -> bool:
         """Whether the blob is here with the right size."""
         try:

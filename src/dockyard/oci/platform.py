@@ -1,6 +1,6 @@
 """Platforms: operating system, architecture and variant (image-spec, image-index.md)."""
 
-import platform as _host
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,7 +67,7 @@ class Platform(msgspec.Struct, frozen=True):
     @classmethod
     def host(cls) -> "Platform":
         """The platform this process runs on, with Linux as the operating system of containers."""
-        machine = _host.machine().lower()
+        machine = os.uname().machine.lower()
         return cls("linux", _MACHINES.get(machine, machine))
 
     @classmethod

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dockyard.content.store import ContentNotFoundError
@@ -9,9 +10,12 @@ from dockyard.errors import TransientError
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.reference import DEFAULT_REGISTRY, Reference
 from dockyard.registry.credentials import Credential
+from dockyard.registry.local import is_local
 from dockyard.registry.repository import Repository
-from dockyard.registry.settings import RegistrySettings, Settings, is_local
 from dockyard.registry.transport import RegistryDeniedError, RegistryRefusedError, Transport, speaks_tls
+
+if TYPE_CHECKING:
+    from dockyard.registry.settings import Settings
 
 _HUB = "registry-1.docker.io"
 
@@ -20,12 +24,12 @@ class Client:
     """Opens repositories. May be used from several threads.
 
     Args:
-        settings: mirrors, insecure registries, authorities.
+        settings: mirrors, insecure registries, authorities, if there are any.
         credential: gives the credential for a registry, if there is one.
     """
 
-    def __init__(self, settings: Settings, credential: Callable[[str], Credential | None]) -> None:
-        self._settings = settings
+    def __init__(self, settings: "Settings | None", credential: Callable[[str], Credential | None]) -> None:
+        self._settings = settings.registries if settings is not None else {}
         self._credential = credential
         self._lock = threading.Lock()
         self._transports: dict[str, Transport] = {}
@@ -41,9 +45,9 @@ class Client:
 
     def readers(self, reference: Reference) -> list[Repository]:
         """Where to read from, in order of preference: the registry's mirrors, then the registry itself."""
-        settings = self._settings.registries.get(reference.registry, RegistrySettings())
+        settings = self._settings.get(reference.registry)
         mirrors = []
-        for url in settings.mirrors:
+        for url in settings.mirrors if settings else ():
             whole = url if "://" in url else f"https://{url}"
             parts = urlsplit(whole)
             name = f"{parts.path.strip('/')}/{reference.repository}".lstrip("/")
@@ -69,22 +73,24 @@ class Client:
         return origin, origin.resolve(wanted)
 
     def _base(self, registry: str) -> str:
-        settings = self._settings.registries.get(registry, RegistrySettings())
+        settings = self._settings.get(registry)
         if registry == DEFAULT_REGISTRY:
             return f"https://{_HUB}"
-        if settings.insecure:
+        if settings and settings.insecure:
             with self._lock:
                 if registry not in self._schemes:
                     self._schemes[registry] = "https" if speaks_tls(registry) else "http"
                 return f"{self._schemes[registry]}://{registry}"
-        return f"{'http' if is_local(registry) and not settings.ca else 'https'}://{registry}"
+        return f"{'http' if is_local(registry) and not (settings and settings.ca) else 'https'}://{registry}"
 
     def _transport(self, base: str, registry: str) -> Transport:
         with self._lock:
             if base not in self._transports:
-                settings = self._settings.registries.get(registry, RegistrySettings())
-                self._transports[base] = Transport(
-                    base, self._credential(registry), verify=not settings.insecure, ca=settings.ca
+                settings, credential = self._settings.get(registry), self._credential(registry)
+                self._transports[base] = (
+                    Transport(base, credential, verify=not settings.insecure, ca=settings.ca)
+                    if settings
+                    else Transport(base, credential)
                 )
             return self._transports[base]
 
@@ -96,8 +102,9 @@ class Client:
             RegistryRefusedError: what answers there is no registry.
             RegistryUnreachableError, RegistryFaultError: nothing answers as it should.
         """
-        response = self.transport(reference).request("GET", "/v2/", scope="")
-        response.drain_conn()
+        transport = self._transport(self._base(reference.registry), reference.registry)
+        response = transport.request("GET", "/v2/", scope="")
+        response.drain()
         if response.status != 200:
             raise RegistryRefusedError(
                 f"there is no registry at {reference.registry}: it answers /v2/ with {response.status}",

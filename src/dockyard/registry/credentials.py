@@ -3,12 +3,11 @@
 import base64
 import binascii
 import json
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dockyard._internal import atomic, process
+from dockyard._internal import atomic
 from dockyard._internal.lock import locked
 from dockyard.errors import UsageError
 
@@ -74,6 +73,8 @@ class Credentials:
             document = self._read()
             helper = _helper(document, registry)
             if helper:
+                from dockyard._internal import process
+
                 key = _key(registry)
                 if credential is None:
                     process.run([f"docker-credential-{helper}", "erase"], input=key.encode())
@@ -101,6 +102,11 @@ class Credentials:
         return document
 
     def _ask(self, helper: str, key: str) -> Credential | None:
+        # Loading what runs programs takes longer than reading the file.
+        import subprocess
+
+        from dockyard._internal import process
+
         program = process.find(f"docker-credential-{helper}")
         done = subprocess.run([program, "get"], input=key.encode(), capture_output=True, timeout=60)
         if done.returncode != 0:

@@ -1,15 +1,18 @@
 """Pulling: an image from a registry into the store, layers side by side, broken ones resumed."""
 
-import hashlib
 import io
 import os
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import FileIO
+from types import TracebackType
+from typing import Self
 
 from dockyard._internal import atomic, writeback
+from dockyard._internal.hashing import Hashing
 from dockyard._internal.limits import GRAPH_DEPTH, TooLargeError
 from dockyard._internal.lock import locked
 from dockyard._internal.retry import retry
+from dockyard._internal.together import together
 from dockyard.content.layout import Layout
 from dockyard.content.store import DigestMismatchError, read
 from dockyard.oci.choose import choose
@@ -20,11 +23,13 @@ from dockyard.oci.platform import Platform
 from dockyard.oci.reference import Reference
 from dockyard.progress import SILENT, Progress, Task
 from dockyard.registry.client import Client
-from dockyard.registry.repository import Repository
+from dockyard.registry.repository import Repository, Stream
 from dockyard.registry.transport import RegistryUnreachableError
 
 _AT_ONCE = 4
-_CHUNK = 256 << 10
+_PIECE = 1 << 20
+# Smaller blobs are hashed before the thread for that has begun.
+_LEAST_BESIDE = 4 << 20
 
 
 def pull(
@@ -86,27 +91,26 @@ def _graph(
                 _graph(child, read(repository, child), repository, store, progress, done, depth + 1)
     else:
         wanted = {child.digest: child for child in found.references if not store.exists(child)}
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            jobs = [pool.submit(fetch, child, repository, store, progress) for child in wanted.values()]
-            try:
-                for job in jobs:
-                    job.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        # Hashing in threads of their own is of use where processors would have nothing to do.
+        beside = sum(child.size >= _LEAST_BESIDE for child in wanted.values()) < len(os.sched_getaffinity(0))
+        work = [partial(fetch, child, repository, store, progress, beside=beside) for child in wanted.values()]
+        together(work, _AT_ONCE)
     store.put(root, io.BytesIO(raw))
 
 
-def fetch(target: Descriptor, repository: Repository, store: Layout, progress: Progress = SILENT) -> None:
-    """Fetch one blob into `store`; after a cut line, also of an earlier process, only what is missing."""
+def fetch(
+    target: Descriptor, repository: Repository, store: Layout, progress: Progress = SILENT, *, beside: bool = True
+) -> None:
+    """Fetch one blob into `store`; after a cut line, also of an earlier process, only what is missing. `beside`: hash a
+    large one in a thread of its own.
+    """
     partial = store.path / "ingest" / f"{target.digest.hex}.partial"
     partial.parent.mkdir(parents=True, exist_ok=True)
     with locked(partial.with_suffix(".lock")), atomic.disk_errors(store.path):
         if store.exists(target):
             return
         task = progress.start(target.digest.short, total=target.size)
-        with open(partial, "ab+", buffering=0) as out:
-            known = _Known(out, target)
+        with open(partial, "ab+", buffering=0) as out, _Known(out, target, beside) as known:
             retry(lambda: _more(target, repository, known, task))
             os.fsync(out.fileno())
             if known.hexdigest() != target.digest.hex:
@@ -124,32 +128,70 @@ def fetch(target: Descriptor, repository: Repository, store: Layout, progress: P
 class _Known:
     """What has been received of a blob: a file, and its hash, which grows with it so that nothing is read again."""
 
-    def __init__(self, out: FileIO, target: Descriptor) -> None:
-        self._out, self._algorithm = out, target.digest.algorithm
-        self._hasher = hashlib.new(self._algorithm)
+    def __init__(self, out: FileIO, target: Descriptor, beside: bool) -> None:
+        self._out, self._target = out, target
+        self._beside = beside and target.size >= _LEAST_BESIDE
+        self._hashing = self._hash()
         self.size = 0
         out.seek(0)
-        while chunk := out.read(_CHUNK):  # of an earlier process
-            self._hasher.update(chunk)
-            self.size += len(chunk)
+        while True:  # of an earlier process
+            buffer = self._hashing.buffer()
+            count = out.readinto(buffer)
+            self._hashing.add(buffer, count)
+            self.size += count
+            if not count:
+                break
 
-    def add(self, chunk: bytes) -> None:
-        """Take in more."""
-        view = memoryview(chunk)
-        while view:
-            view = view[self._out.write(view) or 0 :]
-        self._hasher.update(chunk)
-        self.size += len(chunk)
-        writeback.begin(self._out.fileno(), self.size - len(chunk), self.size)
+    def add(self, stream: Stream, task: Task) -> bool:
+        """Take in the stream's next piece; false where it has ended.
+
+        Raises:
+            DigestMismatchError: there is more than there should be; nothing is kept.
+            RegistryUnreachableError: the line was cut; what had come is kept.
+        """
+        buffer, count, cut = self._hashing.buffer(), 0, None
+        with memoryview(buffer) as view:
+            try:
+                while count < len(view) and (more := stream.readinto(view[count:])):
+                    count += more
+                    task.advance(more)
+            except RegistryUnreachableError as error:
+                cut = error
+            if self.size + count > self._target.size:
+                self.clear()
+                name = self._target.digest
+                raise DigestMismatchError(f"the registry sent more than the {self._target.size} bytes of {name}")
+            left = view[:count]
+            while left:
+                left = left[self._out.write(left) or 0 :]
+        self._hashing.add(buffer, count)
+        self.size += count
+        writeback.begin(self._out.fileno(), self.size - count, self.size)
+        if cut is not None:
+            raise cut
+        return count > 0
 
     def clear(self) -> None:
         """Begin anew."""
         self._out.truncate(0)
-        self._hasher, self.size = hashlib.new(self._algorithm), 0
+        self._hashing.end()
+        self._hashing, self.size = self._hash(), 0
 
     def hexdigest(self) -> str:
         """The hash of all."""
-        return str(self._hasher.hexdigest())
+        return self._hashing.hexdigest()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._hashing.end()
+
+    def _hash(self) -> Hashing:
+        size = self._target.size
+        return Hashing(self._target.digest.algorithm, min(_PIECE, max(size, 1)), beside=self._beside)
 
 
 def _more(target: Descriptor, repository: Repository, known: _Known, task: Task) -> None:
@@ -161,12 +203,8 @@ def _more(target: Descriptor, repository: Repository, known: _Known, task: Task)
     try:
         if stream.offset != known.size:
             known.clear()
-        while chunk := stream.read(_CHUNK):
-            if known.size + len(chunk) > target.size:
-                known.clear()
-                raise DigestMismatchError(f"the registry sent more than the {target.size} bytes of {target.digest}")
-            known.add(chunk)
-            task.advance(len(chunk))
+        while known.add(stream, task):
+            pass
     finally:
         stream.close()
     if known.size < target.size:

@@ -2,8 +2,10 @@
 
 import io
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+from dockyard._internal.together import together
+from dockyard.content.layout import Layout
 from dockyard.content.store import Reader, read
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import Index, parse
@@ -11,6 +13,7 @@ from dockyard.oci.reference import Reference
 from dockyard.progress import SILENT, Progress
 from dockyard.registry.client import Client
 from dockyard.registry.repository import Repository
+from dockyard.registry.transport import RegistryRefusedError
 
 _AT_ONCE = 4
 
@@ -63,10 +66,7 @@ def _children(
                 repository.put(child, io.BytesIO(below))
         return
     blobs = {child.digest: child for child in found.references}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        jobs = [pool.submit(_blob, child, store, repository, mount_from, progress) for child in blobs.values()]
-        for job in jobs:
-            job.result()
+    together([partial(_blob, child, store, repository, mount_from, progress) for child in blobs.values()], _AT_ONCE)
 
 
 def _blob(
@@ -80,6 +80,19 @@ def _blob(
         if repository.mount(target, source):
             task.done(f"mounted from {source}")
             return
-    with store.open(target) as stream:
-        repository.put(target, stream)
+    with store.unchecked(target) if isinstance(store, Layout) else store.open(target) as stream:
+        try:
+            repository.put(target, stream)
+        except RegistryRefusedError:
+            _look(store, target)
+            raise
     task.done()
+
+
+def _look(store: Reader, target: Descriptor) -> None:
+    """Raise if it is our bytes that are not what their name says. That is left to the registry, which has to hash all
+    that it gets; hashing everything here as well would take as long as sending it.
+    """
+    with store.open(target) as stream:
+        while stream.read(1 << 20):
+            pass

@@ -2,11 +2,8 @@
 
 import io
 import json
-from collections.abc import Iterator
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit
-
-import urllib3
 
 from dockyard._internal.limits import MANIFEST_BYTES, read_bounded
 from dockyard.content.store import ContentNotFoundError, DigestMismatchError
@@ -17,6 +14,7 @@ from dockyard.oci.manifest import Index, encode
 from dockyard.oci.mediatype import MANIFEST_TYPES, OCI_INDEX, traits
 from dockyard.registry.protocol import request
 from dockyard.registry.transport import RegistryRefusedError, RegistryUnreachableError, Transport
+from dockyard.registry.wire.answer import Answer
 
 _CHUNK = 256 << 10
 _ACCEPT = ", ".join(MANIFEST_TYPES)
@@ -48,10 +46,8 @@ class Repository:
                     hint="`dockyard tags REPOSITORY` lists what there is.",
                 )
             raw = read_bounded(response, MANIFEST_BYTES, "a manifest")
-        except urllib3.exceptions.HTTPError as error:
-            raise RegistryUnreachableError(f"the line was cut: {error}") from error
         finally:
-            response.drain_conn()
+            response.drain()
         if isinstance(reference, Digest) and Digest.of(raw, reference.algorithm) != reference:
             raise DigestMismatchError(
                 f"the registry sent something else than {reference}", context={"digest": reference}
@@ -78,7 +74,7 @@ class Repository:
         """
         path = request.manifest_path(self.name, tag)
         response = self._transport.request("HEAD", path, scope=self._pull, headers={"Accept": _ACCEPT})
-        response.drain_conn()
+        response.drain()
         if response.status == 404:
             raise ContentNotFoundError(f"{self._transport.base} has no {self.name}:{tag}")
         text = response.headers.get("Docker-Content-Digest", "")
@@ -101,7 +97,7 @@ class Repository:
         path = request.blob_path(self.name, target.digest)
         response = self._transport.request("GET", path, scope=self._pull, headers=headers, expected=(200, 206))
         if response.status == 404:
-            response.drain_conn()
+            response.drain()
             raise ContentNotFoundError(f"the registry has no blob {target.digest}", context={"digest": target.digest})
         return Stream(response, offset if response.status == 206 else 0)
 
@@ -112,7 +108,7 @@ class Repository:
         else:
             path, headers = request.blob_path(self.name, target.digest), {}
         response = self._transport.request("HEAD", path, scope=self._push, headers=headers)
-        response.drain_conn()
+        response.drain()
         return response.status == 200
 
     def put(self, target: Descriptor, content: BinaryIO) -> None:
@@ -123,7 +119,7 @@ class Repository:
         started = self._transport.request(
             "POST", request.uploads_path(self.name), scope=self._push, headers={"Content-Length": "0"}, expected=(202,)
         )
-        started.drain_conn()
+        started.drain()
         location = started.headers.get("Location", "")
         if started.status != 202 or not location:
             raise RegistryRefusedError(f"the registry has no repository {self.name}, or takes no uploads")
@@ -132,10 +128,10 @@ class Repository:
             request.with_digest(location, target.digest),
             scope=self._push,
             headers={"Content-Length": str(target.size), "Content-Type": "application/octet-stream"},
-            body=_pieces(content),
+            body=content,
             expected=(201,),
         )
-        ended.drain_conn()
+        ended.drain()
         if ended.status != 201:
             raise RegistryRefusedError(f"the registry lost the upload of {target.digest}")
 
@@ -145,7 +141,7 @@ class Repository:
         response = self._transport.request(
             "POST", path, scope=self._push, headers={"Content-Length": "0"}, expected=(201, 202)
         )
-        response.drain_conn()
+        response.drain()
         return response.status == 201
 
     def put_manifest(self, reference: str | Digest, raw: bytes, media_type: str) -> Descriptor:
@@ -154,7 +150,7 @@ class Repository:
         response = self._transport.request(
             "PUT", path, scope=self._push, headers={"Content-Type": media_type}, body=raw, expected=(201,)
         )
-        response.drain_conn()
+        response.drain()
         if response.status != 201:
             raise RegistryRefusedError(f"the registry has no repository {self.name}")
         target = Descriptor.of(media_type, raw)
@@ -173,7 +169,7 @@ class Repository:
         path = request.manifest_path(self.name, reference)
         scope = f"repository:{self.name}:delete,pull,push"
         response = self._transport.request("DELETE", path, scope=scope, expected=(200, 202, 204))
-        response.drain_conn()
+        response.drain()
         if response.status == 404:
             raise ContentNotFoundError(f"{self._transport.base} has no {self.name}:{reference}")
 
@@ -188,7 +184,7 @@ class Repository:
         while path:
             response = self._transport.request("GET", path, scope=self._pull)
             raw = read_bounded(response, MANIFEST_BYTES, "a list of tags")
-            response.drain_conn()
+            response.drain()
             if response.status == 404:
                 raise ContentNotFoundError(f"{self._transport.base} has no repository {self.name}")
             found += [str(tag) for tag in json.loads(raw).get("tags") or []]
@@ -202,7 +198,7 @@ class Repository:
         while path:
             response = self._transport.request("GET", path, scope=self._pull)
             raw = read_bounded(response, MANIFEST_BYTES, "a list of referrers")
-            response.drain_conn()
+            response.drain()
             if response.status == 404:
                 found = self._fallback(digest)
                 break
@@ -237,35 +233,47 @@ class Repository:
 class Stream:
     """A blob on its way; `offset` is where its first byte lies."""
 
-    def __init__(self, response: "urllib3.response.BaseHTTPResponse", offset: int) -> None:
-        self._response, self.offset = response, offset
+    def __init__(self, answer: Answer, offset: int) -> None:
+        self._answer, self.offset = answer, offset
+        self._cut: RegistryUnreachableError | None = None
 
     @property
     def length(self) -> int | None:
         """How many bytes follow, where the registry says so."""
-        text = self._response.headers.get("Content-Length", "")
+        text = self._answer.headers.get("Content-Length")
         return int(text) if text.isdigit() else None
 
     def read(self, size: int = -1) -> bytes:
-        """More bytes.
+        """More bytes: `size`, unless fewer follow.
+
+        Raises:
+            RegistryUnreachableError: the line was cut; what had come before was given.
+        """
+        if self._cut is not None:
+            raise self._cut
+        pieces: list[bytes] = []
+        left = _CHUNK if size < 0 else size
+        try:
+            while left > 0 and (piece := self._answer.read(left)):
+                pieces.append(piece)
+                left -= len(piece)
+        except RegistryUnreachableError as error:
+            if not pieces:
+                raise
+            self._cut = error
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:
+        """Fill the beginning of `buffer` with what comes next; 0 at the end.
 
         Raises:
             RegistryUnreachableError: the line was cut.
         """
-        try:
-            return self._response.read(_CHUNK if size < 0 else size, decode_content=False)
-        except urllib3.exceptions.HTTPError as error:
-            raise RegistryUnreachableError(f"the line was cut: {error}") from error
+        return self._answer.readinto(buffer)
 
     def close(self) -> None:
         """Give the connection back."""
-        self._response.close()
-        self._response.release_conn()
-
-
-def _pieces(content: BinaryIO) -> Iterator[bytes]:
-    while chunk := content.read(_CHUNK):
-        yield chunk
+        self._answer.close()
 
 
 def next_page(link: str) -> str:

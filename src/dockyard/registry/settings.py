@@ -1,7 +1,5 @@
 """`config.toml`: how registries are reached."""
 
-import ipaddress
-
 import msgspec
 
 from dockyard._internal.settings import decode
@@ -28,14 +26,3 @@ def parse(raw: bytes, what: str = "config.toml") -> Settings:
         SettingsInvalidError: naming the place and the nearest known key.
     """
     return decode(raw, Settings, what=what)
-
-
-def is_local(host: str) -> bool:
-    """Whether `host[:port]` is this machine, where plain HTTP is the custom."""
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -5,11 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin, urlsplit
-
-import urllib3
 
 from dockyard._internal import redact
 from dockyard._internal.limits import read_bounded
@@ -17,26 +13,16 @@ from dockyard._internal.retry import retry
 from dockyard.errors import Error, TransientError
 from dockyard.registry.credentials import Credential
 from dockyard.registry.protocol import challenge, codes
+from dockyard.registry.wire.answer import Answer
+from dockyard.registry.wire.line import RegistryUnreachableError as RegistryUnreachableError  # noqa: PLC0414
+from dockyard.registry.wire.pool import Body, Pool
 
-if TYPE_CHECKING:
-    from urllib3.response import BaseHTTPResponse
-
-_TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _REDIRECTS = {301, 302, 303, 307, 308}
 _BODY = 4 << 20
 _LONGEST_WAIT = 30.0
 _HINTS = {
     403: "It knows who asks and says no, for the reason above; an account that may do more: dockyard login REGISTRY"
 }
-
-
-class RegistryUnreachableError(TransientError):
-    """A registry cannot be reached: its name is not known, it does not answer, or the line is cut."""
-
-    reference = "registry-unreachable"
-    hint = (
-        "Check the name and the network. Mirrors for slow or blocked lines are set in config.toml (docs/registries.md)."
-    )
 
 
 class RegistryFaultError(TransientError):
@@ -72,14 +58,11 @@ class Transport:
     def __init__(self, base: str, credential: Credential | None, *, verify: bool = True, ca: str = "") -> None:
         self.base = base
         self._credential = credential
-        options: dict[str, Any] = {} if verify else {"cert_reqs": "CERT_NONE"}
-        if ca:
-            options["ca_certs"] = ca
-        self._pool = urllib3.PoolManager(num_pools=8, maxsize=8, retries=False, timeout=_TIMEOUT, **options)
+        self._pool = Pool(verify=verify, ca=ca)
         self._lock, self._asking = threading.Lock(), threading.Lock()
         self._tokens: dict[str, tuple[str, float]] = {}
         self._basic = False
-        self._challenge: challenge.Challenge | None = None
+        self._challenge = ""
 
     def request(
         self,
@@ -88,10 +71,10 @@ class Transport:
         *,
         scope: str,
         headers: Mapping[str, str] | None = None,
-        body: bytes | Iterable[bytes] | None = None,
+        body: bytes | Body | None = None,
         expected: Iterable[int] = (200,),
         tries: int = 4,
-    ) -> "BaseHTTPResponse":
+    ) -> Answer:
         """Send a request and return its answer, whose body is not yet read.
 
         Args:
@@ -99,7 +82,7 @@ class Transport:
             path: below `base`, or a whole URL that the registry gave.
             scope: what a token must allow, such as `repository:name:pull`.
             headers: further headers.
-            body: bytes, or pieces of them; pieces are sent once and never retried.
+            body: bytes, or a stream of them with its Content-Length among the headers; that is sent once only.
             expected: statuses to return; others become errors, but 404, which is returned too.
             tries: how often faults are tried again.
 
@@ -110,33 +93,32 @@ class Transport:
         url = urljoin(self.base + "/", path)
         once = body is not None and not isinstance(body, bytes)
 
-        def attempt() -> "BaseHTTPResponse":
+        def attempt() -> Answer:
             return self._once(method, url, scope, dict(headers or {}), body, set(expected) | {404})
 
-        return attempt() if once else retry(attempt, tries=tries)
+        if not once:
+            return retry(attempt, tries=tries)
+        if self._challenge and not self._authorization(scope):
+            with self._asking:  # a stream cannot be sent again with a token
+                self._authorise(self._challenge, scope)
+        return attempt()
 
     def _once(
-        self, method: str, url: str, scope: str, headers: dict[str, str], body: Any, expected: set[int]
-    ) -> "BaseHTTPResponse":
+        self, method: str, url: str, scope: str, headers: dict[str, str], body: bytes | Body | None, expected: set[int]
+    ) -> Answer:
         authorised = False
         for _ in range(8):
             sent = dict(headers)
             if urlsplit(url).netloc == urlsplit(self.base).netloc:
                 sent.update(self._authorization(scope))
-            try:
-                response = self._pool.request(
-                    method, url, headers=sent, body=body, preload_content=False, redirect=False
-                )
-            except urllib3.exceptions.HTTPError as error:
-                raise RegistryUnreachableError(
-                    f"cannot reach {redact.url(url)}: {reason(error)}", context={"url": redact.url(url)}
-                ) from error
+            response = self._pool.request(method, url, headers=sent, body=body)
             if response.status == 401 and not authorised:
                 authorised = True
                 self._read(response)
                 with self._asking:  # one token for all who wait for it: each costs the registry a check of a password
                     if self._authorization(scope).get("Authorization") in (None, sent.get("Authorization")):
-                        self._authorise(response.headers.get("WWW-Authenticate", ""), scope)
+                        self._challenge = response.headers.get("WWW-Authenticate")
+                        self._authorise(self._challenge, scope)
                 continue
             if response.status in _REDIRECTS and response.headers.get("Location") and response.status not in expected:
                 self._read(response)
@@ -146,7 +128,7 @@ class Transport:
             return self._checked(method, url, response, expected)
         raise RegistryRefusedError(f"{redact.url(url)} redirects without end", context={"url": redact.url(url)})
 
-    def _checked(self, method: str, url: str, response: "BaseHTTPResponse", expected: set[int]) -> "BaseHTTPResponse":
+    def _checked(self, method: str, url: str, response: Answer, expected: set[int]) -> Answer:
         if response.status in expected:
             return response
         raw = self._read(response)
@@ -162,10 +144,10 @@ class Transport:
         raise RegistryRefusedError(f"the registry refuses: {said}", context=context)
 
     @staticmethod
-    def _read(response: "BaseHTTPResponse") -> bytes:
+    def _read(response: Answer) -> bytes:
         try:
             return read_bounded(response, _BODY, "an answer")
-        except (urllib3.exceptions.HTTPError, Error):
+        except Error:
             response.close()  # an endless answer is not read to its end
             return b""
 
@@ -197,21 +179,17 @@ class Transport:
         words = {"service": asked.get("service", ""), "scope": scope or asked.get("scope", ""), "client_id": "dockyard"}
         words = {key: value for key, value in words.items() if value}
         credential, headers = self._credential, {}
-        try:
-            if credential is not None and not credential.user:
-                form = {**words, "grant_type": "refresh_token", "refresh_token": credential.secret}
-                headers["Content-Type"] = "application/x-www-form-urlencoded"
-                body = urlencode(form).encode()
-                response = self._pool.request("POST", realm, body=body, headers=headers, preload_content=False)
-            else:
-                if credential is not None:
-                    words["account"] = credential.user
-                    pair = f"{credential.user}:{credential.secret}".encode()
-                    headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-                where = realm + ("&" if "?" in realm else "?") + urlencode(words)
-                response = self._pool.request("GET", where, headers=headers, preload_content=False)
-        except urllib3.exceptions.HTTPError as error:
-            raise RegistryUnreachableError(f"cannot reach {redact.url(realm)} for a token: {reason(error)}") from error
+        if credential is not None and not credential.user:
+            form = {**words, "grant_type": "refresh_token", "refresh_token": credential.secret}
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            response = self._pool.request("POST", realm, body=urlencode(form).encode(), headers=headers)
+        else:
+            if credential is not None:
+                words["account"] = credential.user
+                pair = f"{credential.user}:{credential.secret}".encode()
+                headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+            where = realm + ("&" if "?" in realm else "?") + urlencode(words)
+            response = self._pool.request("GET", where, headers=headers)
         raw = self._read(response)
         if response.status != 200:
             raise RegistryDeniedError(
@@ -221,6 +199,8 @@ class Transport:
             document = json.loads(raw)
             token = str(document.get("token") or document["access_token"])
             seconds = float(document.get("expires_in") or 60)
+            if not (token.isascii() and token.isprintable()):
+                raise ValueError("no token has such characters")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RegistryRefusedError("the registry's answer to the request for a token is malformed") from error
         # A little less than it says, so that a token does not end on its way.
@@ -243,17 +223,13 @@ def speaks_tls(host: str) -> bool:
     return True
 
 
-def _patience(header: str | None) -> float:
+def _patience(header: str) -> float:
     if not header:
         return 0.0
+    from email.utils import parsedate_to_datetime
+
     try:
         seconds = float(header) if header.isdigit() else parsedate_to_datetime(header).timestamp() - time.time()
     except (ValueError, TypeError):
         return 0.0
     return min(max(0.0, seconds), _LONGEST_WAIT)
-
-
-def reason(error: Exception) -> str:
-    """Why a request failed, without the names of the HTTP library's own objects."""
-    cause = error.args[-1] if error.args else error
-    return str(getattr(cause, "reason", None) or cause).split(": ", 1)[-1][:300]

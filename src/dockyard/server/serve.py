@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from dockyard.errors import TransientError, UsageError
-from dockyard.registry.settings import is_local
+from dockyard.registry.local import is_local
 from dockyard.server.access.state import current
 from dockyard.server.database import open_database
 from dockyard.server.house import House, blob_store, open_house
@@ -25,7 +25,7 @@ from dockyard.server.settings import Settings
 from dockyard.server.tls import certificate
 
 # Bodies come in pieces of at most this. Longer headers than the settings allow are refused where they are read.
-_BUFFER = 256 << 10
+_BUFFER = 1 << 20
 _LOG = logging.getLogger("dockyard.registry")
 
 

@@ -8,8 +8,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from dockyard.cli.registry_access import credentials, settings
 from dockyard.errors import Error, TransientError, UsageError
-from dockyard.registry.settings import RegistrySettings, is_local
-from dockyard.registry.transport import reason
+from dockyard.registry.local import is_local
+from dockyard.registry.settings import RegistrySettings
 
 _MOST = 64 << 20
 _PAGES = 10_000
@@ -44,7 +44,8 @@ class Remote:
         host = urlsplit(server if "://" in server else f"//{server}").netloc
         if not host or "@" in host:
             raise UsageError(f"not a server: {server!r}", hint="Write it like registry.example.org:5000.")
-        known = settings().registries.get(host, RegistrySettings())
+        written = settings()
+        known = written.registries.get(host, RegistrySettings()) if written else RegistrySettings()
         plain = is_local(host) or known.insecure
         if server.startswith("http://") and not plain:
             raise UsageError(f"{host} over plain HTTP", hint="Take https://, or set insecure for it in config.toml.")
@@ -87,7 +88,7 @@ class Remote:
             if rest:
                 raise RemoteUnreachableError(f"{self._base} broke off")
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise RemoteUnreachableError(f"{self._base} does not answer: {reason(error)}") from error
+            raise RemoteUnreachableError(f"{self._base} does not answer: {_reason(error)}") from error
 
     def ask(self, method: str, path: str, document: Any = None, **query: Any) -> Any:
         """The document that the API answers; None where it answers without one.
@@ -146,7 +147,7 @@ class Remote:
             finally:
                 answer.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise RemoteUnreachableError(f"{self._base} does not answer: {reason(error)}") from error
+            raise RemoteUnreachableError(f"{self._base} does not answer: {_reason(error)}") from error
         if len(raw) > _MOST:
             raise RemoteUnreachableError(f"{self._base} answered with more than {_MOST} bytes")
         return answer.status, raw, answer.headers.get("link", "")
@@ -182,3 +183,9 @@ def _words(query: dict[str, Any]) -> str:
 def part(text: str) -> str:
     """A name as a part of a path."""
     return quote(text, safe="")
+
+
+def _reason(error: Exception) -> str:
+    """Why a request failed, without the names of the HTTP library's own objects."""
+    cause = error.args[-1] if error.args else error
+    return str(getattr(cause, "reason", None) or cause).split(": ", 1)[-1][:300]

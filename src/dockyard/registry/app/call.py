@@ -224,7 +224,7 @@ class Call:
                 late = loop.time() - begun - patience
                 if more and late > 0 and total + size < late * _LEAST_BYTES_A_SECOND:
                     slow, more = True, False
-                if (more and (size > PIECE or len(held) >= _MOST_PIECES)) or (size and (slow or gone)):
+                if (more and (size >= PIECE or len(held) >= _MOST_PIECES)) or (size and (slow or gone)):
                     if taking is not None:
                         await taking
                     total += size

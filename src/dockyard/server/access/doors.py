@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dockyard.registry.settings import is_local
+from dockyard.registry.local import is_local
 from dockyard.server.access.guard import FRESH_S, Doorkeeper
 from dockyard.server.access.issuers import Issuers
 from dockyard.server.access.keys import Keys

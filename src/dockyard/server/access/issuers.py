@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from dockyard._internal.limits import TooLargeError, read_bounded
 from dockyard.errors import TransientError, UsageError
-from dockyard.registry.settings import is_local
+from dockyard.registry.local import is_local
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
 """Signatures with a public key; never a shared secret, never none."""

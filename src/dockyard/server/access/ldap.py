@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dockyard.errors import TransientError, UsageError
-from dockyard.registry.settings import is_local
+from dockyard.registry.local import is_local
 from dockyard.server.access.outsider import Outsider
 from dockyard.server.settings import Ldap
 

@@ -11,7 +11,7 @@ from dockyard.errors import Error
 from dockyard.registry.app.call import Application, Call, Message, Receive, Scope, Send
 from dockyard.registry.caller import CALLER
 from dockyard.registry.guard import Pass
-from dockyard.registry.settings import is_local
+from dockyard.registry.local import is_local
 from dockyard.server.access import secret, sessions
 from dockyard.server.access.guard import AccountPass
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL, Principal

@@ -4,7 +4,6 @@ What the destination has is not sent. Children come before parents and the tag c
 ever sees a tag whose content, signatures or SBOMs are still missing. Run again, it goes on where it was.
 """
 
-import io
 import threading
 import time
 from collections import Counter
@@ -181,7 +180,7 @@ def _named(digest: Digest, media_type: str, raw: bytes) -> Descriptor:
     return Descriptor(media_type, digest, len(raw))
 
 
-class _Bounded(io.RawIOBase):
+class _Bounded:
     """A stream that keeps to a rate."""
 
     def __init__(self, stream: BinaryIO, rate: Rate) -> None:

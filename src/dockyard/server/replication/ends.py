@@ -120,7 +120,7 @@ class There:
         while path:
             response = transport.request("GET", path, scope="registry:catalog:*")
             raw = read_bounded(response, MANIFEST_BYTES, "a list of repositories")
-            response.drain_conn()
+            response.drain()
             if response.status == 404:
                 raise RegistryRefusedError(
                     f"{self._registry} shows no catalog", hint="Name the repositories without a wildcard."

@@ -1,0 +1,186 @@
+"""Connections to servers, kept for the next request."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote, urlsplit
+
+from dockyard import __version__
+from dockyard._internal import redact
+from dockyard.registry.wire.answer import Answer
+from dockyard.registry.wire.line import Line, RegistryUnreachableError, reason
+
+if TYPE_CHECKING:
+    import ssl
+
+_KEPT = 8
+_PIECE = 256 << 10
+_PORTS = {"http": 80, "https": 443}
+# What may stand in a request's first line as it is: all of a URI's characters (RFC 3986 §2).
+_SAFE = "%/:=&?~+!$,;'@()*[]"
+
+_Address = tuple[str, str, int]
+
+
+class Body(Protocol):
+    """Bytes to be sent: at most `size` at a time, none at their end."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes."""
+
+
+class Pool:
+    """Sends requests. May be used from several threads.
+
+    Args:
+        verify: False leaves TLS certificates unchecked.
+        ca: a file of authorities in place of the system's.
+    """
+
+    def __init__(self, *, verify: bool = True, ca: str = "") -> None:
+        self._verify, self._ca = verify, ca
+        self._lock = threading.Lock()
+        self._idle: dict[_Address, list[Line]] = {}
+        self._context: ssl.SSLContext | None = None
+
+    def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: "bytes | Body | None" = None
+    ) -> Answer:
+        """Send a request and return its answer, whose body is not yet read; redirects are not followed.
+
+        Args:
+            method: the HTTP method.
+            url: of http or https; user and password in it are ignored.
+            headers: further headers. A stream as body needs its Content-Length among them.
+            body: what to send. A server that answers before it has read all of it is listened to.
+
+        Raises:
+            RegistryUnreachableError: nobody answers, or the line was cut.
+        """
+        try:
+            parts = urlsplit(url)
+            address = (parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
+            if not (address[1] and address[2]):
+                raise ValueError("it is no address of HTTP")
+            head = _head(method, quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", _SAFE), address)
+            for name, value in (headers or {}).items():
+                head += f"{name}: {_clean(value)}\r\n"
+            if isinstance(body, bytes) or (body is None and method in ("POST", "PUT", "PATCH")):
+                body = body or b""
+                if "Content-Length" not in (headers or {}):
+                    head += f"Content-Length: {len(body)}\r\n"
+            raw = f"{head}\r\n".encode("latin-1")
+        except ValueError as error:
+            raise _unreachable(url, reason(error)) from error
+        while True:
+            line = self._line(address, url)
+            again = line.used and (body is None or isinstance(body, bytes))
+            line.used = True
+            try:
+                return self._over(line, raw, body, method == "HEAD", address)
+            except RegistryUnreachableError as error:
+                line.close()
+                # A server may end a connection just when it is used again.
+                if not again or line.late:
+                    raise _unreachable(url, error.message) from error
+            except BaseException:
+                line.close()
+                raise
+
+    def _over(self, line: Line, raw: bytes, body: "bytes | Body | None", head: bool, address: _Address) -> Answer:
+        keep = self._keeper(address)
+        try:
+            if not isinstance(body, bytes):
+                line.send(raw)
+                for piece in () if body is None else _pieces(body):
+                    if line.plain and line.spoken:
+                        return Answer(line, head, Line.close)
+                    line.send(piece)
+            elif len(body) < _PIECE:
+                line.send(raw + body)
+            else:
+                line.send(raw)
+                line.send(body)
+        except RegistryUnreachableError:
+            # It may have said why it takes no more.
+            if line.spoken:
+                return Answer(line, head, Line.close)
+            raise
+        return Answer(line, head, keep)
+
+    def _keeper(self, address: _Address) -> Callable[[Line], None]:
+        def keep(line: Line) -> None:
+            with self._lock:
+                idle = self._idle.setdefault(address, [])
+                if len(idle) < _KEPT:
+                    return idle.append(line)
+            line.close()
+
+        return keep
+
+    def _line(self, address: _Address, url: str) -> Line:
+        """A connection that was used before and is still there, or a new one."""
+        while True:
+            with self._lock:
+                idle = self._idle.get(address)
+                line = idle.pop() if idle else None
+            if line is None:
+                break
+            if not line.spoken:
+                return line
+            line.close()  # the server has ended it
+        try:
+            return Line(address[1], address[2], self._tls() if address[0] == "https" else None)
+        except RegistryUnreachableError as error:
+            raise _unreachable(url, error.message) from error
+
+    def _tls(self) -> "ssl.SSLContext":
+        with self._lock:
+            if self._context is None:
+                import ssl
+
+                try:
+                    context = ssl.create_default_context(cafile=self._ca or None)
+                except OSError as error:
+                    raise RegistryUnreachableError(
+                        f"the file of authorities cannot be read: {self._ca}: {reason(error)}"
+                    ) from error
+                if not self._verify:
+                    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+                context.set_alpn_protocols(["http/1.1"])
+                self._context = context
+            return self._context
+
+
+def _pieces(body: Body) -> Iterator[bytes | memoryview]:
+    """The body's bytes; where it can fill a buffer, always in the same one."""
+    fill = getattr(body, "readinto", None)
+    if fill is None:
+        while piece := body.read(_PIECE):
+            yield piece
+        return
+    buffer = bytearray(_PIECE)
+    with memoryview(buffer) as view:
+        while count := fill(buffer):
+            yield view[:count]
+
+
+def _head(method: str, target: str, address: _Address) -> str:
+    scheme, host, port = address
+    host = f"[{host}]" if ":" in host else host if host.isascii() else host.encode("idna").decode()
+    shown = host if port == _PORTS[scheme] else f"{host}:{port}"
+    return (
+        f"{method} {target} HTTP/1.1\r\nHost: {shown}\r\nUser-Agent: dockyard/{__version__}\r\n"
+        "Accept-Encoding: identity\r\n"
+    )
+
+
+def _clean(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("a header would have unprintable characters")
+    return value
+
+
+def _unreachable(url: str, why: str) -> RegistryUnreachableError:
+    shown = redact.url(url)
+    return RegistryUnreachableError(f"cannot reach {shown}: {why}", context={"url": shown})
