@@ -59,10 +59,14 @@ def test_other_signals_unwind_as_ctrl_c_does(
         return 0
 
     monkeypatch.setattr(main, "_invoke", working)
-    assert main.run(["images"]) == code
+    before = signal.signal(number, signal.SIG_DFL)  # below nohup it is ignored
+    try:
+        assert main.run(["images"]) == code
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
     assert cleared == [number]
     assert f"ended by {number.name}" in capsys.readouterr().err
-    assert signal.getsignal(number) is signal.SIG_DFL
 
 
 def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,7 @@ class FileIngest:
         self._hash = Digest.of(b"", algorithm).hasher()
         self._algorithm = algorithm
         self._size = 0
+        self._ended = False
         self._path = layout.path / "ingest" / f"{os.getpid()}-{os.urandom(8).hex()}"
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.disk_errors(layout.path):
@@ -90,6 +91,13 @@ class FileIngest:
         """Throw away what was not committed."""
         self._file.close()
         self._path.unlink(missing_ok=True)
+        self._ended = True
+
+    def __del__(self) -> None:
+        """An interrupt may come before the block begins that would have closed it."""
+        if not getattr(self, "_ended", True):
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
