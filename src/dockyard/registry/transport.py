@@ -91,7 +91,7 @@ class Transport:
         Args:
             method: the HTTP method.
             path: below `base`, or a whole URL that the registry gave.
-            scope: what a token must allow, such as `repository:name:pull`.
+            scope: what a token must allow, such as `repository:name:pull`; several with spaces between.
             headers: further headers.
             body: bytes, or a stream of them with its Content-Length among the headers; that is sent once only.
             expected: statuses to return; others become errors, but 404, which is returned too.
@@ -199,7 +199,10 @@ class Transport:
                 words["account"] = credential.user
                 pair = f"{credential.user}:{credential.secret}".encode()
                 headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-            where = realm + ("&" if "?" in realm else "?") + urlencode(words)
+            asking = [
+                (key, each) for key, value in words.items() for each in (value.split() if key == "scope" else [value])
+            ]
+            where = realm + ("&" if "?" in realm else "?") + urlencode(asking)
             response = self._pool.request("GET", where, headers=headers)
         raw = self._read(response)
         if response.status != 200:
