@@ -34,6 +34,27 @@ def test_mode_time_links_and_attributes_are_kept(tmp_path: Path) -> None:
     assert stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0",
+        bytes(1 << 18),
+        bytes(3 << 20),
+        bytes(1 << 20) + b"end",
+        b"begin" + bytes(1 << 20),
+        bytes(1 << 18) + b"x" * (1 << 18) + bytes(1 << 18),
+        bytes((1 << 20) + 1),
+        os.urandom(1 << 19),
+    ],
+)
+def test_zeros_become_holes_and_every_byte_is_as_it_was(tmp_path: Path, content: bytes) -> None:
+    apply(layer(Memory(), {"file": content}), tmp_path, whiteouts="apply")
+    assert (tmp_path / "file").read_bytes() == content
+    if len(content) >= 3 << 20:
+        assert (tmp_path / "file").stat().st_blocks * 512 < len(content) // 2
+
+
 def test_a_member_written_through_a_link_is_refused_and_nothing_lands_outside(tmp_path: Path) -> None:
     outside, root = tmp_path / "outside", tmp_path / "root"
     outside.mkdir()

@@ -18,6 +18,7 @@ from dockyard.build.cache import StepCache
 from dockyard.build.check import TRUE, check, instructed
 from dockyard.build.context import Context
 from dockyard.build.contexts import ignore_rules, read_dockerfile
+from dockyard.build.distant import elsewhere
 from dockyard.build.epoch import Names, settled
 from dockyard.build.events import Relay, Watch
 from dockyard.build.gather import gathered
@@ -34,10 +35,13 @@ from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Dockerfile
 from dockyard.images.assemble import assemble
 from dockyard.images.image import Image
+from dockyard.layers.layer import Layer
 from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.digest import Digest
 from dockyard.oci.manifest import encode
 from dockyard.oci.mediatype import OCI_INDEX
 from dockyard.oci.platform import Platform
+from dockyard.oci.reference import Reference
 from dockyard.progress import SILENT, Progress
 
 
@@ -50,6 +54,8 @@ class BuildResult(msgspec.Struct, frozen=True):
         images: every image by its platform.
         cache: what it looked steps up in; knows which it used.
         logs: the folder of the journal.
+        elsewhere: a base's layers that are not in the store; where there are any, the image has no name there.
+        origins: the name of the base that a layer is known from.
     """
 
     descriptor: Descriptor
@@ -61,6 +67,8 @@ class BuildResult(msgspec.Struct, frozen=True):
     cache: StepCache
     unused: Sequence[str] = msgspec.field(default=())
     logs: str = ""
+    elsewhere: Mapping[Digest, Layer] = msgspec.field(default_factory=dict)
+    origins: Mapping[Digest, Reference] = msgspec.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As `--json` prints it."""
@@ -182,15 +190,17 @@ def _build(
         name = str(options.tags[0]) if options.tags else ""
         entries = attested(store, images, wish, facts, name=name, index=data / "index", epoch=plans[0].tools.epoch)
         descriptor = _index(store, entries, options.annotations)
-    for tag in options.tags:
+    away = elsewhere(layer for plan in plans for layer in plan.result.layers)
+    for tag in () if away else options.tags:
         store.tag(str(tag), descriptor)
     unused = sorted(set(options.build_args) - {name for plan in plans for name in plan.consumed} - _KNOWN_ARGS)
     if unused:
         journal.log(f"warning: no ARG takes these build arguments: {', '.join(unused)}")
     steps = [report for plan in plans for report in plan.reports]
     used = list(dict.fromkeys(base for plan in plans for base in plan.bases_used))
+    origins = {digest: name for plan in plans for digest, name in plan.origins.items()}
     seconds, logs = round(time.monotonic() - began, 3), str(journal.folder or "")
-    return BuildResult(descriptor, image, images, steps, used, seconds, cache, unused, logs)
+    return BuildResult(descriptor, image, images, steps, used, seconds, cache, unused, logs, away, origins)
 
 
 def taken(context: Path, dockerfile: Path, options: Options, ahead: Ahead | None = None) -> Context:

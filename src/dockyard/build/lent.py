@@ -7,6 +7,7 @@ from threading import Lock, RLock
 from typing import BinaryIO
 
 from dockyard._internal.lock import locked
+from dockyard.build.distant import Distant
 from dockyard.content.layout import Layout
 from dockyard.content.store import ContentError, ContentNotFoundError, Reader
 from dockyard.errors import Error
@@ -154,17 +155,20 @@ class Lent:
 
 def absent(layer: Layer) -> bool:
     """Whether reading it would first have to fetch it."""
-    return isinstance(layer.source, Lent) and not layer.source.exists(layer.descriptor)
+    return isinstance(layer.source, Lent | Distant) and not layer.source.exists(layer.descriptor)
 
 
 def bring(layer: Layer) -> None:
-    """Have a layer of a step in the store.
+    """Have a layer in the store.
 
     Raises:
-        LayerAbsentError: it cannot be had.
+        LayerAbsentError: it is a cached step's, and cannot be had.
+        TransientError, RegistryDeniedError, …: it is a base's, and the registry does not give it now.
     """
     if isinstance(layer.source, Lent):
         layer.source.bring(layer.descriptor)
+    elif absent(layer):
+        layer.open().close()
 
 
 def fetching(store: Layout, place: Reader, progress: Progress) -> Bring:

@@ -44,6 +44,8 @@ class Options(msgspec.Struct, frozen=True):
         compression, level: of new layers: gzip, zstd or none; fast for what stays here, dense for what travels.
         layers: `instruction` keeps one a step, `stage` one a stage, `squash` one over the base, `auto` merges small
             neighbours. The base's own layers always stay as they are.
+        keep: whether the image has to be whole in the store afterwards. Without, it has no name there while its base's
+            layers are only at their registry.
         sbom, provenance: attestations that stand beside the image in an index: `min` or `max` provenance.
     """
 
@@ -75,3 +77,4 @@ class Options(msgspec.Struct, frozen=True):
     provenance: Literal["", "min", "max"] = ""
     inline: bool = False
     portable: bool = False
+    keep: bool = True

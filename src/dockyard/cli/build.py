@@ -96,7 +96,7 @@ def build(
     from dockyard.build.build import build as build_image
     from dockyard.build.build import opened, step_cache
     from dockyard.cli import build_cache, build_input, build_output, output_words
-    from dockyard.cli.fetch import puller
+    from dockyard.cli.fetch import reacher
 
     if check or print_.partition(",")[0] == "check":
         from dockyard.cli.lint import lint
@@ -125,6 +125,8 @@ def build(
             wish.provenance,
             any(each.type == "inline" for each in sinks),
             bool(sinks),
+            # What only goes to a registry needs nothing of a base that a registry has, unless something looks into it.
+            not outputs or any(each.type != "registry" for each in outputs) or bool(sinks) or wish.sbom,
         ),
     )
     store, data = context.store(), context.data_folder()
@@ -140,7 +142,7 @@ def build(
             dockerfile=given.dockerfile,
             store=store,
             data=data,
-            bases=Bases(store, puller(journal), always=flags.pull),
+            bases=Bases(store, reacher(journal), always=flags.pull),
             options=given.told(chosen),
             cache=cache,
             journal=journal,
@@ -181,8 +183,12 @@ def _tell(result: BuildResult, names: list[Reference], written: list[str], *, ex
     print(f"digest  {result.descriptor.digest}")
     print(f"size    {report.size(size)} in {len(result.image.layers)} layers")
     print(f"steps   {len(result.steps)}, {cached} of them cached, {result.seconds:.1f} s")
-    for name in names:
+    for name in () if result.elsewhere else names:
         print(f"tagged  {name.familiar}")
+    if result.elsewhere:
+        print(
+            f"kept    not here: {len(result.elsewhere)} layers of its base were not needed (dockyard pull fetches it)"
+        )
     for place in written:
         print(f"wrote   {place}")
     if explain:

@@ -90,6 +90,7 @@ class Result(msgspec.Struct, frozen=True):
     provenance: Literal["", "min", "max"] = ""
     inline: bool = False
     portable: bool = False
+    keep: bool = True
 
 
 def options(flags: Flags, result: Result | None = None) -> Options:
@@ -151,6 +152,7 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         provenance=result.provenance,
         inline=inline,
         portable=inline or result.portable,
+        keep=result.keep,
     )
 
 

@@ -123,6 +123,7 @@ def _write(output: Output, result: "BuildResult", names: list[Reference], store:
 def _pushed(
     output: Output, result: "BuildResult", named: list[Reference], store: "Layout", progress: "Progress"
 ) -> str:
+    from dockyard.build.distant import Spread
     from dockyard.cli.registry_access import client
     from dockyard.registry.push import push
 
@@ -130,8 +131,10 @@ def _pushed(
         raise UsageError("an image without a name cannot be pushed", hint="Give it one with -t.")
     if output.by_digest:
         named = [name.with_digest(result.descriptor.digest) for name in named]
+    source = Spread(store, result.elsewhere) if result.elsewhere else store
     for name in named:
-        push(name, store, result.descriptor, client=client(), progress=progress)
+        bases = {digest: [of.repository] for digest, of in result.origins.items() if of.registry == name.registry}
+        push(name, source, result.descriptor, client=client(), mount_from=bases, progress=progress)
     return ", ".join(str(name) for name in named)
 
 

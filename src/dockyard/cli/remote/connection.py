@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from dockyard._internal.proxy import Proxies
 from dockyard.cli.registry_access import credentials, settings
 from dockyard.errors import Error, TransientError, UsageError
 from dockyard.registry.local import is_local
@@ -53,7 +54,8 @@ class Remote:
         trust: dict[str, Any] = {"ca_certs": known.ca} if known.ca else {}
         if known.insecure:
             trust["cert_reqs"] = "CERT_NONE"
-        self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=10, read=60), **trust)
+        patience = urllib3.Timeout(connect=10, read=60)
+        self._pool = Proxies.here().pool(self._base, retries=False, timeout=patience, **trust)
         self._headers = {"accept": "application/json", **self._login(host)}
 
     @property

@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol, cast
 
-import urllib3
-
 from dockyard._internal.limits import MANIFEST_BYTES, read_bounded
+from dockyard._internal.proxy import Proxies
 from dockyard.content.store import ContentNotFoundError
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
@@ -104,7 +103,9 @@ class There:
         credential = Credential(rule.username, secret) if rule.username or secret else None
         settings = Settings({rule.registry: RegistrySettings([], rule.insecure, rule.ca)})
         self._registry = rule.registry
-        self._client = Client(settings, lambda registry: credential if registry == rule.registry else None)
+        self._client = Client(
+            settings, lambda registry: credential if registry == rule.registry else None, Proxies.here()
+        )
 
     def place(self, name: str) -> Place:
         """A repository of it."""
@@ -237,7 +238,7 @@ def _opened(place: BlobPlace) -> BinaryIO:
         return open(place.path, "rb")
     if place.read is not None:
         return cast("BinaryIO", _Pieces(place.read(0, place.size)))
-    return cast("BinaryIO", urllib3.request("GET", place.url, preload_content=False))
+    return cast("BinaryIO", Proxies.here().pool(place.url).request("GET", place.url, preload_content=False))
 
 
 class _Pieces:
