@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from dockyard._internal import amounts
+from dockyard.build.annotations import Annotation
 from dockyard.cli import context
 from dockyard.errors import UsageError
 from dockyard.oci.reference import Reference
@@ -83,7 +85,7 @@ class Result(msgspec.Struct, frozen=True):
 
     tags: tuple[Reference, ...] = ()
     label: list[str] | None = None
-    annotation: list[str] | None = None
+    annotations: Sequence[Annotation] = ()
     packing: Packing | None = None
     layers: Literal["instruction", "stage", "auto", "squash"] = "instruction"
     sbom: bool = False
@@ -127,7 +129,8 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         target=flags.target,
         tags=result.tags,
         labels=context.pairs(result.label, "--label"),
-        annotations=context.pairs(result.annotation, "--annotation"),
+        annotations=result.annotations,
+        family=packed.family,
         platforms=[Platform.parse(each) for text in flags.platform or () for each in text.split(",")],
         epoch=context.epoch(),
         uncached=frozenset(
