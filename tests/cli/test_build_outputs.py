@@ -198,6 +198,7 @@ def test_an_image_becomes_a_folder_with_its_annotations_and_compression(context:
         "type=oci,dest=x,force-compression=true",
         "type=oci,dest=x,oci-mediatypes=perhaps",
         "type=oci,dest=x,annotation-layer.a=b",
+        "type=oci,dest=x,oci-artifact=false",
         "type=oci,dest=x,annotation.=b",
         "type=docker,tar=false",
         "type=oci,tar=false",

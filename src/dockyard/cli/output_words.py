@@ -33,6 +33,7 @@ _TRUE, _FALSE = ("1", "t", "true", ""), ("0", "f", "false")
 # What has one meaning here: any other is refused, with what to do instead.
 _FIXED = {
     "force-compression": (False, "Leave it out: the base's layers are never rewritten, new ones are all alike."),
+    "oci-artifact": (True, "Leave it out: attestations always name the image that they are about."),
     "registry.insecure": (False, "Say so in config.toml (docs/registries.md)."),
 }
 
