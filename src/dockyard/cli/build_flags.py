@@ -35,7 +35,7 @@ class Flags:
         platform: os/architecture, such as linux/arm64; several give an index.
         build_context: NAME=SOURCE for FROM and --from: a folder, oci-layout://, docker-image:// or a Git repository.
         secret: id=NAME,src=FILE or id=NAME,env=VARIABLE for RUN --mount=type=secret.
-        ssh: default, or ID=SOCKET, for RUN --mount=type=ssh.
+        ssh: default, ID=SOCKET or ID=KEY,KEY (files of private keys) for RUN --mount=type=ssh.
         add_host: NAME:ADDRESS for /etc/hosts in RUN; host-gateway is this machine's address.
         network: of RUN steps that say nothing: default, host, none, or private: a network of the step's own through
             slirp4netns or pasta (name one to choose). Without root that is the default; the step reaches this machine
