@@ -382,7 +382,7 @@ def _confided(
         if agent is None:
             ready.environment.setdefault("SSH_AUTH_SOCK", target)
             return
-        stack.enter_context(forwarded(agent.socket, path))
+        stack.enter_context(forwarded(agent, path))
         _owned(tools, path, mount, 0o600)
         ready.mounts.append(bundle.Mount(str(path), target, False))
         ready.environment.setdefault("SSH_AUTH_SOCK", target)

@@ -5,9 +5,11 @@ from typing import Literal
 
 import msgspec
 
+from dockyard.build.annotations import Annotation
 from dockyard.build.limits import Limits
 from dockyard.build.secret import Agent, Secret
 from dockyard.layers.compress import Compression, Level
+from dockyard.oci.mediatype import Family
 from dockyard.oci.platform import Platform
 from dockyard.oci.reference import Reference
 
@@ -23,7 +25,8 @@ class Options(msgspec.Struct, frozen=True):
         target: the stage to build, by name; the last by default.
         tags: names for the image.
         labels: further labels of the image.
-        annotations: of the manifest.
+        annotations: of what they say themselves.
+        family: whose media types the image has, OCI's or Docker's.
         platforms: what to build for; this machine's by default. Several give an index.
         epoch: SOURCE_DATE_EPOCH in seconds; no time in the image is later.
         made: when the context was made, where that is known: what SOURCE_DATE_EPOCH=context means.
@@ -53,7 +56,8 @@ class Options(msgspec.Struct, frozen=True):
     target: str = ""
     tags: Sequence[Reference] = ()
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
-    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
+    annotations: Sequence[Annotation] = ()
+    family: Family = "oci"
     platforms: Sequence[Platform] = ()
     epoch: int | None = None
     made: int | None = None

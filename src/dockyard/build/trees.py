@@ -36,9 +36,13 @@ class TreeSource:
                 continue
             if fixed and not nodes:
                 raise SourceMissingError(f"the folder of {pattern!r} is not in what --from names", context=place(node))
+            # Links before the first wildcard are followed, later ones are not.
+            folders = [each for each in nodes if fixed or each.entry.kind == "dir"]
             fixed = False
             matcher = re.compile(expression(part), re.DOTALL)
-            nodes = [each for node_ in nodes for each in self.tree.list(node_.path) if matcher.match(_last(each.path))]
+            nodes = [
+                child for each in folders for child in self.tree.list(each.path) if matcher.match(_last(child.path))
+            ]
         items = []
         for each in nodes:
             followed = self.tree.get(each.path)

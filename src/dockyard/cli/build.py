@@ -64,9 +64,10 @@ def build(
         flags: what the build is told.
         tag: a name for the image; may be given several times.
         label: name=value for a label of the image.
-        annotation: name=value for an annotation of the manifest.
+        annotation: name=value for an annotation of the manifest; after a colon for others:
+            index,manifest[linux/arm64]:name=value, with manifest-descriptor and index-descriptor, too.
         output: type=oci|docker|tar|local|registry|store,dest=PATH; a folder alone is type=local, `-` a tar archive. An
-            image takes compression=, compression-level= and annotation.NAME=, too; type=oci,tar=false is a folder.
+            image takes compression=, compression-level= and annotation.NAME=, too; tar=false makes a folder.
         push: send the image to the registry of its names, as --output type=registry does.
         load: put the image into the store, which is done always.
         compression: of new layers: gzip (the default), zstd or none.
@@ -92,6 +93,7 @@ def build(
         ahead: what is known of the context already.
     """
     flags = flags or Flags()
+    from dockyard.build.annotations import flagged
     from dockyard.build.bases import Bases
     from dockyard.build.build import build as build_image
     from dockyard.build.build import opened, step_cache
@@ -118,7 +120,10 @@ def build(
         Result(
             tuple(names),
             label,
-            [*(annotation or ()), *(f"{name}={value}" for o in outputs for name, value in o.annotations.items())],
+            [
+                *(each for text in annotation or () for each in flagged(text)),
+                *(each for o in outputs for each in o.annotations),
+            ],
             packed,
             "squash" if squash else layers,
             wish.sbom,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from dockyard._internal import amounts
+from dockyard.build.annotations import Annotation
 from dockyard.cli import context
 from dockyard.errors import UsageError
 from dockyard.oci.reference import Reference
@@ -33,7 +35,7 @@ class Flags:
         platform: os/architecture, such as linux/arm64; several give an index.
         build_context: NAME=SOURCE for FROM and --from: a folder, oci-layout://, docker-image:// or a Git repository.
         secret: id=NAME,src=FILE or id=NAME,env=VARIABLE for RUN --mount=type=secret.
-        ssh: default, or ID=SOCKET, for RUN --mount=type=ssh.
+        ssh: default, ID=SOCKET or ID=KEY,KEY (files of private keys) for RUN --mount=type=ssh.
         add_host: NAME:ADDRESS for /etc/hosts in RUN; host-gateway is this machine's address.
         network: of RUN steps that say nothing: default, host, none, or private: a network of the step's own through
             slirp4netns or pasta (name one to choose). Without root that is the default; the step reaches this machine
@@ -83,7 +85,7 @@ class Result(msgspec.Struct, frozen=True):
 
     tags: tuple[Reference, ...] = ()
     label: list[str] | None = None
-    annotation: list[str] | None = None
+    annotations: Sequence[Annotation] = ()
     packing: Packing | None = None
     layers: Literal["instruction", "stage", "auto", "squash"] = "instruction"
     sbom: bool = False
@@ -128,7 +130,8 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         target=flags.target,
         tags=result.tags,
         labels=context.pairs(result.label, "--label"),
-        annotations=context.pairs(result.annotation, "--annotation"),
+        annotations=result.annotations,
+        family=packed.family,
         platforms=[Platform.parse(each) for text in flags.platform or () for each in text.split(",")],
         epoch=context.epoch(),
         uncached=frozenset(
