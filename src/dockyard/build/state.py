@@ -1,6 +1,5 @@
 """A stage under way: its layers, configuration, history, and the variables that its instructions see."""
 
-import calendar
 import json
 import posixpath
 import time
@@ -33,6 +32,8 @@ def _environment(config: dict[str, Any]) -> dict[str, str]:
 
 def seconds(text: str) -> int:
     """The time that `rfc3339` wrote."""
+    import calendar  # takes longer to load than a known step takes
+
     return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
 
 
