@@ -4,6 +4,7 @@ import json
 import posixpath
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,7 @@ def _environment(config: dict[str, Any]) -> dict[str, str]:
 
 def seconds(text: str) -> int:
     """The time that `rfc3339` wrote."""
-    import calendar  # takes longer to load than a known step takes
-
-    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+    return int(datetime.fromisoformat(text).timestamp())  # `time.strptime` loads what knows all languages' months
 
 
 class State(msgspec.Struct):
