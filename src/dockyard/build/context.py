@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from dockyard.build.ahead import Ahead, Seen
 from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, SourceMissingError, place
-from dockyard.build.listing import Facts, Listed, digest_of, facts, look, rows, sight, stamp
+from dockyard.build.listing import Facts, Listed, digest_of, facts, look, packed, rows, sight, stamp
 from dockyard.build.source import WILD, Item
 from dockyard.dockerfile.ignore import IgnoreRules, expression
 from dockyard.dockerfile.node import Node
@@ -181,8 +181,8 @@ class Context:
         return found
 
     def _looked(self, whole: str) -> tuple[str, list[Listed]]:
-        names, words = look(whole)
-        return sight(names, words) if self._ahead is not None else "", rows(names, words)
+        looked = packed(*look(whole))
+        return sight(looked) if self._ahead is not None else "", rows(looked)
 
     def _has_part(self, path: str, whole: str, row: Listed) -> bool:
         if not self._rules.ignored(path):

@@ -2,9 +2,10 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from threading import Lock, RLock
 from typing import BinaryIO
+
+import msgspec
 
 from dockyard._internal.lock import locked
 from dockyard.build.distant import Distant
@@ -32,8 +33,7 @@ class LayerAbsentError(ContentError):
         self.digest = digest
 
 
-@dataclass
-class Offers:
+class Offers(msgspec.Struct, dict=True, eq=False):
     """Where layers can be fetched from: the places that `--cache-from` names. Any thread may use it.
 
     As a `Reader` it gives what `store` has and what is offered alike, so that a cache can be sent on without a copy of
@@ -47,11 +47,13 @@ class Offers:
 
     store: Layout
     progress: Progress = SILENT
-    lost: set[Digest] = field(default_factory=set)
-    sound: set[tuple[Digest, Digest]] = field(default_factory=set)
-    _places: dict[Digest, tuple[Descriptor, Reader, Bring]] = field(default_factory=dict)
-    _locks: dict[Digest, RLock] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    lost: set[Digest] = msgspec.field(default_factory=set)
+    sound: set[tuple[Digest, Digest]] = msgspec.field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._places: dict[Digest, tuple[Descriptor, Reader, Bring]] = {}
+        self._locks: dict[Digest, RLock] = {}
+        self._lock = Lock()
 
     def add(self, target: Descriptor, place: Reader, bring: Bring) -> None:
         """Offer a blob: `place` has it, and `bring` fetches it into the store."""
@@ -104,8 +106,7 @@ class Offers:
                 raise LayerAbsentError(digest) from error
 
 
-@dataclass(frozen=True)
-class Lent:
+class Lent(msgspec.Struct, frozen=True):
     """Reads one layer, which is brought into the store first.
 
     Args:

@@ -7,10 +7,10 @@ import posixpath
 import secrets as random
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from dockyard._internal.lock import locked, try_locked
@@ -57,8 +57,7 @@ class MountRefusedError(Error):
     hint = "Give the secret as a variable (--mount=type=secret,id=…,env=…), or build where mounting is allowed."
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """One mount, resolved: `key` is what the step's result depends on, `target` is absolute.
 
     For a bind, `layer` has what comes from a folder of this machine, and `state` is the stage or image it comes from.
@@ -84,8 +83,7 @@ class Wanted:
         return self.source if self.mount.type == "secret" else f"{self.mount.type} {self.mount.id or self.target}"
 
 
-@dataclass
-class Prepared:
+class Prepared(msgspec.Struct):
     """What a container needs for its mounts.
 
     Attributes:

@@ -3,7 +3,8 @@
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from dockyard.build.fault import SourceMissingError, place
 from dockyard.build.source import WILD, Contents, Item
@@ -85,8 +86,7 @@ class TreeSource:
 Held = TreeSource | Contents
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """What one source gives: items of `source`, below a folder those that `includes` match."""
 
     source: Held

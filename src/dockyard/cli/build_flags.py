@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -24,9 +23,11 @@ if TYPE_CHECKING:
     from dockyard.cli.output_words import Packing
 
 
-@dataclass(frozen=True)
 class Flags:
     """What a build is told, beside what becomes of its result.
+
+    The parser needs a dataclass and makes one of it (`cli.call`): what makes them takes longer to load than a build of
+    known steps needs for all it does.
 
     Attributes:
         file: the Dockerfile; `Dockerfile` in the context by default, `-` for standard input.
@@ -75,9 +76,17 @@ class Flags:
     pull: Annotated[bool, Parameter(negative="")] = False
     progress: str = ""
 
+    def __init__(self, **given: Any) -> None:
+        # `given` has some of the attributes above by name; the others are the class's.
+        vars(self).update(given)
+
     def view(self, *, silent: bool) -> str:
         """The form of the progress: what was asked for, or the environment's, or the one that fits."""
         return self.progress or ("quiet" if silent else context.environment().get("BUILDKIT_PROGRESS", "auto"))
+
+
+SHAPED = (Flags,)
+"""Classes that the parser takes for dataclasses."""
 
 
 class Result(msgspec.Struct, frozen=True):

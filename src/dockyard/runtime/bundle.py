@@ -1,9 +1,10 @@
 """The configuration of a container for an OCI runtime (runtime-spec 1.0, config.md)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from dockyard.runtime import seccomp
 from dockyard.runtime.user import User
@@ -86,8 +87,7 @@ _MASKED = [
 _READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(msgspec.Struct, frozen=True):
     """A file or folder of the host inside the container, or with another `type` what the kernel makes there."""
 
     source: str

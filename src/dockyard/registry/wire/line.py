@@ -1,7 +1,10 @@
 """One connection to a server: bytes in and out, with patience that ends."""
 
+import errno
+import os
 import select
 import socket
+from io import FileIO
 from typing import TYPE_CHECKING
 
 from dockyard._internal import redact
@@ -15,6 +18,7 @@ _CONNECT_S = 10.0
 _SILENCE_S = 60.0
 _PIECE = 16 << 10
 _PROXY_HEAD_BYTES = 64 << 10
+_NOT_HANDED_OVER = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # by file systems that cannot
 
 
 class RegistryUnreachableError(TransientError):
@@ -122,6 +126,33 @@ class Line:
         except OSError as error:
             self.late = isinstance(error, TimeoutError)
             raise RegistryUnreachableError(reason(error)) from error
+
+    def send_file(self, file: FileIO, most: int) -> int:
+        """Send at most `most` bytes of `file` from where it stands, and move it on; 0 at its end. Only without TLS: the
+        kernel hands them on itself, and this program never sees them.
+        """
+        at = file.tell()
+        try:
+            count = self._hand_over(file.fileno(), at, most)
+        except OSError as error:
+            self.late = isinstance(error, TimeoutError)
+            raise RegistryUnreachableError(reason(error)) from error
+        file.seek(at + count)
+        return count
+
+    def _hand_over(self, handle: int, at: int, most: int) -> int:
+        while True:
+            try:
+                return os.sendfile(self._socket.fileno(), handle, at, most)
+            except BlockingIOError:
+                poll = select.poll()
+                poll.register(self._socket, select.POLLOUT)
+                if not poll.poll(_SILENCE_S * 1000):
+                    raise TimeoutError from None
+            except OSError as error:
+                if error.errno not in _NOT_HANDED_OVER:
+                    raise
+                return self._socket.send(os.pread(handle, min(most, _PIECE), at))
 
     def receive(self, into: memoryview) -> int:
         """Some bytes, at least one; 0 where the server has ended the connection."""

@@ -1,7 +1,9 @@
 """Connections to servers, kept for the next request."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from io import FileIO
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, urlsplit
 
@@ -102,10 +104,9 @@ class Pool:
         try:
             if not isinstance(body, bytes):
                 line.send(raw)
-                for piece in () if body is None else _pieces(body):
+                for _ in () if body is None else _sending(line, body):
                     if line.plain and line.spoken:
                         return Answer(line, head, Line.close)
-                    line.send(piece)
             elif len(body) < _PIECE:
                 line.send(raw + body)
             else:
@@ -160,6 +161,20 @@ class Pool:
                 context.set_alpn_protocols(["http/1.1"])
                 self._context = context
             return self._context
+
+
+def _sending(line: Line, body: Body) -> Iterator[None]:
+    """Send all of `body`; before each piece it stops, for its caller to see whether that is still of use."""
+    if line.plain and isinstance(body, FileIO):
+        size = os.fstat(body.fileno()).st_size
+        while body.tell() < size:
+            yield
+            if not line.send_file(body, _PIECE):
+                return
+        return
+    for piece in _pieces(body):
+        yield
+        line.send(piece)
 
 
 def _pieces(body: Body) -> Iterator[bytes | memoryview]:
