@@ -97,14 +97,19 @@ class Here:
             last = page.items[-1]
 
 
+def client(registry: str, username: str, secret: str, *, insecure: bool, ca: str) -> Client:
+    """A client for one other registry, which gets these credentials and nobody else."""
+    credential = Credential(username, secret) if username or secret else None
+    settings = Settings({registry: RegistrySettings([], insecure, ca)})
+    return Client(settings, lambda asked: credential if asked == registry else None)
+
+
 class There:
     """The other registry of a rule."""
 
     def __init__(self, rule: Rule, secret: str) -> None:
-        credential = Credential(rule.username, secret) if rule.username or secret else None
-        settings = Settings({rule.registry: RegistrySettings([], rule.insecure, rule.ca)})
         self._registry = rule.registry
-        self._client = Client(settings, lambda registry: credential if registry == rule.registry else None)
+        self._client = client(rule.registry, rule.username, secret, insecure=rule.insecure, ca=rule.ca)
 
     def place(self, name: str) -> Place:
         """A repository of it."""
