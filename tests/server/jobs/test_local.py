@@ -199,3 +199,25 @@ def test_periodic_work_goes_on_and_its_history_is_bounded(database: Database, tm
     jobs.stop()
     assert len(history.jobs(database, name="once", count=500)) == 100
     assert len(history.jobs(database, name="tick")) == 2
+
+
+def test_of_turns_that_found_nothing_only_the_last_is_kept(database: Database, tmp_path: Path) -> None:
+    left = [{"seen": 3}, {"seen": 0, "odd": []}, {"seen": 0, "odd": []}, {"seen": 2}]
+
+    def look(work: Work) -> Any:
+        return left.pop() if left else {"seen": 0, "odd": []}
+
+    jobs = runner(database, tmp_path, look=Task(look, every=3600))
+    asked = [jobs.defer("look", key="asked look")]
+    jobs.start()
+    try:
+        while history.jobs(database)[0].number < 7:
+            history.hasten(database, history.periodic("look"), now())
+            time.sleep(0.01)
+    finally:
+        jobs.stop()
+    done = [each for each in history.jobs(database) if each.state == "done"]
+    told = [each.result["seen"] for each in reversed(done)]
+    assert asked[0] == done[-1].number
+    assert sorted(told) == [0, 2, 3]
+    assert told[-1] == 0

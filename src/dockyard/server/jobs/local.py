@@ -108,7 +108,7 @@ class LocalJobs:
         """Let a periodic task have its next run."""
         every = self._tasks[name].every
         if every and not self._stopping.is_set():
-            key, due = f"periodic {name}", now() + every * 1000
+            key, due = history.periodic(name), now() + every * 1000
             history.add(self._database, name, {}, due, key)
             if first:
                 history.hasten(self._database, key, due)  # the interval may have been longer before
