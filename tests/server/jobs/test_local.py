@@ -221,3 +221,28 @@ def test_of_turns_that_found_nothing_only_the_last_is_kept(database: Database, t
     assert asked[0] == done[-1].number
     assert sorted(told) == [0, 2, 3]
     assert told[-1] == 0
+
+
+def test_of_a_quiet_task_only_the_last_that_went_well_and_what_failed_is_kept(
+    database: Database, tmp_path: Path
+) -> None:
+    def tell(work: Work) -> int:
+        if work.arguments["n"] == 2:
+            raise RuntimeError
+        return int(work.arguments["n"])
+
+    jobs = runner(database, tmp_path, tell=Task(tell, quiet=True))
+    jobs.start()
+    try:
+        for n in range(5):
+            number = jobs.defer("tell", {"n": n}, key="due tell")
+            wait(lambda number=number: state(database, number) in ("done", "failed"))
+        jobs.defer("tell", {"n": 7}, key="asked tell")
+        wait(lambda: history.jobs(database)[0].result == 7)
+    finally:
+        jobs.stop()
+    assert [(each.state, each.result) for each in history.jobs(database)] == [
+        ("done", 7),
+        ("done", 4),
+        ("failed", None),
+    ]

@@ -92,10 +92,20 @@ def claim(database: Database) -> Job | None:
     return database.write(work)
 
 
-def finish(database: Database, job: Job, state: str, *, error: str = "", result: Any = None, due: int = 0) -> None:
+def finish(
+    database: Database,
+    job: Job,
+    state: str,
+    *,
+    error: str = "",
+    result: Any = None,
+    due: int = 0,
+    quiet: bool = False,
+) -> None:
     """Note how a job ended, or with the state `waiting` that it is to be tried again at `due`; forget old ones.
 
-    Of the turns of a periodic task that found nothing to do only the last is kept: what was done stays in sight.
+    Of the turns of a periodic task that found nothing to do only the last is kept, and so it is of all that went well
+    where the task is `quiet`: what was done stays in sight.
     """
     text = json.dumps(result, default=str)
     values = {
@@ -108,11 +118,13 @@ def finish(database: Database, job: Job, state: str, *, error: str = "", result:
 
     def work(connection: Connection) -> None:
         connection.execute(update(JOB).where(JOB.c.id == job.number).values(values))
-        if state == "done" and _nothing(result):
+        if state == "done" and (quiet or _nothing(result)):
             key = connection.execute(select(JOB.c.key).where(JOB.c.id == job.number)).scalar()
-            if key == periodic(job.name):
-                same = (JOB.c.name == job.name, JOB.c.key == key, JOB.c.state == "done", JOB.c.result == text)
-                connection.execute(delete(JOB).where(*same, JOB.c.id < job.number))
+            same = (JOB.c.name == job.name, JOB.c.key == key, JOB.c.state == "done", JOB.c.id < job.number)
+            if quiet:
+                connection.execute(delete(JOB).where(*same))
+            elif key == periodic(job.name):
+                connection.execute(delete(JOB).where(*same, JOB.c.result == text))
         ended = (JOB.c.name == job.name, JOB.c.state.in_(("done", "failed", "cancelled")))
         edge = select(JOB.c.id).where(*ended).order_by(JOB.c.id.desc()).offset(_KEPT).limit(1)
         oldest = connection.execute(edge).scalar()

@@ -142,7 +142,7 @@ class LocalJobs:
             _LOG.exception("job %s %s failed", job.number, job.name)
             history.finish(database, job, "failed", error=text)
         else:
-            history.finish(database, job, "done", result=result)
+            history.finish(database, job, "done", result=result, quiet=task.quiet)
         self._again(job.name)
 
 
