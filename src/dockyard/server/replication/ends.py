@@ -19,7 +19,7 @@ from dockyard.registry.protocol import codes
 from dockyard.registry.repository import Repository, next_page
 from dockyard.registry.settings import RegistrySettings, Settings
 from dockyard.registry.transport import RegistryDeniedError, RegistryRefusedError, Transport
-from dockyard.server.globs import matches
+from dockyard.server.globs import matches, plain
 from dockyard.server.replication.rules import Rule
 
 _PIECE = 1 << 20
@@ -117,7 +117,7 @@ class There:
 
     def repositories(self, pattern: str) -> Iterator[str]:
         """The repositories that fit. Without a wildcard the catalog, which not every registry shows, is not asked."""
-        if not any(each in pattern for each in "*?{"):
+        if plain(pattern):
             yield pattern
             return
         transport: Transport = self._client.transport(Reference(self._registry, "catalog"))
