@@ -139,7 +139,7 @@ def remove(database: Database, name: str) -> None:
         known = found(connection, name, locked=True)
         if known.rules:
             told = ", ".join(known.rules[:5]) + (" and others" if len(known.rules) > 5 else "")
-            raise EndpointUsedError(f"endpoint {name} is used by {told}", context={"rules": list(known.rules)})
+            raise EndpointUsedError(f"endpoint {name} is used by {told}")
         connection.execute(delete(REPLICATION_ENDPOINT).where(REPLICATION_ENDPOINT.c.id == known.number))
         record(connection, "endpoint.delete", reference=name)
 

@@ -23,6 +23,7 @@ Direction = Literal["push", "pull"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _PURPOSE = "replication"
 _MOST_PARALLEL = 32
+_MOST_RATE = 2**50
 # What an endpoint says for the rules that use it.
 _THERE = ("registry", "username", "insecure", "ca")
 
@@ -261,12 +262,14 @@ def _check(rule: Rule) -> None:
         wrong = f"not a rule's name: {rule.name[:100]!r}"
     elif rule.direction not in get_args(Direction):
         wrong = f"not a direction: {rule.direction[:40]!r}"
+    elif not rule.endpoint and not rule.registry:
+        wrong = "registry: neither a registry nor an endpoint is named"
     elif not rule.endpoint and not endpoints.host_valid(rule.registry):
         wrong = f"not a registry's host: {rule.registry[:100]!r}"
     elif not 1 <= rule.parallel <= _MOST_PARALLEL:
         wrong = f"1 to {_MOST_PARALLEL} images can be copied at once"
-    elif rule.rate < 0:
-        wrong = "the rate is in bytes a second"
+    elif not 0 <= rule.rate <= _MOST_RATE:
+        wrong = f"rate: bytes a second, up to {_MOST_RATE}"
     elif rule.events and rule.direction == "pull":
         wrong = "the other registry's events are not seen here"
     if wrong:

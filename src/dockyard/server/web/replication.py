@@ -50,8 +50,6 @@ def _values(visit: Visit) -> dict[str, object]:
         "insecure": visit.checked("insecure"),
         "ca": visit.text("ca"),
     }
-    if not endpoint and not there["registry"]:
-        raise FieldInvalidError("registry: name a registry, or choose an endpoint")
     return {
         **({"endpoint": endpoint} if endpoint else there),
         "repositories": visit.text("repositories", 512) or "**",
