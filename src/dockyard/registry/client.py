@@ -101,8 +101,8 @@ class Client:
                 )
             return self._transports[base]
 
-    def check(self, reference: Reference) -> None:
-        """Ask the registry whether it takes the credential.
+    def check(self, reference: Reference, *, tries: int = 4) -> None:
+        """Ask the registry whether it takes the credential; faults are tried again so often.
 
         Raises:
             RegistryDeniedError: it does not.
@@ -110,7 +110,7 @@ class Client:
             RegistryUnreachableError, RegistryFaultError: nothing answers as it should.
         """
         transport = self._transport(self._base(reference.registry), reference.registry)
-        response = transport.request("GET", "/v2/", scope="")
+        response = transport.request("GET", "/v2/", scope="", tries=tries)
         response.drain()
         if response.status != 200:
             raise RegistryRefusedError(

@@ -22,7 +22,7 @@ from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.roles import ROLES
 from dockyard.server.access.secret import password_hash
 from dockyard.server.house import House, open_house
-from dockyard.server.replication import replicate
+from dockyard.server.replication import endpoints, replicate
 from dockyard.server.replication import rules as replication
 from dockyard.server.settings import Settings
 from dockyard.server.trust.watching import Watch
@@ -193,4 +193,5 @@ def town(opened: Callable[..., Town]) -> Town:
     # Of a repository that is not here, so that nobody asks the other registry.
     offsite = replication.Rule(0, "offsite", "push", "127.0.0.1:9", "team/none")
     replicate.ask(database, replication.add(database, seal, offsite))
+    endpoints.add(database, seal, endpoints.Endpoint(0, "backup", "127.0.0.1:9"))
     return found

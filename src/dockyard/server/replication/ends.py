@@ -18,7 +18,7 @@ from dockyard.registry.protocol import codes
 from dockyard.registry.repository import Repository, next_page
 from dockyard.registry.settings import RegistrySettings, Settings
 from dockyard.registry.transport import RegistryDeniedError, RegistryRefusedError, Transport
-from dockyard.server.globs import matches
+from dockyard.server.globs import matches, plain
 from dockyard.server.replication.rules import Rule
 
 _PIECE = 1 << 20
@@ -96,16 +96,19 @@ class Here:
             last = page.items[-1]
 
 
+def client(registry: str, username: str, secret: str, *, insecure: bool, ca: str) -> Client:
+    """A client for one other registry, which gets these credentials and nobody else."""
+    credential = Credential(username, secret) if username or secret else None
+    settings = Settings({registry: RegistrySettings([], insecure, ca)})
+    return Client(settings, lambda asked: credential if asked == registry else None, Proxies.here())
+
+
 class There:
     """The other registry of a rule."""
 
     def __init__(self, rule: Rule, secret: str) -> None:
-        credential = Credential(rule.username, secret) if rule.username or secret else None
-        settings = Settings({rule.registry: RegistrySettings([], rule.insecure, rule.ca)})
         self._registry = rule.registry
-        self._client = Client(
-            settings, lambda registry: credential if registry == rule.registry else None, Proxies.here()
-        )
+        self._client = client(rule.registry, rule.username, secret, insecure=rule.insecure, ca=rule.ca)
 
     def place(self, name: str) -> Place:
         """A repository of it."""
@@ -113,7 +116,7 @@ class There:
 
     def repositories(self, pattern: str) -> Iterator[str]:
         """The repositories that fit. Without a wildcard the catalog, which not every registry shows, is not asked."""
-        if not any(each in pattern for each in "*?{"):
+        if plain(pattern):
             yield pattern
             return
         transport: Transport = self._client.transport(Reference(self._registry, "catalog"))
