@@ -179,7 +179,7 @@ def _tell(result: BuildResult, names: list[Reference], written: list[str], *, ex
     cached = sum(step.cached for step in result.steps)
     size = sum(layer.descriptor.size for layer in result.image.layers)
     print(f"digest  {result.descriptor.digest}")
-    print(f"size    {report.size(size)} in {len(result.image.layers)} layers")
+    print(f"size    {report.size(size)} in {report.counted(len(result.image.layers), 'layer')}")
     print(f"steps   {len(result.steps)}, {cached} of them cached, {result.seconds:.1f} s")
     for name in names:
         print(f"tagged  {name.familiar}")
