@@ -186,10 +186,11 @@ def _tell(result: BuildResult, names: list[Reference], written: list[str], *, ex
     for place in written:
         print(f"wrote   {place}")
     if explain:
+        from dockyard._internal.cut import cut
         from dockyard.build.order import better
 
         for step in result.steps:
             if step.why:
-                print(f"line {step.line}: {step.text[:80]}\n    ran because {step.why} ({step.seconds:.1f} s)")
+                print(f"line {step.line}: {cut(step.text, 80)}\n    ran because {step.why} ({step.seconds:.1f} s)")
         for each in better(result.steps):
             print(f"order: {each}")
