@@ -1,5 +1,6 @@
 """The shape of the tree: small files with names that say something."""
 
+import re
 import subprocess
 
 import pytest
@@ -38,3 +39,31 @@ def test_every_room_says_in_one_docstring_what_it_is_for() -> None:
         text = (ROOT / name).read_text().strip()
         assert text.startswith('"""'), name
         assert "import" not in text.split('"""')[2], f"{name} re-exports"
+
+
+APART = {"making", "structure", "suites", "system"}  # what tests share, the tree itself, and whole programs
+NOTHING_YET = {"inject", "observe"}
+
+
+def test_the_tests_mirror_the_source_tree() -> None:
+    folders = {name.rpartition("/")[0] for name in tracked("tests/**/test_*.py")}
+    strays = [
+        folder
+        for folder in folders
+        if folder.split("/")[1] not in APART and not (ROOT / "src/dockyard" / folder.partition("/")[2]).is_dir()
+    ]
+    assert strays == []
+
+
+def test_every_room_has_tests_of_its_own() -> None:
+    rooms = {path.parent.name for path in (ROOT / "src/dockyard").glob("*/__init__.py")}
+    tested = {name.split("/")[1] for name in tracked("tests/*/**/test_*.py", "tests/*/test_*.py")}
+    assert rooms - tested == NOTHING_YET
+
+
+def test_tests_are_named_as_sentences() -> None:
+    short = []
+    for name in tracked("tests/**/test_*.py"):
+        names = re.findall(r"^(?:async )?def (test_\w+)", (ROOT / name).read_text(), re.MULTILINE)
+        short += [f"{name}: {each}" for each in names if len(each.split("_")) < 4]
+    assert short == []
