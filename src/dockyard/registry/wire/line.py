@@ -54,7 +54,11 @@ class Line:
         self._plain = tls is None
 
     def send(self, data: bytes | memoryview) -> None:
-        """Send all of `data`. Each part may take a minute, not all together."""
+        """Send all of `data`. Each part may take a minute, not all together.
+
+        Raises:
+            RegistryUnreachableError: the connection was closed, or a part took too long.
+        """
         view = memoryview(data)
         try:
             while view:
@@ -64,7 +68,11 @@ class Line:
             raise RegistryUnreachableError(reason(error)) from error
 
     def receive(self, into: memoryview) -> int:
-        """Some bytes, at least one; 0 where the server has ended the connection."""
+        """Some bytes, at least one; 0 where the server has ended the connection.
+
+        Raises:
+            RegistryUnreachableError: the connection broke, or nothing came in time.
+        """
         if self._held:
             count = min(len(into), len(self._held))
             into[:count] = self._held[:count]

@@ -56,6 +56,7 @@ class Pool:
 
         Raises:
             RegistryUnreachableError: nobody answers, or the line was cut.
+            ValueError: `url` is no address of HTTP.
         """
         try:
             parts = urlsplit(url)
