@@ -276,9 +276,9 @@ def _judge(
     def judged(found: Dockerfile) -> list[LintFinding]:
         found = instructed(found, {} if check is None else {ARGUMENT: check})
         platforms, variables = lint_measure.bases(found)
-        house = replace(wishes.options(), platforms=platforms, variables=variables)
+        wished = replace(wishes.options(), platforms=platforms, variables=variables)
         costs = {} if name == STDIN else lint_measure.costs(found, Path(name), folder)
-        options = replace(house, measured=replace(seen, costs=costs))
+        options = replace(wished, measured=replace(seen, costs=costs))
         return judge(found, only=only, without=wishes.ignore, also=wishes.also, ignored=ignored, options=options)
 
     return judged
