@@ -26,7 +26,7 @@ change and writes nothing. A fix changes what was found and nothing else that th
 where that is not sure, the better line is shown and left to you. Every other byte stays as it is, line ends included,
 and the file is replaced whole or not at all.
 
-## What your house wants
+## Settings
 
 The table `[lint]` of `dockyard.toml` says what always holds ([dockyard-toml.md](dockyard-toml.md) shows every key), and
 `dockyard ship` follows it, too. Without such a table a file of Hadolint's counts, `.hadolint.yaml` or `.hadolint.yml`,

@@ -1,5 +1,6 @@
 """The door: errors, exit codes, interruption."""
 
+import io
 import json
 import signal
 from types import SimpleNamespace
@@ -30,6 +31,32 @@ def test_an_error_is_text_for_people_and_one_document_for_programs(capsys: pytes
     assert "\x1b" not in text, "colour only on a terminal"
     assert report.failure(error, json=True) == 3
     assert json.loads(capsys.readouterr().out)["error"]["reference"] == "transient"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("variables", "styled"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_a_terminal_gets_colours_unless_told_otherwise(
+    variables: dict[str, str], styled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    out, err = Terminal(), Terminal()
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setattr("sys.stderr", err)
+    report.table(["NAME"], [["web"]])
+    report.failure(Error("no", context={"file": "x"}), json=False)
+    assert [("\x1b" in each.getvalue()) for each in (out, err)] == [styled, styled]
+
+
+def test_numbers_of_things_are_written_as_people_write_them() -> None:
+    assert [report.counted(number, "layer") for number in (0, 1, 2)] == ["0 layers", "1 layer", "2 layers"]
+    assert report.counted(3, "repository") == "3 repositories"
 
 
 def test_a_fault_of_our_own_shows_where_it_happened(capsys: pytest.CaptureFixture[str]) -> None:

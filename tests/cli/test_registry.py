@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -120,3 +121,27 @@ def test_the_commands_of_the_page_run(say: Say, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(say("rule", "list", "shop")["rules"]) == 3
     assert "all whole" in done.stdout
+
+
+def test_the_feed_of_the_page_is_compiled_and_an_image_asked_to_be_scanned(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "registry-care.md").read_text()
+    (script,) = re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    shutil.copytree(ROOT / "examples" / "shop" / "advisories", tmp_path / "advisories" / "pypi")
+    (tmp_path / "secdb").mkdir()
+    package = {"pkg": {"name": "zlib", "secfixes": {"1.2.12-r2": ["CVE-2022-37434"]}}}
+    secdb = {"distroversion": "v3.16", "reponame": "main", "packages": [package]}
+    (tmp_path / "secdb" / "main.json").write_text(json.dumps(secdb))
+    with opened(tmp_path / "registry") as house:
+        image(house.registry, "shop/web", "1.0")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-ec", script.replace("$ ", "")],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "registry" / "feed.sqlite").exists()
+    assert re.search(r"^job \d+ looks at it$", done.stdout, re.MULTILINE)

@@ -30,7 +30,7 @@ from dockyard.dockerfile.regular import IgnorePatternError
         ("/docs/../src/", "src/a", True),
     ],
 )
-def test_patterns(pattern: str, path: str, matches: bool) -> None:
+def test_a_pattern_matches_as_docker_takes_it(pattern: str, path: str, matches: bool) -> None:
     assert IgnoreRules.parse(pattern.encode()).ignored(path) is matches
 
 

@@ -34,7 +34,7 @@ ENV = {"A": "foo.tar.gz", "P": "/a/b/c.txt", "E": "", "S": "x y"}
         ("${NONE%x}", ""),
     ],
 )
-def test_substitutions(word: str, expected: str) -> None:
+def test_a_substitution_gives_what_a_shell_would(word: str, expected: str) -> None:
     assert expand(word, ENV) == expected
 
 

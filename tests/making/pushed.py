@@ -10,6 +10,7 @@ from dockyard.oci.mediatype import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
 from dockyard.registry.interface import Registry, Writer
 from dockyard.server.house import House, open_house
 from dockyard.server.settings import Settings
+from making.folders import registry_folder
 
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 
@@ -17,7 +18,7 @@ LAYER = "application/vnd.oci.image.layer.v1.tar"
 @contextmanager
 def opened(folder: Path, *, grace: int = 24 * 3600, database: str = "") -> Iterator[House]:
     """A server's parts over a folder, without its threads."""
-    house = open_house(Settings(storage=str(folder), grace=grace, database=database))
+    house = open_house(Settings(storage=str(registry_folder(folder)), grace=grace, database=database))
     try:
         yield house
     finally:

@@ -94,7 +94,7 @@ def test_a_layer_is_read_once(tmp_path: Path) -> None:
         (Package("npm", "@a/b", "1"), "pkg:npm/%40a/b@1"),
     ],
 )
-def test_package_urls(package: Package, purl: str) -> None:
+def test_a_package_has_its_package_url(package: Package, purl: str) -> None:
     assert package.purl("debian-12") == purl
 
 

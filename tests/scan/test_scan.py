@@ -146,7 +146,7 @@ def test_a_changelog_says_which_version_fixed_what() -> None:
         ("CVSS:3.1/AV:N", None),
     ],
 )
-def test_cvss_scores(vector: str, score: float | None) -> None:
+def test_a_cvss_vector_has_its_score(vector: str, score: float | None) -> None:
     assert base_score(vector) == score
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,18 +11,33 @@ from typing import get_args
 
 import msgspec
 import pytest
+import yaml
 
 from conftest import ROOT
 from dockyard._internal.settings import decode
+from dockyard.cli import help as help_pages
 from dockyard.cli.table import COMMANDS
 from dockyard.pipeline.settings import Settings
 from dockyard.registry.settings import Settings as RegistriesSettings
 from dockyard.server.settings import Settings as ServerSettings
 
-pytestmark = pytest.mark.slow
-
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GENERATED = {"errors.md", "lint.md"}
+
+# Where each page's blocks are run or read; a language that is not named is not shown on that page.
+BLOCKS = {
+    "README.md": {"sh": "here", "python": "here"},
+    "access.md": {"console": "tests/cli/test_registry_access.py", "toml": "here"},
+    "builds.md": {"sh": "here"},
+    "dockyard-toml.md": {"toml": "here"},
+    "registries.md": {"toml": "here"},
+    "registry-api.md": {"sh": "tests/structure/test_registry_api_page.py", "json": "the same"},
+    "registry-care.md": {"sh": "tests/cli/test_registry.py", "console": "the same"},
+    "registry-toml.md": {"toml": "here", "nginx": "here"},
+    "registry-watching.md": {"yaml": "here"},
+    "shipping.md": dict.fromkeys(("dockerfile", "python", "toml", "sh"), "tests/system/test_shipping_page.py"),
+    "webhooks.md": dict.fromkeys(("sh", "python", "json"), "tests/server/webhooks/test_page.py"),
+}
 
 KINDS: dict[str, type[Settings | RegistriesSettings | ServerSettings]] = {
     "registries.md": RegistriesSettings,
@@ -30,8 +46,61 @@ KINDS: dict[str, type[Settings | RegistriesSettings | ServerSettings]] = {
 }
 
 
+def _languages(page: Path) -> set[str]:
+    return set(re.findall(r"^ *```(\w+)$", page.read_text(), re.MULTILINE))
+
+
 def blocks(page: Path, language: str) -> Iterator[str]:
     yield from re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_every_block_of_code_is_run_or_read_by_a_test() -> None:
+    shown = {page.name: found for page in PAGES if (found := _languages(page))}
+    assert shown == {name: set(kept) for name, kept in BLOCKS.items()}
+    for name, kept in BLOCKS.items():
+        for place in set(kept.values()) - {"here", "the same"}:
+            assert name.removesuffix(".md") in (ROOT / place).read_text(), f"{place} does not read {name}"
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    pages = [page.name for page in (ROOT / "docs").glob("*.md")]
+    assert [name for name in pages if f"](docs/{name})" not in readme] == []
+    decisions = (ROOT / "docs" / "decisions" / "README.md").read_text()
+    records = [path.name for path in (ROOT / "docs" / "decisions").glob("0*.md")]
+    assert [name for name in records if f"]({name})" not in decisions] == []
+
+
+def test_every_flag_that_is_spoken_of_is_one_of_its_command() -> None:
+    wrong = []
+    for where in PAGES:
+        for text in re.findall(r"`dockyard ([^`]+)`", where.read_text()):
+            words = text.split()
+            command = next((each for each in COMMANDS if words[: len(each.word.split())] == each.word.split()), None)
+            flags = re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)
+            if command is not None and flags:
+                known = set(re.findall(r"--[a-z][a-z-]+", help_pages.page(command))) | {"--help"}
+                wrong += [f"{where.name}: dockyard {command.word} {flag}" for flag in flags if flag not in known]
+    assert wrong == []
+
+
+def test_the_configuration_for_nginx_is_one(tmp_path: Path) -> None:
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.skip("there is no nginx")
+    (block,) = blocks(ROOT / "docs" / "registry-toml.md", "nginx")
+    file = tmp_path / "nginx.conf"
+    around = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ access_log off; server {{ listen 127.0.0.1:1;"
+    file.write_text(f"{around}\n{block}\n}} }}")
+    done = subprocess.run([program, "-t", "-q", "-c", str(file)], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_configuration_for_prometheus_has_a_target_and_the_token_file() -> None:
+    (block,) = blocks(ROOT / "docs" / "registry-watching.md", "yaml")
+    (job,) = yaml.safe_load(block)["scrape_configs"]
+    assert job["static_configs"][0]["targets"]
+    assert list(job["authorization"]) == ["credentials_file"]
 
 
 def test_every_settings_file_that_is_shown_is_one() -> None:
@@ -60,6 +129,7 @@ def test_every_setting_of_the_registry_is_in_its_docs() -> None:
     assert missing == []
 
 
+@pytest.mark.slow
 def test_the_commands_about_builds_run(tmp_path: Path) -> None:
     context = tmp_path / "context"
     context.mkdir()
@@ -85,6 +155,7 @@ def test_every_link_between_pages_leads_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+@pytest.mark.slow
 def test_the_commands_and_the_program_of_the_readme_run(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("the tour's base image wants Debian's archive and its keyring, set up by root")

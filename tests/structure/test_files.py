@@ -1,8 +1,7 @@
 """The shape of the tree: small files with names that say something."""
 
+import re
 import subprocess
-
-import pytest
 
 from conftest import ROOT
 
@@ -18,9 +17,10 @@ def tracked(*patterns: str) -> list[str]:
     return sorted(name for name in listed if (ROOT / name).is_file())
 
 
-@pytest.mark.parametrize("name", tracked("*.py", "*.sh", "Makefile"))
-def test_no_file_is_longer_than_500_lines(name: str) -> None:
-    assert len((ROOT / name).read_bytes().splitlines()) <= MOST_LINES
+def test_no_file_is_longer_than_500_lines() -> None:
+    lengths = {name: len((ROOT / name).read_bytes().splitlines()) for name in tracked("*.py", "*.sh", "Makefile")}
+    assert len(lengths) > 500
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
 
 
 def test_no_name_is_empty_of_meaning() -> None:
@@ -38,3 +38,31 @@ def test_every_room_says_in_one_docstring_what_it_is_for() -> None:
         text = (ROOT / name).read_text().strip()
         assert text.startswith('"""'), name
         assert "import" not in text.split('"""')[2], f"{name} re-exports"
+
+
+APART = {"making", "structure", "suites", "system"}  # what tests share, the tree itself, and whole programs
+NOTHING_YET = {"inject", "observe"}
+
+
+def test_the_tests_mirror_the_source_tree() -> None:
+    folders = {name.rpartition("/")[0] for name in tracked("tests/**/test_*.py")}
+    strays = [
+        folder
+        for folder in folders
+        if folder.split("/")[1] not in APART and not (ROOT / "src/dockyard" / folder.partition("/")[2]).is_dir()
+    ]
+    assert strays == []
+
+
+def test_every_room_has_tests_of_its_own() -> None:
+    rooms = {path.parent.name for path in (ROOT / "src/dockyard").glob("*/__init__.py")}
+    tested = {name.split("/")[1] for name in tracked("tests/*/**/test_*.py", "tests/*/test_*.py")}
+    assert rooms - tested == NOTHING_YET
+
+
+def test_tests_are_named_as_sentences() -> None:
+    short = []
+    for name in tracked("tests/**/test_*.py"):
+        names = re.findall(r"^(?:async )?def (test_\w+)", (ROOT / name).read_text(), re.MULTILINE)
+        short += [f"{name}: {each}" for each in names if len(each.split("_")) < 4]
+    assert short == []

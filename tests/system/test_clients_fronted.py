@@ -186,7 +186,7 @@ def test_our_own_client_and_skopeo(visit: Visit, program: Find) -> None:
     visit.run(skopeo, "inspect", f"{name}:2", fails=True)
 
 
-def test_crane(visit: Visit) -> None:
+def test_crane_copies_lists_validates_and_appends(visit: Visit) -> None:
     crane, name = built("crane"), f"{visit.place}/crane"
     visit.run(crane, "auth", "login", visit.host, "-u", "dev", "--password-stdin", stdin=PASSWORD)
     visit.ours("push", "web:1", f"{name}:1")
@@ -198,7 +198,7 @@ def test_crane(visit: Visit) -> None:
     visit.run(crane, "append", "-b", f"{name}:1", "-f", str(chart(visit.home)), "-t", f"{name}:more")
 
 
-def test_cosign(visit: Visit) -> None:
+def test_cosign_signs_and_verifies_and_so_do_we(visit: Visit) -> None:
     cosign, name = built("cosign"), f"{visit.place}/cosign:1"
     visit.log_in()
     visit.ours("push", "web:1", name)
@@ -285,7 +285,7 @@ def daemon(words: list[str], asking: list[str], log: Path, **variables: str) -> 
         server.wait(30)
 
 
-def test_docker(visit: Visit, docker: list[str]) -> None:
+def test_docker_pulls_and_pushes_once_it_is_logged_in(visit: Visit, docker: list[str]) -> None:
     name = f"{visit.place}/docker"
     visit.log_in()
     visit.ours("push", "web:1", f"{name}:1")
@@ -299,7 +299,7 @@ def test_docker(visit: Visit, docker: list[str]) -> None:
     visit.digest("docker:2")
 
 
-def test_containerd(visit: Visit, ctr: list[str]) -> None:
+def test_containerd_pulls_and_pushes_with_a_hosts_file(visit: Visit, ctr: list[str]) -> None:
     hosts = visit.home / "hosts" / visit.host
     hosts.mkdir(parents=True)
     url = f"https://{visit.host}"  # of this machine, ctr would think that it speaks no TLS

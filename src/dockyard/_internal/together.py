@@ -1,4 +1,4 @@
-"""Work side by side in a few threads."""
+"""A small thread pool: work side by side; the first error ends it."""
 
 import threading
 from collections.abc import Callable, Iterable

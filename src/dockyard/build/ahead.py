@@ -1,4 +1,4 @@
-"""A context listed ahead: by a process of its own, while this one still reads its command and loads its modules.
+"""Prefetching of the context's listing: by a process of its own, while this one still parses and imports.
 
 What the last build of a folder listed is kept in a file; the process lists the same folders and says whether any of
 them changed, and what is in them where one did. Only the standard library's quickest parts are imported.

@@ -1,4 +1,4 @@
-"""Looking for the values of secrets in what a command wrote, which would be in the image."""
+"""Detection of leaked secrets: looking for their values in the files that a RUN wrote, which would be in the image."""
 
 import mmap
 import os

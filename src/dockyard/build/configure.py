@@ -191,7 +191,11 @@ _HANDLERS: dict[type[ins.Instruction], Callable[..., str]] = {
 
 
 def joined(workdir: str, path: str, node: Node) -> str:
-    """The absolute path that `path` means in `workdir`."""
+    """The absolute path that `path` means in `workdir`.
+
+    Raises:
+        ValueInvalidError: `path` is empty.
+    """
     if not path:
         raise ValueInvalidError("an empty path", context=place(node), hint="Was a variable not set?")
     return posixpath.normpath(posixpath.join("/", workdir, path)).replace("//", "/")

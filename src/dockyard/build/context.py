@@ -159,7 +159,12 @@ class Context:
         return found
 
     def listing(self, path: str, whole: str) -> list[Listed]:
-        """What is directly in the folder `path`, which is `whole` on this machine, and takes part, sorted by name."""
+        """What is directly in the folder `path`, which is `whole` on this machine, and takes part, sorted by name.
+
+        Raises:
+            FileChangedError: the folder went away while the context was listed.
+            ContextUnreadableError: it cannot be read.
+        """
         known = self._listed.get(path)
         if known is not None:
             return known
@@ -214,7 +219,11 @@ class Context:
             os.close(handle)
 
     def small(self, path: str, row: Listed) -> bytes | None:
-        """The content of a small file, as `content` gives it; None for any other."""
+        """The content of a small file, as `content` gives it; None for any other.
+
+        Raises:
+            FileChangedError: it is not the file that was listed.
+        """
         size = row[2]
         if size >= _SMALL:
             return None
@@ -329,7 +338,11 @@ class Context:
         self._count = 0
 
     def item(self, path: str, row: Listed) -> Item | None:
-        """The item that a row of a listing stands for; None for a socket, which means nothing in an image."""
+        """The item that a row of a listing stands for; None for a socket, which means nothing in an image.
+
+        Raises:
+            FileChangedError: it is not there any more.
+        """
         name, bits, size, mtime, ctime, inode, names, device, special = row
         kind = _KINDS.get(bits & 0o170000)
         if kind is None:

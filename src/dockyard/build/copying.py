@@ -38,7 +38,12 @@ _REMOTE = ("http://", "https://", "git@", "git://", "ssh://")
 
 
 def copy(stage: Stage, instruction: ins.Copy | ins.Add) -> None:
-    """Carry a COPY or ADD out."""
+    """Carry a COPY or ADD out.
+
+    Raises:
+        ContextUnreadableError: folders are nested too deeply.
+        SourceMissingError, FileChangedError, ContextUnreadableError: as the source gives them.
+    """
     state, tools, node = stage.state, stage.tools, instruction.node
     order = _order(stage, instruction)
     chown = stage.expand(instruction.chown) if instruction.chown else ""

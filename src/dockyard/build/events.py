@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from dockyard._internal import amounts
+from dockyard._internal.cut import cut
 from dockyard.progress import Progress, Task
 
 Kind = Literal["begun", "started", "output", "progress", "finished", "note", "ended"]
@@ -69,7 +71,7 @@ class Relay:
     def __call__(self, event: Event) -> None:
         """Pass `event` on."""
         if event.event == "started":
-            label = f"[{event.stage}] {event.text[:100]}" if event.stage else event.text
+            label = f"[{event.stage}] {cut(event.text, 100)}" if event.stage else event.text
             task = self._progress.start(label, total=event.total or None, unit=event.unit or "bytes")
             self._tasks[event.step] = task, 0
         elif event.event == "progress" and event.step in self._tasks:
@@ -79,6 +81,12 @@ class Relay:
         elif event.event == "finished" and event.step in self._tasks:
             task, _ = self._tasks.pop(event.step)
             if event.result not in ("failed", "cancelled"):
-                task.done(event.note or ("cached" if event.result == "cached" else f"{event.size} bytes"))
+                task.done(event.note or (_outcome(event)))
         elif event.event in ("output", "note"):
             self._progress.log(event.text)
+
+
+def _outcome(event: Event) -> str:
+    if event.result == "cached":
+        return "cached"
+    return amounts.shown(event.size) if event.size > 0 else "done"

@@ -1,4 +1,4 @@
-"""Fewer layers: those of a finished stage merged in groups. The base's layers stay as they are."""
+"""Squashing: the layers of a finished stage merged in groups (`--layers`). The base's layers stay as they are."""
 
 from collections.abc import Iterator
 

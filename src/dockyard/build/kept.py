@@ -1,4 +1,4 @@
-"""What builds keep to be faster the next time: how much, since when unused, and throwing the oldest away."""
+"""Usage and pruning of the build cache: how much is kept, since when unused; the least recently used goes first."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Layers that a step is known to have made and that are not here: they are fetched once their content is needed."""
+"""Lazy layers: blobs of an imported build cache that are not in the store, fetched once their content is needed."""
 
 import contextlib
 from collections.abc import Callable

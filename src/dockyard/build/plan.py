@@ -381,7 +381,11 @@ class Plan(msgspec.Struct, dict=True):
             return self._contexts[name]
 
     def named(self, name: str, before: int, node: Node, *, numbers: bool = True) -> State | Context:
-        """What `--from` names: a named context, an earlier stage (by its number only with `numbers`), or an image."""
+        """What `--from` names: a named context, an earlier stage (by its number only with `numbers`), or an image.
+
+        Raises:
+            StageOrderError: the stage that is named comes later.
+        """
         context = self._named(name)
         if context is not None:
             found = self._context(context)

@@ -1,4 +1,4 @@
-"""A stage that one thread finishes, while others wait. `concurrent.futures` takes too long to load."""
+"""A future: the state of a stage that one thread finishes while others wait. `concurrent.futures` loads too slowly."""
 
 import threading
 from collections.abc import Callable

@@ -49,7 +49,13 @@ class NetworkRefusedError(UsageError):
 
 
 def run(stage: Stage, instruction: ins.Run) -> None:
-    """Carry a RUN out."""
+    """Carry a RUN out.
+
+    Raises:
+        InsecureRefusedError, NetworkRefusedError: the build does not allow what the instruction asks for.
+        DeviceMissingError: a device that is required is not there.
+        RunFailedError and what else `execute.execute` raises.
+    """
     node, state, tools = instruction.node, stage.state, stage.tools
     for device in instruction.devices:
         if device.required:

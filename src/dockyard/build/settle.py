@@ -1,4 +1,4 @@
-"""Several sources of one COPY that overwrite each other: what is there in the end, each path once."""
+"""Overlapping sources of one COPY resolved: the last one wins, each path is written once."""
 
 from collections.abc import Iterable
 

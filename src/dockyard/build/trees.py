@@ -21,7 +21,11 @@ class TreeSource:
         self.tree, self._stirred = state.tree, state.stirred
 
     def find(self, pattern: str, node: Node) -> list[Item]:
-        """What `pattern` names; see `source.Source`."""
+        """What `pattern` names; see `source.Source`.
+
+        Raises:
+            SourceMissingError: nothing has that name, or it is a link to nothing.
+        """
         path = os.path.normpath("/" + pattern.lstrip("/"))[1:]
         if not WILD.search(path):
             found = self.tree.get(path)

@@ -186,7 +186,7 @@ def _tell(result: BuildResult, names: list[Reference], written: list[str], *, ex
     cached = sum(step.cached for step in result.steps)
     size = sum(layer.descriptor.size for layer in result.image.layers)
     print(f"digest  {result.descriptor.digest}")
-    print(f"size    {report.size(size)} in {len(result.image.layers)} layers")
+    print(f"size    {report.size(size)} in {report.counted(len(result.image.layers), 'layer')}")
     print(f"steps   {len(result.steps)}, {cached} of them cached, {result.seconds:.1f} s")
     for name in () if result.elsewhere else names:
         print(f"tagged  {name.familiar}")
@@ -197,10 +197,11 @@ def _tell(result: BuildResult, names: list[Reference], written: list[str], *, ex
     for place in written:
         print(f"wrote   {place}")
     if explain:
+        from dockyard._internal.cut import cut
         from dockyard.build.order import better
 
         for step in result.steps:
             if step.why:
-                print(f"line {step.line}: {step.text[:80]}\n    ran because {step.why} ({step.seconds:.1f} s)")
+                print(f"line {step.line}: {cut(step.text, 80)}\n    ran because {step.why} ({step.seconds:.1f} s)")
         for each in better(result.steps):
             print(f"order: {each}")

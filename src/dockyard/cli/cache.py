@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from dockyard._internal import amounts
+from dockyard._internal.cut import cut
 from dockyard.cli import context, report
 from dockyard.errors import UsageError
 
@@ -78,8 +79,10 @@ def cache(
         else:
             if dry_run:
                 for each in gone:
-                    print(f"{each.kind}  {each.name[:60]}  {report.size(each.size)}")
-            print(f"{'would remove' if dry_run else 'removed'} {len(gone)} things, {report.size(total)}")
+                    print(f"{each.kind}  {cut(each.name, 60)}  {report.size(each.size)}")
+            print(
+                f"{'would remove' if dry_run else 'removed'} {report.counted(len(gone), 'entry')}, {report.size(total)}"
+            )
         return
     found = [each for each in kept(data, store) if fits(each)]
     if action == "ls" or verbose:
@@ -88,7 +91,8 @@ def cache(
             return
         now = time.time()
         rows = [
-            [each.kind, each.name[:60], report.size(each.size), f"{(now - each.used) / 3600:.1f} h"] for each in found
+            [each.kind, cut(each.name, 60), report.size(each.size), f"{(now - each.used) / 3600:.1f} h"]
+            for each in found
         ]
         report.table(["KIND", "NAME", "SIZE", "UNUSED FOR"], rows)
         return

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from dockyard._internal.cut import cut
 from dockyard.cli.table import COMMANDS, Command
 
 
@@ -159,6 +160,6 @@ def _place(kind: str, grammar: _Grammar) -> str:
 def _quoted(text: str) -> str:
     """In fish's quotes, its first sentence at most 80 characters long."""
     short = text.partition("; ")[0].partition(". ")[0].rstrip(".")
-    short = short if len(short) <= 80 else short[:79] + "…"
+    short = cut(short, 80)
     escaped = short.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

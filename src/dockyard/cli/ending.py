@@ -1,4 +1,4 @@
-"""What ends a command from outside, SIGTERM or the end of the terminal, ends it as Ctrl-C does: all is cleared away."""
+"""Signals: SIGTERM and SIGHUP end a command as Ctrl-C does, by an exception that lets everything be cleared away."""
 
 import contextlib
 import signal

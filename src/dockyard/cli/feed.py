@@ -51,7 +51,7 @@ def feed(
             with bars.shown(quiet=json) as progress:
                 task = progress.start(f"changelogs of {debian_archive}'s security updates")
                 more = _archive(debian_archive, for_image or [], security_mirror, keyring)
-                task.done(f"{len(more)} advisories")
+                task.done(report.counted(len(more), "advisory"))
                 found += more
         if not found:
             raise UsageError("no source of advisories", hint="Name one, for example --osv FOLDER.")

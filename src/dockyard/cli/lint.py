@@ -179,7 +179,7 @@ def lint(
         pairs = [(each.name, finding) for each in found for finding in each.shown]
         _say(output, lint_output.foreign(kind, pairs, [each.name for each in found]))
     else:
-        _say(output, "\n\n".join(_told(each, color=not output and sys.stdout.isatty()) for each in found))
+        _say(output, "\n\n".join(_told(each, color=not output and report.styled(sys.stdout)) for each in found))
     wrong = [each.error for each in found if each.error is not None]
     for each in wrong if kind != "json" else ():
         report.failure(each, json=False)
@@ -240,7 +240,8 @@ def _say(output: str, what: str | dict[str, Any]) -> None:
     from dockyard._internal import atomic
 
     text = what if isinstance(what, str) else json_module.dumps(what, indent=2, ensure_ascii=False)
-    atomic.write(Path(output), f"{text}\n".encode() if text else b"")
+    with atomic.output(Path(output)) as stream:
+        stream.write(f"{text}\n".encode() if text else b"")
 
 
 def _folder(path: str, file: str) -> Path | None:
@@ -275,9 +276,9 @@ def _judge(
     def judged(found: Dockerfile) -> list[LintFinding]:
         found = instructed(found, {} if check is None else {ARGUMENT: check})
         platforms, variables = lint_measure.bases(found)
-        house = replace(wishes.options(), platforms=platforms, variables=variables)
+        wished = replace(wishes.options(), platforms=platforms, variables=variables)
         costs = {} if name == STDIN else lint_measure.costs(found, Path(name), folder)
-        options = replace(house, measured=replace(seen, costs=costs))
+        options = replace(wished, measured=replace(seen, costs=costs))
         return judge(found, only=only, without=wishes.ignore, also=wishes.also, ignored=ignored, options=options)
 
     return judged

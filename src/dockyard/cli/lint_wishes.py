@@ -1,4 +1,4 @@
-"""Where the house's wishes about lint come from: a file, and the command line, which has the last word."""
+"""Lint settings: from dockyard.toml or Hadolint's file, then the command line, which has the last word."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The door: finds the command, runs it, turns errors into text or JSON and an exit code.
+"""The entry point: finds the command, runs it, turns errors into text or JSON and an exit code.
 
 Only the standard library's quickest parts are imported before the command is known; `dockyard --version` must stay
 under 60 ms.

@@ -1,4 +1,4 @@
-"""Words that fit no command or not its parameters: what is wrong, in our words, and the nearest that would fit."""
+"""Usage errors: what is wrong with words that fit no command or not its parameters, and the nearest that would fit."""
 
 import difflib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The plainest command lines of a few commands, read without the parser: loading that takes longer than a build of
+"""The fast path of a few commands: plain words, read without the parser, whose loading takes longer than a build of
 which everything is known, or than fetching a small image. What is not plain, right or wrong, is left to the parser and
 so to its words.
 """

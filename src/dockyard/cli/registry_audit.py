@@ -1,13 +1,11 @@
 """`dockyard registry audit`: who did what, and whether the record of it is whole."""
 
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from dockyard.cli import registry_source, report
+from dockyard.cli import output_file, registry_source, report
 from dockyard.cli.registry_source import source
 from dockyard.cli.registry_words import needed
 from dockyard.errors import PolicyError, UsageError
@@ -79,23 +77,17 @@ def audit(
                 if not flaws:
                     raise AuditBrokenError("the expected hash is not in the chain: it was made anew, or is another's")
                 raise AuditBrokenError(f"the record is not whole: {flaws}", context={"flaws": len(found.flaws)})
-            said = f"{found.events} events are whole; the newest link is {found.head} at event {found.head_event}"
+            events = report.counted(found.events, "event")
+            said = f"{events}, nothing changed or missing; the newest link is {found.head} at event {found.head_event}"
             report.result(document) if json else print(said)
             return
         if verb == "prune":
             removed = chain.prune(database, _age(needed(older_than, "--older-than")))
-            report.result({"removed": removed}) if json else print(f"removed {removed} events")
+            report.result({"removed": removed}) if json else print(f"removed {report.counted(removed, 'event')}")
             return
         if verb == "export":
             made = (read.json_lines if form == "jsonl" else read.comma_separated)(database, wanted)
-            target = output.open("w", newline="", encoding="utf-8") if output else nullcontext(sys.stdout)
-            with target as stream:
-                lines = 0
-                for line in made:
-                    stream.write(line)
-                    lines += 1
-            if output:
-                report.result({"file": str(output), "lines": lines}) if json else print(f"wrote {lines} lines")
+            output_file.export(made, output, json=json)
             return
         events = read.page(database, wanted, before=before, count=count)
     if json:

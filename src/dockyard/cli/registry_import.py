@@ -5,6 +5,7 @@ from pathlib import Path
 from dockyard.cli import bars, context, report
 from dockyard.cli.registry_here import house as opened
 from dockyard.cli.registry_source import refuse
+from dockyard.cli.report import counted
 
 __all__ = ["refuse", "take"]
 
@@ -51,8 +52,9 @@ def take(
         report.result(done.to_json())
     else:
         print(
-            f"{'would take over' if dry_run else 'took over'} {done.tags} tags, {done.manifests} manifests and "
-            f"{done.blobs} blobs ({report.size(done.bytes)}) of {done.repositories} repositories"
+            f"{'would take over' if dry_run else 'took over'} {counted(done.tags, 'tag')}, "
+            f"{counted(done.manifests, 'manifest')} and {counted(done.blobs, 'blob')} ({report.size(done.bytes)}) of "
+            f"{counted(done.repositories, 'repository')}"
         )
         for problem in done.problems:
             print(f"  {problem}")

@@ -41,4 +41,4 @@ def remove(
     if json:
         report.result({"removed": name, "repositories": names})
     else:
-        print(f"removed {name}" + (f" and {len(names)} repositories" if project else ""))
+        print(f"removed {name}" + (f" and {report.counted(len(names), 'repository')}" if project else ""))

@@ -1,13 +1,11 @@
 """`dockyard registry search` and `advisory`: finding things by their names, and images by what touches them."""
 
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from dockyard.cli import report
+from dockyard.cli import output_file, report
 from dockyard.cli.registry_source import source
 from dockyard.cli.registry_words import moment, needed
 from dockyard.errors import UsageError
@@ -99,14 +97,7 @@ def advisory(
         database = house.database
         if verb == "export":
             made = verbs.exported(database, needed(name, "project"), lambda name: True)
-            target = output.open("w", newline="", encoding="utf-8") if output else nullcontext(sys.stdout)
-            lines = 0
-            with target as stream:
-                for line in made:
-                    stream.write(line)
-                    lines += 1
-            if output:
-                report.result({"file": str(output), "lines": lines}) if json else print(f"wrote {lines} lines")
+            output_file.export(made, output, json=json)
             return
         if verb == "show":
             needed(name, "advisory")

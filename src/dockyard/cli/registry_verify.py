@@ -5,6 +5,7 @@ from typing import Any
 
 from dockyard.cli import bars, report
 from dockyard.cli.registry_here import house as opened
+from dockyard.cli.report import counted
 from dockyard.errors import UsageError
 
 _SHOWN = 50
@@ -36,9 +37,9 @@ def verify(
     else:
         flaws, more = found["flaws"], found["more"]
         print(
-            f"{found['tags']} tags, {found['manifests']} manifests, {found['blobs']} blobs "
-            f"({report.size(found['bytes'])}), {found['files']} files: "
-            f"{'all whole' if found['whole'] else f'{len(flaws) + more} flaws'}"
+            f"{counted(found['tags'], 'tag')}, {counted(found['manifests'], 'manifest')}, "
+            f"{counted(found['blobs'], 'blob')} ({report.size(found['bytes'])}), {counted(found['files'], 'file')}: "
+            f"{'all whole' if found['whole'] else counted(len(flaws) + more, 'flaw')}"
         )
         for each in flaws[:_SHOWN]:
             print(f"  {each['kind']}: {each['what']}{' (repaired)' if each['repaired'] else ''}")
@@ -53,7 +54,7 @@ def _here(deep: bool, repair: bool, storage: Path | None, config: Path | None, q
     with opened(storage, config) as house, bars.shown(quiet=quiet) as progress:
         task = progress.start("verify")
         found = look(house.registry.holdings, deep=deep, repair=repair)
-        task.done(f"{found.blobs} blobs")
+        task.done(counted(found.blobs, "blob"))
         return found.to_json()
 
 

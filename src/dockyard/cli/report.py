@@ -5,7 +5,7 @@ import json as json_module
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
 from dockyard._internal import amounts
 from dockyard.errors import DiskFullError, Error, FileDeniedError, FileMissingError, FileUnusableError
@@ -39,8 +39,7 @@ def failure(error: Exception, *, json: bool) -> int:
     if json:
         result(known.to_json())
         return known.exit_code
-    red, dim, bold, off = (_RED, _DIM, _BOLD, _OFF) if sys.stderr.isatty() else ("", "", "", "")
-    red = "" if os.environ.get("NO_COLOR") else red
+    red, dim, bold, off = (_RED, _DIM, _BOLD, _OFF) if styled(sys.stderr) else ("", "", "", "")
     print(f"{red}{bold}error[{known.reference}]{off}: {known.message}", file=sys.stderr)
     for key, value in known.context.items():
         print(f"  {dim}{key}:{off} {value}", file=sys.stderr)
@@ -62,6 +61,18 @@ def _known(error: Exception) -> Error | None:
     return kind(f"{error.strerror}: {error.filename}", context={"file": error.filename})
 
 
+def styled(stream: TextIO) -> bool:
+    """Whether colours and other styles may go to `stream`: to a terminal, without NO_COLOR (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def counted(number: int, noun: str) -> str:
+    """`number` of `noun` for people: 1 layer, 2 layers, 3 repositories."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"
+
+
 def size(count: int) -> str:
     """`count` bytes for people: 512 B, 1.2 kB, 35 MB."""
     return amounts.shown(count)
@@ -70,7 +81,7 @@ def size(count: int) -> str:
 def table(headings: list[str], rows: list[list[str]]) -> None:
     """Print a plain table, aligned by columns; on a terminal the headings are dim."""
     widths = [max(len(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
-    dim, off = (_DIM, _OFF) if sys.stdout.isatty() else ("", "")
+    dim, off = (_DIM, _OFF) if styled(sys.stdout) else ("", "")
     for number, row in enumerate([headings, *rows]):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         print(f"{dim}{line}{off}" if number == 0 else line)

@@ -25,5 +25,6 @@ def rm(name: str, /, *names: str, json: bool = False) -> None:
         report.result({"removed": references, "blobs": count, "bytes": size})
     else:
         print(
-            f"removed {len(references)} names, {count} blobs, {report.size(size)}; blobs of the last minutes go later"
+            f"removed {report.counted(len(references), 'name')}, {report.counted(count, 'blob')}, {report.size(size)}; "
+            "blobs of the last minutes go later"
         )

@@ -45,4 +45,4 @@ def save(
     if json:
         report.result({"file": str(output), "size": size, "images": list(found)})
     else:
-        print(f"{output}: {len(found)} images, {report.size(size)}")
+        print(f"{output}: {report.counted(len(found), 'image')}, {report.size(size)}")

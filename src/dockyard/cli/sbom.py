@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from dockyard.cli import context
+from dockyard.cli import context, output_file
 
 
 def sbom(
@@ -37,7 +37,5 @@ def sbom(
     created = str(found.config.document.get("created") or "1970-01-01T00:00:00Z")
     document = make(held, name=reference.name, digest=str(found.descriptor.digest), created=created)
     text = json_module.dumps(document, indent=2)
-    if output is None:
-        print(text)
-    else:
-        output.write_text(text + "\n")
+    with output_file.opened(output) as stream:
+        print(text, file=stream)

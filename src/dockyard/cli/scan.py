@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from dockyard.cli import context, report
+from dockyard.cli import context, output_file, report
 from dockyard.errors import UsageError
 
 
@@ -82,17 +82,16 @@ def scan(
         if rows:
             report.table(["SEVERITY", "ID", "PACKAGE", "VERSION", "FIXED IN", "RANGE", "SOURCE", "LAYER"], rows)
         print(
-            f"{len(shown)} of {len(findings)} findings shown; {len(held.packages)} packages"
-            f" of {document['distribution'] or 'no distribution'}; feed {about['snapshot'][7:19]}, {_days(age)} old"
+            f"{len(shown)} of {report.counted(len(findings), 'finding')} shown; "
+            f"{report.counted(len(held.packages), 'package')} of {document['distribution'] or 'no distribution'}; "
+            f"feed {about['snapshot'][7:19]}, {_days(age)} old"
         )
     return exit_code if shown else 0
 
 
 def _write(text: str, output: Path | None) -> None:
-    if output is None:
-        print(text)
-    else:
-        output.write_text(text + "\n")
+    with output_file.opened(output) as stream:
+        print(text, file=stream)
 
 
 def _days(seconds: float) -> str:

@@ -75,18 +75,19 @@ def ship(
 def _said(step: dict[str, object]) -> str:
     findings = step.get("findings")
     if step["step"] == "build":
-        return f"{step['steps']} steps, {step['cached_steps']} cached, {report.size(int(str(step['size'])))}"
+        steps, size = report.counted(int(str(step["steps"])), "step"), report.size(int(str(step["size"])))
+        return f"{steps}, {step['cached_steps']} cached, {size}"
     if step["step"] == "scan":
         shown = (
             "no feed"
             if step.get("feed") == "missing"
-            else f"{len(findings)} findings"
+            else report.counted(len(findings), "finding")
             if isinstance(findings, list)
             else ""
         )
-        return f"{step['packages']} packages, {shown}"
+        return f"{report.counted(int(str(step['packages'])), 'package')}, {shown}"
     if step["step"] == "lint":
-        return f"{len(findings) if isinstance(findings, list) else 0} remarks"
+        return report.counted(len(findings) if isinstance(findings, list) else 0, "finding")
     if step["step"] in ("policy", "verdict"):
-        return f"allowed by {len(step['rules']) if isinstance(step['rules'], list) else 0} rules"
+        return f"allowed by {report.counted(len(step['rules']) if isinstance(step['rules'], list) else 0, 'rule')}"
     return "already done" if step["status"] == "already done" else ""

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from dockyard._internal.cut import cut
 from dockyard.cli import context, report
 
 
@@ -43,7 +44,13 @@ def status(app: str = "", /, *, json: bool = False) -> None:
     rows = []
     for each in documents:
         last = each["last_rollout"]
-        said = "" if last is None else "well" if last["succeeded"] else f"failed: {last['reason'][:60]}"
+        said = (
+            ""
+            if last is None
+            else "well"
+            if last["succeeded"]
+            else cut(" ".join(f"failed: {last['reason']}".split()), 80)
+        )
         up = f"{each['seconds']} s"
         row = [each["app"], each["state"], each["revision"], each["image"], each["port"], up, each["restarts"], said]
         rows.append([str(cell) for cell in row])

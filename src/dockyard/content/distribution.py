@@ -90,6 +90,7 @@ class Distribution:
         Raises:
             SignatureWrongError, ReleaseExpiredError: nothing of it is used.
             ArchiveUnreachableError: it cannot be fetched.
+            UsageError: the archive's keyring is not installed.
         """
         url = f"{suite.url.rstrip('/')}/dists/{suite.name}/InRelease"
         raw = retry(lambda: self._get(url, _RELEASE_BYTES))

@@ -71,7 +71,11 @@ class FileIngest:
         return size
 
     def commit(self, expected: Descriptor | None = None) -> tuple[Digest, int]:
-        """Make what was written visible under its digest; on disk before this returns."""
+        """Make what was written visible under its digest; on disk before this returns.
+
+        Raises:
+            DigestMismatchError: it is not what was expected; nothing becomes visible.
+        """
         digest = Digest(self._algorithm, self._hash.hexdigest())
         if expected is not None and (digest, self._size) != (expected.digest, expected.size):
             raise DigestMismatchError(
@@ -140,7 +144,12 @@ class Layout:
         return self.path / "blobs" / digest.algorithm / digest.hex
 
     def open(self, target: Descriptor) -> BinaryIO:
-        """A verified stream of the blob (see `Reader.open`)."""
+        """A verified stream of the blob (see `Reader.open`).
+
+        Raises:
+            ContentNotFoundError: the blob is not here.
+            DigestMismatchError: by the stream's end, where the bytes are others than the digest names.
+        """
         try:
             return verified(open(self.blob_path(target.digest), "rb", buffering=0), target)
         except FileNotFoundError as error:

@@ -24,7 +24,11 @@ class MemoryIngest:
         return len(data)
 
     def commit(self, expected: Descriptor | None = None) -> tuple[Digest, int]:
-        """Make what was written visible under its digest."""
+        """Make what was written visible under its digest.
+
+        Raises:
+            DigestMismatchError: it is not what was expected; nothing becomes visible.
+        """
         data = bytes(self._buffer)
         digest = Digest.of(data, expected.digest.algorithm if expected else "sha256")
         if expected is not None and (digest, len(data)) != (expected.digest, expected.size):
@@ -48,7 +52,11 @@ class Memory:
         self.blobs: dict[Digest, bytes] = {}
 
     def open(self, target: Descriptor) -> BinaryIO:
-        """A verified stream of the blob."""
+        """A verified stream of the blob.
+
+        Raises:
+            ContentNotFoundError: the blob is not here.
+        """
         try:
             return verified(io.BytesIO(self.blobs[target.digest]), target)
         except KeyError as error:

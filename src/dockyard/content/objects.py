@@ -120,6 +120,7 @@ class Objects:
 
         Raises:
             ContentNotFoundError: it is not there.
+            TooLargeError: it is larger than its descriptor says.
         """
         with _told():
             found = self._store.get(self._blob(target))

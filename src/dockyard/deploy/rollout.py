@@ -170,7 +170,12 @@ def undo(name: str, data: Path, *, progress: Progress = SILENT) -> Rollout:
 
 
 def stop(name: str, data: Path) -> None:
-    """Stop the application: drain, stop its container, stop haproxy. Its versions are kept for the next deploy."""
+    """Stop the application: drain, stop its container, stop haproxy. Its versions are kept for the next deploy.
+
+    Raises:
+        AppUnknownError: it was never deployed.
+        SupervisorGoneError: it did not stop within a minute.
+    """
     folder = _known(name, data)
     with locked(folder / "command.lock"):
         desired = files.load_desired(folder)

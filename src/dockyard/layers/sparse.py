@@ -27,7 +27,12 @@ class _Numbers(Protocol):
 
 
 def old_map(block: bytes, stream: BinaryIO, number: _Numbers) -> tuple[list[Piece], int]:
-    """The map and real size in a header of type `S`, and in the blocks behind it that `stream` gives."""
+    """The map and real size in a header of type `S`, and in the blocks behind it that `stream` gives.
+
+    Raises:
+        ArchiveInvalidError: the map is too large.
+        ArchiveTruncatedError: the archive ends inside it.
+    """
     numbers = [number(block[at : at + 12]) for at in range(386, 482, 12)]
     real, more = number(block[483:495]), block[482:483] != b"\0"
     while more:
@@ -49,7 +54,12 @@ def extended_map(records: Mapping[str, bytes]) -> list[Piece]:
 
 
 def leading_map(content: BinaryIO) -> list[Piece]:
-    """The map of the form 1.0, which fills whole blocks before the data; `content` is read up to the data."""
+    """The map of the form 1.0, which fills whole blocks before the data; `content` is read up to the data.
+
+    Raises:
+        ArchiveInvalidError: the map is too large.
+        ArchiveTruncatedError: the archive ends inside it.
+    """
     text = b""
 
     def line(at: int) -> tuple[int, int]:
@@ -78,6 +88,7 @@ def checked(pieces: Sequence[Piece], real: int, stored: int, path: str) -> None:
 
     Raises:
         ArchiveInvalidError: pieces overlap, are out of order, go beyond the end, or are not what is stored.
+        ArchiveUnfitError: the file is larger than may be unpacked.
     """
     if not 0 <= real <= SPARSE_BYTES:
         raise ArchiveUnfitError(f"the sparse member {path!r} stands for {real} bytes, more than {SPARSE_BYTES}")

@@ -33,7 +33,11 @@ class ImageConfig(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        """The parsed JSON, unknown fields included."""
+        """The parsed JSON, unknown fields included.
+
+        Raises:
+            ConfigInvalidError: it is not a JSON object.
+        """
         try:
             document = json.loads(self.raw)
         except (ValueError, RecursionError) as error:
@@ -54,7 +58,12 @@ class ImageConfig(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def diff_ids(self) -> Sequence[Digest]:
-        """The digests of the uncompressed layers, lowest first."""
+        """The digests of the uncompressed layers, lowest first.
+
+        Raises:
+            ConfigInvalidError: there is no list of them.
+            DigestInvalidError: one of them is no digest.
+        """
         rootfs = self.document.get("rootfs")
         found = rootfs.get("diff_ids") if isinstance(rootfs, Mapping) else None
         if found is None and isinstance(rootfs, Mapping) and "diff_ids" in rootfs:
@@ -70,7 +79,11 @@ class ImageConfig(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def execution(self) -> dict[str, Any]:
-        """The `config` object: Env, Cmd, Entrypoint, User, WorkingDir, Labels, Healthcheck and so on."""
+        """The `config` object: Env, Cmd, Entrypoint, User, WorkingDir, Labels, Healthcheck and so on.
+
+        Raises:
+            ConfigInvalidError: it is there and is not a JSON object.
+        """
         found = self.document.get("config") or {}
         if not isinstance(found, Mapping):
             raise ConfigInvalidError("an image configuration's config is not a JSON object")

@@ -87,7 +87,11 @@ class Reference(msgspec.Struct, frozen=True):
         return f"{self.registry}/{self.repository}"
 
     def with_tag(self, tag: str) -> "Reference":
-        """The same repository under another tag, without digest."""
+        """The same repository under another tag, without digest.
+
+        Raises:
+            ReferenceInvalidError: it is not a tag.
+        """
         if not TAG.fullmatch(tag):
             raise ReferenceInvalidError(f"invalid tag: {tag!r}")
         return replace(self, tag=tag, digest=None)

@@ -123,7 +123,11 @@ class PackageIndex:
     _providers: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     def add(self, text: str, base: str) -> None:
-        """Take in one `Packages` file."""
+        """Take in one `Packages` file.
+
+        Raises:
+            IndexInvalidError: a stanza describes no package.
+        """
         for stanza in text.split("\n\n"):
             if not stanza.startswith("Package: "):
                 if stanza.strip():

@@ -17,7 +17,10 @@ class SettingsMissingError(UsageError):
     """There is no dockyard.toml in this folder, so it is not known what to ship."""
 
     reference = "settings-missing"
-    hint = "Write one: docs/dockyard-toml.md shows every key, examples/shop/dockyard.toml a whole file."
+    hint = (
+        'Two lines are enough to begin with: [image] and name = "127.0.0.1:5000/shop/web", the registry and repository '
+        "to push to. docs/dockyard-toml.md shows every key."
+    )
 
 
 class ImageSettings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):

@@ -1,4 +1,4 @@
-"""Writing a file of moderate size past the page cache: straight from here to the disk, where it has to be anyway.
+"""Direct I/O (O_DIRECT): writing a file of moderate size past the page cache, to the disk where it has to be anyway.
 
 A blob that is pushed is flushed before that is acknowledged, so keeping its bytes in memory, too, saves nothing but the
 first read of it, and costs a copy and memory that other files are read from.

@@ -69,7 +69,11 @@ class DiskBlobs:
         return upload
 
     def received(self, upload: str) -> int:
-        """How many bytes have arrived."""
+        """How many bytes have arrived.
+
+        Raises:
+            WireError: BLOB_UPLOAD_UNKNOWN.
+        """
         try:
             return self._upload(upload).stat().st_size
         except FileNotFoundError:
@@ -93,7 +97,11 @@ class DiskBlobs:
                 self._remember(upload, known[0], known[1] + sum(map(len, pieces)))
 
     def seal(self, upload: str, digest: Digest, last: Sequence[bytes] = ()) -> int:
-        """Check the upload and bring it to the disk."""
+        """Check the upload and bring it to the disk.
+
+        Raises:
+            WireError: BLOB_UPLOAD_UNKNOWN; DIGEST_INVALID, and the upload is gone.
+        """
         path = self._upload(upload)
         if last:
             size = sum(map(len, last))
@@ -156,7 +164,11 @@ class DiskBlobs:
         return found is not None and size in (None, found)
 
     def read(self, digest: Digest, begin: int, length: int) -> Iterator[bytes]:
-        """The blob's bytes from `begin` on."""
+        """The blob's bytes from `begin` on.
+
+        Raises:
+            WireError: BLOB_UNKNOWN.
+        """
         try:
             stream = open(self._path(digest), "rb", buffering=0)
         except FileNotFoundError:

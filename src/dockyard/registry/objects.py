@@ -123,7 +123,11 @@ class ObjectBlobs:
         known.length += len(data)
 
     def seal(self, upload: str, digest: Digest, last: Sequence[bytes] = ()) -> int:
-        """Check the upload and write the blob. Whoever publishes it looks again whether it is there."""
+        """Check the upload and write the blob. Whoever publishes it looks again whether it is there.
+
+        Raises:
+            WireError: DIGEST_INVALID, and the upload is gone.
+        """
         self.append(upload, *last)
         known = self._recall(upload)
         if known is not None:
@@ -146,7 +150,11 @@ class ObjectBlobs:
         return known.size
 
     def publish(self, upload: str, digest: Digest) -> None:
-        """Make sure that the blob is there; it may have been removed since the upload was sealed."""
+        """Make sure that the blob is there; it may have been removed since the upload was sealed.
+
+        Raises:
+            WireError: BLOB_UPLOAD_UNKNOWN.
+        """
         known, held = self._recall(upload), self._size(digest)
         if known is not None and known.sealed:
             if held != known.size:
@@ -188,7 +196,11 @@ class ObjectBlobs:
         return found is not None and size in (None, found)
 
     def read(self, digest: Digest, begin: int, length: int) -> Iterator[bytes]:
-        """The blob's bytes from `begin` on."""
+        """The blob's bytes from `begin` on.
+
+        Raises:
+            WireError: BLOB_UNKNOWN.
+        """
         if length <= 0:
             return
         try:

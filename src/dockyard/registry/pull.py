@@ -103,6 +103,9 @@ def fetch(
 ) -> None:
     """Fetch one blob into `store`; after a cut line, also of an earlier process, only what is missing. `beside`: hash a
     large one in a thread of its own.
+
+    Raises:
+        DigestMismatchError: the registry sent something else; what was kept of it is removed.
     """
     partial = store.path / "ingest" / f"{target.digest.hex}.partial"
     partial.parent.mkdir(parents=True, exist_ok=True)

@@ -112,7 +112,11 @@ class Repository:
         return response.status == 200
 
     def put(self, target: Descriptor, content: BinaryIO) -> None:
-        """Send a blob, or a manifest by its digest (see `content.store.Writer`)."""
+        """Send a blob, or a manifest by its digest (see `content.store.Writer`).
+
+        Raises:
+            RegistryRefusedError: the registry takes no uploads there, or lost this one.
+        """
         if traits(target.media_type).role in ("manifest", "index"):
             self.put_manifest(target.digest, content.read(), target.media_type)
             return
@@ -151,7 +155,11 @@ class Repository:
         return response.status == 201
 
     def put_manifest(self, reference: str | Digest, raw: bytes, media_type: str) -> Descriptor:
-        """Send a manifest or index under a tag or digest; for old registries, keep its subject's list of referrers."""
+        """Send a manifest or index under a tag or digest; for old registries, keep its subject's list of referrers.
+
+        Raises:
+            RegistryRefusedError: the registry has no such repository.
+        """
         path = request.manifest_path(self.name, reference)
         response = self._transport.request(
             "PUT", path, scope=self._push, headers={"Content-Type": media_type}, body=raw, expected=(201,)

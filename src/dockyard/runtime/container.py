@@ -140,6 +140,9 @@ def command(
     """The words that run a container in the foreground; its folder is ready then.
 
     `own` is where a line tells that its own network is served, if it has one: standard input, or `FIFO` in the folder.
+
+    Raises:
+        NetworkFailedError: a network of its own needs a namespace, and this way has none.
     """
     if way == ROOT:
         need_root()

@@ -118,7 +118,11 @@ def _mount(kind: str, source: str, target: str, flags: int, data: str = "") -> N
 
 
 def place(root: str, target: str, folder: bool) -> str:
-    """Where `target` is in `root`, made if it is not there. Links inside lead nowhere outside."""
+    """Where `target` is in `root`, made if it is not there. Links inside lead nowhere outside.
+
+    Raises:
+        OSError: links lead round in a circle.
+    """
     at = root
     parts = [part for part in target.split("/") if part not in ("", ".", "..")]
     links = 0

@@ -1,4 +1,4 @@
-"""Unpacked layers that may not be on the disk yet: where the machine goes down before they are, they are thrown away.
+"""Crash consistency of unpacked layers: what may not be on the disk yet is thrown away after the machine went down.
 
 Nothing waits for the disk when a layer has been unpacked, as it can be unpacked again. But a machine that loses its
 power may then keep a folder whose files are empty, and nothing would tell. So a mark with the number of this boot of

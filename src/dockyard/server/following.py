@@ -1,4 +1,4 @@
-"""Followers of the events: each sees every event once it is written, in order, and goes on where it stopped.
+"""Consumers of the event table, with an offset each: every event is seen once it is committed, in order.
 
 A follower that fails on an event sees it again, so what it does must be harmless the second time.
 """

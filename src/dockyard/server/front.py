@@ -1,4 +1,4 @@
-"""The front door: from a request's path to the application that answers it.
+"""Routing by path prefix: from a request to the application that answers it.
 
 The registry's hot paths go straight to their application; what people look at is loaded when somebody first does.
 """

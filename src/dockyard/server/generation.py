@@ -1,4 +1,4 @@
-"""Which repositories have changed: a few numbers in a file that all processes of this machine map into memory.
+"""Cache invalidation among processes: which repositories have changed, as numbers in a file that all of them map.
 
 Whoever changes a repository's tags or manifests writes a new random number for it after the commit; what was read
 before under the old number is then no longer believed. Looking at a number costs nothing worth measuring.

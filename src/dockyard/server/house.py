@@ -1,4 +1,4 @@
-"""Everything a registry server consists of, put together from its settings; each process makes its own."""
+"""The composition root of a registry server: every part of it, built from the settings; each process builds its own."""
 
 from dataclasses import dataclass
 from functools import partial

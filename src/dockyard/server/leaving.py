@@ -1,4 +1,4 @@
-"""That a server is about to end: its lead process says so in a file that all its workers see.
+"""Graceful shutdown: that a server is about to end, said by its lead process in a file that all its workers see.
 
 Load balancers then stop sending requests before the server stops taking them.
 """

@@ -1,4 +1,4 @@
-"""What the server does by itself because something happened: webhooks, the audit's chain, replication.
+"""Work that events trigger: webhook deliveries, the audit log's chain, replication.
 
 Each is a task for the runner of jobs, and a cheap question whether there is something to do for it; every second the
 questions are asked, and the tasks that have something to do are deferred.

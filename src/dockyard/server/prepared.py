@@ -1,4 +1,4 @@
-"""Statements whose text is made once: for the few that every push carries out, making it anew costs the most."""
+"""Prepared statements: SQL that is compiled once, for the few statements of every push whose compilation costs most."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What was read lately of a repository, believed for as long as the repository has not changed."""
+"""A bounded cache of what was read of a repository, valid for as long as the repository has not changed."""
 
 import contextlib
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""Secrets that the server must be able to read again, kept unreadable in the database.
+"""Encryption at rest of secrets that the server must be able to read again.
 
 The key is a file beside the storage, so that a copy of the database alone gives nothing away. AES-256-GCM; what
 a secret is for is authenticated with it, so that one cannot be put in another's place.

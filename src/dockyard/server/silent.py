@@ -1,4 +1,4 @@
-"""Ending connections on which nothing moves any more, where the HTTP server itself would wait without end: a client
+"""Idle timeouts: ending connections on which nothing moves, where the HTTP server itself would wait for ever: a client
 that says nothing after its TLS handshake, or that takes nothing of a file it asked for.
 
 The kernel knows when bytes last came and went on each connection (TCP_INFO of Linux); elsewhere nothing is ended.

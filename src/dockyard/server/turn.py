@@ -1,4 +1,4 @@
-"""Turns of processes that write to one SQLite database.
+"""A fair, advisory lock among the processes that write to one SQLite database.
 
 SQLite lets whoever waits sleep longer and longer, up to a tenth of a second, however short the others' transactions
 are. So processes take turns before they begin one. That is a courtesy: who waits too long goes on without.

@@ -17,6 +17,7 @@ from dockyard.server.database import Database
 from dockyard.server.house import House, open_house
 from dockyard.server.settings import Access, Settings
 from making.calls import Caller, basic
+from making.folders import registry_folder
 
 PASSWORD = "correct horse"
 
@@ -81,7 +82,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     made: list[House] = []
 
     def make(access: Access | None = None, *, fresh: float = 0.0, **more: object) -> Place:
-        settings = Settings(storage=str(tmp_path / f"r{len(made)}"), access=access or Access(), **more)  # type: ignore[arg-type]
+        settings = Settings(storage=str(registry_folder(tmp_path / f"r{len(made)}")), access=access or Access(), **more)  # type: ignore[arg-type]
         monkeypatch.setattr(houses, "open_doors", lambda database, given: open_doors(database, given, fresh=fresh))
         house = open_house(settings)
         made.append(house)

@@ -20,6 +20,7 @@ from dockyard.server.database import Database
 from dockyard.server.house import House, open_house
 from dockyard.server.settings import Settings
 from making.calls import Answer, Caller, basic
+from making.folders import registry_folder
 
 PASSWORD = "correct horse"
 OCI = "application/vnd.oci.image"
@@ -109,7 +110,7 @@ def places(folder: Path) -> Iterator[Callable[..., Place]]:
     def make(**more: Any) -> Place:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(houses, "open_doors", lambda database, given: open_doors(database, given, fresh=0.0))
-            house = open_house(Settings(storage=str(folder / f"r{len(made)}"), **more))
+            house = open_house(Settings(storage=str(registry_folder(folder / f"r{len(made)}")), **more))
         made.append(house)
         return Place(house, Caller(house.app))
 

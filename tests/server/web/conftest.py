@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from html.parser import HTMLParser
@@ -155,27 +157,52 @@ class Town:
         Watch(self.house.registry, self.house.database, folder / "feed.sqlite", folder / "index").pushes()
 
 
-@pytest.fixture
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Town]]:
-    """Makes registries without accounts, whose changes of rights hold at once."""
+@contextmanager
+def towns(folder: Path) -> Iterator[Callable[..., Town]]:
+    """Makes registries in `folder`, `r0` and on, without accounts, whose changes of rights hold at once."""
     made: list[House] = []
-    monkeypatch.setattr(houses, "open_doors", lambda database, settings: open_doors(database, settings, fresh=0.0))
-    monkeypatch.setattr(users, "password_hash", _hashed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(houses, "open_doors", lambda database, settings: open_doors(database, settings, fresh=0.0))
+        patch.setattr(users, "password_hash", _hashed)
 
-    def make(**more: Any) -> Town:
-        house = open_house(Settings(storage=str(tmp_path / f"r{len(made)}"), **more))
-        made.append(house)
-        return Town(house)
+        def make(**more: Any) -> Town:
+            house = open_house(Settings(storage=str(folder / f"r{len(made)}"), **more))
+            made.append(house)
+            return Town(house)
 
-    yield make
-    for house in made:
-        house.close()
+        yield make
+        for house in made:
+            house.close()
 
 
 @pytest.fixture
-def town(opened: Callable[..., Town]) -> Town:
+def opened(tmp_path: Path) -> Iterator[Callable[..., Town]]:
+    """Makes registries for the test."""
+    with towns(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Image]]:
+    """The folder of a registry as `town` has it, closed, and what was pushed to it: made once, copied for each test."""
+    folder = tmp_path_factory.mktemp("town")
+    with towns(folder) as make:
+        found = make()
+        _settle(found)
+    return folder / "r0", found.pushed
+
+
+@pytest.fixture
+def town(settled: tuple[Path, dict[str, Image]], opened: Callable[..., Town], tmp_path: Path) -> Town:
     """Accounts of every role (named as the role) in the private project `team`, `root`, and `stranger` in none."""
+    folder, pushed = settled
+    shutil.copytree(folder, tmp_path / "r0")
     found = opened()
+    found.pushed.update(pushed)
+    return found
+
+
+def _settle(found: Town) -> None:
     database = found.house.database
     users.add(database, SYSTEM, "root", password=PASSWORD, admin=True)
     users.add(database, SYSTEM, "stranger", password=PASSWORD)
@@ -194,4 +221,3 @@ def town(opened: Callable[..., Town]) -> Town:
     offsite = replication.Rule(0, "offsite", "push", "127.0.0.1:9", "team/none")
     replicate.ask(database, replication.add(database, seal, offsite))
     endpoints.add(database, seal, endpoints.Endpoint(0, "backup", "127.0.0.1:9"))
-    return found

@@ -11,7 +11,7 @@ from dockyard.dockerfile.lint.subject import Subject, remark
 
 
 class NoSilencing:
-    """A comment silences a rule, where your house wants every exception to stand in one place.
+    """A comment silences a rule, where your settings want every exception to stand in one place.
 
     Leave rules out for everybody with `--ignore` instead. The rule runs on request only.
 

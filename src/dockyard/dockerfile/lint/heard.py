@@ -1,4 +1,4 @@
-"""What another checker said about a RUN, as findings of this one."""
+"""ShellCheck's comments on the scripts of RUN, as findings of this linter."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def heard(
         comments: what was said about which script.
         only: the rules that were asked for, as `rules.named` gives them; all where there are none.
         without: the rules that were to be left out.
-        options: the house's wishes about comments and severities.
+        options: settings about comments and severities.
     """
     wanted, unwanted = set(only), set(without)
     wishes = options or Options()

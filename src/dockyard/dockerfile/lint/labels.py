@@ -1,4 +1,4 @@
-"""Rules about LABEL; those about values follow the labels that the house asks for (`--label NAME=KIND`)."""
+"""Rules about LABEL; those about values follow the labels that the settings ask for (`--label NAME=KIND`)."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -69,7 +69,7 @@ class LabelKey:
 
 
 class LabelMissing:
-    """The image lacks a label that your house asks for.
+    """The image lacks a label that your settings ask for.
 
     The rule speaks where labels were asked for, and looks at the final stage and the stages that it is built on.
 
@@ -102,7 +102,7 @@ class LabelMissing:
 
 
 class LabelUnknown:
-    """The image has a label that your house does not know.
+    """The image has a label that your settings do not know.
 
     Often it is one that it knows, misspelled. The rule speaks with `--strict-labels`.
 
@@ -128,7 +128,7 @@ class LabelUnknown:
 
 
 class LabelEmpty:
-    """A label that your house asks for has no value, and is not of the kind `rawtext`, which may have none.
+    """A label that your settings ask for has no value, and is not of the kind `rawtext`, which may have none.
 
     Wrong, with `--label org.opencontainers.image.version=semver`:
 

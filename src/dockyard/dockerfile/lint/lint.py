@@ -30,7 +30,7 @@ def lint(
         without: names of rules to leave out.
         also: names of rules to run that run only on request.
         ignored: the rules of the context's ignore file, where it is known.
-        options: the house's wishes, and what was measured.
+        options: settings, and what was measured.
 
     Raises:
         DockerfileInvalidError: an instruction cannot be understood.

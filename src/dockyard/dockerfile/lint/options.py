@@ -1,4 +1,4 @@
-"""What rules have to know that does not stand in the Dockerfile: the house's wishes, and facts about images."""
+"""What rules have to know that does not stand in the Dockerfile: settings, and facts about images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

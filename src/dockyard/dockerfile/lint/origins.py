@@ -11,7 +11,7 @@ from dockyard.dockerfile.stages import find_stage
 
 
 class TrustedRegistry:
-    """The image comes from a registry that is not among those that your house trusts.
+    """The image comes from a registry that is not among those that your settings trust.
 
     Whoever runs that registry decides what runs in your containers. The rule speaks where trusted registries were
     named (`--trusted-registry`), and looks at FROM and at `COPY --from` of an image. Images without a registry in

@@ -1,4 +1,4 @@
-"""How a house wants its Dockerfiles judged: the table `[lint]` of dockyard.toml, or Hadolint's own file."""
+"""The linter's settings: the table `[lint]` of dockyard.toml, or Hadolint's own file."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal

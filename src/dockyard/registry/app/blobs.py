@@ -16,7 +16,11 @@ _MOST_RANGES = 64
 
 
 async def get(call: Call, target: request.Target) -> None:
-    """GET and HEAD."""
+    """GET and HEAD.
+
+    Raises:
+        WireError: BLOB_UNKNOWN.
+    """
     place = call.registry.cached_blob(target.name, target.item)
     if place is None:
         place = await asyncio.to_thread(call.registry.blob, target.name, Digest.parse(target.item))

@@ -117,7 +117,11 @@ class Call:
 
     @cached_property
     def parameters(self) -> dict[str, list[str]]:
-        """The parameters of the query."""
+        """The parameters of the query.
+
+        Raises:
+            WireError: there are too many of them (414).
+        """
         try:
             text = self.scope.get("query_string", b"").decode("latin-1")
             return parse_qs(text, keep_blank_values=True, max_num_fields=100) if text else {}

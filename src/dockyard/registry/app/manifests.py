@@ -37,7 +37,11 @@ async def get(call: Call, target: request.Target) -> None:
 
 
 async def put(call: Call, target: request.Target) -> None:
-    """PUT, with further tags in `tag` parameters, If-Match, and `If-None-Match: *`."""
+    """PUT, with further tags in `tag` parameters, If-Match, and `If-None-Match: *`.
+
+    Raises:
+        WireError: SIZE_INVALID over 4 MiB, or too many tags (414); MANIFEST_INVALID and others of the registry's own.
+    """
     length = call.header(b"content-length")
     if length.isdigit() and int(length) > MANIFEST_BYTES:
         raise WireError(codes.SIZE_INVALID, f"a manifest has at most {MANIFEST_BYTES} bytes")

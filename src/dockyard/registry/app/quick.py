@@ -1,4 +1,4 @@
-"""The short way: manifests and small blobs that are known already, to callers that are known already.
+"""The fast path: cached manifests and small blobs for callers whose authorisation is cached.
 
 What is given is what `manifests.get` and `blobs.get` would give. Nothing here waits, and whatever is not plain (ranges,
 conditions, parameters, anything that has to be looked up) takes the long way.

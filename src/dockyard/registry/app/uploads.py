@@ -17,7 +17,11 @@ _ALGORITHMS = ("sha256", "sha384", "sha512")
 
 
 async def begin(call: Call, target: request.Target) -> None:
-    """POST: mount a blob, take it whole, or begin an upload."""
+    """POST: mount a blob, take it whole, or begin an upload.
+
+    Raises:
+        WireError: DIGEST_INVALID for an algorithm that is not taken.
+    """
     name = target.name
     mount = call.query("mount")
     if mount:

@@ -118,7 +118,11 @@ class Line:
         raise RegistryUnreachableError(f"the proxy {by} does not connect to it: {said}")
 
     def send(self, data: bytes | memoryview) -> None:
-        """Send all of `data`. Each part may take a minute, not all together."""
+        """Send all of `data`. Each part may take a minute, not all together.
+
+        Raises:
+            RegistryUnreachableError: the connection was closed, or a part took too long.
+        """
         view = memoryview(data)
         try:
             while view:
@@ -155,7 +159,11 @@ class Line:
                 return self._socket.send(os.pread(handle, min(most, _PIECE), at))
 
     def receive(self, into: memoryview) -> int:
-        """Some bytes, at least one; 0 where the server has ended the connection."""
+        """Some bytes, at least one; 0 where the server has ended the connection.
+
+        Raises:
+            RegistryUnreachableError: the connection broke, or nothing came in time.
+        """
         if self._held:
             count = min(len(into), len(self._held))
             into[:count] = self._held[:count]

@@ -61,6 +61,7 @@ class Pool:
         Raises:
             RegistryUnreachableError: nobody answers, or the line was cut.
             ProxyInvalidError, ProxyRefusedError: there is no way by the proxy.
+            ValueError: `url` is no address of HTTP.
         """
         try:
             by = self._proxies.to(url)

@@ -1,4 +1,4 @@
-"""Everything by which callers come in, put together from the settings."""
+"""The composition root of authentication and authorisation: logins, tokens and the guard, built from the settings."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""From what somebody showed to what it may do now."""
+"""Authorisation: from what a caller proved to be (a password, a token) to the rights it has at this moment."""
 
 import json
 from typing import Any

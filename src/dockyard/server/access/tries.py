@@ -1,4 +1,4 @@
-"""Failed logins, by account and by address: after some of them there is a wait, which doubles up to a bound.
+"""Lockout after failed logins, by account and by address: after some there is a wait, which doubles up to a bound.
 
 Counted in the database, so that all processes and replicas count together. Unknown accounts are counted like known
 ones: a lock does not tell whether there is an account.

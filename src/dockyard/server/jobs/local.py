@@ -48,7 +48,11 @@ class LocalJobs:
     def defer(
         self, name: str, arguments: Mapping[str, Any] | None = None, *, due: int = 0, key: str = ""
     ) -> int | None:
-        """Have a task done."""
+        """Have a task done.
+
+        Raises:
+            TaskUnknownError: there is no such task.
+        """
         if name not in self._tasks:
             raise TaskUnknownError(f"there is no task {name!r}")
         number = history.add(self._database, name, arguments or {}, due, key)

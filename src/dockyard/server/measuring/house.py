@@ -1,4 +1,4 @@
-"""Everything that measures a server process, put together from its settings."""
+"""The composition root of observability: metrics, access log and traces of a process, built from the settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

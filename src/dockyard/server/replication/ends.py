@@ -115,7 +115,11 @@ class There:
         return _There(self._client.repository(Reference(self._registry, name)))
 
     def repositories(self, pattern: str) -> Iterator[str]:
-        """The repositories that fit. Without a wildcard the catalog, which not every registry shows, is not asked."""
+        """The repositories that fit. Without a wildcard the catalog, which not every registry shows, is not asked.
+
+        Raises:
+            RegistryRefusedError: it shows no catalog, and a wildcard needs one.
+        """
         if plain(pattern):
             yield pattern
             return

@@ -21,7 +21,11 @@ class Inside:
         self._registry, self._name = registry, name
 
     def open(self, target: Descriptor) -> BinaryIO:
-        """A verified stream of a blob or manifest."""
+        """A verified stream of a blob or manifest.
+
+        Raises:
+            ContentNotFoundError: the registry has no such content.
+        """
         try:
             if traits(target.media_type).role in ("manifest", "index"):
                 raw = self._registry.manifest(self._name, str(target.digest)).raw
