@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from dockyard.build.agent import forwarded
+from dockyard.build.fault import SecretInvalidError
 from dockyard.build.keyring import Keyring, load
-from dockyard.build.secret import SecretInvalidError, agents
+from dockyard.build.secret import agents
 
 KINDS = [["ed25519"], ["rsa"], ["rsa", "-m", "PEM"], ["ecdsa"], ["ecdsa", "-b", "521"]]
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from dockyard.build.secret import SecretInvalidError
+from dockyard.build.fault import SecretInvalidError
 
 MOST_BYTES = 256 << 10
 """The longest message that an agent takes."""

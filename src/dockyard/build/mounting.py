@@ -19,8 +19,7 @@ from dockyard.build.cache import key
 from dockyard.build.context import Context
 from dockyard.build.copy import Copier, Order, Out, write, write_tree
 from dockyard.build.destination import Destination
-from dockyard.build.fault import SourceMissingError, place
-from dockyard.build.secret import SecretInvalidError
+from dockyard.build.fault import SecretInvalidError, SourceMissingError, place
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
 from dockyard.build.trees import TreeSource

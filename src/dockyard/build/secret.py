@@ -7,19 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dockyard.errors import UsageError
+from dockyard.build.fault import SecretInvalidError
 
 if TYPE_CHECKING:
     from dockyard.build.keyring import Keyring
 
 _MOST_BYTES = 500 << 10  # what BuildKit takes, too
-
-
-class SecretInvalidError(UsageError):
-    """A `--secret` or `--ssh` is not well formed, or what it names is not there or too large."""
-
-    reference = "secret-invalid"
-    hint = "Write --secret id=NAME,src=FILE or id=NAME,env=VARIABLE; --ssh default, ID=SOCKET or ID=KEY,KEY."
 
 
 class Secret(msgspec.Struct, frozen=True):

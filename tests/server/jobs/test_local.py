@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -231,12 +232,16 @@ def test_of_a_quiet_task_only_the_last_that_went_well_and_what_failed_is_kept(
             raise RuntimeError
         return int(work.arguments["n"])
 
+    def ended(number: int | None) -> bool:
+        assert number is not None
+        return state(database, number) in ("done", "failed")
+
     jobs = runner(database, tmp_path, tell=Task(tell, quiet=True))
     jobs.start()
     try:
         for n in range(5):
             number = jobs.defer("tell", {"n": n}, key="due tell")
-            wait(lambda number=number: state(database, number) in ("done", "failed"))
+            wait(partial(ended, number))
         jobs.defer("tell", {"n": 7}, key="asked tell")
         wait(lambda: history.jobs(database)[0].result == 7)
     finally:
