@@ -33,7 +33,8 @@ def main() -> None:
 
 def _leave(code: int) -> None:
     """Exit at once where nothing is left to do: taking every module apart takes longer than a build of known steps
-    or fetching a small image."""
+    or fetching a small image.
+    """
     import atexit
     import os
     import threading
