@@ -73,8 +73,8 @@ def test_a_build_of_known_steps_and_a_fetched_image_load_nothing_heavy(tmp_path:
     code = (
         "import sys; from dockyard.cli.main import run; run(sys.argv[1:]);"
         "heavy = {'cyclopts', 'rich', 'dataclasses', 'inspect', 'typing_extensions', 'urllib3', 'cryptography',"
-        "'logging', 'concurrent.futures', 'subprocess', 'tempfile', 'isal', 'deflate', 'zstandard', 'shutil', 'calendar',"
-        "'ssl'};"
+        "'logging', 'concurrent.futures', 'subprocess', 'tempfile', 'isal', 'deflate', 'zstandard', 'shutil',"
+        "'calendar', 'ssl'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     environment = {**os.environ, "DOCKYARD_HOME": str(tmp_path.parent / f"{tmp_path.name}-home")}
