@@ -4,7 +4,7 @@ import io
 import tarfile
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dockyard.errors import Error
@@ -145,3 +145,14 @@ def test_a_damaged_archive_never_raises_anything_but_an_error(data: st.DataObjec
             content.read()
     except Error:
         pass
+
+
+@given(st.binary(min_size=512, max_size=512), st.sampled_from([1, -1, 256, 65520, 65521, 65536]))
+@example(b"\xff" * 512, 65521)
+@example(bytes(512), 65521)
+def test_a_checksum_is_the_sum_of_a_header_s_bytes_and_nothing_else(block: bytes, off: int) -> None:
+    right = sum(block[:148]) + sum(block[156:]) + 8 * ord(" ")
+    tar._check_sum(block[:148] + b"%07o\0" % right + block[156:])
+    if right + off >= 0:
+        with pytest.raises(ArchiveInvalidError):
+            tar._check_sum(block[:148] + b"%07o\0" % (right + off) + block[156:])

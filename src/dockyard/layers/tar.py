@@ -280,7 +280,8 @@ def read(stream: BinaryIO, *, most: int | None = None) -> Iterator[tuple[Entry, 
         if flag == b"S" or (entry.kind == "file" and known and any(key in known for key in _SPARSE)):
             yield _expanded(entry, block, flag, known, content, stream)
         else:
-            yield entry, io.BufferedReader(content, 1 << 18) if total else io.BytesIO()
+            # A buffer of full size takes longer to get and to give back than most files to read.
+            yield entry, io.BufferedReader(content, min(total, 1 << 18)) if total else io.BytesIO()
         content.skip()
         _exactly(stream, -total % BLOCK, f"the padding of {entry.path!r}")
 
@@ -316,7 +317,11 @@ def _exactly(stream: BinaryIO, size: int, what: str, *, end_allowed: bool = Fals
 
 def _check_sum(block: bytes) -> None:
     want = _number(block[148:156])
-    got = sum(block) - sum(block[148:156]) + 256
+    # The lower half of Adler-32 is one more than the sum of the bytes where these are at most 256, and takes a tenth of
+    # the time of `sum`.
+    half = BLOCK // 2
+    whole = (zlib.adler32(block[:half]) & 0xFFFF) + (zlib.adler32(block[half:]) & 0xFFFF) - 2
+    got = whole - sum(block[148:156]) + 256
     if want != got:
         raise ArchiveInvalidError("not a tar archive: a header's checksum is wrong")
 

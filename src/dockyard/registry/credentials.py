@@ -3,9 +3,10 @@
 import base64
 import binascii
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from dockyard._internal import atomic
 from dockyard._internal.lock import locked
@@ -22,8 +23,7 @@ class CredentialsInvalidError(UsageError):
     hint = "Log in anew: dockyard login REGISTRY"
 
 
-@dataclass(frozen=True)
-class Credential:
+class Credential(msgspec.Struct, frozen=True):
     """A user and password, or a token to be exchanged where `user` is empty."""
 
     user: str
