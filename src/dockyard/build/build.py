@@ -25,7 +25,7 @@ from dockyard.build.gather import gathered
 from dockyard.build.journal import Journal
 from dockyard.build.options import Options
 from dockyard.build.order import better
-from dockyard.build.plan import Base, Plan
+from dockyard.build.plan import Base, Plan, predefined
 from dockyard.build.recompress import recompressor
 from dockyard.build.state import State, rfc3339
 from dockyard.build.tools import Halted, StepReport, Tools
@@ -36,6 +36,7 @@ from dockyard.dockerfile.node import Dockerfile
 from dockyard.errors import UsageError
 from dockyard.images.assemble import assemble
 from dockyard.images.image import Image
+from dockyard.layers.layer import Layer
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import encode
 from dockyard.oci.mediatype import OCI_INDEX, named
@@ -166,11 +167,11 @@ def _build(
         facts = Facts(
             path.name,
             hashlib.sha256(path.read_bytes()).hexdigest(),
-            options.target,
+            _asked(options),
             options.build_args,
-            sorted(options.secrets),
-            list(dict.fromkeys(base for plan in plans for base in plan.bases_used)),
-            [each for plan in plans for each in plan.tools.materials],
+            {name: _mounted(parsed, plans[0], name) for name in ("secrets", "ssh")},
+            {str(plan.platform): plan.bases_used for plan in plans},
+            {str(plan.platform): plan.tools.materials for plan in plans},
             time.time() - (time.monotonic() - began),
             path.read_bytes(),
             options.labels,
@@ -181,8 +182,9 @@ def _build(
                 ]
                 for plan in plans
             },
+            {str(plan.platform): _scanned(plan, options) for plan in plans if options.sbom},
         )
-        wish = Wish(options.sbom, options.provenance)
+        wish = Wish(options.sbom, options.provenance, options.slsa)
         name = str(options.tags[0]) if options.tags else ""
         entries = attested(
             store, images, wish, facts, options.annotations, name=name, index=data / "index", epoch=plans[0].tools.epoch
@@ -195,7 +197,7 @@ def _build(
     if unused:
         journal.log(f"warning: no ARG takes these build arguments: {', '.join(unused)}")
     steps = [report for plan in plans for report in plan.reports]
-    used = list(dict.fromkeys(base for plan in plans for base in plan.bases_used))
+    used = list({(base.reference, base.digest): base for plan in plans for base in plan.bases_used}.values())
     seconds, logs = round(time.monotonic() - began, 3), str(journal.folder or "")
     return BuildResult(descriptor, image, images, steps, used, seconds, cache, unused, logs)
 
@@ -325,6 +327,32 @@ def _aimed(state: State, platform: Platform) -> None:
         **Platform(platform.os, platform.architecture, variant).to_json(),
         **({"os.version": version} if version else {}),
     }
+
+
+def _scanned(plan: Plan, options: Options) -> Mapping[str, Sequence[Layer]]:
+    from dockyard.build.scanned import scanned
+
+    return scanned(plan, language.target_stage(plan.stages, options.target))
+
+
+def _asked(options: Options) -> dict[str, str]:
+    """What the build is told beside arguments, labels and contexts, in BuildKit's words."""
+    stages = sorted(options.uncached - {"*"})
+    return {
+        **({"target": options.target} if options.target else {}),
+        **({"platform": ",".join(str(each) for each in options.platforms)} if options.platforms else {}),
+        **({"no-cache": ",".join(stages)} if options.uncached else {}),
+    }
+
+
+def _mounted(parsed: Dockerfile, plan: Plan, kind: str) -> list[dict[str, Any]]:
+    """The secrets or agents that the target's RUN steps ask for, as provenance tells them."""
+    from dockyard.dockerfile.outline import outline
+
+    options = plan.options
+    values = predefined(plan.platform, options.target, options.build_args)
+    asked = outline(parsed, options.target, options.build_args, values)[kind]
+    return [{"id": each["id"], **({} if each["required"] else {"optional": True})} for each in asked]
 
 
 def _several(options: Options, platforms: Sequence[Platform]) -> bool:

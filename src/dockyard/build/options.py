@@ -17,6 +17,14 @@ Origin = Literal["folder", "git", "archive"]
 Layers = Literal["instruction", "stage", "squash", "auto"]
 
 
+class Slsa(msgspec.Struct, frozen=True):
+    """The form of provenance: its version, who is told as the builder, and whether it claims to be reproducible."""
+
+    version: Literal["v1", "v0.2"] = "v1"
+    builder: str = ""
+    reproducible: bool = False
+
+
 class Options(msgspec.Struct, frozen=True):
     """The choices of one build; every one has the default of `docker build`.
 
@@ -48,6 +56,7 @@ class Options(msgspec.Struct, frozen=True):
         layers: `instruction` keeps one a step, `stage` one a stage, `squash` one over the base, `auto` merges small
             neighbours. The base's own layers always stay as they are.
         sbom, provenance: attestations that stand beside the image in an index: `min` or `max` provenance.
+        slsa: the form of the provenance.
     """
 
     build_args: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -77,5 +86,6 @@ class Options(msgspec.Struct, frozen=True):
     layers: Layers = "instruction"
     sbom: bool = False
     provenance: Literal["", "min", "max"] = ""
+    slsa: Slsa = Slsa()
     inline: bool = False
     portable: bool = False

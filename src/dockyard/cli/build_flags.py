@@ -12,6 +12,7 @@ import msgspec
 
 from dockyard._internal import amounts
 from dockyard.build.annotations import Annotation
+from dockyard.build.options import Slsa
 from dockyard.cli import context
 from dockyard.errors import UsageError
 from dockyard.oci.reference import Reference
@@ -90,6 +91,7 @@ class Result(msgspec.Struct, frozen=True):
     layers: Literal["instruction", "stage", "auto", "squash"] = "instruction"
     sbom: bool = False
     provenance: Literal["", "min", "max"] = ""
+    slsa: Slsa = Slsa()
     inline: bool = False
     portable: bool = False
 
@@ -152,6 +154,7 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         layers=result.layers,
         sbom=result.sbom,
         provenance=result.provenance,
+        slsa=result.slsa,
         inline=inline,
         portable=inline or result.portable,
     )
