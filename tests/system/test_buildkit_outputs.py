@@ -70,6 +70,7 @@ OUTPUTS = [
     ("type=oci,oci-mediatypes=perhaps", "", ""),
     ("type=oci,compression=uncompressed,force-compression=false", "", ""),
     ("type=oci,compression=zstd,oci-mediatypes=false", "", ""),
+    ("type=oci,compression=zstd,force-compression=true", "", ""),
     ("type=oci,compression=lzma", "", ""),
     ("type=oci,annotation.a=b,annotation-manifest.c=d,annotation-manifest-descriptor.e=f", "", ""),
     # Of an image without an index BuildKit leaves annotations for its platform out; we do not.

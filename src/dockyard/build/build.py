@@ -26,7 +26,7 @@ from dockyard.build.journal import Journal
 from dockyard.build.options import Options
 from dockyard.build.order import better
 from dockyard.build.plan import Base, Plan, predefined
-from dockyard.build.recompress import recompressor
+from dockyard.build.recompress import forced, recompressor
 from dockyard.build.state import State, rfc3339
 from dockyard.build.tools import Halted, StepReport, Tools
 from dockyard.content.layout import Layout
@@ -292,6 +292,8 @@ def planned(
 def _assembled(store: Layout, plan: Plan, options: Options) -> Image:
     state: State = plan.result
     gathered(state, plan.tools, options.layers)
+    if options.forced:
+        state.layers = [forced(store, layer, options.compression, options.level) for layer in state.layers]
     if options.labels:
         state.config["Labels"] = {**(state.config.get("Labels") or {}), **options.labels}
     if options.platforms:

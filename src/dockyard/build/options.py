@@ -53,6 +53,7 @@ class Options(msgspec.Struct, frozen=True):
         inline: whether the image's configuration gets the cache's records.
         portable: whether the cache is sent on; `inline` is one way.
         compression, level: of new layers: gzip, zstd or none; fast for what stays here, dense for what travels.
+        forced: whether the base's layers get this compression, too.
         layers: `instruction` keeps one a step, `stage` one a stage, `squash` one over the base, `auto` merges small
             neighbours. The base's own layers always stay as they are.
         sbom, provenance: attestations that stand beside the image in an index: `min` or `max` provenance.
@@ -83,6 +84,7 @@ class Options(msgspec.Struct, frozen=True):
     limits: Limits = msgspec.field(default_factory=Limits)
     compression: Compression = "gzip"
     level: Level = "fast"
+    forced: bool = False
     layers: Layers = "instruction"
     sbom: bool = False
     provenance: Literal["", "min", "max"] = ""

@@ -151,6 +151,7 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         limits=limits(flags),
         compression=packed.compression,
         level=packed.level,
+        forced=packed.forced,
         layers=result.layers,
         sbom=result.sbom,
         provenance=result.provenance,
