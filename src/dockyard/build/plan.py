@@ -48,6 +48,7 @@ class Base(msgspec.Struct, frozen=True):
     reference: str
     digest: Digest
     pinned: bool
+    platform: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As results and records print it."""
@@ -136,6 +137,18 @@ class Plan(msgspec.Struct, dict=True):
                 elif default is not None:
                     values[name] = shell.expand(default, values, escape)
         return values
+
+    def built(self) -> list[tuple[language.Stage, State]]:
+        """The stages that were carried out, each with its layers in the store.
+
+        Raises:
+            LayerAbsentError: one is known, but cannot be had.
+        """
+        states = ((stage, self._done[stage.number].now()) for stage in self.stages if stage.number in self._done)
+        found = [(stage, state) for stage, state in states if state is not None]
+        for _, state in found:
+            _brought(state, all=True)
+        return found
 
     def build(self, stage: language.Stage) -> None:
         """Finish `stage` and whatever it needs."""
@@ -356,7 +369,7 @@ class Plan(msgspec.Struct, dict=True):
     def _note(
         self, name: str, written: str, image: Image, *, pinned: bool = False, digest: Digest | None = None
     ) -> None:
-        base = Base(name, written, digest or image.descriptor.digest, pinned)
+        base = Base(name, written, digest or image.descriptor.digest, pinned, str(image.config.platform.normal()))
         if base not in self.bases_used:
             self.bases_used.append(base)
 

@@ -11,6 +11,7 @@ import msgspec
 
 from dockyard._internal import amounts
 from dockyard.build.annotations import Annotation
+from dockyard.build.options import Slsa
 from dockyard.cli import context
 from dockyard.errors import UsageError
 from dockyard.oci.reference import Reference
@@ -99,6 +100,7 @@ class Result(msgspec.Struct, frozen=True):
     layers: Literal["instruction", "stage", "auto", "squash"] = "instruction"
     sbom: bool = False
     provenance: Literal["", "min", "max"] = ""
+    slsa: Slsa = Slsa()
     inline: bool = False
     portable: bool = False
     keep: bool = True
@@ -159,9 +161,11 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         limits=limits(flags),
         compression=packed.compression,
         level=packed.level,
+        forced=packed.forced,
         layers=result.layers,
         sbom=result.sbom,
         provenance=result.provenance,
+        slsa=result.slsa,
         inline=inline,
         portable=inline or result.portable,
         keep=result.keep,
