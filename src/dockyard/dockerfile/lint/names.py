@@ -4,21 +4,10 @@ import re
 from collections.abc import Iterator
 
 from dockyard.dockerfile.fault import nearest
-from dockyard.dockerfile.instructions import (
-    Add,
-    Arg,
-    Copy,
-    Env,
-    Expose,
-    Instruction,
-    Label,
-    Stopsignal,
-    User,
-    Volume,
-    Workdir,
-)
+from dockyard.dockerfile.instructions import Arg, Env, Instruction
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.subject import Subject, remark
+from dockyard.dockerfile.lint.variables import texts
 from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage
 
@@ -146,7 +135,7 @@ class UndefinedVariable:
 
     def _missing(self, subject: Subject, instruction: Instruction, known: set[str], empty: bool) -> Iterator[Remark]:
         found: dict[str, None] = {}
-        for text in _texts(instruction):
+        for text in texts(instruction):
             try:
                 missing = process(text, dict.fromkeys(known, "x"), subject.dockerfile.escape).missing
             except ExpansionError:  # the build refuses it
@@ -164,30 +153,6 @@ class UndefinedVariable:
 
 def _declared(instruction: Instruction) -> set[str]:
     return {name for name, _ in instruction.pairs} if isinstance(instruction, Arg | Env) else set()
-
-
-def _texts(instruction: Instruction) -> list[str]:
-    match instruction:
-        case Copy() | Add():
-            bodies = [heredoc.body for heredoc in instruction.heredocs if heredoc.expand]
-            return [*instruction.sources, instruction.destination, instruction.chown, *bodies]
-        case Env():
-            return [value for _, value in instruction.pairs]
-        case Label():
-            return [text for pair in instruction.pairs for text in pair]
-        case Stopsignal():
-            return [instruction.signal]
-        case Arg():
-            return [value for _, value in instruction.pairs if value]
-        case Workdir():
-            return [instruction.path]
-        case User():
-            return [instruction.user]
-        case Expose():
-            return list(instruction.ports)
-        case Volume():
-            return list(instruction.paths)
-    return []
 
 
 class SelfReference:

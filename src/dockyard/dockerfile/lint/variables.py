@@ -1,6 +1,18 @@
-"""The values that a Dockerfile gives its variables, as far as they stand in it."""
+"""Where a Dockerfile uses variables, and the values that it gives them, as far as they stand in it."""
 
-from dockyard.dockerfile.instructions import Arg, Env, Instruction
+from dockyard.dockerfile.instructions import (
+    Add,
+    Arg,
+    Copy,
+    Env,
+    Expose,
+    Instruction,
+    Label,
+    Stopsignal,
+    User,
+    Volume,
+    Workdir,
+)
 from dockyard.dockerfile.lint.subject import Subject
 from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage
@@ -30,3 +42,28 @@ def set_here(instruction: Instruction, known: dict[str, str]) -> dict[str, str]:
         if value and not expansion.missing and not (isinstance(instruction, Arg) and name in known):
             found[name] = expansion.text
     return found
+
+
+def texts(instruction: Instruction) -> list[str]:
+    """The parts of an instruction in which variables are replaced."""
+    match instruction:
+        case Copy() | Add():
+            bodies = [heredoc.body for heredoc in instruction.heredocs if heredoc.expand]
+            return [*instruction.sources, instruction.destination, instruction.chown, *bodies]
+        case Env():
+            return [value for _, value in instruction.pairs]
+        case Label():
+            return [text for pair in instruction.pairs for text in pair]
+        case Stopsignal():
+            return [instruction.signal]
+        case Arg():
+            return [value for _, value in instruction.pairs if value]
+        case Workdir():
+            return [instruction.path]
+        case User():
+            return [instruction.user]
+        case Expose():
+            return list(instruction.ports)
+        case Volume():
+            return list(instruction.paths)
+    return []

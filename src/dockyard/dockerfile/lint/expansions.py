@@ -1,0 +1,47 @@
+"""Rules about words in which variables are replaced."""
+
+from collections.abc import Iterator
+
+from dockyard.dockerfile.instructions import Instruction
+from dockyard.dockerfile.lint.finding import Remark, Severity
+from dockyard.dockerfile.lint.subject import Subject, meant_later, remark
+from dockyard.dockerfile.lint.variables import texts
+from dockyard.dockerfile.shell import ExpansionError, process
+
+
+class UnsoundExpansion:
+    """A brace or a quote that is never closed, or a modifier that does not exist: the build stops at that line.
+
+    That is known only when the build comes there, which may be long after it began. Close it; a dollar sign that is
+    meant as one has the escape character before it.
+
+    Wrong:
+
+        EXPOSE ${PORT:-8080
+
+    Right:
+
+        EXPOSE ${PORT:-8080}
+    """
+
+    code = "unsound-expansion"
+    aliases: tuple[str, ...] = ()
+    severity: Severity = "error"
+
+    def judge(self, subject: Subject) -> Iterator[Remark]:
+        """Read every word as the build would; whether variables are set does not matter."""
+        escape = subject.dockerfile.escape
+        written: list[tuple[Instruction, list[str]]] = [(each, texts(each)) for each in subject.arguments]
+        for stage in subject.stages:
+            written.append((stage.head, [stage.base, stage.platform]))
+            written += [(each, texts(meant_later(each))) for each in stage.instructions]
+        for instruction, parts in written:
+            for text in parts:
+                try:
+                    process(text, {}, escape, keep_unset=True)
+                except ExpansionError as error:
+                    yield remark(instruction, error.message)
+                    break
+
+
+RULES = (UnsoundExpansion,)
