@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dockyard.dockerfile.instructions import Instruction
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.subject import Subject, meant_later, remark
-from dockyard.dockerfile.lint.variables import texts
+from dockyard.dockerfile.lint.variables import bodies, texts
 from dockyard.dockerfile.shell import ExpansionError, process
 
 
@@ -31,17 +31,21 @@ class UnsoundExpansion:
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Read every word as the build would; whether variables are set does not matter."""
         escape = subject.dockerfile.escape
-        written: list[tuple[Instruction, list[str]]] = [(each, texts(each)) for each in subject.arguments]
+        for argument in subject.arguments:
+            yield from _unsound(argument, texts(argument), [], escape)
         for stage in subject.stages:
-            written.append((stage.head, [stage.base, stage.platform]))
-            written += [(each, texts(meant_later(each))) for each in stage.instructions]
-        for instruction, parts in written:
-            for text in parts:
-                try:
-                    process(text, {}, escape, keep_unset=True)
-                except ExpansionError as error:
-                    yield remark(instruction, error.message)
-                    break
+            yield from _unsound(stage.head, [stage.base, stage.platform], [], escape)
+            for each in map(meant_later, stage.instructions):
+                yield from _unsound(each, texts(each), bodies(each), escape)
+
+
+def _unsound(instruction: Instruction, words: list[str], bodies: list[str], escape: str) -> Iterator[Remark]:
+    for text, body in [*((word, False) for word in words), *((each, True) for each in bodies)]:
+        try:
+            process(text, {}, escape, keep_unset=True, skip_quotes=body)
+        except ExpansionError as error:
+            yield remark(instruction, error.message)
+            return
 
 
 RULES = (UnsoundExpansion,)

@@ -7,15 +7,12 @@ from dockyard.dockerfile.fault import nearest
 from dockyard.dockerfile.instructions import Arg, Env, Instruction
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.subject import Subject, remark
-from dockyard.dockerfile.lint.variables import texts
+from dockyard.dockerfile.lint.variables import bodies, texts
 from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage
 
-_ALWAYS = {"PATH", "HOME", "HOSTNAME"} | {
-    name
-    for each in ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
-    for name in (each, each.upper())
-}
+# What BuildKit sets itself where the base does not; HOME and the proxies' names are there in a RUN only.
+_ALWAYS = {"PATH"}
 
 
 class DuplicateStage:
@@ -128,16 +125,14 @@ class UndefinedVariable:
                     known |= _declared(each)
             empty = lineage[-1].base == "scratch" or theirs is not None
             for each in stage.instructions:
-                # One ARG sees what the same line declares before.
-                seen = known | _declared(each) if isinstance(each, Arg) else known
-                yield from self._missing(subject, each, seen, empty)
+                yield from self._missing(subject, each, known, empty)
                 known |= _declared(each)
 
     def _missing(self, subject: Subject, instruction: Instruction, known: set[str], empty: bool) -> Iterator[Remark]:
         found: dict[str, None] = {}
-        for text in texts(instruction):
+        for text, before in _texts(instruction):
             try:
-                missing = process(text, dict.fromkeys(known, "x"), subject.dockerfile.escape).missing
+                missing = process(text, dict.fromkeys(known.union(before), "x"), subject.dockerfile.escape).missing
             except ExpansionError:  # the build refuses it
                 continue
             for name in sorted(missing):
@@ -153,6 +148,14 @@ class UndefinedVariable:
 
 def _declared(instruction: Instruction) -> set[str]:
     return {name for name, _ in instruction.pairs} if isinstance(instruction, Arg | Env) else set()
+
+
+def _texts(instruction: Instruction) -> list[tuple[str, list[str]]]:
+    """What is expanded, each with the names that the instruction has declared until then."""
+    if isinstance(instruction, Arg):
+        names = [name for name, _ in instruction.pairs]
+        return [(value, names[:number]) for number, (_, value) in enumerate(instruction.pairs) if value]
+    return [(text, []) for text in (*texts(instruction), *bodies(instruction))]
 
 
 class SelfReference:

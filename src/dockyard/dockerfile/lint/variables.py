@@ -8,6 +8,7 @@ from dockyard.dockerfile.instructions import (
     Expose,
     Instruction,
     Label,
+    Run,
     Stopsignal,
     User,
     Volume,
@@ -45,19 +46,21 @@ def set_here(instruction: Instruction, known: dict[str, str]) -> dict[str, str]:
 
 
 def texts(instruction: Instruction) -> list[str]:
-    """The parts of an instruction in which variables are replaced."""
+    """The words of an instruction in which variables are replaced."""
     match instruction:
         case Copy() | Add():
-            bodies = [heredoc.body for heredoc in instruction.heredocs if heredoc.expand]
-            return [*instruction.sources, instruction.destination, instruction.chown, *bodies]
+            flags = [instruction.chown, instruction.chmod, instruction.checksum if isinstance(instruction, Add) else ""]
+            return [*flags, *instruction.sources, instruction.destination]
+        case Run():
+            return list(instruction.mount_texts)
+        case Arg():
+            return [value for _, value in instruction.pairs if value]
         case Env():
             return [value for _, value in instruction.pairs]
         case Label():
             return [text for pair in instruction.pairs for text in pair]
         case Stopsignal():
             return [instruction.signal]
-        case Arg():
-            return [value for _, value in instruction.pairs if value]
         case Workdir():
             return [instruction.path]
         case User():
@@ -67,3 +70,9 @@ def texts(instruction: Instruction) -> list[str]:
         case Volume():
             return list(instruction.paths)
     return []
+
+
+def bodies(instruction: Instruction) -> list[str]:
+    """Its heredocs in which variables are replaced; quotes are ordinary characters there."""
+    given = instruction.heredocs if isinstance(instruction, Copy | Add) else ()
+    return [heredoc.body for heredoc in given if heredoc.expand]
