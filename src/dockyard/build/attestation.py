@@ -16,6 +16,7 @@ from urllib.parse import quote
 from dockyard import __version__
 from dockyard.build.plan import Base
 from dockyard.build.state import rfc3339
+from dockyard.build.tools import PROXIES
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
 from dockyard.images.image import Image
@@ -109,7 +110,9 @@ def provenance(facts: Facts, platform: str, *, whole: bool, epoch: int | None) -
     if facts.secrets:
         request["secrets"] = [{"id": each} for each in facts.secrets]
     if whole:
-        told = (("build-arg", facts.build_args), ("context", facts.contexts), ("label", facts.labels))
+        # Proxies are this machine's own, and may have a password in them.
+        args = {name: value for name, value in facts.build_args.items() if name.upper() not in PROXIES}
+        told = (("build-arg", args), ("context", facts.contexts), ("label", facts.labels))
         request["args"] = {f"{kind}:{name}": each[name] for kind, each in told for name in sorted(each)}
     request["locals"] = [{"name": "context"}, {"name": "dockerfile"}]
     bases = [{"uri": _url(each.reference), "digest": {each.digest.algorithm: each.digest.hex}} for each in facts.bases]
