@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,14 +159,17 @@ def options(flags: Flags, result: Result | None = None) -> Options:
 def _build_args(texts: list[str] | None) -> dict[str, str]:
     """The arguments given, and the proxies that Docker's settings have for builds where none is given."""
     given = context.pairs(texts, "--build-arg")
-    file = folders.docker_config()
-    if not os.path.exists(file):  # as it is mostly where nobody has logged in
+    file = Path(folders.docker_config())
+    try:
+        if b'"proxies"' not in file.read_bytes():  # as it mostly is: then what reads it is not loaded
+            return given
+    except OSError:
         return given
     from dockyard.registry.credentials import Credentials, CredentialsInvalidError
 
     named = {name.upper() for name in given}
     try:
-        proxies = Credentials(Path(file)).proxies()
+        proxies = Credentials(file).proxies()
     except CredentialsInvalidError:  # told where a registry is asked for
         return given
     return {**{name: value for name, value in proxies.items() if name not in named}, **given}
