@@ -61,7 +61,11 @@ def test_statements_stand_beside_the_image_and_the_image_is_still_found(yard: Ya
 
 
 def test_provenance_names_every_material_and_no_secret(yard: Yard) -> None:
-    options: dict[str, Any] = {"build_args": {"V": "7"}, "secrets": {"token": Secret("token", b"never to be seen")}}
+    proxy = {"HTTPS_PROXY": "http://me:never to be seen@proxy", "no_proxy": "never to be seen"}
+    options: dict[str, Any] = {
+        "build_args": {"V": "7", **proxy},
+        "secrets": {"token": Secret("token", b"never to be seen")},
+    }
     mounts = "--mount=type=secret,id=token --mount=type=ssh,id=mine"
     text = f"FROM base:1 AS unused\nARG V=0\nRUN {mounts} x\n{TEXT}"
     _, said = statements(yard, text, provenance="max", **options)

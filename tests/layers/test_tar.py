@@ -118,6 +118,18 @@ def test_a_truncated_archive_is_refused(left: int) -> None:
         list(tar.read(io.BytesIO(data[:left])))
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Entry("/".join(["n" * 255] * 15 + ["m" * 255]), "dir"),
+        Entry("x", "symlink", target="t" * 4095),
+        Entry("/".join(["é" * 127] * 16)),
+    ],
+)
+def test_the_longest_names_that_are_read_can_be_written_again(entry: Entry) -> None:
+    assert next(tar.read(io.BytesIO(tar.header(entry) + tar.END)))[0].path == entry.path
+
+
 def test_a_huge_extended_header_is_refused_before_it_is_read() -> None:
     block = bytearray(tar._block(b"x", b"", b"x", 0, 0, 0, 1 << 32, 0, b"", 0, 0))
     with pytest.raises(ArchiveInvalidError, match="extended header"):

@@ -18,6 +18,7 @@ from dockyard.build.annotations import Annotation, of
 from dockyard.build.options import Slsa
 from dockyard.build.plan import Base
 from dockyard.build.state import rfc3339
+from dockyard.build.tools import PROXIES
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
 from dockyard.images.image import Image
@@ -131,7 +132,9 @@ def provenance(facts: Facts, platform: str, *, whole: bool, epoch: int | None) -
     request: dict[str, Any] = {"frontend": "dockerfile.v0"}
     args = {**facts.asked, **{f"context:{name}": source for name, source in facts.contexts.items()}}
     if whole:
-        args |= {f"build-arg:{name}": value for name, value in facts.build_args.items()}
+        # Proxies are this machine's own, and may have a password in them.
+        told = {name: value for name, value in facts.build_args.items() if name.upper() not in PROXIES}
+        args |= {f"build-arg:{name}": value for name, value in told.items()}
         args |= {f"label:{name}": value for name, value in facts.labels.items()}
         request |= {kind: list(each) for kind, each in facts.mounts.items() if each}
     if args:

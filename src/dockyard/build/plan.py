@@ -19,7 +19,7 @@ from dockyard.build.copy import Copier, Order, Out, write
 from dockyard.build.destination import Destination
 from dockyard.build.distant import Distant
 from dockyard.build.explain import Inputs
-from dockyard.build.fault import place
+from dockyard.build.fault import located, place
 from dockyard.build.graph import Graph, StageOrderError, patterns
 from dockyard.build.lent import LayerAbsentError, Lent, absent, bring
 from dockyard.build.options import Options
@@ -135,7 +135,8 @@ class Plan(msgspec.Struct, dict=True):
                 if name in self.given:
                     values[name] = self.given[name]
                 elif default is not None:
-                    values[name] = shell.expand(default, values, escape)
+                    with located(arg.node):
+                        values[name] = shell.expand(default, values, escape)
         return values
 
     def built(self) -> list[tuple[language.Stage, State]]:

@@ -161,7 +161,8 @@ def build(
     image_id = str(result.image.manifest.config.digest)
     build_output.files(result, names, store, iidfile, metadata_file)
     if json:
-        report.result({**result.to_json(), "tags": [str(name) for name in names], "outputs": written})
+        tagged = [] if result.elsewhere else [str(name) for name in names]
+        report.result({**result.to_json(), "tags": tagged, "outputs": written})
     elif quiet:
         print(image_id)
     elif "-" not in written:
@@ -193,9 +194,7 @@ def _tell(result: BuildResult, names: list[Reference], written: list[str], *, ex
     for name in () if result.elsewhere else names:
         print(f"tagged  {name.familiar}")
     if result.elsewhere:
-        print(
-            f"kept    not here: {len(result.elsewhere)} layers of its base were not needed (dockyard pull fetches it)"
-        )
+        print(f"kept    not here: layers of its base that were not needed: {len(result.elsewhere)}")
     for place in written:
         print(f"wrote   {place}")
     if explain:

@@ -144,13 +144,14 @@ class DiskBlobs:
     def sweep(self, older_than: float) -> int:
         """Forget uploads that nothing was added to for so many seconds."""
         count = 0
-        for entry in os.scandir(self._root / "uploads"):
+        folder = self._root / "uploads"
+        for name in os.listdir(folder):
             with contextlib.suppress(FileNotFoundError):
-                about = entry.stat()
+                about = os.stat(folder / name)
                 # A file that was taken over by a link is as old as it was elsewhere; it came when the link was made.
                 came = about.st_mtime if about.st_nlink == 1 else about.st_ctime
                 if time.time() - came > older_than:
-                    self.cancel(entry.name)
+                    self.cancel(name)
                     count += 1
         return count
 
@@ -194,9 +195,9 @@ class DiskBlobs:
         """Every blob with its size."""
         for algorithm in sorted((self._root / "blobs").iterdir()):
             for shard in sorted(algorithm.iterdir()):
-                for entry in os.scandir(shard):
+                for name in os.listdir(shard):
                     with contextlib.suppress(DigestInvalidError, FileNotFoundError):
-                        yield Digest(algorithm.name, entry.name), entry.stat().st_size
+                        yield Digest(algorithm.name, name), os.stat(shard / name).st_size
 
     def _size(self, digest: Digest) -> int | None:
         try:
