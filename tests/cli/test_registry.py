@@ -120,3 +120,10 @@ def test_the_commands_of_the_page_run(say: Say, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(say("rule", "list", "shop")["rules"]) == 3
     assert "all whole" in done.stdout
+
+
+def test_a_project_made_here_has_the_quota_of_the_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = tmp_path / "registry.toml"
+    settings.write_text(f'storage = "{tmp_path / "bound"}"\nproject-quota = 1000\n')
+    assert run(["registry", "project", "add", "team", "--config", str(settings), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["quota"] == 1000

@@ -114,7 +114,7 @@ def repository_id(holdings: Holdings, connection: Connection, name: str) -> tupl
     project = project_of(name)
     insert, at = holdings.database.insert, now()
     if holdings.projects:
-        values = {"name": project, "public": False, "settings": "{}", "created_at": at}
+        values = {"name": project, "public": False, "settings": "{}", "created_at": at, "quota": holdings.quota}
         connection.execute(insert(PROJECT).values(values).on_conflict_do_nothing())
     number = connection.execute(select(PROJECT.c.id).where(PROJECT.c.name == project)).scalar()
     if number is None:
