@@ -109,6 +109,16 @@ def test_a_search_finds_what_the_caller_may_see(town: Town) -> None:
     assert "/image/team/web@sha256:" in browser.text
 
 
+def test_a_registry_that_does_not_answer_is_told_on_the_rule_s_page(town: Town) -> None:
+    browser = town.browser("root")
+    town.push("team/web", "1.0", {})
+    browser.send("/replication/offsite", "change", registry="127.0.0.1:9", repositories="team/web", parallel="2")
+    assert browser.send("/replication/offsite", "rehearse").status == 503
+    assert 'role="alert"' in browser.text
+    assert "cannot reach" in browser.text
+    assert 'value="rehearse"' in browser.text
+
+
 def test_a_rule_uses_an_endpoint_that_then_cannot_be_removed(town: Town) -> None:
     browser = town.browser("root")
     browser.send("/replication", "add", name="third", endpoint="backup", parallel="2", rate="0", unit="MB")
