@@ -218,7 +218,7 @@ def test_signatures_are_given_always_and_a_young_image_may_still_be_signed(house
 
 def test_what_is_pushed_is_looked_at_and_a_new_feed_tells_what_it_means(house: House, pushed: Image) -> None:
     watch = Watch(house.registry, house.database, house.folder / "feed.sqlite", house.folder / "index")
-    assert watch.pushes() == 1
+    assert watch.pushes() == 2  # the push, and the project that it made
     assert watch.pushes() == 0
     digest = str(pushed.descriptor.digest)
     assert findings(house.database, digest) is None
@@ -231,7 +231,7 @@ def test_what_is_pushed_is_looked_at_and_a_new_feed_tells_what_it_means(house: H
     assert [each.id for each in findings(house.database, digest) or []] == ["CVE-3"]
     with house.database.read() as connection:
         kinds = connection.execute(select(EVENT.c.kind).order_by(EVENT.c.id)).scalars().all()
-    assert kinds == ["push", "finding.new"]
+    assert kinds == ["project.create", "push", "finding.new"]
 
 
 def test_an_image_that_cannot_be_looked_at_is_told_of_and_holds_up_no_other(
