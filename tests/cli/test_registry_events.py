@@ -38,6 +38,8 @@ def test_the_audit_log_is_listed_and_exported(say: Say, tmp_path: Path) -> None:
     assert [each["reference"] for each in say("audit", "list", "--kind", "push")["events"]] == ["2.0", "1.0"]
     first = say("audit", "list", "--count", "1", "--before", "2")["events"][0]
     assert (first["id"], first["kind"], first["reference"]) == (1, "project.create", "shop")
+    assert [each["kind"] for each in say("audit", "list", "--kind", "*.create")["events"]] == ["project.create"]
+    assert say("audit", "list", "--kind", "*.refused")["events"] == []
     assert say("audit", "list", "--until", "2001-01-01")["events"] == []
     assert "shop/web" in say("audit", "list", plain=True)
     lines = say("audit", "export", plain=True).splitlines()

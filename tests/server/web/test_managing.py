@@ -8,6 +8,7 @@ import pytest
 
 from dockyard.server.access import users
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
+from dockyard.server.events import record
 from dockyard.server.settings import Access
 from dockyard.server.web import project
 from making.calls import Caller
@@ -71,6 +72,9 @@ def test_a_session_and_an_address_are_counted_like_everybody_else(opened: Callab
 
 def test_the_audit_page_leads_to_exports_and_proves_the_chain(town: Town) -> None:
     browser = town.browser("root")
+    town.house.database.write(lambda connection: record(connection, "push.refused", project="team", reference="v9"))
+    assert "push.refused" in browser.get("/audit?kind=.refused").body.decode()
+    assert "webhook.create" not in browser.text
     browser.get("/audit?kind=webhook.&actor=system")
     link = re.search(r'href="(/api/v1/events/export.jsonl[^"]*)"', browser.text)
     assert link is not None
