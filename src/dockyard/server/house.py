@@ -109,7 +109,8 @@ def open_house(settings: Settings, parent: int = 0) -> House:
     change, pool = settings.auto_migrate, settings.limits.connections
     database = open_database(settings.database, folder, pool=pool, change=change)
     generations = _changes(settings, database, folder)
-    holdings = Holdings(database, blob_store(settings), settings.grace * 1000, settings.auto_projects, Enforced())
+    blobs, bound = blob_store(settings), settings.project_quota or None
+    holdings = Holdings(database, blobs, settings.grace * 1000, settings.auto_projects, Enforced(), bound)
     stored = StoredRegistry(holdings, generations)
     proxy = settings.proxy
     measured = measuring(

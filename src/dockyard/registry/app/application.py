@@ -49,6 +49,11 @@ async def _answer(call: Call) -> None:
     if target is None:
         raise WireError(codes.NOT_FOUND, "no such path")
     scope["dockyard.target"] = target  # for whoever watches
+    # No database has room for a zero byte in a text, so nothing can be called by one.
+    if "\0" in target.item and target.kind == "manifest":
+        raise WireError(codes.MANIFEST_UNKNOWN, "the reference has a zero byte")
+    if b"%00" in scope.get("query_string", b""):
+        raise WireError(codes.PARAMETER_INVALID, "a parameter has a zero byte")
     authorization = call.header(b"authorization")
     permit = ways.guard.known(authorization)
     if permit is None:

@@ -7,10 +7,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from dockyard.oci.digest import Digest
+from dockyard.registry.caller import CALLER
 from dockyard.registry.interface import WireError
 from dockyard.registry.protocol import codes
 from dockyard.server.clock import now
 from dockyard.server.database import Database, inserting
+from dockyard.server.events import record
 from dockyard.server.names import project_of
 from dockyard.server.prepared import Prepared
 from dockyard.server.schema.content import BLOB, DELETION, PROJECT_BLOB, REFERENCE, REPOSITORY_BLOB
@@ -114,8 +116,10 @@ def repository_id(holdings: Holdings, connection: Connection, name: str) -> tupl
     project = project_of(name)
     insert, at = holdings.database.insert, now()
     if holdings.projects:
-        values = {"name": project, "public": False, "settings": "{}", "created_at": at}
-        connection.execute(insert(PROJECT).values(values).on_conflict_do_nothing())
+        values = {"name": project, "public": False, "settings": "{}", "created_at": at, "quota": holdings.quota}
+        if connection.execute(insert(PROJECT).values(values).on_conflict_do_nothing()).rowcount == 1:
+            detail = {"public": False, "by": CALLER.get().name}
+            record(connection, "project.create", project=project, reference=project, detail=detail)
     number = connection.execute(select(PROJECT.c.id).where(PROJECT.c.name == project)).scalar()
     if number is None:
         raise WireError(codes.NAME_UNKNOWN, f"there is no project {project}")
