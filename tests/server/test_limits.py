@@ -1,7 +1,7 @@
 """Slow, silent and vanishing clients of a real server hold nothing for ever, and what they send is bounded."""
 
-import hashlib
 import contextlib
+import hashlib
 import http.client
 import os
 import signal
