@@ -45,6 +45,7 @@ class DiskBlobs:
 
     def __init__(self, root: Path, *, alone: bool = False) -> None:
         self._root = root
+        self._blobs, self._uploads = os.fspath(root / "blobs"), os.fspath(root / "uploads")
         self._begun = Begun(root / "begun") if alone else None
         # The hash of what each upload has received so far, as long as it all came through this process.
         self._running: OrderedDict[str, tuple[Any, int]] = OrderedDict()
@@ -220,7 +221,7 @@ class DiskBlobs:
 
     def _size(self, digest: Digest) -> int | None:
         try:
-            return self._path(digest).stat().st_size
+            return os.stat(self._name(digest)).st_size
         except FileNotFoundError:
             return None
 
@@ -286,24 +287,26 @@ class DiskBlobs:
 
     def _place(self, digest: Digest, data: memoryview) -> None:
         """Bring a blob's bytes to the disk under its name."""
-        path = self._path(digest)
+        path = self._name(digest)
+        folder = os.path.dirname(path)
         if self._size(digest) != len(data):  # what has another size is damaged, and gives way
-            draft = self._upload(secrets.token_hex(16))
+            draft = f"{self._uploads}/{secrets.token_hex(16)}"
             try:
                 self._draft(draft, data)
                 try:
                     os.rename(draft, path)
                 except FileNotFoundError:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    for each in (path.parent.parent, path.parent.parent.parent):
+                    os.makedirs(folder, exist_ok=True)
+                    for each in (os.path.dirname(folder), os.path.dirname(os.path.dirname(folder))):
                         _to_disk(each)  # a folder that is not on the disk takes its entries along
                     os.rename(draft, path)
             except BaseException:
-                draft.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(draft)
                 raise
-        _to_disk(path.parent)
+        _to_disk(folder)
 
-    def _draft(self, path: Path, data: memoryview) -> None:
+    def _draft(self, path: str, data: memoryview) -> None:
         """A new file with these bytes, on the disk when this returns."""
         flags = os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         if self._direct.able and len(data) >= _LEAST_DIRECT:
@@ -332,8 +335,12 @@ class DiskBlobs:
             while len(self._running) > _MOST_RUNNING:
                 self._running.popitem(last=False)  # its file is read again at the end
 
+    def _name(self, digest: Digest) -> str:
+        # As a text: a path of the library's takes longer than the system call that it is for.
+        return f"{self._blobs}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
+
     def _path(self, digest: Digest) -> Path:
-        return self._root / "blobs" / digest.algorithm / digest.hex[:2] / digest.hex
+        return Path(self._name(digest))
 
     def _upload(self, upload: str) -> Path:
         if not upload.isalnum():
@@ -351,7 +358,7 @@ def _write(handle: int, data: bytes | memoryview) -> None:
         view = view[os.write(handle, view) :]
 
 
-def _to_disk(path: Path) -> None:
+def _to_disk(path: Path | str) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
