@@ -1,6 +1,6 @@
 """Which repository has which blob, and how many bytes that makes a project."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -48,8 +48,10 @@ def size(holdings: Holdings, name: str, digest: Digest) -> tuple[int, bool]:
     return int(found[0]), bool(found[2])
 
 
-def publish(holdings: Holdings, name: str, upload: str, digest: Digest, length: int) -> None:
-    """Let a sealed upload become a blob of the repository."""
+def publish(holdings: Holdings, name: str, digest: Digest, length: int, sure: Callable[[], None]) -> None:
+    """Let what is on the disk become a blob of the repository. `sure` makes sure that the bytes are in their place;
+    called while nobody removes them.
+    """
 
     def work(connection: Connection) -> None:
         holdings.database.lock(connection, f"blob {digest}")
@@ -57,17 +59,15 @@ def publish(holdings: Holdings, name: str, upload: str, digest: Digest, length: 
         blob = statements(holdings.database.postgresql).blob
         blob(connection, digest=str(digest), size=length, created_at=now())
         link(holdings, connection, repository, project, digest, length)
-        holdings.blobs.publish(upload, digest)
+        sure()
 
     holdings.database.write(work)
-    holdings.blobs.cancel(upload)
 
 
-def reject(holdings: Holdings, upload: str, digest: Digest) -> None:
-    """Let go of a sealed upload that was refused: its bytes may be in their place already, where collecting finds them
-    if nobody else has them.
+def reject(holdings: Holdings, digest: Digest) -> None:
+    """Let go of bytes that were refused: they may be in their place already, where collecting finds them if nobody else
+    has them.
     """
-    holdings.blobs.cancel(upload)
     holdings.database.write(lambda connection: watch(holdings.database, connection, [str(digest)], now()))
 
 
