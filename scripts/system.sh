@@ -41,6 +41,7 @@ ldap-utils:fills that directory
 slirp4netns:a network of its own for a build step
 passt:the same, the newer way
 uidmap:maps subordinate IDs for builds without root
+tinyproxy-bin:a proxy that pulls, pushes and downloads go by
 wrk:the load of the registry's benchmarks
 LIST
             ;;

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dockyard.build.secret import Secret
-from dockyard.build.statements import beside
+from dockyard.build.statements import files
 from dockyard.content.store import read
 from dockyard.images.image import open_image
 from dockyard.images.rootfs import unpack
@@ -92,8 +92,8 @@ def test_max_provenance_tells_steps_labels_and_the_dockerfile(yard: Yard) -> Non
 
 def test_statements_beside_a_tree_are_about_its_files(yard: Yard, tmp_path: Path) -> None:
     built = yard.build(TEXT, sbom=True, provenance="min")
-    unpack(built.image, tmp_path / "out")
-    beside(yard.store, built.descriptor, built.image, tmp_path / "out")
+    further = files(yard.store, built.descriptor, built.image)
+    unpack(built.image, tmp_path / "out", further=further)
     for name, kind in (("provenance.json", "slsa.dev/provenance"), ("sbom.spdx.json", "spdx.dev")):
         document = json.loads((tmp_path / "out" / name).read_text())
         assert kind in document["predicateType"]

@@ -163,3 +163,24 @@ def test_a_heredoc_becomes_a_file(yard: Yard) -> None:
 def test_a_pipe_in_the_context_is_not_waited_for(yard: Yard) -> None:
     os.mkfifo(yard.context / "pipe")
     assert copied(yard, "ADD pipe /d/")["d/pipe"][0] == "fifo"
+
+
+def test_folders_made_below_a_shared_one_are_shared_as_the_kernel_makes_them(yard: Yard) -> None:
+    entries: dict[str, bytes | Entry] = {"s": Entry("", "dir", 0o2775, 50, 60)}
+    yard.store.tag("docker.io/library/shared:1", image(yard.store, layer(yard.store, entries)).descriptor)
+    assert copied(yard, "COPY one.txt /s/new/deep/", "shared:1") == {
+        "s": ("dir", 0o2775, 50, 60),
+        "s/new": ("dir", 0o2755, 0, 60),
+        "s/new/deep": ("dir", 0o2755, 0, 60),
+        "s/new/deep/one.txt": ("file", 0o644, 0, 0),
+    }
+    assert copied(yard, "COPY --chown=5:6 app /s/own", "shared:1")["s/own"] == ("dir", 0o2755, 5, 6)
+    assert copied(yard, "COPY --chmod=711 one.txt /s/mode/", "shared:1")["s/mode"] == ("dir", 0o2711, 0, 60)
+    assert copied(yard, "COPY app /s/copied", "shared:1")["s/copied/sub"] == ("dir", 0o755, 0, 0)
+    assert copied(yard, "WORKDIR /s/work", "shared:1")["s/work"] == ("dir", 0o2755, 0, 60)
+
+
+def test_links_after_the_first_wildcard_are_not_followed(yard: Yard) -> None:
+    text = "FROM base:1 AS a\nCOPY one.txt /real/\nFROM scratch\nCOPY --from=a {} /d/\n"
+    assert "d/one.txt" in members(yard.build(text.format("/link/*")))
+    assert members(yard.build(text.format("/l*/*"))) == {}

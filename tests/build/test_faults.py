@@ -21,7 +21,8 @@ import zstandard
 from dockyard.build import unpack
 from dockyard.build.context import Context
 from dockyard.build.destination import DestinationInvalidError
-from dockyard.build.fault import ContextUnreadableError
+from dockyard.build.fault import ContextUnreadableError, SourceMissingError
+from dockyard.errors import FileUnusableError
 from dockyard.images import rootfs
 from dockyard.layers.fault import ArchiveBombError, ArchiveEscapeError, ArchiveInvalidError, ArchiveTruncatedError
 from dockyard.layers.tar import Entry
@@ -224,6 +225,38 @@ def test_names_that_no_file_system_takes_are_refused(yard: Yard, name: str) -> N
     with pytest.raises(ArchiveInvalidError, match="no file system takes") as refused:
         yard.build("FROM scratch\nADD x.tar /d/\n")
     assert len(str(refused.value)) < 500
+    assert untouched(yard)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"COPY file /{'n' * 10_000}",
+        f"COPY file /{'d/' * 2_100}",
+        f"COPY --link file /x/{'n' * 256}",
+        f"WORKDIR /{'n' * 256}",
+        f"COPY <<EOF /{'é' * 200}\nhello\nEOF",
+        f"COPY tree /{'d/' * 2_000}",
+    ],
+)
+def test_a_destination_that_no_file_system_takes_is_refused(yard: Yard, line: str) -> None:
+    yard.write({"file": "1", f"tree/{'n' * 120}": "2"})
+    with pytest.raises(FileUnusableError, match="no file system takes") as refused:
+        yard.build(f"FROM scratch\n{line}\n")
+    assert len(str(refused.value)) < 500
+    assert untouched(yard)
+
+
+def test_the_longest_names_that_there_are_arrive(yard: Yard) -> None:
+    yard.write({"file": "1"})
+    whole = "/".join(["n" * 255] * 15 + ["m" * 254])
+    built = yard.build(f"FROM scratch\nCOPY file /{whole}\n")
+    assert built.image.tree().read(whole) == b"1"
+
+
+def test_a_source_whose_name_is_too_long_is_not_there(yard: Yard) -> None:
+    with pytest.raises(SourceMissingError):
+        yard.build(f"FROM scratch\nCOPY {'n' * 10_000} /\n")
     assert untouched(yard)
 
 

@@ -100,7 +100,8 @@ def test_of_several_platforms_archives_have_the_index_and_folders_one_each(conte
     out.mkdir()
     document = json.loads(dockyard(context, *words, "--metadata-file", str(out / "meta"), "--json").stdout)
     with tarfile.open(out / "tar") as archive:
-        assert archive.getnames() == ["linux_amd64", "linux_amd64/f", "linux_arm64", "linux_arm64/f"]
+        names = (each for a in ("amd64", "arm64") for each in (a, f"{a}/f", f"{a}/provenance.json"))
+        assert archive.getnames() == [f"linux_{each}" for each in names]
     assert sorted(str(each.relative_to(out / "local")) for each in (out / "local").rglob("f")) == [
         "linux_amd64/f",
         "linux_arm64/f",

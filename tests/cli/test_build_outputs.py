@@ -196,11 +196,14 @@ def test_an_image_becomes_a_folder_with_its_annotations_and_compression(context:
     "text",
     [
         "type=oci,dest=x,force-compression=true",
-        "type=oci,dest=x,oci-mediatypes=false",
-        "type=docker,dest=x,oci-mediatypes=true",
-        "type=docker,dest=x,tar=false",
+        "type=oci,dest=x,oci-mediatypes=perhaps",
+        "type=oci,dest=x,annotation-layer.a=b",
+        "type=oci,dest=x,oci-artifact=false",
+        "type=oci,dest=x,annotation.=b",
+        "type=docker,tar=false",
         "type=oci,tar=false",
-        "type=local,dest=x,mode=delete",
+        "type=local,dest=x,mode=mirror",
+        "type=local,dest=x,attestation-prefix=../",
         "type=tar,dest=x,compression=zstd",
         "type=image,unknown=x",
         "type=image,push=perhaps",
@@ -223,6 +226,93 @@ def test_one_image_has_one_compression() -> None:
     assert [packing("", each, []).level for each in ("0", "3", "4", "22")] == ["fast", "fast", "dense", "dense"]
     assert packing("uncompressed", "", []).compression == "none"
     assert packing("", "", [], [{"compression": "zstd", "compression-level": "9"}]).level == "dense"
-    for words in (("gzip", "", oci), ("estargz", "", []), ("", "best", []), ("", "23", []), ("", "-1", [])):
+    docker = parse(["type=docker,dest=x,oci-mediatypes=false"])
+    assert (packing("", "", docker).family, packing("", "", oci).family) == ("docker", "oci")
+    mixed = docker + parse(["type=oci,dest=x,oci-mediatypes=true"])
+    for words in (
+        ("gzip", "", oci),
+        ("", "", mixed),
+        ("estargz", "", []),
+        ("", "best", []),
+        ("", "23", []),
+        ("", "-1", []),
+    ):
         with pytest.raises(UsageError):
             packing(*words)
+
+
+def test_docker_s_archive_is_a_layout_with_docker_s_list(context: Path, tmp_path: Path) -> None:
+    good(context, "-o", f'type=docker,dest={tmp_path / "x"},"name=foo/bar:1,baz",annotation-manifest-descriptor.a=b')
+    with tarfile.open(tmp_path / "x") as archive:
+        read = {member.name: archive.extractfile(member) for member in archive}
+        (item,) = json.load(read["manifest.json"])  # type: ignore[arg-type]
+        index = json.load(read["index.json"])  # type: ignore[arg-type]
+    assert item["RepoTags"] == ["foo/bar:1", "baz:latest"]
+    assert {item["Config"], *item["Layers"]} < set(read)
+    named = [each["annotations"] for each in index["manifests"]]
+    assert [each["io.containerd.image.name"] for each in named] == [
+        "docker.io/foo/bar:1",
+        "docker.io/library/baz:latest",
+    ]
+    assert [each["org.opencontainers.image.ref.name"] for each in named] == ["1", "latest"]
+    assert {each["a"] for each in named} == {"b"}
+    good(context, "-o", f"type=docker,dest={tmp_path / 'y'}", "--provenance", "min")
+    with tarfile.open(tmp_path / "y") as archive:
+        assert "manifest.json" not in archive.getnames()
+
+
+def test_names_of_an_output_are_those_of_the_store_s_image(context: Path, tmp_path: Path) -> None:
+    good(context, "-o", "type=image,name=foo/bar:1")
+    good(context, "-o", "type=image,name=foo/gone:1,store=false")
+    assert set(Layout(tmp_path / "home" / "store").tags()) == {"docker.io/foo/bar:1"}
+
+
+def test_attestations_stand_beside_files_with_a_mode_of_their_own(context: Path, tmp_path: Path) -> None:
+    words = ["--provenance", "min", "--sbom"]
+    good(context, *words, "-o", str(tmp_path / "out"), "-o", f"type=tar,dest={tmp_path / 'x'},attestation-prefix=pre-")
+    names = ["provenance.json", "sbom.spdx.json"]
+    for name in names:
+        assert stat.S_IMODE((tmp_path / "out" / name).stat().st_mode) == 0o600
+        with tarfile.open(tmp_path / "x") as archive:
+            member = archive.getmember(f"pre-{name}")
+            assert (member.mode, member.uid) == (0o600, 0)
+            stream = archive.extractfile(member)
+            assert stream is not None
+            assert json.load(stream) == json.loads((tmp_path / "out" / name).read_bytes())
+
+
+def test_platforms_share_a_folder_where_their_files_differ_in_name(context: Path, tmp_path: Path) -> None:
+    two = ["--platform", "linux/amd64,linux/arm64", "--provenance", "min"]
+    shared = f"type=local,dest={tmp_path / 'out'},platform-split=false"
+    done = dockyard(context, *two, "-o", shared)
+    assert (done.returncode, "more than one platform" in done.stderr) == (2, True)
+    assert not (tmp_path / "out").exists()
+    (context / "Dockerfile").write_text("FROM scratch\nARG TARGETARCH\nCOPY new /all/$TARGETARCH\n")
+    good(context, *two, "-o", shared, "-o", f"type=tar,dest={tmp_path / 'x'},platform-split=false")
+    found = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*")}
+    said = {"provenance.linux_amd64.json", "provenance.linux_arm64.json"}
+    assert found == {"all", "all/amd64", "all/arm64", *said}
+    with tarfile.open(tmp_path / "x") as archive:
+        assert {"linux_amd64/all/amd64", "linux_arm64/provenance.linux_arm64.json"} < set(archive.getnames())
+
+
+def test_nothing_else_stays_in_a_folder_where_that_is_asked_for(context: Path, tmp_path: Path) -> None:
+    out, outside = tmp_path / "out", tmp_path / "outside"
+    (out / "d" / "deep").mkdir(parents=True)
+    (out / "d" / "deep" / "mine").write_text("mine")
+    (out / "usr").mkdir()
+    outside.mkdir()
+    (outside / "safe").write_text("safe")
+    (out / "away").symlink_to(outside)
+    good(context, "-o", f"type=local,dest={out},mode=delete")
+    assert {str(path.relative_to(out)) for path in out.rglob("*")} == {
+        "d",
+        "d/new",
+        "d/old",
+        "f",
+        "kept",
+        "usr",
+        "usr/x",
+    } | {"gone"}
+    assert (outside / "safe").read_text() == "safe"
+    assert dockyard(context, "-o", "type=local,dest=/,mode=delete").returncode == 2

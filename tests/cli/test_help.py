@@ -63,7 +63,11 @@ def test_what_commands_share_is_spelt_alike(command: Command) -> None:
         ("--username", "-u"),
     ):
         several = [each for each in names if long in each]
-        exempt = (command.word, long) in {("ship", "--tag"), ("registry replication", "--username")}
+        exempt = (command.word, long) in {
+            ("ship", "--tag"),
+            ("registry replication", "--username"),
+            ("registry endpoint", "--username"),
+        }
         assert exempt or all(short in each for each in several), f"{long} has no {short}"
 
 

@@ -1,6 +1,5 @@
 """Command lines that are read without the parser mean what they mean to the parser."""
 
-import sys
 from typing import Any
 
 import cyclopts
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from dockyard.cli import build as module
 from dockyard.cli import pull, push
 from dockyard.cli.build_flags import Flags
+from dockyard.cli.call import readied
 from dockyard.cli.plain import plain, switched
 
 VALUES = st.sampled_from(["a", "b:1", "x=y", "type=oci,dest=o", "a b", "ä", "/tmp", "."])
@@ -20,14 +20,13 @@ OTHERS = ["--squash", "--sbom", "--iidfile", "--platform", "-x", "--", "-", "--q
 
 
 def parsed(words: list[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    for each in module.PARSED:
-        vars(sys.modules[each])["Parameter"] = cyclopts.Parameter
+    readied(module)
     app = cyclopts.App(help_format="plaintext", version_flags=(), result_action="return_value")
     app.default(module.build)
     _, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
     flags = bound.kwargs.get("flags") or Flags()
     own = {name: value for name, value in bound.kwargs.items() if name != "flags"}
-    unset = vars(Flags())
+    unset = {name: getattr(Flags, name) for name in Flags.__annotations__}
     return (bound.args or (".",))[0], own, {key: each for key, each in vars(flags).items() if each != unset[key]}
 
 

@@ -91,3 +91,20 @@ def test_replication_rules_are_added_run_and_removed(say: Say) -> None:
     assert say("replication", "add", "x", *words[:2], "--schedule", "never", code=2)["error"]["reference"] == (
         "schedule-invalid"
     )
+
+
+def test_endpoints_are_kept_by_name_and_used_by_rules(say: Say) -> None:
+    assert say("endpoint", "add", "backup", code=2)["error"]["message"] == "no registry given"
+    assert say("endpoint", "add", "backup", "https://x.test/y", code=2)["error"]["reference"] == (
+        "replication-endpoint-invalid"
+    )
+    assert say("endpoint", "add", "backup", "127.0.0.1:9", "--username", "copier")["username"] == "copier"
+    assert say("replication", "add", "off-site", "--push-to", "backup")["registry"] == "127.0.0.1:9"
+    refused = say("replication", "set", "off-site", "--username", "other", code=2)["error"]
+    assert refused["message"] == "the endpoint says the username"
+    assert say("endpoint", "ping", "backup", code=3)["trouble"]
+    assert say("endpoint", "ping", "backup", "x.test", code=2)["error"]["message"].startswith("ping takes")
+    assert say("endpoint", "rm", "backup", code=2)["error"]["reference"] == "replication-endpoint-used"
+    say("replication", "rm", "off-site")
+    assert say("endpoint", "rm", "backup") == {"removed": "backup"}
+    assert say("endpoint", "list") == {"endpoints": []}

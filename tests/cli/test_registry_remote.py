@@ -159,6 +159,22 @@ def test_replication_is_managed_through_a_server(server: Server, say: Say) -> No
     assert say("replication", "rm", "self") == {"removed": "self"}
 
 
+def test_endpoints_are_managed_through_a_server_and_used_by_rules(server: Server, say: Say) -> None:
+    made = say("endpoint", "add", "me", server.address, "--description", "itself")
+    assert (made["registry"], made["rules"], made["checked_at"]) == (server.address, [], None)
+    assert say("replication", "add", "round", "--push-to", "me", "--repositories", "shop/x")["endpoint"] == "me"
+    assert say("endpoint", "ping", "me")["trouble"] == ""
+    assert say("endpoint", "set", "me", "--username", "nobody")["username"] == "nobody"
+    assert say("endpoint", "ping", "me", code=3)["trouble"]
+    assert say("endpoint", "list")["endpoints"][0]["rules"] == ["round"]
+    assert say("endpoint", "rm", "me", code=2)["error"]["context"]["reference"] == "replication-endpoint-used"
+    assert say("endpoint", "set", "me", "--description", "x")["trouble"]
+    assert say("endpoint", "set", "me", "127.0.0.1:9")["checked_at"] is None
+    assert say("replication", "set", "round", "--push-to", "127.0.0.1:8")["endpoint"] == ""
+    assert say("endpoint", "rm", "me") == {"removed": "me"}
+    say("replication", "rm", "round")
+
+
 def test_the_audit_log_is_read_exported_and_proved_through_a_server(
     server: Server, say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

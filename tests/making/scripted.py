@@ -9,12 +9,14 @@ from typing import Self
 class Scripted:
     """For each connection in turn, a list of answers: one for each request on it, then the connection ends.
 
-    A request is read to the end of its head; with `bodies`, to the end of its body, too. `heads` keeps what came.
+    A request is read to the end of its head; with `bodies`, to the end of its body, too. `heads` and `contents` keep
+    what came.
     """
 
     def __init__(self, connections: Sequence[Sequence[bytes]], *, bodies: bool = True) -> None:
         self._connections, self._bodies = connections, bodies
         self.heads: list[bytes] = []
+        self.contents: list[bytes] = []
         self.taken = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
@@ -51,9 +53,12 @@ class Scripted:
             if not piece:
                 return b""
             data += piece
-        head, _, body = data.partition(b"\r\n\r\n")
+        head, _, begun = data.partition(b"\r\n\r\n")
+        body = bytearray(begun)
         length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
         left = (int(length) if length else 0) - len(body)
         while self._bodies and left > 0 and (piece := connection.recv(65536)):
             left -= len(piece)
+            body += piece
+        self.contents.append(bytes(body))
         return head

@@ -1,16 +1,9 @@
 """TLS: an authority of one's own, and what insecure settings do and do not open."""
 
-import datetime as dt
-import ipaddress
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from dockyard._internal import retry
 from dockyard.content.layout import Layout
@@ -21,6 +14,7 @@ from dockyard.registry.client import Client
 from dockyard.registry.pull import pull
 from dockyard.registry.settings import Settings, parse
 from dockyard.registry.transport import RegistryUnreachableError
+from making.authority import authority
 from making.images import synthesize
 from making.registries import FaultyRegistry
 
@@ -28,36 +22,6 @@ from making.registries import FaultyRegistry
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "pauses", lambda: iter([0.0] * 99))
-
-
-def authority(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
-    """A file with an authority's certificate, and what a server on 127.0.0.1 needs that it has vouched for."""
-    key, server = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-
-    def certificate(subject: x509.Name, public: ec.EllipticCurvePublicKey, ca: bool) -> x509.CertificateBuilder:
-        made = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public)
-        made = made.serial_number(x509.random_serial_number()).not_valid_before(now - dt.timedelta(days=1))
-        made = made.not_valid_after(now + dt.timedelta(days=1))
-        return made.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-
-    root = certificate(issuer, key.public_key(), True).sign(key, hashes.SHA256())
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "registry")])
-    leaf = certificate(subject, server.public_key(), False).add_extension(alternative, critical=False)
-    pem = folder / f"{name}.pem"
-    pem.write_bytes(root.public_bytes(serialization.Encoding.PEM))
-    both = folder / f"{name}-server.pem"
-    both.write_bytes(
-        server.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + leaf.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(both)
-    return pem, context
 
 
 @pytest.fixture

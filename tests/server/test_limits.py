@@ -1,5 +1,6 @@
 """Slow, silent and vanishing clients of a real server hold nothing for ever, and what they send is bounded."""
 
+import contextlib
 import hashlib
 import http.client
 import os
@@ -252,12 +253,11 @@ def test_a_new_certificate_is_taken_up_by_many_workers_one_after_another(tmp_pat
 
     def tried() -> bytes:
         connection = http.client.HTTPSConnection("localhost", server.port, timeout=10, context=any_certificate)
-        connection.request("GET", "/v2/")
-        assert connection.getresponse().status == 200
-        assert isinstance(connection.sock, ssl.SSLSocket)
-        found = connection.sock.getpeercert(binary_form=True) or b""
-        connection.close()
-        return found
+        with contextlib.closing(connection):
+            connection.request("GET", "/v2/")
+            assert connection.getresponse().status == 200
+            assert isinstance(connection.sock, ssl.SSLSocket)
+            return connection.sock.getpeercert(binary_form=True) or b""
 
     try:
         before = shown()

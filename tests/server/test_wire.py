@@ -98,10 +98,24 @@ def test_a_blob_comes_in_pieces_of_unknown_number_and_after_a_question(server: S
         ("GET /v2/wire/web/tags/list?n=%00", 400),
         ("PUT /v2/wire/web/manifests/1", 400),
         ("PATCH /v2/wire/web/blobs/uploads/" + "0" * 32, 404),
+        ("PATCH /v2/wire/web/blobs/uploads/" + "0" * 5000, 404),
+        ("GET /v2/wire/web/blobs/uploads/" + "%C3%A9" * 200, 404),
+        ("GET /v2/wire/web/manifests/1?ns=%00", 400),
+        ("GET /v2/wire/web/tags/list?ns=a%0d%0ab:%20c", 400),
     ],
 )
 def test_odd_paths_and_methods_get_their_status(server: Server, line: str, status: int) -> None:
     assert ask(server, line, "Content-Length: 0")[0] == status
+
+
+@pytest.mark.parametrize("path", ["/projects", "/nothing", "/api/v1/projects", "/api/v1/health"])
+@pytest.mark.parametrize("host", ["[::1", "]", "a:b:c", "\xff", ""])
+def test_odd_hosts_and_origins_are_no_fault(server: Server, path: str, host: str) -> None:
+    for method in ("GET", "POST"):
+        head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nContent-Length: 0\r\n"
+        found = statuses(said(server, f"{head}Connection: close\r\n\r\n".encode("latin-1"), half=False))
+        assert found
+        assert found[-1] < 500, (method, found)
 
 
 def test_two_lengths_or_a_length_and_chunks_are_not_two_requests(server: Server) -> None:
@@ -134,6 +148,11 @@ PATHS = st.one_of(
             b"/healthz",
             b"/v2/wire/web/manifests/1?tag=a&tag=&tag=%20",
             b"/v2/wire/web/blobs/uploads/?mount=" + DIGEST.encode() + b"&from=%2F",
+            b"/v2/wire/web/manifests/1?ns=%00",
+            b"/api/v1/health",
+            b"/api/v1/projects",
+            b"/projects",
+            b"/nothing",
         ]
     ),
     st.binary(max_size=30).map(lambda tail: b"/v2/" + tail),
@@ -165,6 +184,8 @@ LINES = st.lists(
                 b"No colon",
                 b"Host: a\r\nHost: b",
                 b"X-Forwarded-For: , ,",
+                b"Host: [::1",
+                b"Origin: http://[",
             ]
         ),
         st.binary(max_size=30),

@@ -3,6 +3,7 @@
 The files of the folder `buildkit` hold the cases, all over one context. What BuildKit refuses we refuse, too.
 """
 
+import gzip
 import io
 import os
 import subprocess
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from conftest import ROOT
 from dockyard.build.bases import Bases
@@ -87,8 +89,52 @@ def context(folder: Path) -> None:
         member = tarfile.TarInfo("in/global")
         member.size, member.mtime, member.pax_headers = 2, TIME, {"SCHILY.xattr.user.a": "b"}
         archive.addfile(member, io.BytesIO(b"g\n"))
+    strange(folder)
     for path in sorted(folder.rglob("*"), reverse=True):
         os.utime(path, (TIME, TIME), follow_symlinks=False)
+
+
+def strange(folder: Path) -> None:
+    """Archives with what is seldom in one, and such as hold nothing or end too early."""
+    with tarfile.open(folder / "strange.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        for name, type_, mode, data, more in (
+            ("dir/late", tarfile.REGTYPE, 0o600, b"before its folder\n", {}),
+            ("dir", tarfile.DIRTYPE, 0o2750, b"", {"SCHILY.xattr.user.note": "of a folder"}),
+            ("./dot/./file", tarfile.REGTYPE, 0o4755, b"dots\n", {"mtime": "1500000000.75", "atime": "1.5"}),
+            ("file", tarfile.REGTYPE, 0o644, b"first\n", {}),
+            ("file", tarfile.REGTYPE, 0o640, b"second\n", {"SCHILY.xattr.user.a": "b", "comment": "c"}),
+            ("hard", tarfile.LNKTYPE, 0o640, b"", {}),
+            ("sub", tarfile.DIRTYPE, 0o1777, b"", {}),
+            ("sub/l", tarfile.SYMTYPE, 0o777, b"", {}),
+            ("fifo", tarfile.FIFOTYPE, 0o622, b"", {}),
+            ("null", tarfile.CHRTYPE, 0o666, b"", {}),
+            ("x" * 120 + "/" + "y" * 90, tarfile.REGTYPE, 0o444, b"long\n", {}),
+            ("\u00fc/\u6f22", tarfile.REGTYPE, 0o644, b"names\n", {}),
+            ("big", tarfile.REGTYPE, 0o644, b"owner\n", {}),
+            ("named", tarfile.REGTYPE, 0o644, b"by name\n", {}),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type, member.mode, member.size, member.mtime = type_, mode, len(data), TIME - 9000
+            member.pax_headers = dict(more)
+            member.uid, member.gid = (3_000_000, 4_000_000) if name == "big" else (31, 32)
+            member.uname, member.gname = ("root", "daemon") if name == "named" else ("", "")
+            member.linkname = {tarfile.SYMTYPE: "../dir/late", tarfile.LNKTYPE: "file"}.get(type_, "")
+            member.devmajor, member.devminor = (1, 3) if type_ == tarfile.CHRTYPE else (0, 0)
+            archive.addfile(member, io.BytesIO(data))
+    whole = (folder / "strange.tar").read_bytes()
+    (folder / "strange.tar.zst").write_bytes(zstandard.ZstdCompressor().compress(whole))
+    (folder / "cut.tar.gz").write_bytes(gzip.compress(whole)[:-900])
+    for name in ("none.tar", "none.tar.gz"):
+        tarfile.open(folder / name, "w:gz" if name.endswith("gz") else "w").close()
+    (folder / "empty.txt").write_bytes(b"")
+    with open(folder / "holes", "wb") as stream:
+        stream.write(b"begin")
+        stream.seek(1 << 20)
+        stream.write(b"middle")
+        stream.truncate(3 << 20)
+    command = ["tar", "--sparse", "--format=pax", "--owner=0", "--group=0", f"--mtime=@{TIME}", "-C", str(folder)]
+    subprocess.run([*command, "-cf", str(folder / "sparse.tar"), "holes"], check=True)
+    (folder / "holes").unlink()
 
 
 def _name(case: Case) -> str:

@@ -143,6 +143,11 @@ def test_docker_pulls_and_pushes(desk: Desk, program: Find, root: None, short: P
         assert "archived:7" in desk.run(client, "-H", address, "load", "-i", str(ours))
         shown = json.loads(desk.run(client, "-H", address, "image", "inspect", "archived:7"))
         assert shown[0]["Config"]["Cmd"] == ["/bin/cat", "/hello"]
+        (desk.path / "Dockerfile").write_text('FROM scratch\nCOPY Dockerfile /\nCMD ["/x"]\n')
+        desk.dockyard("build", str(desk.path), "-o", f"type=docker,name=built:8,dest={desk.path / 'built.tar'}")
+        assert "built:8" in desk.run(client, "-H", address, "load", "-i", str(desk.path / "built.tar"))
+        shown = json.loads(desk.run(client, "-H", address, "image", "inspect", "built:8"))
+        assert shown[0]["Config"]["Cmd"] == ["/x"]
     finally:
         server.terminate()
         server.wait(30)

@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import os
 import re
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +64,8 @@ def _clear(path: Path) -> None:
 
 def _remove(place: Path) -> None:
     if place.is_dir() and not place.is_symlink():
+        import shutil  # loads every compression
+
         shutil.rmtree(place, ignore_errors=True)
     else:
         with contextlib.suppress(OSError):

@@ -13,12 +13,14 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`(?: - at `\$(?P<place>.*)`)?")
 
+_ITEM = re.compile(r"\[(\d+|\.\.\.)\]")  # [...] stands for any key or item
+
 
 class SettingsInvalidError(UsageError):
     """A configuration file cannot be read: it is no TOML or YAML, has an unknown key, or a value of the wrong type."""
 
     reference = "settings-invalid"
-    hint = "Compare the file with docs/dockyard-toml.md; unknown keys are errors so that typing mistakes show."
+    hint = "Compare it with its page: docs/dockyard-toml.md, registry-toml.md, or registries.md for config.toml."
 
 
 def decode(raw: bytes, kind: type[T], *, what: str) -> T:
@@ -50,7 +52,7 @@ def _decoded(raw: bytes, kind: type[T], what: str, language: str) -> T:
             raise SettingsInvalidError(f"{what}: {text.replace('`$.', '`')}", context={"file": what}) from error
         place = (unknown["place"] or "").strip(".")
         table = f"[{place}]" if place else "the top level"
-        path = place.replace("[...]", "").split(".") if place else []  # [...] stands for any key or item
+        path = _ITEM.sub("", place).split(".") if place else []
         near = difflib.get_close_matches(unknown["key"], _keys(kind, path), 1)
         hint = f"Did you mean `{near[0]}`?" if near else None
         raise SettingsInvalidError(

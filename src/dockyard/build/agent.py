@@ -1,16 +1,23 @@
-"""An SSH agent's socket forwarded under another path, so that its owner and mode can be chosen."""
+"""An SSH agent under another path, so that owner and mode can be chosen: one that runs, or keys answered for here."""
 
 import contextlib
 import selectors
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dockyard.build.secret import Agent
+
+if TYPE_CHECKING:
+    from dockyard.build.keyring import Keyring
 
 
 @contextlib.contextmanager
-def forwarded(agent: Path, path: Path) -> Iterator[None]:
-    """Listen at `path` and pass every connection on to the socket `agent`, until the block ends."""
+def forwarded(agent: Agent, path: Path) -> Iterator[None]:
+    """Listen at `path` and pass every connection on to the agent's socket or keys, until the block ends."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
@@ -25,11 +32,24 @@ def forwarded(agent: Path, path: Path) -> Iterator[None]:
         thread.join(1)
 
 
-def _accept(listener: socket.socket, agent: Path) -> None:
+def _accept(listener: socket.socket, agent: Agent) -> None:
     with contextlib.suppress(OSError):  # the listener was shut down: the step has ended
         while True:
             client, _ = listener.accept()
-            threading.Thread(target=_pass, args=(client, agent), daemon=True).start()
+            serve, what = (_answer, agent.keys) if agent.keys is not None else (_pass, agent.socket)
+            threading.Thread(target=serve, args=(client, what), daemon=True).start()
+
+
+def _answer(client: socket.socket, keys: "Keyring") -> None:
+    from dockyard.build.keyring import MOST_BYTES
+
+    with client, client.makefile("rb") as stream, contextlib.suppress(OSError):  # the client may hang up
+        while len(head := stream.read(4)) == 4:
+            (size,) = struct.unpack(">I", head)
+            if not 0 < size <= MOST_BYTES or len(request := stream.read(size)) < size:
+                return
+            answer = keys.answer(request)
+            client.sendall(struct.pack(">I", len(answer)) + answer)
 
 
 def _pass(client: socket.socket, agent: Path) -> None:

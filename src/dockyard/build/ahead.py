@@ -10,7 +10,7 @@ import marshal
 import os
 from _thread import allocate_lock
 
-from dockyard.build.listing import Facts, Listed, Words, facts, look, rows, sight
+from dockyard.build.listing import Facts, Listed, facts, look, packed, rows, sight
 
 TYPE_CHECKING = False  # `typing` takes longer to load than this module
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Ahead:
             os.write(end, _SAME if same else _OTHER)
             # What is in its folders is packed only where it is wanted, as it takes as long as looking at them.
             if not same or os.read(asked, 1):
-                told = {path: (own, sighted, rows(*each)) for path, (own, sighted, each) in found.items()}
+                told = {path: (own, sighted, rows(each)) for path, (own, sighted, each) in found.items()}
                 with os.fdopen(end, "wb", buffering=0) as stream:
                     stream.write(marshal.dumps(told))
         finally:
@@ -186,18 +186,18 @@ class Ahead:
 
 def _compared(
     root: str, folders: "Sequence[tuple[str, str]]", parent: int
-) -> "tuple[dict[str, tuple[Facts, str, tuple[list[str], list[Words]]]], bool]":
-    found: dict[str, tuple[Facts, str, tuple[list[str], list[Words]]]] = {}
+) -> "tuple[dict[str, tuple[Facts, str, bytes]], bool]":
+    found: dict[str, tuple[Facts, str, bytes]] = {}
     same = True
     for path, before in folders:
         try:
             os.chdir(f"{root}/{path}")
             own = facts(".")
-            looked = look(".")
+            looked = packed(*look("."))
         except OSError:  # whoever looks at it next says what is wrong
             same = False
             continue
-        sighted = sight(*looked)
+        sighted = sight(looked)
         same = same and sighted == before
         found[path] = own, sighted, looked
         if os.getppid() != parent:

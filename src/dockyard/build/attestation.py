@@ -14,6 +14,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from dockyard import __version__
+from dockyard.build.annotations import Annotation, of
 from dockyard.build.plan import Base
 from dockyard.build.state import rfc3339
 from dockyard.content.layout import Layout
@@ -63,7 +64,15 @@ class Facts:
 
 
 def attested(
-    store: Layout, images: Mapping[str, Image], wish: Wish, facts: Facts, *, name: str, index: Path, epoch: int | None
+    store: Layout,
+    images: Mapping[str, Image],
+    wish: Wish,
+    facts: Facts,
+    annotations: Sequence[Annotation] = (),
+    *,
+    name: str,
+    index: Path,
+    epoch: int | None,
 ) -> list[dict[str, Any]]:
     """The entries of an index: every image by its platform, then the attestations of each.
 
@@ -72,11 +81,17 @@ def attested(
         images: by platform.
         wish: what is wanted.
         facts: of the build.
+        annotations: those of the entries are taken.
         name: what the image is called, or empty.
         index: keeps what layers hold.
         epoch: the time to tell, where nothing may depend on the clock.
     """
-    entries = [{**image.descriptor.to_json(), "platform": _platform(platform)} for platform, image in images.items()]
+    entries = []
+    for text, image in images.items():
+        wanted = Platform.parse(text)
+        own = of(annotations, "manifest-descriptor", wanted)
+        told = {"annotations": own} if own else {}
+        entries.append({**image.descriptor.to_json(), **told, "platform": wanted.to_json()})
     for platform, image in images.items():
         said: list[tuple[str, Mapping[str, Any]]] = []
         if wish.sbom:
@@ -90,12 +105,12 @@ def attested(
             )
         if said:
             manifest = _manifest(store, image.descriptor, said, _url(name, platform) if name else "_")
-            annotations = {
+            about = {
                 "vnd.docker.reference.digest": str(image.descriptor.digest),
                 "vnd.docker.reference.type": "attestation-manifest",
             }
             unknown = {"architecture": "unknown", "os": "unknown"}
-            entries.append({**manifest.to_json(), "annotations": annotations, "platform": unknown})
+            entries.append({**manifest.to_json(), "annotations": about, "platform": unknown})
     return entries
 
 
@@ -172,7 +187,3 @@ def _url(text: str, platform: str = "") -> str:
     parts += [f"platform={quote(platform, safe='')}"] if platform else []
     name = reference.familiar.partition("@")[0].removesuffix(f":{reference.tag}")
     return f"pkg:docker/{quote(name)}" + f"@{reference.tag}" * bool(reference.tag) + "?" * bool(parts) + "&".join(parts)
-
-
-def _platform(text: str) -> dict[str, str]:
-    return Platform.parse(text).to_json()

@@ -12,12 +12,14 @@ from dockyard._internal import redact
 from dockyard._internal.confidential import Confidential
 from dockyard.build import builds
 from dockyard.build.ahead import Ahead
+from dockyard.build.annotations import of
 from dockyard.build.bases import Bases
 from dockyard.build.budget import Budget, budget
 from dockyard.build.cache import StepCache
 from dockyard.build.check import TRUE, check, instructed
 from dockyard.build.context import Context
 from dockyard.build.contexts import ignore_rules, read_dockerfile
+from dockyard.build.distant import elsewhere
 from dockyard.build.epoch import Names, settled
 from dockyard.build.events import Relay, Watch
 from dockyard.build.gather import gathered
@@ -32,12 +34,16 @@ from dockyard.content.layout import Layout
 from dockyard.dockerfile import stages as language
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Dockerfile
+from dockyard.errors import UsageError
 from dockyard.images.assemble import assemble
 from dockyard.images.image import Image
+from dockyard.layers.layer import Layer
 from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.digest import Digest
 from dockyard.oci.manifest import encode
-from dockyard.oci.mediatype import OCI_INDEX
+from dockyard.oci.mediatype import OCI_INDEX, named
 from dockyard.oci.platform import Platform
+from dockyard.oci.reference import Reference
 from dockyard.progress import SILENT, Progress
 
 
@@ -45,11 +51,14 @@ class BuildResult(msgspec.Struct, frozen=True):
     """What was built, and how it came to be.
 
     Attributes:
-        descriptor: of what was tagged: the image's manifest, or the index over several platforms' images.
+        descriptor: of what was tagged: the image's manifest, or the index over several platforms' images; as an
+            index names it, with its annotations, time and platform.
         image: the image, of several the one for this machine or the first.
         images: every image by its platform.
         cache: what it looked steps up in; knows which it used.
         logs: the folder of the journal.
+        elsewhere: a base's layers that are not in the store; where there are any, the image has no name there.
+        origins: the name of the base that a layer is known from.
     """
 
     descriptor: Descriptor
@@ -61,6 +70,8 @@ class BuildResult(msgspec.Struct, frozen=True):
     cache: StepCache
     unused: Sequence[str] = msgspec.field(default=())
     logs: str = ""
+    elsewhere: Mapping[Digest, Layer] = msgspec.field(default_factory=dict)
+    origins: Mapping[Digest, Reference] = msgspec.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As `--json` prints it."""
@@ -136,13 +147,15 @@ def _build(
     began = time.monotonic()
     path, parsed = read_dockerfile(context, dockerfile)
     check(instructed(parsed, options.build_args))
+    platforms = list(dict.fromkeys(each.normal() for each in options.platforms or (Platform.host(),)))
+    several = _several(options, platforms)
     files = taken(context, path, options, ahead)
     journal = journal or opened(Relay(progress), data, options, str(context), str(path))
     plans = []
     journal.begin()
     try:
         room = budget(options.processors, options.memory)
-        for platform in dict.fromkeys(each.normal() for each in options.platforms or (Platform.host(),)):
+        for platform in platforms:
             plan = planned(parsed, path, files, platform, store, data, bases, options, cache, journal, room, halted)
             plan.build(language.target_stage(plan.stages, options.target))
             plans.append(plan)
@@ -155,8 +168,7 @@ def _build(
     host = str(Platform.host())
     image = images.get(host) or next(iter(images.values()))
     descriptor = image.descriptor
-    several = len(images) > 1 or options.build_args.get("BUILDKIT_MULTI_PLATFORM", "") in TRUE
-    if several or options.sbom or options.provenance:
+    if several:
         from dockyard.build.attestation import Facts, Wish, attested  # heavy, and seldom asked for
 
         facts = Facts(
@@ -180,17 +192,22 @@ def _build(
         )
         wish = Wish(options.sbom, options.provenance)
         name = str(options.tags[0]) if options.tags else ""
-        entries = attested(store, images, wish, facts, name=name, index=data / "index", epoch=plans[0].tools.epoch)
-        descriptor = _index(store, entries, options.annotations)
-    for tag in options.tags:
+        entries = attested(
+            store, images, wish, facts, options.annotations, name=name, index=data / "index", epoch=plans[0].tools.epoch
+        )
+        descriptor = _index(store, entries, options)
+    descriptor = _listed(descriptor, image, options, several=several)
+    away = elsewhere(layer for plan in plans for layer in plan.result.layers)
+    for tag in () if away else options.tags:
         store.tag(str(tag), descriptor)
     unused = sorted(set(options.build_args) - {name for plan in plans for name in plan.consumed} - _KNOWN_ARGS)
     if unused:
         journal.log(f"warning: no ARG takes these build arguments: {', '.join(unused)}")
     steps = [report for plan in plans for report in plan.reports]
     used = list(dict.fromkeys(base for plan in plans for base in plan.bases_used))
+    origins = {digest: name for plan in plans for digest, name in plan.origins.items()}
     seconds, logs = round(time.monotonic() - began, 3), str(journal.folder or "")
-    return BuildResult(descriptor, image, images, steps, used, seconds, cache, unused, logs)
+    return BuildResult(descriptor, image, images, steps, used, seconds, cache, unused, logs, away, origins)
 
 
 def taken(context: Path, dockerfile: Path, options: Options, ahead: Ahead | None = None) -> Context:
@@ -298,8 +315,14 @@ def _assembled(store: Layout, plan: Plan, options: Options) -> Image:
         from dockyard.build.exchange import INLINE_KEY, inline  # loaded only when it is asked for
 
         config[INLINE_KEY] = inline(plan.tools.cache, [layer.descriptor.digest for layer in state.layers])
+    annotations = of(options.annotations, "manifest", plan.platform)
     return assemble(
-        store, config=config, layers=state.layers, history=state.history, annotations=dict(options.annotations)
+        store,
+        config=config,
+        layers=state.layers,
+        history=state.history,
+        annotations=annotations,
+        family=options.family,
     )
 
 
@@ -314,9 +337,43 @@ def _aimed(state: State, platform: Platform) -> None:
     }
 
 
-def _index(store: Layout, manifests: list[dict[str, Any]], annotations: Mapping[str, str]) -> Descriptor:
+def _several(options: Options, platforms: Sequence[Platform]) -> bool:
+    """Whether the result is an index.
+
+    Raises:
+        UsageError: something is asked for that such a result cannot have.
+    """
+    attested = options.sbom or options.provenance
+    if attested and options.family == "docker":
+        raise UsageError(
+            "attestations have no place in an image with Docker's media types", hint="Leave oci-mediatypes=false out."
+        )
+    several = len(platforms) > 1 or bool(attested) or options.build_args.get("BUILDKIT_MULTI_PLATFORM", "") in TRUE
+    if not several and any(each.place.startswith("index") for each in options.annotations):
+        raise UsageError(
+            "an image for one platform has no index to annotate",
+            hint="Annotate its manifest, or build for several platforms, with --provenance, or with "
+            "--build-arg BUILDKIT_MULTI_PLATFORM=1.",
+        )
+    return several
+
+
+def _index(store: Layout, manifests: list[dict[str, Any]], options: Options) -> Descriptor:
     """An index (image-spec, image-index.md) over one image a platform, and their attestations."""
-    document: dict[str, Any] = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}
+    media_type = named(OCI_INDEX, options.family)
+    document: dict[str, Any] = {"schemaVersion": 2, "mediaType": media_type, "manifests": manifests}
+    annotations = of(options.annotations, "index")
     if annotations:
-        document["annotations"] = dict(sorted(annotations.items()))
-    return store.add(OCI_INDEX, encode(document))
+        document["annotations"] = annotations
+    return store.add(media_type, encode(document))
+
+
+def _listed(target: Descriptor, image: Image, options: Options, *, several: bool) -> Descriptor:
+    """`target` as the list of an archive names it; when it was created is told there, too."""
+    platform = None if several else image.config.platform
+    told = {"org.opencontainers.image.created": str(image.config.document["created"])[:19] + "Z"}
+    if several:
+        told |= of(options.annotations, "index-descriptor")
+    else:
+        told |= of(options.annotations, "manifest-descriptor", image.config.platform.normal())
+    return Descriptor(target.media_type, target.digest, target.size, dict(sorted(told.items())), platform)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from dockyard.build.ahead import Ahead, Seen
 from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, SourceMissingError, place
-from dockyard.build.listing import Facts, Listed, digest_of, facts, look, rows, sight, stamp
+from dockyard.build.listing import Facts, Listed, digest_of, facts, look, packed, rows, sight, stamp
 from dockyard.build.source import WILD, Item
 from dockyard.dockerfile.ignore import IgnoreRules, expression
 from dockyard.dockerfile.node import Node
@@ -186,8 +186,8 @@ class Context:
         return found
 
     def _looked(self, whole: str) -> tuple[str, list[Listed]]:
-        names, words = look(whole)
-        return sight(names, words) if self._ahead is not None else "", rows(names, words)
+        looked = packed(*look(whole))
+        return sight(looked) if self._ahead is not None else "", rows(looked)
 
     def _has_part(self, path: str, whole: str, row: Listed) -> bool:
         if not self._rules.ignored(path):
@@ -409,7 +409,11 @@ class Context:
                 continue
             try:
                 status = os.lstat(here)
-            except (FileNotFoundError, NotADirectoryError):
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                    raise ContextUnreadableError(
+                        f"cannot read {name}: {error.strerror}", context={**place(node), "file": here}
+                    ) from error
                 if led:
                     raise ContextEscapeError(
                         f"{name!r} leads out of the context through a link", context=place(node)
@@ -443,7 +447,7 @@ class Context:
         return self.item("/".join(at), row)
 
     def _missing(self, pattern: str, path: str, node: Node) -> SourceMissingError:
-        if (self.root / path).exists():
+        if os.path.exists(self.root / path):  # a name that is too long is not there either
             hint = f"It is there, but the ignore file leaves it out: remove the pattern or add !{path} to it."
             return SourceMissingError(f"{pattern!r} is left out by the ignore file", context=place(node), hint=hint)
         if "://" in pattern:
@@ -452,7 +456,7 @@ class Context:
         import difflib
 
         folder, _, name = path.rpartition("/")
-        known = os.listdir(self.root / folder) if (self.root / folder).is_dir() else []
+        known = os.listdir(self.root / folder) if os.path.isdir(self.root / folder) else []
         near = difflib.get_close_matches(name, known, 1)
         nearest = f"Did you mean {folder + '/' if folder else ''}{near[0]}?" if near else None
         return SourceMissingError(f"{pattern!r} is not in the context {self.root}", context=place(node), hint=nearest)

@@ -85,8 +85,7 @@ def opened(
     if source.startswith("oci-layout://"):
         return _layout(name, source.removeprefix("oci-layout://"), platform, bases.store)
     if source.startswith("docker-image://"):
-        descriptor = bases.resolve(Reference.parse(source.removeprefix("docker-image://")))
-        return open_image(bases.store, descriptor, platform)
+        return bases.open(Reference.parse(source.removeprefix("docker-image://")), platform).image
     from dockyard.build.repository import parse as parse_repository
 
     repository = parse_repository(source)

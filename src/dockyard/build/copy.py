@@ -126,7 +126,7 @@ class Copier:
         """Headers for the folders that are missing; `mtime` is the last one's time."""
         order = self.order
         bits = 0o755 if self._octal is None else self._octal & 0o777
-        for entry in self._destination.folders(path, bits, order.owner or (0, 0), order.mtime):
+        for entry in self._destination.folders(path, bits, order.owner, order.mtime):
             if entry.path == path and mtime is not None:
                 entry = replace(entry, mtime=mtime)
                 self._destination.add(entry)
@@ -268,8 +268,7 @@ class Copier:
     def _unpacked(self, members: Iterator[tuple[Entry, BinaryIO]]) -> Iterator[Planned]:
         order, destination = self.order, self._destination
         root = destination.resolve(order.target)
-        owner = order.owner or (0, 0)
-        for entry in destination.folders(root, 0o755, owner, order.mtime):
+        for entry in destination.folders(root, 0o755, order.owner, order.mtime):
             yield entry, None
         for entry, content in members:
             if not entry.path:

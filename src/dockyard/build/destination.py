@@ -1,5 +1,6 @@
 """Where a COPY goes: a view of what the image holds with what the copy has made so far laid over it."""
 
+import stat
 from collections import deque
 from collections.abc import Mapping
 
@@ -113,24 +114,28 @@ class Destination:
             if here is not None and here.kind == "symlink" and self.kind(self.resolve(path[:end], root)) is None:
                 raise DestinationInvalidError(f"the link {path[:end]} on the way to {path} leads nowhere")
 
-    def folders(self, path: str, mode: int, owner: tuple[int, int], mtime: int) -> list[Entry]:
+    def folders(self, path: str, mode: int, owner: tuple[int, int] | None, mtime: int) -> list[Entry]:
         """Headers for `path`, which is resolved, and the folders above it that are not there yet, highest first.
+
+        Below a folder with the set-group-ID bit they have it, too, as the kernel makes folders there, and without an
+        `owner` its group.
 
         Raises:
             DestinationInvalidError: something on the way is no folder.
         """
-        missing: list[Entry] = []
-        while path:
-            found = self.look(path)
-            if found is not None:
-                if found.kind != "dir":
-                    raise DestinationInvalidError(f"/{path} is there and is no folder")
-                break
-            missing.append(Entry(path, "dir", mode, owner[0], owner[1], mtime=mtime))
+        missing: list[str] = []
+        found = None
+        while path and (found := self.look(path)) is None:
+            missing.append(path)
             path = path.rpartition("/")[0]
-        for entry in missing:
-            self._made[entry.path] = entry
-        return missing[::-1]
+        if found is not None and found.kind != "dir":
+            raise DestinationInvalidError(f"/{path} is there and is no folder")
+        shared = found is not None and bool(found.mode & stat.S_ISGID)
+        uid, gid = owner or (0, found.gid if found is not None and shared else 0)
+        bits = mode | stat.S_ISGID if shared else mode
+        entries = [Entry(each, "dir", bits, uid, gid, mtime=mtime) for each in reversed(missing)]
+        self._made.update((entry.path, entry) for entry in entries)
+        return entries
 
     def moved(self, path: str, mtime: int) -> list[Entry]:
         """The header of the folder that `path` is in with the time `mtime`, if this step gave it another."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from dockyard.build.context import Context
@@ -17,15 +18,13 @@ def facts(context: Context, taken: Sequence[Taken]) -> dict[str, Any]:
     """
     single = [item for each in taken for item in each.items if item.kind != "dir"]
     folders = [item for each in taken for item in each.items if item.kind == "dir"]
-    found: dict[str, Any] = {}
-    left = _MOST_BYTES
-    for item in [*single, *(each for folder in folders for each in _below(context, folder))]:
-        left -= item.size
-        if len(found) >= _MOST_FILES or left < 0:
-            break
-        found[item.path] = [item.mode, _digest(context, item) if item.kind == "file" else item.target]
-    else:
-        return found
+    small = list(
+        islice(chain(single, (each for folder in folders for each in _below(context, folder))), _MOST_FILES + 1)
+    )
+    if len(small) <= _MOST_FILES and sum(item.size for item in small) <= _MOST_BYTES:
+        return {
+            item.path: [item.mode, _digest(context, item) if item.kind == "file" else item.target] for item in small
+        }
     return {**context.folders, **{item.path: [item.mode, item.size, item.mtime] for item in single}}
 
 

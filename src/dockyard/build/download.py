@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from dockyard._internal import atomic, redact
 from dockyard._internal.limits import TooLargeError
 from dockyard._internal.lock import locked
+from dockyard._internal.proxy import Proxies
 from dockyard._internal.retry import retry
 from dockyard.errors import DiskFullError, Error, TransientError, UsageError
 from dockyard.oci.digest import Digest
@@ -123,7 +123,11 @@ def _fetch(url: str, folder: Path, kept: _Kept | None, headers: Mapping[str, str
     shown = redact.url(url)
     task = progress.start(f"fetch {shown}")
     partial = folder / f".{os.urandom(8).hex()}.part"
-    pool = _pool(url)
+    pool = Proxies.here().pool(
+        url,
+        retries=urllib3.Retry(connect=0, read=0, redirect=10, status=0),
+        timeout=urllib3.Timeout(connect=10, read=_PATIENCE),
+    )
     try:
         response = pool.request("GET", url, headers=asked, preload_content=False, redirect=10)
         try:
@@ -171,23 +175,6 @@ def _most(length: str, folder: Path, shown: str) -> int:
     if int(length) > free:
         raise DiskFullError(f"{shown} has {length} bytes, and {free} are free", context={"path": folder})
     return int(length)
-
-
-def _pool(url: str) -> Any:
-    import urllib.request
-
-    import urllib3
-
-    proxies = urllib.request.getproxies()
-    scheme, _, rest = url.partition("://")
-    host = rest.partition("/")[0]
-    options: dict[str, Any] = {
-        "retries": urllib3.Retry(connect=0, read=0, redirect=10, status=0),
-        "timeout": urllib3.Timeout(connect=10, read=_PATIENCE),
-    }
-    if proxies.get(scheme) and not urllib.request.proxy_bypass(host):
-        return urllib3.ProxyManager(proxies[scheme], **options)
-    return urllib3.PoolManager(**options)
 
 
 def _seconds(modified: str) -> int:

@@ -2,9 +2,10 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from dockyard.runtime import console
 from dockyard.runtime.network import Network
@@ -12,8 +13,7 @@ from dockyard.runtime.rootfs import Overlay
 from dockyard.runtime.way import ROOT, Way
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """What a RUN saw: files with all it changed so far, mounts, variables, user and working folder.
 
     Attributes:

@@ -42,6 +42,13 @@ class ContextUnreadableError(UsageError):
     hint = "Say the folder, and with -f the Dockerfile, for example: dockyard build -f docker/Dockerfile ."
 
 
+class SecretInvalidError(UsageError):
+    """A `--secret` or `--ssh` is not well formed, or what it names is not there or too large."""
+
+    reference = "secret-invalid"
+    hint = "Write --secret id=NAME,src=FILE or id=NAME,env=VARIABLE; --ssh default, ID=SOCKET or ID=KEY,KEY."
+
+
 class RunFailedError(Error):
     """A command of a RUN step ended with an error; the lines before it are the last that it printed."""
 

@@ -2,11 +2,13 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from threading import Lock, RLock
 from typing import BinaryIO
 
+import msgspec
+
 from dockyard._internal.lock import locked
+from dockyard.build.distant import Distant
 from dockyard.content.layout import Layout
 from dockyard.content.store import ContentError, ContentNotFoundError, Reader
 from dockyard.errors import Error
@@ -31,8 +33,7 @@ class LayerAbsentError(ContentError):
         self.digest = digest
 
 
-@dataclass
-class Offers:
+class Offers(msgspec.Struct, dict=True, eq=False):
     """Where layers can be fetched from: the places that `--cache-from` names. Any thread may use it.
 
     As a `Reader` it gives what `store` has and what is offered alike, so that a cache can be sent on without a copy of
@@ -46,11 +47,13 @@ class Offers:
 
     store: Layout
     progress: Progress = SILENT
-    lost: set[Digest] = field(default_factory=set)
-    sound: set[tuple[Digest, Digest]] = field(default_factory=set)
-    _places: dict[Digest, tuple[Descriptor, Reader, Bring]] = field(default_factory=dict)
-    _locks: dict[Digest, RLock] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    lost: set[Digest] = msgspec.field(default_factory=set)
+    sound: set[tuple[Digest, Digest]] = msgspec.field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._places: dict[Digest, tuple[Descriptor, Reader, Bring]] = {}
+        self._locks: dict[Digest, RLock] = {}
+        self._lock = Lock()
 
     def add(self, target: Descriptor, place: Reader, bring: Bring) -> None:
         """Offer a blob: `place` has it, and `bring` fetches it into the store."""
@@ -103,8 +106,7 @@ class Offers:
                 raise LayerAbsentError(digest) from error
 
 
-@dataclass(frozen=True)
-class Lent:
+class Lent(msgspec.Struct, frozen=True):
     """Reads one layer, which is brought into the store first.
 
     Args:
@@ -154,17 +156,20 @@ class Lent:
 
 def absent(layer: Layer) -> bool:
     """Whether reading it would first have to fetch it."""
-    return isinstance(layer.source, Lent) and not layer.source.exists(layer.descriptor)
+    return isinstance(layer.source, Lent | Distant) and not layer.source.exists(layer.descriptor)
 
 
 def bring(layer: Layer) -> None:
-    """Have a layer of a step in the store.
+    """Have a layer in the store.
 
     Raises:
-        LayerAbsentError: it cannot be had.
+        LayerAbsentError: it is a cached step's, and cannot be had.
+        TransientError, RegistryDeniedError, …: it is a base's, and the registry does not give it now.
     """
     if isinstance(layer.source, Lent):
         layer.source.bring(layer.descriptor)
+    elif absent(layer):
+        layer.open().close()
 
 
 def fetching(store: Layout, place: Reader, progress: Progress) -> Bring:

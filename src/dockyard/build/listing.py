@@ -8,7 +8,7 @@ from operator import attrgetter
 
 TYPE_CHECKING = False  # `typing` takes longer to load than this module, and is not there yet when a build begins
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
 _VERSION = 2  # of marshal's format: the last one whose bytes depend on nothing but the values
@@ -38,14 +38,20 @@ def look(folder: str) -> "tuple[list[str], list[Words]]":
     return names, list(map(_WORDS, map(os.lstat, places)))
 
 
-def sight(names: "Sequence[str]", words: "Sequence[Words]") -> str:
-    """What differs whenever anything does that `look` gave, the order and the times of folders among it."""
-    return digest_of(("\0".join(names), words))[:16]
+def packed(names: "Sequence[str]", words: "list[Words]") -> bytes:
+    """What `look` gave, in a sixth of the memory, which takes its time to get, too."""
+    return marshal.dumps(("\0".join(names), words), _VERSION)
 
 
-def rows(names: "Iterable[str]", words: "Iterable[Words]") -> "list[Listed]":
-    """What `look` gave as rows, sorted by name."""
-    return sorted((name, *each) for name, each in zip(names, words, strict=True))
+def sight(listing: bytes) -> str:
+    """What differs whenever anything does in what was `packed`, the order and the times of folders among it."""
+    return hashlib.sha256(listing).hexdigest()[:16]
+
+
+def rows(listing: bytes) -> "list[Listed]":
+    """What was `packed` as rows, sorted by name."""
+    names, words = marshal.loads(listing)  # noqa: S302 (from this program itself)
+    return sorted((name, *each) for name, each in zip(names.split("\0") if words else (), words, strict=True))
 
 
 def facts(folder: str) -> Facts:

@@ -7,10 +7,10 @@ import posixpath
 import secrets as random
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from dockyard._internal.lock import locked, try_locked
@@ -19,8 +19,7 @@ from dockyard.build.cache import key
 from dockyard.build.context import Context
 from dockyard.build.copy import Copier, Order, Out, write, write_tree
 from dockyard.build.destination import Destination
-from dockyard.build.fault import SourceMissingError, place
-from dockyard.build.secret import SecretInvalidError
+from dockyard.build.fault import SecretInvalidError, SourceMissingError, place
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
 from dockyard.build.trees import TreeSource
@@ -57,8 +56,7 @@ class MountRefusedError(Error):
     hint = "Give the secret as a variable (--mount=type=secret,id=…,env=…), or build where mounting is allowed."
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """One mount, resolved: `key` is what the step's result depends on, `target` is absolute.
 
     For a bind, `layer` has what comes from a folder of this machine, and `state` is the stage or image it comes from.
@@ -84,8 +82,7 @@ class Wanted:
         return self.source if self.mount.type == "secret" else f"{self.mount.type} {self.mount.id or self.target}"
 
 
-@dataclass
-class Prepared:
+class Prepared(msgspec.Struct):
     """What a container needs for its mounts.
 
     Attributes:
@@ -382,7 +379,7 @@ def _confided(
         if agent is None:
             ready.environment.setdefault("SSH_AUTH_SOCK", target)
             return
-        stack.enter_context(forwarded(agent.socket, path))
+        stack.enter_context(forwarded(agent, path))
         _owned(tools, path, mount, 0o600)
         ready.mounts.append(bundle.Mount(str(path), target, False))
         ready.environment.setdefault("SSH_AUTH_SOCK", target)

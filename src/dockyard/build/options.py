@@ -5,9 +5,11 @@ from typing import Literal
 
 import msgspec
 
+from dockyard.build.annotations import Annotation
 from dockyard.build.limits import Limits
 from dockyard.build.secret import Agent, Secret
 from dockyard.layers.compress import Compression, Level
+from dockyard.oci.mediatype import Family
 from dockyard.oci.platform import Platform
 from dockyard.oci.reference import Reference
 
@@ -23,7 +25,8 @@ class Options(msgspec.Struct, frozen=True):
         target: the stage to build, by name; the last by default.
         tags: names for the image.
         labels: further labels of the image.
-        annotations: of the manifest.
+        annotations: of what they say themselves.
+        family: whose media types the image has, OCI's or Docker's.
         platforms: what to build for; this machine's by default. Several give an index.
         epoch: SOURCE_DATE_EPOCH in seconds; no time in the image is later.
         made: when the context was made, where that is known: what SOURCE_DATE_EPOCH=context means.
@@ -44,6 +47,8 @@ class Options(msgspec.Struct, frozen=True):
         compression, level: of new layers: gzip, zstd or none; fast for what stays here, dense for what travels.
         layers: `instruction` keeps one a step, `stage` one a stage, `squash` one over the base, `auto` merges small
             neighbours. The base's own layers always stay as they are.
+        keep: whether the image has to be whole in the store afterwards. Without, it has no name there while its base's
+            layers are only at their registry.
         sbom, provenance: attestations that stand beside the image in an index: `min` or `max` provenance.
     """
 
@@ -51,7 +56,8 @@ class Options(msgspec.Struct, frozen=True):
     target: str = ""
     tags: Sequence[Reference] = ()
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
-    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
+    annotations: Sequence[Annotation] = ()
+    family: Family = "oci"
     platforms: Sequence[Platform] = ()
     epoch: int | None = None
     made: int | None = None
@@ -75,3 +81,4 @@ class Options(msgspec.Struct, frozen=True):
     provenance: Literal["", "min", "max"] = ""
     inline: bool = False
     portable: bool = False
+    keep: bool = True

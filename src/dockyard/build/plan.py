@@ -17,6 +17,7 @@ from dockyard.build.context import Context
 from dockyard.build.contexts import key_of, opened
 from dockyard.build.copy import Copier, Order, Out, write
 from dockyard.build.destination import Destination
+from dockyard.build.distant import Distant
 from dockyard.build.explain import Inputs
 from dockyard.build.fault import place
 from dockyard.build.graph import Graph, StageOrderError, patterns
@@ -30,7 +31,7 @@ from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile import shell
 from dockyard.dockerfile import stages as language
 from dockyard.dockerfile.node import Node
-from dockyard.images.image import Image, open_image
+from dockyard.images.image import Image
 from dockyard.layers.layer import Layer
 from dockyard.oci.digest import Digest
 from dockyard.oci.platform import Platform
@@ -75,6 +76,7 @@ class Plan(msgspec.Struct, dict=True):
 
     Attributes:
         location: what tells this build's Dockerfile from others on this machine.
+        origins: the name of the base that a layer is known from.
     """
 
     stages: Sequence[language.Stage]
@@ -85,6 +87,7 @@ class Plan(msgspec.Struct, dict=True):
     location: str
     consumed: set[str] = msgspec.field(default_factory=set)
     bases_used: list[Base] = msgspec.field(default_factory=list)
+    origins: dict[Digest, Reference] = msgspec.field(default_factory=dict)
     _reports: dict[int, list[StepReport]] = msgspec.field(default_factory=dict)
     _tools: Tools | None = None
     _result: State | None = None
@@ -141,7 +144,7 @@ class Plan(msgspec.Struct, dict=True):
         while True:
             state = self.finished(stage)
             try:
-                _brought(state)
+                _brought(state, all=self.options.keep)
                 break
             except LayerAbsentError as error:
                 self._given_up(stage, error)
@@ -343,9 +346,10 @@ class Plan(msgspec.Struct, dict=True):
             if key not in self._images:
                 reference = Reference.parse(name)
                 with self.tools.budget.granted(FETCH, self.tools.cancelled.is_set):
-                    descriptor = self.bases.resolve(reference)
-                image = open_image(self.tools.store, descriptor, platform)
-                self._note(name, str(reference), image, pinned=reference.digest is not None, digest=descriptor.digest)
+                    found = self.bases.open(reference, platform)
+                image, written = found.image, str(reference)
+                self._note(name, written, image, pinned=reference.digest is not None, digest=found.digest)
+                self.origins.update(dict.fromkeys((each.digest for each in image.manifest.layers), reference))
                 self._images[key] = State.on(image, self.tools.data / "index")
             return self._images[key]
 
@@ -407,13 +411,14 @@ def _lacking(layer: Layer, digest: Digest) -> bool:
     return layer.descriptor.digest == digest and absent(layer)
 
 
-def _brought(state: State) -> None:
-    """Have all layers of the result in the store.
+def _brought(state: State, *, all: bool) -> None:
+    """Have the layers of the result in the store; without `all`, a base's may stay at its registry.
 
     Raises:
         LayerAbsentError: one cannot be had.
     """
-    wanted = {layer.diff_id: layer for layer in state.layers if isinstance(layer.source, Lent)}
+    kinds = Lent | Distant if all else Lent
+    wanted = {layer.diff_id: layer for layer in state.layers if isinstance(layer.source, kinds)}
     if wanted:
         from concurrent.futures import ThreadPoolExecutor  # loaded only where something is to be fetched
 

@@ -3,19 +3,16 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from dockyard.errors import UsageError
+from dockyard.build.fault import SecretInvalidError
+
+if TYPE_CHECKING:
+    from dockyard.build.keyring import Keyring
 
 _MOST_BYTES = 500 << 10  # what BuildKit takes, too
-
-
-class SecretInvalidError(UsageError):
-    """A `--secret` or `--ssh` is not well formed, or what it names is not there or too large."""
-
-    reference = "secret-invalid"
-    hint = "Write --secret id=NAME,src=FILE or id=NAME,env=VARIABLE; --ssh default or --ssh ID=SOCKET."
 
 
 class Secret(msgspec.Struct, frozen=True):
@@ -29,10 +26,14 @@ class Secret(msgspec.Struct, frozen=True):
 
 
 class Agent(msgspec.Struct, frozen=True):
-    """An SSH agent's socket."""
+    """An SSH agent: the socket of one that runs, or keys for which the build itself answers."""
 
     id: str
-    socket: Path
+    socket: Path | None = None
+    keys: "Keyring | None" = None
+
+    def __repr__(self) -> str:
+        return f"Agent(id={self.id!r})"
 
 
 def secrets(texts: Iterable[str], environment: Mapping[str, str]) -> dict[str, Secret]:
@@ -72,24 +73,34 @@ def secrets(texts: Iterable[str], environment: Mapping[str, str]) -> dict[str, S
 
 
 def agents(texts: Iterable[str], environment: Mapping[str, str]) -> dict[str, Agent]:
-    """The agents that texts like `default` or `id=/path/to/agent.sock` name, by id.
+    """The agents that texts like `default`, `id=/path/to/agent.sock` or `id=key,key` name, by id.
 
     Raises:
-        SecretInvalidError: there is no such socket, or SSH_AUTH_SOCK is not set.
+        SecretInvalidError: there is no such socket or key, SSH_AUTH_SOCK is not set, or a key has a passphrase.
     """
     found = {}
     for text in texts:
-        name, equals, path = text.partition("=")
-        socket = path if equals else environment.get("SSH_AUTH_SOCK", "")
-        if not socket:
+        name, _, rest = text.partition("=")
+        name = name or "default"
+        paths = [Path(each) for each in (rest or environment.get("SSH_AUTH_SOCK", "")).split(",") if each]
+        if not paths:
             raise SecretInvalidError(
                 f"--ssh {text}: SSH_AUTH_SOCK is not set", hint="Start an agent: eval $(ssh-agent) && ssh-add"
             )
-        if not Path(socket).is_socket():
+        if not any(path.is_socket() for path in paths) and rest:
+            from dockyard.build.keyring import Keyring, load  # loads much
+
+            found[name] = Agent(name, keys=Keyring([load(path) for path in paths]))
+            continue
+        if len(paths) > 1:
             raise SecretInvalidError(
-                f"--ssh {text}: {socket} is not an agent's socket", hint="Load keys into an agent: ssh-add KEY"
+                f"--ssh {text}: an agent's socket stands alone", hint="Give it, or keys: --ssh ID=SOCKET"
             )
-        found[name or "default"] = Agent(name or "default", Path(socket))
+        if not paths[0].is_socket():
+            raise SecretInvalidError(
+                f"--ssh {text}: {paths[0]} is not an agent's socket", hint="Start one: eval $(ssh-agent) && ssh-add"
+            )
+        found[name] = Agent(name, paths[0])
     return found
 
 

@@ -1,10 +1,10 @@
 """A stage under way: its layers, configuration, history, and the variables that its instructions see."""
 
-import calendar
 import json
 import posixpath
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def _environment(config: dict[str, Any]) -> dict[str, str]:
 
 def seconds(text: str) -> int:
     """The time that `rfc3339` wrote."""
-    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+    return int(datetime.fromisoformat(text).timestamp())  # `time.strptime` loads what knows all languages' months
 
 
 class State(msgspec.Struct):

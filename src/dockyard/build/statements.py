@@ -3,10 +3,8 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from dockyard._internal import atomic
 from dockyard.build.attestation import STATEMENT_TYPE
 from dockyard.content.store import Reader, read
 from dockyard.images.image import Image
@@ -19,7 +17,7 @@ _NAMES = {statement.PROVENANCE: "provenance.json", statement.SPDX: "sbom.spdx.js
 def said(store: Reader, descriptor: Descriptor, image: Image) -> dict[str, Mapping[str, Any]]:
     """What the index `descriptor` says about `image`, by predicate type; nothing where it is no index."""
     found: dict[str, Mapping[str, Any]] = {}
-    if descriptor == image.descriptor:
+    if descriptor.digest == image.descriptor.digest:
         return found
     index = json.loads(read(store, descriptor))
     for entry in index["manifests"]:
@@ -33,20 +31,45 @@ def said(store: Reader, descriptor: Descriptor, image: Image) -> dict[str, Mappi
     return found
 
 
-def beside(store: Reader, descriptor: Descriptor, image: Image, folder: Path) -> None:
-    """Write what is said about `image` into `folder`, which holds its files.
+def files(
+    store: Reader, descriptor: Descriptor, image: Image, *, prefix: str = "", platform: str = ""
+) -> dict[str, bytes]:
+    """What is said about `image`, as files to stand beside its own, by name.
 
-    As with BuildKit, the files are `provenance.json` and `sbom.spdx.json`, and their statements are about every file.
+    As with BuildKit, they are `provenance.json` and `sbom.spdx.json`, and their statements are about every file.
+
+    Args:
+        store: holds the statements.
+        descriptor: the index that has them.
+        image: what they are about.
+        prefix: begins each name.
+        platform: stands in each name, where several images share a folder.
     """
     predicates = said(store, descriptor, image)
     if not predicates:
-        return
-    subject = []
-    for node in image.tree().walk():
-        if node.entry.kind == "file":
-            with open(folder / node.path, "rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            subject.append({"name": node.path, "digest": {"sha256": digest}})
+        return {}
+    subject = [{"name": path, "digest": {"sha256": digest}} for path, digest in _digests(image)]
+    found = {}
     for type_, predicate in predicates.items():
         document = {"_type": statement.TYPE, "predicateType": type_, "subject": subject, "predicate": predicate}
-        atomic.write(folder / _NAMES[type_], json.dumps(document, indent=2).encode())
+        stem, _, rest = _NAMES[type_].rpartition(".")
+        infix = f".{platform.replace('/', '_')}" * bool(platform)
+        found[f"{prefix}{stem}{infix}.{rest}"] = json.dumps(document, indent=2).encode()
+    return found
+
+
+def _digests(image: Image) -> list[tuple[str, str]]:
+    """The path and SHA-256 of every file, sorted by path."""
+    tree = image.tree()
+    names: dict[int, dict[str, list[str]]] = {}
+    for node in tree.walk():
+        if node.entry.kind == "file":
+            names.setdefault(node.layer, {}).setdefault(node.content, []).append(node.path)
+    found = []
+    for number, wanted in names.items():
+        for entry, content in tree.files(number, wanted):
+            digest = hashlib.sha256()
+            while chunk := content.read(1 << 20):
+                digest.update(chunk)
+            found += [(path, digest.hexdigest()) for path in wanted[entry.path]]
+    return sorted(found)

@@ -121,7 +121,7 @@ def _workdir(stage: Stage, instruction: ins.Workdir) -> None:
     if made is None:
         stage.missed(base=stage.state.key, instruction=created_by, user=stage.state.config.get("User"))
         user = str(stage.state.config.get("User") or "")
-        owned = (0, 0)
+        owned = None
         if user:  # one that is not known yet is for RUN to refuse
             if not stage.state.layers and not by_number(user):
                 raise OwnerUnknownError(

@@ -3,7 +3,8 @@
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from dockyard.build.fault import SourceMissingError, place
 from dockyard.build.source import WILD, Contents, Item
@@ -40,9 +41,13 @@ class TreeSource:
                 continue
             if fixed and not nodes:
                 raise SourceMissingError(f"the folder of {pattern!r} is not in what --from names", context=place(node))
+            # Links before the first wildcard are followed, later ones are not.
+            folders = [each for each in nodes if fixed or each.entry.kind == "dir"]
             fixed = False
             matcher = re.compile(expression(part), re.DOTALL)
-            nodes = [each for node_ in nodes for each in self.tree.list(node_.path) if matcher.match(_last(each.path))]
+            nodes = [
+                child for each in folders for child in self.tree.list(each.path) if matcher.match(_last(child.path))
+            ]
         items = []
         for each in nodes:
             followed = self.tree.get(each.path)
@@ -85,8 +90,7 @@ class TreeSource:
 Held = TreeSource | Contents
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """What one source gives: items of `source`, below a folder those that `includes` match."""
 
     source: Held

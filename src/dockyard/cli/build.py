@@ -64,9 +64,10 @@ def build(
         flags: what the build is told.
         tag: a name for the image; may be given several times.
         label: name=value for a label of the image.
-        annotation: name=value for an annotation of the manifest.
+        annotation: name=value for an annotation of the manifest; after a colon for others:
+            index,manifest[linux/arm64]:name=value, with manifest-descriptor and index-descriptor, too.
         output: type=oci|docker|tar|local|registry|store,dest=PATH; a folder alone is type=local, `-` a tar archive. An
-            image takes compression=, compression-level= and annotation.NAME=, too; type=oci,tar=false is a folder.
+            image takes compression=, compression-level= and annotation.NAME=, too; tar=false makes a folder.
         push: send the image to the registry of its names, as --output type=registry does.
         load: put the image into the store, which is done always.
         compression: of new layers: gzip (the default), zstd or none.
@@ -92,11 +93,12 @@ def build(
         ahead: what is known of the context already.
     """
     flags = flags or Flags()
+    from dockyard.build.annotations import flagged
     from dockyard.build.bases import Bases
     from dockyard.build.build import build as build_image
     from dockyard.build.build import opened, step_cache
     from dockyard.cli import build_cache, build_input, build_output, output_words
-    from dockyard.cli.fetch import puller
+    from dockyard.cli.fetch import reacher
 
     if check or print_.partition(",")[0] == "check":
         from dockyard.cli.lint import lint
@@ -118,13 +120,18 @@ def build(
         Result(
             tuple(names),
             label,
-            [*(annotation or ()), *(f"{name}={value}" for o in outputs for name, value in o.annotations.items())],
+            [
+                *(each for text in annotation or () for each in flagged(text)),
+                *(each for o in outputs for each in o.annotations),
+            ],
             packed,
             "squash" if squash else layers,
             wish.sbom,
             wish.provenance,
             any(each.type == "inline" for each in sinks),
             bool(sinks),
+            # What only goes to a registry needs nothing of a base that a registry has, unless something looks into it.
+            not outputs or any(each.type != "registry" for each in outputs) or bool(sinks) or wish.sbom,
         ),
     )
     store, data = context.store(), context.data_folder()
@@ -140,7 +147,7 @@ def build(
             dockerfile=given.dockerfile,
             store=store,
             data=data,
-            bases=Bases(store, puller(journal), always=flags.pull),
+            bases=Bases(store, reacher(journal), always=flags.pull),
             options=given.told(chosen),
             cache=cache,
             journal=journal,
@@ -181,8 +188,12 @@ def _tell(result: BuildResult, names: list[Reference], written: list[str], *, ex
     print(f"digest  {result.descriptor.digest}")
     print(f"size    {report.size(size)} in {report.counted(len(result.image.layers), 'layer')}")
     print(f"steps   {len(result.steps)}, {cached} of them cached, {result.seconds:.1f} s")
-    for name in names:
+    for name in () if result.elsewhere else names:
         print(f"tagged  {name.familiar}")
+    if result.elsewhere:
+        print(
+            f"kept    not here: {len(result.elsewhere)} layers of its base were not needed (dockyard pull fetches it)"
+        )
     for place in written:
         print(f"wrote   {place}")
     if explain:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
 from dockyard._internal import amounts
+from dockyard.build.annotations import Annotation
 from dockyard.cli import context
 from dockyard.errors import UsageError
 from dockyard.oci.reference import Reference
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from dockyard.cli.output_words import Packing
 
 
-@dataclass(frozen=True)
 class Flags:
     """What a build is told, beside what becomes of its result.
+
+    The parser needs a dataclass and makes one of it (`cli.call`): what makes them takes longer to load than a build of
+    known steps needs for all it does.
 
     Attributes:
         file: the Dockerfile; `Dockerfile` in the context by default, `-` for standard input.
@@ -33,7 +36,7 @@ class Flags:
         platform: os/architecture, such as linux/arm64; several give an index.
         build_context: NAME=SOURCE for FROM and --from: a folder, oci-layout://, docker-image:// or a Git repository.
         secret: id=NAME,src=FILE or id=NAME,env=VARIABLE for RUN --mount=type=secret.
-        ssh: default, or ID=SOCKET, for RUN --mount=type=ssh.
+        ssh: default, ID=SOCKET or ID=KEY,KEY (files of private keys) for RUN --mount=type=ssh.
         add_host: NAME:ADDRESS for /etc/hosts in RUN; host-gateway is this machine's address.
         network: of RUN steps that say nothing: default, host, none, or private: a network of the step's own through
             slirp4netns or pasta (name one to choose). Without root that is the default; the step reaches this machine
@@ -73,9 +76,17 @@ class Flags:
     pull: Annotated[bool, Parameter(negative="")] = False
     progress: str = ""
 
+    def __init__(self, **given: Any) -> None:
+        # `given` has some of the attributes above by name; the others are the class's.
+        vars(self).update(given)
+
     def view(self, *, silent: bool) -> str:
         """The form of the progress: what was asked for, or the environment's, or the one that fits."""
         return self.progress or ("quiet" if silent else context.environment().get("BUILDKIT_PROGRESS", "auto"))
+
+
+SHAPED = (Flags,)
+"""Classes that the parser takes for dataclasses."""
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -83,13 +94,14 @@ class Result(msgspec.Struct, frozen=True):
 
     tags: tuple[Reference, ...] = ()
     label: list[str] | None = None
-    annotation: list[str] | None = None
+    annotations: Sequence[Annotation] = ()
     packing: Packing | None = None
     layers: Literal["instruction", "stage", "auto", "squash"] = "instruction"
     sbom: bool = False
     provenance: Literal["", "min", "max"] = ""
     inline: bool = False
     portable: bool = False
+    keep: bool = True
 
 
 def options(flags: Flags, result: Result | None = None) -> Options:
@@ -127,7 +139,8 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         target=flags.target,
         tags=result.tags,
         labels=context.pairs(result.label, "--label"),
-        annotations=context.pairs(result.annotation, "--annotation"),
+        annotations=result.annotations,
+        family=packed.family,
         platforms=[Platform.parse(each) for text in flags.platform or () for each in text.split(",")],
         epoch=context.epoch(),
         uncached=frozenset(
@@ -151,6 +164,7 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         provenance=result.provenance,
         inline=inline,
         portable=inline or result.portable,
+        keep=result.keep,
     )
 
 

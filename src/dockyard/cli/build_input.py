@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +88,8 @@ def _place() -> Iterator[Path]:
     try:
         yield place
     finally:
+        import shutil
+
         shutil.rmtree(place, ignore_errors=True)
 
 

@@ -79,43 +79,31 @@ def write(
 
 
 def _write(output: Output, result: "BuildResult", names: list[Reference], store: "Layout", progress: "Progress") -> str:
-    from dockyard.images import archive, rootfs
+    from dockyard.images import archive
 
-    named = [Reference.parse(output.name)] if output.name else names
-    titles = [str(name) for name in named] or [str(result.descriptor.digest)]
-    images = {str(name): result.image for name in named} or {str(result.image.descriptor.digest): result.image}
-    whole = result.descriptor != result.image.descriptor
-    # As BuildKit does it: of several platforms, each has a folder of its own.
-    folders = {name.replace("/", "_"): image for name, image in result.images.items()}
-    split = output.split if output.split is not None else len(folders) > 1
-    if not split and len(folders) > 1:
-        raise UsageError("the files of several platforms cannot share one folder", hint="Leave platform-split out.")
-    files = folders if split else {"": result.image}
+    named = [Reference.parse(name) for name in output.names] or names
+    titles = [str(name) for name in named]
     match output.type:
-        case "oci" if not output.tar:
+        case "oci" | "docker" if not output.tar:
             _layout(Path(output.dest), titles, result, store, progress)
-        case "oci":
-            with _to(output.dest) as out:
-                archive.write_all(titles, result.descriptor, store, out)
-        case "docker":
-            if whole and len(result.images) > 1:
+        case "oci" | "docker":
+            if output.type == "docker" and len(result.images) > 1:
                 raise UsageError("Docker's archive holds one platform only", hint="Use type=oci, or one --platform.")
             with _to(output.dest) as out:
-                archive.write(images, out, "docker-archive")
-        case "tar":
-            with _to(output.dest) as out:
-                rootfs.write(files, out)
-        case "local":
-            from dockyard.build.statements import beside
-            from dockyard.runtime import namespace
+                archive.write_all(titles, result.descriptor, store, out, docker=output.type == "docker")
+        case "tar" | "local":
+            from dockyard.cli import build_files
 
-            ids = namespace.ids() if os.geteuid() == 0 else "single"
-            for folder, image in files.items():
-                rootfs.unpack(image, Path(output.dest) / folder, ids=ids)
-                beside(store, result.descriptor, image, Path(output.dest) / folder)
+            if output.type == "local":
+                build_files.unpack(output, result, store)
+                return output.dest
+            with _to(output.dest) as out:
+                build_files.pack(output, result, store, out)
         case "registry":
             return _pushed(output, result, named, store, progress)
         case _:
+            for name in titles if output.names and output.kept else ():
+                store.tag(name, result.descriptor)
             return ""
     return output.dest
 
@@ -123,6 +111,7 @@ def _write(output: Output, result: "BuildResult", names: list[Reference], store:
 def _pushed(
     output: Output, result: "BuildResult", named: list[Reference], store: "Layout", progress: "Progress"
 ) -> str:
+    from dockyard.build.distant import Spread
     from dockyard.cli.registry_access import client
     from dockyard.registry.push import push
 
@@ -130,8 +119,10 @@ def _pushed(
         raise UsageError("an image without a name cannot be pushed", hint="Give it one with -t.")
     if output.by_digest:
         named = [name.with_digest(result.descriptor.digest) for name in named]
+    source = Spread(store, result.elsewhere) if result.elsewhere else store
     for name in named:
-        push(name, store, result.descriptor, client=client(), progress=progress)
+        bases = {digest: [of.repository] for digest, of in result.origins.items() if of.registry == name.registry}
+        push(name, source, result.descriptor, client=client(), mount_from=bases, progress=progress)
     return ", ".join(str(name) for name in named)
 
 
@@ -144,6 +135,8 @@ def _layout(folder: Path, names: list[str], result: "BuildResult", store: "Layou
     copy(store, layout, result.descriptor, progress=progress)
     for name in names:
         layout.tag(name, result.descriptor)
+    if not names:
+        layout.attach(result.descriptor)
 
 
 @contextlib.contextmanager
@@ -175,14 +168,9 @@ def files(
         from dockyard.build.statements import said
         from dockyard.signing.statement import PROVENANCE
 
-        target = result.descriptor.to_json()
-        if result.descriptor == result.image.descriptor:
-            created = str(result.image.config.document.get("created", ""))[:19] + "Z"
-            told = {**(target.get("annotations") or {}), "org.opencontainers.image.created": created}
-            target = {**target, "annotations": told, "platform": result.image.config.platform.to_json()}
         document: dict[str, Any] = {
             "containerimage.config.digest": image_id,
-            "containerimage.descriptor": target,
+            "containerimage.descriptor": result.descriptor.to_json(),
             "containerimage.digest": str(result.descriptor.digest),
         }
         for platform, image in result.images.items():

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dockyard.cli.table import Command
@@ -21,8 +22,7 @@ def parser(command: Command) -> "tuple[cyclopts.App, Callable[..., Any]]":
 
     module, _, name = command.target.partition(":")
     code = importlib.import_module(module)
-    for each in getattr(code, "PARSED", ()):
-        vars(sys.modules[each])["Parameter"] = cyclopts.Parameter
+    readied(code)
     app = cyclopts.App(
         name=f"dockyard {command.word}",
         version_flags=(),
@@ -33,6 +33,21 @@ def parser(command: Command) -> "tuple[cyclopts.App, Callable[..., Any]]":
     function = getattr(code, name)
     app.default(function)
     return app, function
+
+
+def readied(code: ModuleType) -> None:
+    """Give a command's module, and those it names as `PARSED`, what the parser needs of them: its own classes, and
+    dataclasses where they have classes in `SHAPED`. Both take longer to load than many a command takes.
+    """
+    import dataclasses
+
+    import cyclopts
+
+    for name in getattr(code, "PARSED", ()):
+        parsed = vars(sys.modules[name])
+        parsed["Parameter"] = cyclopts.Parameter
+        for each in parsed.get("SHAPED", ()):
+            dataclasses.dataclass(each)
 
 
 def call(command: Command, words: Sequence[str], unread: dict[str, Any]) -> int:

@@ -46,7 +46,7 @@ def debug(
     from dockyard.build.build import opened
     from dockyard.build.debug import debug as build_and_visit
     from dockyard.cli import build_input
-    from dockyard.cli.fetch import puller
+    from dockyard.cli.fetch import reacher
 
     flags = flags or Flags()
     context.enter_namespace()
@@ -61,7 +61,7 @@ def debug(
                 dockerfile=given.dockerfile,
                 store=store,
                 data=data,
-                bases=Bases(store, puller(journal), always=flags.pull),
+                bases=Bases(store, reacher(journal), always=flags.pull),
                 options=given.told(chosen),
                 journal=journal,
                 at=at,

@@ -95,6 +95,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "dockyard registry webhook add https://ci.example/hook --project shop --kind push --kind tag.delete",
         "dockyard registry webhook log",
     ),
+    "registry endpoint": (
+        "dockyard registry endpoint add backup backup.example --username copier --password-stdin",
+        "dockyard registry endpoint ping backup",
+    ),
     "registry replication": (
         "dockyard registry replication add off-site --push-to backup.example --events",
         "dockyard registry replication history",

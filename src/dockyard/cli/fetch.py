@@ -1,20 +1,23 @@
 """Fetching bases for a build: the network is not touched before one is asked for."""
 
-from collections.abc import Callable
+from functools import partial
 
+from dockyard.build.bases import Reach
+from dockyard.build.distant import Reached
 from dockyard.cli import context
-from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.reference import Reference
 from dockyard.progress import Progress
 
 
-def puller(progress: Progress) -> Callable[[Reference], Descriptor]:
-    """A function that pulls an image into the store; the network is not touched before it is called."""
+def reacher(progress: Progress) -> Reach:
+    """A function that finds an image's registry, or a mirror that has it; its blobs are fetched into the store."""
 
-    def pull(reference: Reference) -> Descriptor:
+    def reach(reference: Reference) -> Reached:
         from dockyard.cli.registry_access import client
-        from dockyard.registry.pull import pull as pull_image
+        from dockyard.registry.pull import fetch
 
-        return pull_image(reference, context.store(), client=client(), progress=progress)
+        repository, root = client().find(reference)
+        task = partial(fetch, repository=repository, store=context.store(), progress=progress)
+        return Reached(repository, root, task)
 
-    return pull
+    return reach

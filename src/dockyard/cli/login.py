@@ -41,6 +41,7 @@ def login(
     """
     import getpass
 
+    from dockyard._internal.proxy import Proxies
     from dockyard.cli.registry_access import credentials, settings
     from dockyard.oci.reference import Reference
     from dockyard.registry.client import Client
@@ -55,7 +56,7 @@ def login(
     password = sys.stdin.readline().rstrip("\n") if password_stdin else getpass.getpass()
     credential = Credential(user, password)
     try:
-        Client(settings(), lambda _: credential).check(Reference(registry, "x"))
+        Client(settings(), lambda _: credential, Proxies.here()).check(Reference(registry, "x"))
     except RegistryDeniedError as error:
         hint = "Check name and password; where passwords are not taken, use a token as the password."
         raise RegistryDeniedError(error.message, context=error.context, hint=hint) from error

@@ -118,6 +118,10 @@ def _unread() -> bool:
 
 def _invoke(words: "Sequence[str]", ahead: "Ahead | None") -> int:
     asked = any(word in HELP for word in _before_dashes(words))
+    if words[0] in ("build", "push", "pull") and not asked:
+        from dockyard._internal import structs
+
+        structs.loaded()
     if words[0] == "build" and not asked:
         from dockyard.cli.build import plainly
 

@@ -2,24 +2,26 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from dockyard.build.annotations import Annotation, keyed
 from dockyard.errors import UsageError
 
 if TYPE_CHECKING:
     from dockyard.layers.compress import Compression, Level
+    from dockyard.oci.mediatype import Family
 
 _TYPES = ("oci", "docker", "tar", "local", "registry", "store", "image")
 _STANDARD = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
-_IMAGE = {"name", "compression", "compression-level", "force-compression", "oci-mediatypes"}
+_IMAGE = {"name", "compression", "compression-level", "force-compression", "oci-mediatypes", "oci-artifact"}
 _PUSHED = {"push", "push-by-digest", "name-canonical", "unpack", "store", "registry.insecure"}
 _KEYS = {
     "oci": {"dest", "tar", *_IMAGE},
     "docker": {"dest", "tar", *_IMAGE},
-    "tar": {"dest", "platform-split"},
-    "local": {"dest", "platform-split", "mode"},
+    "tar": {"dest", "platform-split", "attestation-prefix"},
+    "local": {"dest", "platform-split", "attestation-prefix", "mode"},
     "registry": {*_PUSHED, *_IMAGE},
     "store": {*_PUSHED, *_IMAGE},
     "image": {*_PUSHED, *_IMAGE},
@@ -31,8 +33,8 @@ _TRUE, _FALSE = ("1", "t", "true", ""), ("0", "f", "false")
 # What has one meaning here: any other is refused, with what to do instead.
 _FIXED = {
     "force-compression": (False, "Leave it out: the base's layers are never rewritten, new ones are all alike."),
+    "oci-artifact": (True, "Leave it out: attestations always name the image that they are about."),
     "registry.insecure": (False, "Say so in config.toml (docs/registries.md)."),
-    "mode": ("copy", "Leave it out: what is in the folder already stays; empty it before, if you want to."),
 }
 
 
@@ -42,23 +44,31 @@ class Output(msgspec.Struct, frozen=True):
     Attributes:
         type: its type.
         dest: where to; `-` is standard output.
-        name: instead of the image's names.
+        names: instead of the image's names.
         tar: whether an image's layout becomes an archive, not a folder.
         split: whether each platform has a folder of its own; None where it is not said.
+        prefix: begins the names of the files with attestations.
+        mode: whether what is in a folder stays (copy) or not (delete).
         by_digest: whether it is pushed without a tag.
+        kept: whether its names are those of an image in the store.
         compression, level: of new layers; empty where it is not said.
-        annotations: of the manifest.
+        family: whose media types; empty where it is not said.
+        annotations: of what they say themselves.
     """
 
     type: str
     dest: str = ""
-    name: str = ""
+    names: tuple[str, ...] = ()
     tar: bool = True
     split: bool | None = None
+    prefix: str = ""
+    mode: Literal["copy", "delete"] = "copy"
     by_digest: bool = False
+    kept: bool = True
     compression: str = ""
     level: str = ""
-    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
+    family: Literal["", "oci", "docker"] = ""
+    annotations: tuple[Annotation, ...] = ()
 
 
 def parse(texts: Sequence[str]) -> list[Output]:
@@ -79,10 +89,10 @@ def _output(text: str) -> Output:
     kind = parts.get("type", "")
     if kind not in _TYPES:
         raise UsageError(f"there is no output of type {kind!r}", hint=f"Give one of {', '.join(_TYPES)}.")
-    annotations = {}
+    annotations = []
     for name, value in parts.items():
-        if name.startswith(("annotation.", "annotation-manifest.")) and kind not in ("tar", "local"):
-            annotations[name.partition(".")[2]] = value
+        if kind not in ("tar", "local") and (annotation := keyed(name, value)) is not None:
+            annotations.append(annotation)
         elif name not in _KEYS[kind] | _COMMON:
             known = ", ".join(sorted(_KEYS[kind] | _COMMON))
             raise UsageError(f"--output type={kind} does not take {name}", hint=f"It takes {known}.")
@@ -90,25 +100,26 @@ def _output(text: str) -> Output:
             wanted, hint = _FIXED[name]
             if (value if isinstance(wanted, str) else _switch(parts, name)) != wanted:
                 raise UsageError(f"--output {name}={value} cannot be done", hint=hint)
-    if "oci-mediatypes" in parts and _switch(parts, "oci-mediatypes") != (kind != "docker"):
-        raise UsageError(
-            f"--output type={kind} cannot have other media types", hint="type=docker has Docker's, all others OCI's."
-        )
     as_tar = _switch(parts, "tar", True)
-    if not as_tar and kind == "docker":
-        raise UsageError("Docker's form of an image is an archive", hint="Use type=oci,tar=false for a folder.")
+    family: Literal["", "oci", "docker"] = ""
+    if "oci-mediatypes" in parts:
+        family = "oci" if _switch(parts, "oci-mediatypes") else "docker"
     dest = parts.get("dest", "-" if kind in ("oci", "docker", "tar") else "")
     return _checked(
         Output(
             "registry" if _switch(parts, "push") else kind,
             "-" if dest in _STANDARD else dest,
-            parts.get("name", ""),
+            tuple(name for name in parts.get("name", "").split(",") if name),
             as_tar,
             _switch(parts, "platform-split") if "platform-split" in parts else None,
+            _prefix(parts.get("attestation-prefix", "")),
+            _mode(parts.get("mode", "copy")),
             _switch(parts, "push-by-digest"),
+            _switch(parts, "store", True),
             parts.get("compression", ""),
             parts.get("compression-level", ""),
-            annotations,
+            family,
+            tuple(annotations),
         )
     )
 
@@ -126,6 +137,19 @@ def _checked(output: Output) -> Output:
     return output
 
 
+def _prefix(text: str) -> str:
+    if "/" in text:
+        raise UsageError(f"attestation-prefix={text} leads elsewhere", hint="Give the beginning of a file's name.")
+    return text
+
+
+def _mode(text: str) -> Literal["copy", "delete"]:
+    match text:
+        case "copy" | "delete":
+            return text
+    raise UsageError(f"--output has no mode {text!r}", hint="Write mode=copy or mode=delete.")
+
+
 def _switch(parts: Mapping[str, str], name: str, default: bool = False) -> bool:
     value = parts.get(name)
     if value is None:
@@ -136,10 +160,11 @@ def _switch(parts: Mapping[str, str], name: str, default: bool = False) -> bool:
 
 
 class Packing(msgspec.Struct, frozen=True):
-    """How new layers are compressed."""
+    """How new layers are compressed, and whose media types all has."""
 
     compression: "Compression"
     level: "Level"
+    family: "Family" = "oci"
 
 
 def packing(
@@ -164,8 +189,15 @@ def packing(
     kind = next(iter(kinds), "gzip")
     if kind not in _COMPRESSIONS:
         raise UsageError(f"there is no compression {kind!r}", hint="Give gzip, zstd or none.")
+    families = {output.family for output in outputs if output.family}
+    if len(families) > 1:
+        raise UsageError("outputs have different media types", hint="Give all of them the same oci-mediatypes=.")
     pushed = any(output.type == "registry" for output in outputs)
-    return Packing(_COMPRESSIONS[kind], next(iter(levels), "dense" if pushed else "fast"))
+    return Packing(
+        _COMPRESSIONS[kind],
+        next(iter(levels), "dense" if pushed else "fast"),
+        "docker" if "docker" in families else "oci",
+    )
 
 
 def _level(text: str) -> "Level":

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dockyard._internal.proxy import Proxies
 from dockyard.cli import context
 from dockyard.registry.client import Client
 from dockyard.registry.credentials import Credentials
@@ -32,4 +33,4 @@ def settings() -> "Settings | None":
 
 def client() -> Client:
     """A client with those settings and credentials."""
-    return Client(settings(), credentials().get)
+    return Client(settings(), credentials().get, Proxies.here())

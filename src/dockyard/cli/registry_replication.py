@@ -55,8 +55,9 @@ def replication(
     Args:
         verb: list, add, set, on, off, rm, run, cancel, dry-run, history or errors.
         name: the rule's; for cancel and errors a run's number.
-        push_to: for add and set the registry that gets copies, such as registry.example:5000.
-        pull_from: for add and set the registry that copies are taken from.
+        push_to: for add and set the registry that gets copies: an endpoint's name, or a host such as
+            registry.example:5000.
+        pull_from: for add and set the registry that copies are taken from: an endpoint's name or a host.
         repositories: for add and set a pattern for names at the source; without a wildcard the catalog is not asked.
         tags: for add and set a pattern for tags.
         target: for add and set the name at the destination; {name}, {rest} (but the first part), {last} (the last one).
@@ -108,7 +109,12 @@ def replication(
             }
             given = {key: value for key, value in values.items() if value is not None}
             secret = sys.stdin.readline().rstrip("\n") if password_stdin else None
-            made = _kept(verb, rules, house, needed(name, "name"), (push_to, pull_from), given, secret)
+            named = needed(name, "name")
+            if push_to or pull_from:
+                endpoints = source("replication.endpoints", "endpoints", server, storage, config, house=True)[0]
+                known = any(each.name == (push_to or pull_from) for each in endpoints.listing(database))
+                given["endpoint" if known else "registry"] = push_to or pull_from
+            made = _kept(verb, rules, house, named, (push_to, pull_from), given, secret)
             said = f"made rule {made.name}" if verb == "add" else f"changed rule {made.name}"
             report.result(made.to_json()) if json else print(said)
         elif verb in ("on", "off"):
@@ -133,19 +139,18 @@ def _kept(
     from dockyard.server.replication.rules import Rule
 
     push_to, pull_from = ends
-    hint = "With --push-to HOST, or --pull-from HOST."
+    hint = "With --push-to HOST, or --pull-from HOST; an endpoint's name will do, too."
     if verb == "set":
         if push_to and pull_from:
             raise UsageError("name one other registry", hint=hint)
         direction = rules.named(house.database, name).direction
         if (push_to and direction == "pull") or (pull_from and direction == "push"):
             raise UsageError(f"rule {name} is one to {direction}", hint="Remove it, and add one the other way.")
-        given |= {"registry": push_to or pull_from} if push_to or pull_from else {}
         changed: Rule = rules.change(house.database, house.seal, name, secret, **given)
         return changed
     if bool(push_to) == bool(pull_from):
         raise UsageError("name one other registry", hint=hint)
-    rule = Rule(0, name, "push" if push_to else "pull", push_to or pull_from, **given)
+    rule = Rule(0, name, "push" if push_to else "pull", **{"registry": "", **given})
     made: Rule = rules.add(house.database, house.seal, rule, secret or "")
     return made
 
@@ -157,7 +162,7 @@ def _rules(known: "Sequence[Rule]", *, json: bool) -> None:
     rows = [
         [
             each.name,
-            f"{each.direction} {each.registry}",
+            f"{each.direction} {each.endpoint or each.registry}",
             f"{each.repositories}:{each.tags}",
             each.target,
             " and ".join(part for part in ("events" if each.events else "", each.schedule) if part) or "asked",

@@ -28,7 +28,7 @@ def ship(
         json: print the record as one JSON document.
     """
     from dockyard.build.bases import Bases
-    from dockyard.cli.fetch import puller
+    from dockyard.cli.fetch import reacher
     from dockyard.cli.passwords import key_file, password
     from dockyard.cli.registry_access import client
     from dockyard.pipeline import record as records
@@ -53,7 +53,7 @@ def ship(
             store=store,
             data=context.data_folder(),
             client=client(),
-            bases=Bases(store, puller(progress)),
+            bases=Bases(store, reacher(progress)),
             private_key=private_key if settings.sign.key else None,
             public_keys=public,
             progress=progress,

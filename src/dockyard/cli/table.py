@@ -61,6 +61,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("registry advisory", "dockyard.cli.registry_search:advisory", "Find images by advisory.", "Finding"),
     Command("registry audit", "dockyard.cli.registry_audit:audit", "Show and prove what happened.", "Finding"),
     Command("registry webhook", "dockyard.cli.registry_webhook:webhook", "Tell others what happens.", "Elsewhere"),
+    Command("registry endpoint", "dockyard.cli.registry_endpoint:endpoint", "Name other registries.", "Elsewhere"),
     Command(
         "registry replication",
         "dockyard.cli.registry_replication:replication",

@@ -12,6 +12,7 @@ import urllib3
 from dockyard._internal import atomic, process
 from dockyard._internal.limits import read_bounded
 from dockyard._internal.process import ProgramFailedError
+from dockyard._internal.proxy import Proxies, Proxy
 from dockyard._internal.retry import retry
 from dockyard.errors import Error, TransientError, UsageError
 
@@ -80,7 +81,8 @@ class Distribution:
     def __init__(self, cache: Path, keyring: Path) -> None:
         self._cache = cache
         self._keyring = keyring
-        self._pool = urllib3.PoolManager(maxsize=_AT_ONCE, retries=False, timeout=urllib3.Timeout(connect=10, read=60))
+        self._proxies = Proxies.here()
+        self._pools: dict[Proxy | None, urllib3.PoolManager] = {}
 
     def release(self, suite: Suite) -> Release:
         """The suite's release file, its signature and validity checked.
@@ -146,9 +148,16 @@ class Distribution:
             raise HashWrongError(f"{url} is not what the signed index names", context={"url": url, "sha256": sha256})
         raise AssertionError
 
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        by = self._proxies.to(url)
+        if by not in self._pools:
+            patience = urllib3.Timeout(connect=10, read=60)
+            self._pools[by] = self._proxies.pool(url, maxsize=_AT_ONCE, retries=False, timeout=patience)
+        return self._pools[by]
+
     def _get(self, url: str, limit: int) -> bytes:
         try:
-            response = self._pool.request("GET", url, preload_content=False)
+            response = self._pool(url).request("GET", url, preload_content=False)
             try:
                 if response.status != 200:
                     raise ArchiveUnreachableError(f"{url} answers {response.status}", context={"url": url})

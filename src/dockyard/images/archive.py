@@ -40,13 +40,32 @@ def write(images: Mapping[str, Image], out: BinaryIO, form: Form) -> None:
     if form == "docker-archive":
         _write_docker(images, out)
     else:
-        _write_oci([(name, image.descriptor, image.source) for name, image in images.items()], out)
+        _write_oci([(name, name, image.descriptor, image.source) for name, image in images.items()], out)
     out.write(tar.END)
 
 
-def write_all(names: Sequence[str], descriptor: Descriptor, source: Reader, out: BinaryIO) -> None:
-    """Write what `descriptor` names, be it an index over several platforms and attestations, as an OCI archive."""
-    _write_oci([(name, descriptor, source) for name in names], out)
+def write_all(
+    names: Sequence[str], descriptor: Descriptor, source: Reader, out: BinaryIO, *, docker: bool = False
+) -> None:
+    """Write what `descriptor` names, be it an index over several platforms and attestations, as an OCI archive.
+
+    Args:
+        names: what it is called; may be none.
+        descriptor: its annotations and platform are told, too.
+        source: what holds it.
+        out: where to.
+        docker: whether Docker's list of images stands in it, too, so that its older versions can load an image. An
+            index they cannot load.
+    """
+    # As BuildKit writes it, the tag alone stands in OCI's annotation, and the whole name in containerd's.
+    short = [(name, Reference.parse(name).tag or name) for name in names]
+    _write_oci([(*pair, descriptor, source) for pair in short or [("", "")]], out)
+    if docker and traits(descriptor.media_type).role == "manifest":
+        manifest = Image(descriptor, source).manifest
+        blobs = [f"blobs/{each.digest.algorithm}/{each.digest.hex}" for each in (manifest.config, *manifest.layers)]
+        tags = [Reference.parse(name).familiar for name in names]
+        item = {"Config": blobs[0], "RepoTags": tags or None, "Layers": blobs[1:]}
+        _member(out, "manifest.json", json.dumps([item], separators=(",", ":")).encode())
     out.write(tar.END)
 
 
@@ -99,13 +118,15 @@ def load(stream: BinaryIO, store: Layout) -> dict[str, Descriptor]:
     return found
 
 
-def _write_oci(targets: Sequence[tuple[str, Descriptor, Reader]], out: BinaryIO) -> None:
+def _write_oci(targets: Sequence[tuple[str, str, Descriptor, Reader]], out: BinaryIO) -> None:
+    """Write images as an archive; each has its whole name, and what OCI's annotation says of it."""
     _member(out, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
     entries = []
     done: set[Digest] = set()
-    for name, target, source in targets:
+    for name, short, target, source in targets:
         # `docker load` goes by containerd's annotation, everyone else by OCI's.
-        annotations = {**target.annotations, REF_NAME: name, **({_CONTAINERD: name} if "/" in name else {})}
+        own = {REF_NAME: short, **({_CONTAINERD: name} if "/" in name else {})} if name else {}
+        annotations = {**target.annotations, **own}
         named = Descriptor(target.media_type, target.digest, target.size, annotations, target.platform)
         entries.append(named.to_json())
         for blob in _below(target, source):

@@ -8,7 +8,7 @@ from dockyard.images.image import Image
 from dockyard.layers.layer import Layer
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import encode
-from dockyard.oci.mediatype import OCI_CONFIG, OCI_MANIFEST
+from dockyard.oci.mediatype import OCI_CONFIG, OCI_MANIFEST, Family, named
 
 
 class Place(Reader, Protocol):
@@ -25,6 +25,7 @@ def assemble(
     layers: Sequence[Layer],
     history: Sequence[Mapping[str, Any]],
     annotations: Mapping[str, str] | None = None,
+    family: Family = "oci",
 ) -> Image:
     """Write configuration and manifest to `store` and return the image.
 
@@ -34,25 +35,31 @@ def assemble(
         layers: lowest first.
         history: oldest first; entries without `empty_layer` stand for the layers in order.
         annotations: of the manifest.
+        family: whose media types all of it has, the layers' included.
     """
     document = {
         **config,
         "rootfs": {"type": "layers", "diff_ids": [str(layer.diff_id) for layer in layers]},
         "history": [dict(item) for item in history],
     }
-    return assemble_as_it_is(store, encode(document), [layer.descriptor for layer in layers], annotations)
+    return assemble_as_it_is(store, encode(document), [layer.descriptor for layer in layers], annotations, family)
 
 
 def assemble_as_it_is(
-    store: Place, config: bytes, layers: Sequence[Descriptor], annotations: Mapping[str, str] | None = None
+    store: Place,
+    config: bytes,
+    layers: Sequence[Descriptor],
+    annotations: Mapping[str, str] | None = None,
+    family: Family = "oci",
 ) -> Image:
     """Like `assemble`, with a configuration whose bytes must stay as they are, such as an archive's."""
+    media_type = named(OCI_MANIFEST, family)
     manifest: dict[str, Any] = {
         "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": store.add(OCI_CONFIG, config).to_json(),
-        "layers": [layer.to_json() for layer in layers],
+        "mediaType": media_type,
+        "config": store.add(named(OCI_CONFIG, family), config).to_json(),
+        "layers": [{**layer.to_json(), "mediaType": named(layer.media_type, family)} for layer in layers],
     }
     if annotations:
         manifest["annotations"] = dict(sorted(annotations.items()))
-    return Image(store.add(OCI_MANIFEST, encode(manifest)), store)
+    return Image(store.add(media_type, encode(manifest)), store)

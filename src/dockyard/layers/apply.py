@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -25,6 +26,9 @@ Whiteouts = Literal["overlay", "apply"]
 Ids = Literal["all", "subordinate", "single"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PIECE = 1 << 18
+_ZEROS = bytes(_PIECE)
+_MOST_OPEN = 64  # folders at a time, however deep they are nested
 _FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -100,7 +104,8 @@ class _Unpacker:
         # Folders get their times last: what is put into them would change those.
         self._folder_times: dict[str, int] = {}
         self._written: set[str] = set()
-        self._parent: tuple[str, int] | None = None
+        # Open handles of the folder that the last member went into, and of those above it, the root's first.
+        self._way: list[tuple[str, int]] = [("", root)]
 
     def run(self, layer: Layer) -> None:
         self.place(layer.entries(check=True))
@@ -113,7 +118,7 @@ class _Unpacker:
                 with self._folder(path, make=False) as parent:
                     os.utime(".", (self._folder_times[path],) * 2, dir_fd=parent)
         finally:
-            self._forget()
+            self._leave(1)
 
     def _member(self, entry: Entry, content: BinaryIO | None) -> None:
         try:
@@ -142,20 +147,34 @@ class _Unpacker:
             self._written.add(entry.path)
 
     def _make(self, entry: Entry, content: BinaryIO | None, parent: int, name: str) -> None:
-        present = _stat(parent, name)
-        if present is not None and not (entry.kind == "dir" and stat.S_ISDIR(present.st_mode)):
-            self._forget_below(entry.path)
-            _delete(parent, name)
-            present = None
+        # Whether something is there is not asked beforehand: mostly nothing is.
+        try:
+            self._create(entry, content, parent, name)
+        except FileExistsError:
+            present = _stat(parent, name)
+            if entry.kind == "dir" and present is not None and stat.S_ISDIR(present.st_mode):
+                self._folder_times[entry.path] = entry.mtime
+                self._attributes(entry, parent, name)
+                return
+            self._clear(entry, parent, name)
+            self._create(entry, content, parent, name)
+
+    def _clear(self, entry: Entry, parent: int, name: str) -> None:
+        self._forget_below(entry.path)
+        _delete(parent, name)
+
+    def _create(self, entry: Entry, content: BinaryIO | None, parent: int, name: str) -> None:
         if entry.kind == "dir":
-            if present is None:
-                os.mkdir(name, 0o700, dir_fd=parent)
+            os.mkdir(name, 0o700, dir_fd=parent)
             self._folder_times[entry.path] = entry.mtime
         elif entry.kind == "file":
             handle = os.open(name, _FILE, 0o600, dir_fd=parent)
-            with os.fdopen(handle, "wb", buffering=0) as out:
+            with FileIO(handle, "wb") as out:
                 assert content is not None
-                shutil.copyfileobj(content, out, 1 << 18)
+                _pour(content, out)
+                if not entry.xattrs:
+                    self._attributes_of(entry, handle)
+                    return
         elif entry.kind == "symlink":
             os.symlink(entry.target, name, dir_fd=parent)
         elif entry.kind == "hardlink":
@@ -165,6 +184,7 @@ class _Unpacker:
             if (entry.major, entry.minor) == (0, 0) and entry.kind == "char" and self._whiteouts == "overlay":
                 raise ArchiveInvalidError(f"/{entry.path} is a device that overlayfs takes for a deletion")
             if entry.kind != "fifo" and self._ids != "all":
+                self._clear(entry, parent, name)
                 return  # the kernel lets nobody make devices in a user namespace; containers get theirs mounted
             kinds = {"char": stat.S_IFCHR, "block": stat.S_IFBLK, "fifo": stat.S_IFIFO}
             os.mknod(name, kinds[entry.kind] | 0o600, os.makedev(entry.major, entry.minor), dir_fd=parent)
@@ -194,9 +214,20 @@ class _Unpacker:
         if entry.kind != "dir":
             os.utime(name, (entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
 
-    def _own(self, entry: Entry, parent: int, name: str) -> None:
+    def _attributes_of(self, entry: Entry, handle: int) -> None:
+        """The same for an open file, which spares the kernel looking for it."""
+        if self._privileged:
+            self._own(entry, handle)
+        os.chmod(handle, entry.mode)
+        os.utime(handle, (entry.mtime, entry.mtime))
+
+    def _own(self, entry: Entry, parent: int, name: str = "") -> None:
+        """Set the owner of `name` in the folder `parent`, or of `parent` itself, which is an open file then."""
         try:
-            os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+            if name:
+                os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+            else:
+                os.chown(parent, entry.uid, entry.gid)
         except OSError as error:
             if error.errno != errno.EINVAL or self._ids == "all":
                 raise
@@ -226,12 +257,22 @@ class _Unpacker:
             os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=parent)
 
     def _enter(self, folder: str) -> int:
-        """An open handle on `folder`, kept for the next member, which is mostly in the same one."""
-        if self._parent is not None and self._parent[0] == folder:
-            return self._parent[1]
-        self._forget()
-        self._parent = (folder, self._open(folder, make=True))
-        return self._parent[1]
+        """An open handle on `folder`, kept for the next member, which is mostly in the same one or near it."""
+        way = self._way
+        if folder == way[-1][0]:
+            return way[-1][1]
+        kept = len(way)
+        while kept > 1 and not f"{folder}/".startswith(f"{way[kept - 1][0]}/"):
+            kept -= 1
+        self._leave(kept)
+        below = folder.removeprefix(way[-1][0]).lstrip("/")
+        path = way[-1][0]
+        for part in below.split("/") if below else ():
+            path = f"{path}/{part}" if path else part
+            way.append((path, _step(way[-1][1], part, folder, make=True)))
+            if len(way) > _MOST_OPEN:
+                os.close(way.pop(1)[1])
+        return way[-1][1]
 
     @contextlib.contextmanager
     def _folder(self, folder: str, *, make: bool) -> Iterator[int]:
@@ -245,34 +286,53 @@ class _Unpacker:
         handle = os.dup(self._root)
         for part in folder.split("/") if folder else ():
             try:
-                try:
-                    below = os.open(part, _FOLDER, dir_fd=handle)
-                except FileNotFoundError:
-                    if not make:
-                        raise
-                    os.mkdir(part, 0o755, dir_fd=handle)
-                    below = os.open(part, _FOLDER, dir_fd=handle)
-            except FileNotFoundError as error:
-                raise ArchiveInvalidError(f"there is no folder {folder!r} in the layer") from error
-            except OSError as error:
-                # A link or a file where a folder should be: a layer that writes through it is refused.
-                raise ArchiveEscapeError(
-                    f"{folder!r} leads through a link or file", context={"member": folder}
-                ) from error
+                below = _step(handle, part, folder, make=make)
             finally:
                 os.close(handle)
             handle = below
         return handle
 
-    def _forget(self) -> None:
-        if self._parent is not None:
-            os.close(self._parent[1])
-            self._parent = None
+    def _leave(self, kept: int) -> None:
+        """Close all but the first handles of the way; the root's belongs to somebody else."""
+        while len(self._way) > kept:
+            os.close(self._way.pop()[1])
 
     def _forget_below(self, path: str) -> None:
         """Before something is deleted: its times and those below it are not to be set any more."""
         for folder in [each for each in self._folder_times if each == path or each.startswith(path + "/")]:
             del self._folder_times[folder]
+
+
+def _pour(content: BinaryIO, out: FileIO) -> None:
+    """Write a file's content. Long zeros become holes: a disk takes far longer to write them than to be told."""
+    hole = False
+    while data := content.read(_PIECE):
+        hole = data == _ZEROS
+        if hole:
+            out.seek(_PIECE, os.SEEK_CUR)
+            continue
+        left = memoryview(data)
+        while left:
+            left = left[out.write(left) or 0 :]
+    if hole:
+        out.truncate()
+
+
+def _step(handle: int, part: str, folder: str, *, make: bool) -> int:
+    """An open handle on `part` of the open folder `handle`, on the way to `folder`."""
+    try:
+        try:
+            return os.open(part, _FOLDER, dir_fd=handle)
+        except FileNotFoundError:
+            if not make:
+                raise
+            os.mkdir(part, 0o755, dir_fd=handle)
+            return os.open(part, _FOLDER, dir_fd=handle)
+    except FileNotFoundError as error:
+        raise ArchiveInvalidError(f"there is no folder {folder!r} in the layer") from error
+    except OSError as error:
+        # A link or a file where a folder should be: a layer that writes through it is refused.
+        raise ArchiveEscapeError(f"{folder!r} leads through a link or file", context={"member": folder}) from error
 
 
 def _stat(parent: int, name: str) -> os.stat_result | None:

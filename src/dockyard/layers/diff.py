@@ -61,18 +61,22 @@ def write(
     mark = opaque_attribute(ids)
     links: dict[tuple[int, int], str] = {}
     above: list[Entry] = []
+    hidden = ""  # the opaque folder that the walk is in: nothing below it shows
     count = 0
     for path, place, found in items:
-        if found is not None and _unchanged(path, place, found, lower, folders, ids):
+        if hidden and not path.startswith(hidden):
+            hidden = ""
+        seen = None if hidden else lower
+        if found is not None and _unchanged(path, place, found, seen, folders, ids):
             continue
         entry = _whiteout(path, int(time.time())) if found is None else _entry(path, place, found, links)
         if entry is None:
             continue
-        if ids == "single" and lower is not None and entry.path == path:
-            entry = _owned_as_below(entry, lower)
+        if ids == "single" and seen is not None and entry.path == path:
+            entry = _owned_as_below(entry, seen)
         opaque = entry.kind == "dir" and mark in os.listxattr(place, follow_symlinks=False)
         above = [each for each in above if path.startswith(f"{each.path}/")]
-        if entry.kind == "dir" and not opaque and lower is not None and _untouched(entry, lower):
+        if entry.kind == "dir" and not opaque and seen is not None and _untouched(entry, seen):
             above.append(entry)
             continue
         for folder in above:
@@ -84,6 +88,8 @@ def write(
                 writer.add(entry, content)
         else:
             writer.add(entry)
+        if opaque and not hidden:
+            hidden = f"{path}/"
         if opaque:
             writer.add(Entry(f"{path}/{OPAQUE}" if path else OPAQUE, mtime=entry.mtime))
             count += 1

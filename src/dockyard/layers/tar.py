@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dockyard._internal.limits import NAME_BYTES, PATH_BYTES, PAX_BYTES, TAR_ENTRIES
+from dockyard.errors import FileUnusableError
 from dockyard.layers import sparse
 from dockyard.layers.fault import (
     ArchiveBombError,
@@ -79,7 +80,11 @@ def padding(size: int) -> bytes:
 
 
 def header(entry: Entry) -> bytes:
-    """The header blocks of `entry`, pax records first where ustar cannot say it."""
+    """The header blocks of `entry`, pax records first where ustar cannot say it.
+
+    Raises:
+        FileUnusableError: no file system takes its name.
+    """
     name = entry.path.encode("utf-8", "surrogateescape") or b"."
     if entry.kind == "dir":
         name += b"/"
@@ -87,12 +92,14 @@ def header(entry: Entry) -> bytes:
     records: list[tuple[str, bytes]] = []
     prefix = b""
     if len(name) > 100 or not name.isascii():
+        _bounded(name)
         prefix, short = _split(name) if name.isascii() else (b"", b"")
         if not short:
             records.append(("path", name))
             prefix, short = b"", name.decode("ascii", "replace").encode("ascii", "replace")[:100]
         name = short
     if len(link) > 100 or not link.isascii():
+        _bounded(link)
         records.append(("linkpath", link))
         link = link.decode("ascii", "replace").encode("ascii", "replace")[:100]
     size, mtime, uid, gid = entry.size, entry.mtime, entry.uid, entry.gid
@@ -111,6 +118,18 @@ def header(entry: Entry) -> bytes:
     records += [(_XATTR + key, value) for key, value in sorted(entry.xattrs.items())]
     block = _block(name, prefix, _TYPES[entry.kind], entry.mode, uid, gid, size, mtime, link, entry.major, entry.minor)
     return _pax(records, entry.mtime) + block if records else block
+
+
+def _bounded(name: bytes) -> None:
+    if len(name) <= NAME_BYTES:
+        return
+    longest = max(map(len, name.split(b"/")))
+    if longest > NAME_BYTES or len(name) >= PATH_BYTES:
+        raise FileUnusableError(
+            f"no file system takes a name with a part of {longest} and {len(name)} bytes in all",
+            context={"name": name[:100].decode(errors="replace") + "…"},
+            hint=f"A part may have {NAME_BYTES} bytes, all of it {PATH_BYTES - 1}.",
+        )
 
 
 def plain_owner(mode: int, uid: int, gid: int) -> bytes:

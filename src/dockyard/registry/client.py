@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from dockyard._internal.proxy import DIRECT, Proxies
 from dockyard.content.store import ContentNotFoundError
 from dockyard.errors import TransientError
 from dockyard.oci.descriptor import Descriptor
@@ -26,11 +27,17 @@ class Client:
     Args:
         settings: mirrors, insecure registries, authorities, if there are any.
         credential: gives the credential for a registry, if there is one.
+        proxies: which registries are reached by way of which proxy.
     """
 
-    def __init__(self, settings: "Settings | None", credential: Callable[[str], Credential | None]) -> None:
+    def __init__(
+        self,
+        settings: "Settings | None",
+        credential: Callable[[str], Credential | None],
+        proxies: Proxies = DIRECT,
+    ) -> None:
         self._settings = settings.registries if settings is not None else {}
-        self._credential = credential
+        self._credential, self._proxies = credential, proxies
         self._lock = threading.Lock()
         self._transports: dict[str, Transport] = {}
         self._schemes: dict[str, str] = {}
@@ -79,7 +86,7 @@ class Client:
         if settings and settings.insecure:
             with self._lock:
                 if registry not in self._schemes:
-                    self._schemes[registry] = "https" if speaks_tls(registry) else "http"
+                    self._schemes[registry] = "https" if speaks_tls(registry, self._proxies) else "http"
                 return f"{self._schemes[registry]}://{registry}"
         return f"{'http' if is_local(registry) and not (settings and settings.ca) else 'https'}://{registry}"
 
@@ -88,14 +95,14 @@ class Client:
             if base not in self._transports:
                 settings, credential = self._settings.get(registry), self._credential(registry)
                 self._transports[base] = (
-                    Transport(base, credential, verify=not settings.insecure, ca=settings.ca)
+                    Transport(base, credential, verify=not settings.insecure, ca=settings.ca, proxies=self._proxies)
                     if settings
-                    else Transport(base, credential)
+                    else Transport(base, credential, proxies=self._proxies)
                 )
             return self._transports[base]
 
-    def check(self, reference: Reference) -> None:
-        """Ask the registry whether it takes the credential.
+    def check(self, reference: Reference, *, tries: int = 4) -> None:
+        """Ask the registry whether it takes the credential; faults are tried again so often.
 
         Raises:
             RegistryDeniedError: it does not.
@@ -103,7 +110,7 @@ class Client:
             RegistryUnreachableError, RegistryFaultError: nothing answers as it should.
         """
         transport = self._transport(self._base(reference.registry), reference.registry)
-        response = transport.request("GET", "/v2/", scope="")
+        response = transport.request("GET", "/v2/", scope="", tries=tries)
         response.drain()
         if response.status != 200:
             raise RegistryRefusedError(

@@ -26,6 +26,7 @@ from dockyard.oci.digest import Digest, DigestInvalidError
 from dockyard.registry import direct
 from dockyard.registry.interface import BlobPlace, WireError
 from dockyard.registry.protocol import codes
+from dockyard.registry.protocol.request import upload_valid
 
 _PIECE = 1 << 20
 _MOST_RUNNING = 4096
@@ -273,7 +274,7 @@ class DiskBlobs:
         return self._root / "blobs" / digest.algorithm / digest.hex[:2] / digest.hex
 
     def _upload(self, upload: str) -> Path:
-        if not upload.isalnum():
+        if not upload_valid(upload):
             raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload[:80])
         return self._root / "uploads" / upload
 

@@ -25,6 +25,7 @@ from dockyard.errors import TransientError
 from dockyard.oci.digest import Digest, DigestInvalidError
 from dockyard.registry.interface import BlobPlace, WireError
 from dockyard.registry.protocol import codes
+from dockyard.registry.protocol.request import upload_valid
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -345,7 +346,7 @@ class ObjectBlobs:
 
     @staticmethod
     def _upload(upload: str) -> str:
-        if not upload.isalnum() or not upload.isascii():
+        if not upload_valid(upload):
             raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload[:80])
         return f"uploads/{upload}/"
 

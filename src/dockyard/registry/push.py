@@ -1,13 +1,14 @@
 """Pushing: an image from the store to a registry; what the registry has is not sent."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from dockyard._internal.together import together
 from dockyard.content.layout import Layout
 from dockyard.content.store import Reader, read
 from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.digest import Digest
 from dockyard.oci.manifest import Index, parse
 from dockyard.oci.reference import Reference
 from dockyard.progress import SILENT, Progress
@@ -24,7 +25,7 @@ def push(
     descriptor: Descriptor,
     *,
     client: Client,
-    mount_from: Sequence[str] = (),
+    mount_from: Mapping[Digest, Sequence[str]] | None = None,
     progress: Progress = SILENT,
 ) -> Descriptor:
     """Send `descriptor` and all it refers to, children first, then tag it as `reference` says.
@@ -34,7 +35,7 @@ def push(
         store: has everything that `descriptor` refers to.
         descriptor: a manifest or an index.
         client: reaches the registry.
-        mount_from: repositories of the same registry that may have the layers already.
+        mount_from: repositories of the same registry that may have a blob already, by its digest.
         progress: gets a task a layer.
 
     A reader of the registry never sees a tag whose content is missing. Interrupting is safe: run it again.
@@ -45,7 +46,7 @@ def push(
     """
     repository = client.repository(reference)
     raw = read(store, descriptor)
-    _children(raw, descriptor, store, repository, mount_from, progress)
+    _children(raw, descriptor, store, repository, mount_from or {}, progress)
     return repository.put_manifest(reference.tag or descriptor.digest, raw, descriptor.media_type)
 
 
@@ -54,7 +55,7 @@ def _children(
     descriptor: Descriptor,
     store: Reader,
     repository: Repository,
-    mount_from: Sequence[str],
+    mount_from: Mapping[Digest, Sequence[str]],
     progress: Progress,
 ) -> None:
     found = parse(raw, descriptor.media_type)
@@ -70,13 +71,17 @@ def _children(
 
 
 def _blob(
-    target: Descriptor, store: Reader, repository: Repository, mount_from: Sequence[str], progress: Progress
+    target: Descriptor,
+    store: Reader,
+    repository: Repository,
+    mount_from: Mapping[Digest, Sequence[str]],
+    progress: Progress,
 ) -> None:
     task = progress.start(target.digest.short, total=target.size)
     if repository.exists(target):
         task.done("already there")
         return
-    for source in mount_from:
+    for source in mount_from.get(target.digest, ()):
         if repository.mount(target, source):
             task.done(f"mounted from {source}")
             return

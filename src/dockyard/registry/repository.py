@@ -13,7 +13,7 @@ from dockyard.oci.digest import Digest
 from dockyard.oci.manifest import Index, encode
 from dockyard.oci.mediatype import MANIFEST_TYPES, OCI_INDEX, traits
 from dockyard.registry.protocol import request
-from dockyard.registry.transport import RegistryRefusedError, RegistryUnreachableError, Transport
+from dockyard.registry.transport import RegistryDeniedError, RegistryRefusedError, RegistryUnreachableError, Transport
 from dockyard.registry.wire.answer import Answer
 
 _CHUNK = 256 << 10
@@ -140,11 +140,17 @@ class Repository:
             raise RegistryRefusedError(f"the registry lost the upload of {target.digest}")
 
     def mount(self, target: Descriptor, source: str) -> bool:
-        """Take a blob over from the repository `source` of the same registry; False if the registry does not."""
+        """Take a blob over from the repository `source` of the same registry; False if the registry does not, or its
+        caller may not read there.
+        """
         path = request.uploads_path(self.name, mount=target.digest, source=source)
-        response = self._transport.request(
-            "POST", path, scope=self._push, headers={"Content-Length": "0"}, expected=(201, 202)
-        )
+        scope = f"{self._push} repository:{source}:pull"
+        try:
+            response = self._transport.request(
+                "POST", path, scope=scope, headers={"Content-Length": "0"}, expected=(201, 202)
+            )
+        except RegistryDeniedError:
+            return False
         response.drain()
         return response.status == 201
 

@@ -9,11 +9,13 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from dockyard._internal import redact
 from dockyard._internal.limits import read_bounded
+from dockyard._internal.proxy import DIRECT, Proxies
 from dockyard._internal.retry import retry
 from dockyard.errors import Error, TransientError
 from dockyard.registry.credentials import Credential
 from dockyard.registry.protocol import challenge, codes
 from dockyard.registry.wire.answer import Answer
+from dockyard.registry.wire.line import Line, ProxyRefusedError
 from dockyard.registry.wire.line import RegistryUnreachableError as RegistryUnreachableError  # noqa: PLC0414
 from dockyard.registry.wire.pool import Body, Pool
 
@@ -53,12 +55,21 @@ class Transport:
         credential: for the host, if there is one.
         verify: False leaves TLS certificates unchecked.
         ca: a file of further authorities.
+        proxies: which servers are reached by way of which proxy.
     """
 
-    def __init__(self, base: str, credential: Credential | None, *, verify: bool = True, ca: str = "") -> None:
+    def __init__(
+        self,
+        base: str,
+        credential: Credential | None,
+        *,
+        verify: bool = True,
+        ca: str = "",
+        proxies: Proxies = DIRECT,
+    ) -> None:
         self.base = base
         self._credential = credential
-        self._pool = Pool(verify=verify, ca=ca)
+        self._pool = Pool(verify=verify, ca=ca, proxies=proxies)
         self._lock, self._asking = threading.Lock(), threading.Lock()
         self._tokens: dict[str, tuple[str, float]] = {}
         self._basic = False
@@ -80,7 +91,7 @@ class Transport:
         Args:
             method: the HTTP method.
             path: below `base`, or a whole URL that the registry gave.
-            scope: what a token must allow, such as `repository:name:pull`.
+            scope: what a token must allow, such as `repository:name:pull`; several with spaces between.
             headers: further headers.
             body: bytes, or a stream of them with its Content-Length among the headers; that is sent once only.
             expected: statuses to return; others become errors, but 404, which is returned too.
@@ -188,7 +199,10 @@ class Transport:
                 words["account"] = credential.user
                 pair = f"{credential.user}:{credential.secret}".encode()
                 headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-            where = realm + ("&" if "?" in realm else "?") + urlencode(words)
+            asking = [
+                (key, each) for key, value in words.items() for each in (value.split() if key == "scope" else [value])
+            ]
+            where = realm + ("&" if "?" in realm else "?") + urlencode(asking)
             response = self._pool.request("GET", where, headers=headers)
         raw = self._read(response)
         if response.status != 200:
@@ -207,18 +221,17 @@ class Transport:
         return token, max(5.0, seconds * 0.9)
 
 
-def speaks_tls(host: str) -> bool:
+def speaks_tls(host: str, proxies: Proxies) -> bool:
     """Whether anything at `host[:port]` answers to HTTPS, whatever its certificate is; for insecure registries only."""
-    import socket
     import ssl
 
-    parts = urlsplit(f"https://{host}")
+    url = f"https://{host}"
+    parts = urlsplit(url)
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection((parts.hostname or "", parts.port or 443), timeout=10) as raw:
-            context.wrap_socket(raw, server_hostname=parts.hostname).close()
-    except OSError:
+        Line(parts.hostname or "", parts.port or 443, context, proxies.to(url)).close()
+    except (RegistryUnreachableError, ProxyRefusedError):  # a proxy may allow port 443 only, and plain HTTP to all
         return False
     return True
 

@@ -1,10 +1,12 @@
 """The configuration of a container for an OCI runtime (runtime-spec 1.0, config.md)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from dockyard.runtime import seccomp
 from dockyard.runtime.user import User
 
 # What Docker gives a container that asks for nothing.
@@ -71,6 +73,7 @@ _EVERY = (
 _MASKED = [
     "/proc/acpi",
     "/proc/asound",
+    "/proc/interrupts",
     "/proc/kcore",
     "/proc/keys",
     "/proc/latency_stats",
@@ -84,8 +87,7 @@ _MASKED = [
 _READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(msgspec.Struct, frozen=True):
     """A file or folder of the host inside the container, or with another `type` what the kernel makes there."""
 
     source: str
@@ -126,7 +128,7 @@ def spec(
         cgroup: path below the cgroup root; empty leaves it to the runtime.
         memory: most bytes of memory.
         processes: most processes and threads.
-        privileged: every capability and device, nothing masked: as good as root on the host.
+        privileged: every capability, device and system call, nothing masked: as good as root on the host.
     """
     namespaces = ["pid", "ipc", "uts", "mount", *(["network"] if network == "none" else [])]
     resources: dict[str, Any] = {"devices": [{"allow": privileged, "access": "rwm"}]}
@@ -141,6 +143,9 @@ def spec(
         "maskedPaths": [] if privileged else _MASKED,
         "readonlyPaths": [] if privileged else _READONLY,
     }
+    filtered = None if privileged else seccomp.profile()
+    if filtered is not None:
+        linux["seccomp"] = filtered
     if cgroup:
         linux["cgroupsPath"] = cgroup
     effective = held if user.uid == 0 else []
@@ -197,5 +202,5 @@ def _system_mounts() -> list[dict[str, Any]]:
 
 def _mounted(mount: Mount) -> dict[str, Any]:
     mode = "ro" if mount.readonly else "rw"
-    options = ["rbind", "rprivate", mode] if mount.type == "bind" else [*mount.options, mode]
+    options = [*(["rbind", "rprivate"] if mount.type == "bind" else []), *mount.options, mode]
     return {"destination": mount.target, "type": mount.type, "source": mount.source, "options": options}

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from dockyard._internal import process
 from dockyard.runtime import network
@@ -18,8 +19,7 @@ _SWITCHES = {
 }
 
 
-@dataclass(frozen=True)
-class Lack:
+class Lack(msgspec.Struct, frozen=True):
     """What is missing, and the command that mends it."""
 
     what: str
@@ -30,8 +30,7 @@ class Lack:
         return {"what": self.what, "advice": self.advice}
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(msgspec.Struct, frozen=True):
     """The way in words; `works` tells whether there is one. `network` is that of RUN steps that name none."""
 
     way: str

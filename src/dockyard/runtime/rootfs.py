@@ -9,8 +9,9 @@ import re
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from dockyard._internal.lock import locked
 from dockyard.errors import Error
@@ -41,8 +42,7 @@ class RootNeededError(Error):
     )
 
 
-@dataclass(frozen=True)
-class Overlay:
+class Overlay(msgspec.Struct, frozen=True):
     """The folders of an overlay mount, lowest first. Without `upper` and `work` it is read-only.
 
     `user` is for a mount in a user namespace: overlayfs keeps its own attributes as `user.overlay.…` there. What is

@@ -1,7 +1,8 @@
 """Who a process in a container is: the USER of an image resolved by the image's own passwd and group files."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from dockyard.errors import Error
 
@@ -15,8 +16,7 @@ class UserUnknownError(Error):
     hint = "Add the user in the Dockerfile (RUN useradd …) or name it by number."
 
 
-@dataclass(frozen=True)
-class User:
+class User(msgspec.Struct, frozen=True):
     """Numbers for the kernel, and the home folder."""
 
     uid: int

@@ -2,7 +2,8 @@
 
 It is that of Harbor's rules (bmatcuk/doublestar): `*` and `?` stay within one part of a path, a part that is `**`
 stands for any number of parts, none included, `[a-z]` and `[^a-z]` for one character, `{a,b}` for one of several, which
-may have patterns in them, and a backslash takes a sign's meaning away. A `**` beside other signs is a `*`.
+may have patterns in them, and a backslash takes a sign's meaning away. A `**` beside other signs is a `*`. A `!` before
+all stands for whatever the rest does not: what Harbor's rules call excluding.
 """
 
 import re
@@ -17,6 +18,7 @@ LONGEST = 512
 _MOST_ALTERNATIVES = 100
 _DEEPEST = 10
 T = TypeVar("T")
+_NOT = "!"
 _PLAIN = re.compile(r"[^*?\[\]{}\\]*")
 
 
@@ -24,7 +26,7 @@ class GlobInvalidError(UsageError):
     """A pattern for repositories, tags or claims cannot be read: it is empty or too long, or a brace is open."""
 
     reference = "glob-invalid"
-    hint = "Write names such as team/web, team/web-*, team/** (all below team) or {main,release-*}."
+    hint = "Write names such as team/web, team/web-*, team/** (all below team), {main,v*} or !dev-* (all others)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,12 @@ def matches(pattern: str, text: str) -> bool:
 
     Takes time in proportion to the product of both lengths at most.
     """
+    if pattern.startswith(_NOT):
+        try:
+            read(pattern)
+        except GlobInvalidError:
+            return False
+        return not matches(pattern[1:], text)
     if _PLAIN.fullmatch(pattern):
         return pattern == text and 0 < len(pattern) <= LONGEST and pattern.isprintable()
     if pattern == "**":
@@ -68,6 +76,11 @@ def matches(pattern: str, text: str) -> bool:
 def any_matches(patterns: Iterable[str], text: str) -> bool:
     """Whether one of the patterns does."""
     return any(matches(each, text) for each in patterns)
+
+
+def plain(pattern: str) -> bool:
+    """Whether the pattern can stand for one name only, which is the pattern itself."""
+    return _PLAIN.fullmatch(pattern) is not None and not pattern.startswith(_NOT)
 
 
 def checked(pattern: str) -> str:
@@ -94,7 +107,7 @@ def listed(text: str) -> list[str]:
 
 @lru_cache(maxsize=1024)
 def read(pattern: str) -> tuple[tuple[_Part, ...], ...]:
-    """The alternatives of a pattern, each as its parts.
+    """The alternatives of a pattern, each as its parts; with a `!` before it, those that it does not stand for.
 
     Raises:
         GlobInvalidError: it is empty, too long, unprintable, has a brace or bracket without its other half, an empty or
@@ -102,8 +115,11 @@ def read(pattern: str) -> tuple[tuple[_Part, ...], ...]:
     """
     if not pattern or len(pattern) > LONGEST or not pattern.isprintable():
         raise GlobInvalidError(f"not a pattern of 1 to {LONGEST} printable characters: {pattern[:60]!r}")
-    found, at = _alternatives(pattern, 0, 0)
-    if at < len(pattern):
+    positive = pattern.removeprefix(_NOT)
+    if not positive or positive.startswith(_NOT):
+        raise GlobInvalidError(f"one ! and nothing behind it, or another: {pattern[:60]!r}")
+    found, at = _alternatives(positive, 0, 0)
+    if at < len(positive):
         raise GlobInvalidError(f"a brace too much: {pattern[:60]!r}")
     return tuple(_parts(each) for each in found)
 

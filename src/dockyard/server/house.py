@@ -28,6 +28,7 @@ from dockyard.server.jobs.local import LocalJobs
 from dockyard.server.jobs.pulse import Pulse
 from dockyard.server.leaving import Leaving
 from dockyard.server.measuring.house import Measuring, measuring
+from dockyard.server.measuring.watched import Watched
 from dockyard.server.mirror.upstream import Upstream, named, upstreams
 from dockyard.server.outward import outward
 from dockyard.server.pulls import PullEvents, both
@@ -55,7 +56,7 @@ class House:
     registry: StoredRegistry
     gate: Gate
     access: Doors
-    app: Application
+    app: Watched
     jobs: Jobs
     pulse: Pulse
     seal: Seal

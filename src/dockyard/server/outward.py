@@ -56,8 +56,10 @@ def outward(database: Database, registry: Registry, seal: Seal, webhooks: Webhoo
     for name in (outbox.FOLLOWER, replicate.FOLLOWER):
         # What happened before there were webhooks and rules is nobody's news.
         begin_at_the_end(database, name)
+    # Deliveries, runs and the audit log's links have logs of their own.
+    functions = {"webhooks": tell, "audit": extend, "replication": copy}
     return Outward(
-        {"webhooks": Task(tell, attempts=3), "audit": Task(extend, attempts=3), "replication": Task(copy, attempts=3)},
+        {name: Task(each, attempts=3, quiet=True) for name, each in functions.items()},
         {
             "webhooks": lambda: deliver.due(database) or behind(database, outbox.FOLLOWER),
             "audit": lambda: behind(database, chain.NAME),

@@ -21,6 +21,7 @@ from dockyard.server.database import open_database
 from dockyard.server.house import House, blob_store, open_house
 from dockyard.server.leaving import Leaving
 from dockyard.server.lifetime import Lifetime
+from dockyard.server.prompt import install
 from dockyard.server.settings import Settings
 from dockyard.server.tls import certificate
 
@@ -93,6 +94,9 @@ def worker() -> object:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     house = open_house(msgspec.json.decode(os.environ["DOCKYARD_SERVER"], type=Settings), os.getppid())
     house.start()
+    from granian import Granian
+
+    install(Granian, house.app.prompt)
     return lifetime(house)
 
 
@@ -159,6 +163,7 @@ async def _one(house: House, options: dict[str, Any], leaving: Leaving) -> None:
 
     settings, loop = house.settings, asyncio.get_running_loop()
     app = lifetime(house)
+    install(Server, house.app.prompt)
     server = Server(app, **options)
     ending = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,8 +1,14 @@
 """HTTP over our own lines: every form of an answer, and what servers say that is none."""
 
 import contextlib
+import errno
 import io
+import os
+import socket
+import tempfile
 import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -131,10 +137,27 @@ def test_a_new_connection_that_is_cut_is_not_tried_again() -> None:
         assert Pool().request("GET", f"http://{server.address}/").status == 200
 
 
-def test_a_server_that_answers_within_a_body_is_heard() -> None:
+def _file(data: bytes) -> io.FileIO:
+    """A file with these bytes after others that were read already, and no name."""
+    with tempfile.TemporaryFile(buffering=0) as file:
+        os.write(file.fileno(), b"before" + data)
+        stream = io.FileIO(os.dup(file.fileno()), "rb")
+    stream.seek(len(b"before"))
+    return stream
+
+
+@contextlib.contextmanager
+def _made(kind: Callable[[bytes], Any], data: bytes) -> Iterator[Any]:
+    body = kind(data)
+    yield body
+    if isinstance(body, io.IOBase):
+        body.close()
+
+
+@pytest.mark.parametrize("kind", [io.BytesIO, _file])
+def test_a_server_that_answers_within_a_body_is_heard(kind: Callable[[bytes], Any]) -> None:
     refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
-    with Scripted([[refusal]], bodies=False) as server:
-        body = io.BytesIO(bytes(64 << 20))
+    with Scripted([[refusal]], bodies=False) as server, _made(kind, bytes(64 << 20)) as body:
         answer = Pool().request("PUT", f"http://{server.address}/", headers={"Content-Length": "67108864"}, body=body)
         assert (answer.status, answer.read(99)) == (413, b"no")
 
@@ -149,14 +172,49 @@ class _Reading:
         return self._stream.read(size)
 
 
-@pytest.mark.parametrize("kind", [io.BytesIO, _Reading, bytes])
-def test_a_body_arrives_as_it_is(kind: type[io.BytesIO]) -> None:
+def _refused(*_: object) -> int:
+    raise OSError(errno.EINVAL, "Invalid argument")
+
+
+@pytest.mark.parametrize("kind", [io.BytesIO, _Reading, bytes, _file])
+def test_a_body_arrives_as_it_is(kind: Callable[[bytes], Any]) -> None:
     data = zlib.compress(bytes(range(256)) * 8192, 0)
-    with Scripted([[WHOLE, WHOLE]]) as server:
+    with Scripted([[WHOLE, WHOLE]]) as server, _made(kind, data) as body:
         length = {"Content-Length": str(len(data))}
         pool = Pool()
-        assert pool.request("PUT", f"http://{server.address}/a?b=c d", headers=length, body=kind(data)).status == 200
+        answer = pool.request("PUT", f"http://{server.address}/a?b=c d", headers=length, body=body)
+        assert (answer.status, answer.read(99)) == (200, b"hello")
         assert server.heads[0].startswith(b"PUT /a?b=c%20d HTTP/1.1\r\nHost: " + server.address.encode())
+        assert server.contents == [data]
+        assert pool.request("GET", f"http://{server.address}/").status == 200, "over the same connection"
+
+
+def test_a_file_arrives_where_the_kernel_cannot_hand_it_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sendfile", _refused)
+    data = zlib.compress(bytes(range(256)) * 8192, 0)
+    with Scripted([[WHOLE]]) as server, _made(_file, data) as body:
+        length = {"Content-Length": str(len(data))}
+        assert Pool().request("PUT", f"http://{server.address}/", headers=length, body=body).status == 200
+        assert server.contents == [data]
+
+
+def test_a_file_on_its_way_to_a_server_that_ends_the_connection_is_a_cut_line() -> None:
+    length = {"Content-Length": str(64 << 20)}
+    with (
+        Scripted([[b""]], bodies=False) as server,
+        _made(_file, bytes(64 << 20)) as body,
+        pytest.raises(RegistryUnreachableError),
+    ):
+        Pool().request("PUT", f"http://{server.address}/", headers=length, body=body)
+
+
+def test_a_server_that_reads_no_more_of_a_file_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dockyard.registry.wire.line._SILENCE_S", 0.2)
+    length = {"Content-Length": str(64 << 20)}
+    with socket.create_server(("127.0.0.1", 0)) as deaf, _made(_file, bytes(64 << 20)) as body:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+        with pytest.raises(RegistryUnreachableError, match="in time"):
+            Pool().request("PUT", url, headers=length, body=body)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from dockyard.server.access.principal import Permission
 from dockyard.server.api import application
 from dockyard.server.api.application import made, operations
 from dockyard.server.api.document import document
-from dockyard.server.replication import replicate
+from dockyard.server.replication import endpoints, replicate
 from dockyard.server.replication import rules as replication
 from dockyard.server.settings import Access
 from dockyard.server.webhooks import kept, trial
@@ -52,6 +52,7 @@ NAMES = {
     "group": "crew",
     "robot": "robot+team+ci",
     "rule": "ci",
+    "endpoint": "backup",
     "token": "old",
     "number": 1,
     "delivery": 1,
@@ -96,6 +97,7 @@ def _filled(place: Place) -> str:
     )
     replication.add(place.database, place.house.seal, replication.Rule(0, "ci", "push", "127.0.0.1:9", "team/none"))
     replicate.ask(place.database, replication.named(place.database, "ci"))
+    endpoints.add(place.database, place.house.seal, endpoints.Endpoint(0, "backup", "127.0.0.1:9"))
     hook, _ = kept.add(place.database, place.house.seal, "http://127.0.0.1:9/", project="team")
     trial.test(place.database, place.house.seal, Webhooks(), "", hook.number)
     return auth

@@ -187,7 +187,7 @@ def test_slashes_of_repositories_are_colons_or_encoded(place: Place, root: str) 
         "client": ("192.0.2.7", 1),
         "scheme": "http",
     }
-    asyncio.run(place.house.app(scope, receive, send))  # type: ignore[arg-type]
+    asyncio.run(place.house.app(scope, receive, send))
     assert found[0] == 200
 
 

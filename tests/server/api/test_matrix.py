@@ -12,7 +12,7 @@ from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.principal import Permission
 from dockyard.server.access.roles import ROLES
 from dockyard.server.api.application import operations
-from dockyard.server.replication import replicate
+from dockyard.server.replication import endpoints, replicate
 from dockyard.server.replication import rules as replication
 from dockyard.server.rules import retention_rules, tag_rules
 from dockyard.server.trust.exempting import exempt
@@ -30,6 +30,7 @@ ORDER = (*ROLES, ADMIN)
 PROJECT, REPOSITORY = "/projects/{project}", "/repositories/{project}:web"
 ARTIFACT = REPOSITORY + "/artifacts/{digest}"
 HOOK, COPIES = "/webhooks/{hook}", "/replication/rules/copies-{project}"
+ELSEWHERE = "/replication/endpoints/to-{project}"
 ALLOW = [{"actions": ["pull"]}]
 KEYLESS = {"issuer": "https://ci.test", "audience": "us", "claims": {"a": "b"}, "permissions": ALLOW}
 
@@ -158,6 +159,14 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/webhooks/{number}/deliveries/{delivery}/redeliver"): Row(
         "project-admin", HOOK + "/deliveries/{delivery}/redeliver"
     ),
+    ("GET", "/replication/endpoints"): Row(ADMIN, "/replication/endpoints"),
+    ("POST", "/replication/endpoints"): Row(
+        ADMIN, "/replication/endpoints", {"name": "new-{project}", "registry": "other.test"}
+    ),
+    ("GET", "/replication/endpoints/{endpoint}"): Row(ADMIN, ELSEWHERE),
+    ("PATCH", "/replication/endpoints/{endpoint}"): Row(ADMIN, ELSEWHERE, {"description": "x"}),
+    ("DELETE", "/replication/endpoints/{endpoint}"): Row(ADMIN, ELSEWHERE),
+    ("POST", "/replication/endpoints/{endpoint}/ping"): Row(ADMIN, ELSEWHERE + "/ping"),
     ("GET", "/replication/rules"): Row(ADMIN, "/replication/rules"),
     ("POST", "/replication/rules"): Row(
         ADMIN, "/replication/rules", {"name": "new-{project}", "direction": "push", "registry": "other.test"}
@@ -243,6 +252,7 @@ def _fresh(place: Place, project: str) -> dict[str, str]:
     # The source has no repository of that name, so that nobody has to ask the other registry.
     copies = replication.Rule(0, f"copies-{project}", "push", "127.0.0.1:9", f"{project}/none")
     found["run"] = str(replicate.ask(database, replication.add(database, place.house.seal, copies)))
+    endpoints.add(database, place.house.seal, endpoints.Endpoint(0, f"to-{project}", "127.0.0.1:9"))
     found["job"] = str(place.house.jobs.defer("sweep", key=""))
     return found
 

@@ -1,6 +1,8 @@
 """Taking over a storage folder: whole images only, resumable, by links."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,47 @@ def test_what_is_damaged_there_is_named_and_left_out(folder: Folder, tmp_path: P
         assert sum("could not be taken over" in problem for problem in done.problems) == 5
         assert (done.manifests, done.tags) == (5, 2)
         assert house.registry.tags("team/bad", last="", count=9).items == []
+        assert verify.verify(house.registry.holdings, deep=True).whole
+
+
+def test_what_is_odd_or_half_written_there_is_named_and_stops_nothing(folder: Folder, tmp_path: Path) -> None:
+    tags = folder.root / "repositories" / "team" / "web" / "_manifests" / "tags"
+    layer = folder.data(folder.blob(b"elsewhere"))
+    digest = folder.image("team/web", "moved", b"elsewhere")
+    layer.rename(tmp_path / "elsewhere")
+    layer.symlink_to(tmp_path / "elsewhere")
+    folder.image("team/web", "empty", b"e")
+    (tags / "empty" / "current" / "link").write_bytes(b"")
+    folder.image("team/web", "crashed", b"c")
+    for link in (tags.parent / "revisions").glob("*/*/link"):
+        link.write_bytes(b"")
+    (tags / "none" / "current").mkdir(parents=True)
+    (tags / "folder" / "current" / "link").mkdir(parents=True)
+    (tags / "pipe" / "current").mkdir(parents=True)
+    os.mkfifo(tags / "pipe" / "current" / "link")
+    (tags / os.fsdecode(b"\xff") / "current").mkdir(parents=True)
+    piped = folder.image("team/web", "piped", b"p")
+    folder.data(piped).unlink()
+    os.mkfifo(folder.data(piped))
+    part = folder.image("team/web", "part", b"part of it")
+    folder.data(Digest.of(b"part of it")).unlink()
+    os.mkfifo(folder.data(Digest.of(b"part of it")))
+    folder.image("team/UPPER", "1", b"u")
+    (folder.root / "repositories" / "loop").symlink_to(folder.root / "repositories")
+    with opened(tmp_path / "ours") as house:
+        done = take(house.registry.holdings, open_source(folder.path))
+        told = "\n".join(done.problems)
+        for each in ("empty", "none", "folder", "pipe", "\\udcff"):
+            assert f"team/web:{each} is no tag, or its link cannot be read" in told
+        assert f"{piped}: the manifest's file is not there" in told
+        assert f"{part}: {Digest.of(b'part of it')} is missing or damaged" in told
+        assert "team/UPPER: no repository can have this name" in told
+        found = house.registry.tags("team/web", last="", count=99).items
+        assert found == ["1", "crashed", "moved"]
+        assert str(house.registry.manifest("team/web", "moved").digest) == str(digest)
+        assert house.registry.repositories(last="", count=9).items == ["team/deep/api", "team/web"]
+        shutil.rmtree(folder.path)
+        (tmp_path / "elsewhere").unlink()
         assert verify.verify(house.registry.holdings, deep=True).whole
 
 

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +200,54 @@ def test_periodic_work_goes_on_and_its_history_is_bounded(database: Database, tm
     jobs.stop()
     assert len(history.jobs(database, name="once", count=500)) == 100
     assert len(history.jobs(database, name="tick")) == 2
+
+
+def test_of_turns_that_found_nothing_only_the_last_is_kept(database: Database, tmp_path: Path) -> None:
+    left = [{"seen": 3}, {"seen": 0, "odd": []}, {"seen": 0, "odd": []}, {"seen": 2}]
+
+    def look(work: Work) -> Any:
+        return left.pop() if left else {"seen": 0, "odd": []}
+
+    jobs = runner(database, tmp_path, look=Task(look, every=3600))
+    asked = [jobs.defer("look", key="asked look")]
+    jobs.start()
+    try:
+        while history.jobs(database)[0].number < 7:
+            history.hasten(database, history.periodic("look"), now())
+            time.sleep(0.01)
+    finally:
+        jobs.stop()
+    done = [each for each in history.jobs(database) if each.state == "done"]
+    told = [each.result["seen"] for each in reversed(done)]
+    assert asked[0] == done[-1].number
+    assert sorted(told) == [0, 2, 3]
+    assert told[-1] == 0
+
+
+def test_of_a_quiet_task_only_the_last_that_went_well_and_what_failed_is_kept(
+    database: Database, tmp_path: Path
+) -> None:
+    def tell(work: Work) -> int:
+        if work.arguments["n"] == 2:
+            raise RuntimeError
+        return int(work.arguments["n"])
+
+    def ended(number: int | None) -> bool:
+        assert number is not None
+        return state(database, number) in ("done", "failed")
+
+    jobs = runner(database, tmp_path, tell=Task(tell, quiet=True))
+    jobs.start()
+    try:
+        for n in range(5):
+            number = jobs.defer("tell", {"n": n}, key="due tell")
+            wait(partial(ended, number))
+        jobs.defer("tell", {"n": 7}, key="asked tell")
+        wait(lambda: history.jobs(database)[0].result == 7)
+    finally:
+        jobs.stop()
+    assert [(each.state, each.result) for each in history.jobs(database)] == [
+        ("done", 7),
+        ("done", 4),
+        ("failed", None),
+    ]

@@ -22,7 +22,7 @@ from dockyard.server.access.doors import open_doors
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.roles import ROLES
 from dockyard.server.house import House, open_house
-from dockyard.server.replication import replicate
+from dockyard.server.replication import endpoints, replicate
 from dockyard.server.replication import rules as replication
 from dockyard.server.settings import Settings
 from dockyard.server.trust.watching import Watch
@@ -213,3 +213,4 @@ def _settle(found: Town) -> None:
     # Of a repository that is not here, so that nobody asks the other registry.
     offsite = replication.Rule(0, "offsite", "push", "127.0.0.1:9", "team/none")
     replicate.ask(database, replication.add(database, seal, offsite))
+    endpoints.add(database, seal, endpoints.Endpoint(0, "backup", "127.0.0.1:9"))

@@ -271,6 +271,26 @@ def test_odd_parameters_are_no_failure(town: Town) -> None:
         assert browser.get(path).status == 200, path
 
 
+def test_odd_numbers_in_forms_are_refused_and_no_failure(town: Town) -> None:
+    browser = town.browser("root")
+    for path, do, name in (
+        ("/jobs", "cancel", "number"),
+        ("/webhooks/1", "redeliver", "delivery"),
+        ("/projects/team/tag-rules", "remove", "number"),
+        ("/projects/team/retention", "add", "amount"),
+        ("/projects/team/retention", "schedule", "hours"),
+        ("/projects/team/policy", "save", "grace"),
+        ("/projects/team/settings", "quota", "amount"),
+        ("/projects/team/keyless", "add", "minutes"),
+        ("/replication", "add", "parallel"),
+        ("/replication", "add", "rate"),
+    ):
+        for number in ("9" * 15, "9" * 16, "9" * 20, "9" * 900, "-1", "1e9", "٣"):
+            form = {"name": "n", "registry": "x.test", "keep": "latest-pushed", "unit": "GB", name: number}
+            # The longest that is one may be too much, or of nothing.
+            assert browser.send(path, do, **form).status in ((303, 400, 404) if number == "9" * 15 else (400, 404))
+
+
 def test_rules_of_one_project_are_not_removed_through_another(town: Town) -> None:
     database = town.house.database
     made = tag_rules.add(database, "open", "refused", "latest")

@@ -22,6 +22,10 @@ FAULTS: list[tuple[str, str, dict[str, str], str]] = [
     ("/webhooks/1", "change", {"url": "nothing", "format": "docker"}, "url"),
     ("/projects/team/keyless", "add", {"name": "ci", "claims": "odd"}, "claims"),
     ("/replication", "add", {"name": "r", "registry": "x.test", "schedule": "often"}, "schedule"),
+    ("/replication", "add", {"name": "r", "registry": ""}, "registry"),
+    ("/replication", "add", {"name": "r", "registry": "https://x.test"}, "registry"),
+    ("/endpoints", "add", {"name": "e", "registry": "https://x.test/"}, "registry"),
+    ("/endpoints", "add", {"name": "backup", "registry": "x.test"}, "name"),
     ("/projects/team/members", "put", {"name": "none", "role": "guest"}, "name"),
     ("/projects/team/tag-rules", "add", {"kind": "refused", "tags": "[a"}, "tags"),
     ("/projects/team/policy", "exempt", {"subject": "CVE-1", "reason": "r", "until": "soon"}, "until"),
@@ -103,6 +107,22 @@ def test_a_search_finds_what_the_caller_may_see(town: Town) -> None:
     assert "/image/team/web@sha256:" in browser.text
     browser.get("/search?q=" + str(town.pushed["team/web:1.0"].descriptor.digest)[:20])
     assert "/image/team/web@sha256:" in browser.text
+
+
+def test_a_rule_uses_an_endpoint_that_then_cannot_be_removed(town: Town) -> None:
+    browser = town.browser("root")
+    browser.send("/replication", "add", name="third", endpoint="backup", parallel="2", rate="0", unit="MB")
+    assert 'href="/endpoints/backup"' in browser.get("/replication/third").body.decode()
+    assert "127.0.0.1:9" in browser.text
+    browser.send("/endpoints/backup", "change", registry="127.0.0.1:9", username="copier", password="p")
+    browser.get("/endpoints/backup")
+    assert "does not answer as it should" in browser.text
+    assert "cannot be reached" in browser.text or "refused" in browser.text
+    assert 'value="remove"' not in browser.text
+    assert 'href="/replication/third"' in browser.text
+    browser.send("/replication/third", "change", registry="127.0.0.1:8", parallel="2", rate="0", unit="MB")
+    browser.send("/endpoints/backup", "remove")
+    assert "backup is removed" in browser.get("/endpoints").body.decode()
 
 
 def test_a_rule_of_replication_says_what_it_would_copy_and_a_run_is_cancelled(town: Town) -> None:

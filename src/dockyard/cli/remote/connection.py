@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from dockyard._internal.proxy import Proxies
 from dockyard.cli.registry_access import credentials, settings
 from dockyard.errors import Error, TransientError, UsageError
 from dockyard.registry.local import is_local
 from dockyard.registry.settings import RegistrySettings
 
 _MOST = 64 << 20
-_PAGES = 10_000
+_ROOT = "/api/v1"
 
 
 class RemoteRefusedError(Error):
@@ -53,7 +54,8 @@ class Remote:
         trust: dict[str, Any] = {"ca_certs": known.ca} if known.ca else {}
         if known.insecure:
             trust["cert_reqs"] = "CERT_NONE"
-        self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=10, read=60), **trust)
+        patience = urllib3.Timeout(connect=10, read=60)
+        self._pool = Proxies.here().pool(self._base, retries=False, timeout=patience, **trust)
         self._headers = {"accept": "application/json", **self._login(host)}
 
     @property
@@ -100,19 +102,20 @@ class Remote:
         return self._ask(method, f"/api/v1{path}", document, query)[0]
 
     def every(self, path: str, **query: Any) -> list[Any]:
-        """All items of a list, page by page.
+        """All items of a list, page by page, however many there are.
 
         Raises:
-            RemoteRefusedError, RemoteUnreachableError: as `ask`.
+            RemoteRefusedError, RemoteUnreachableError: as `ask`; or its pages lead in a circle, or out of the API.
         """
         found, link = self._ask("GET", f"/api/v1{path}", None, {"count": 1000, **query})
-        items = list(found)
-        for _ in range(_PAGES):
-            following = link.partition(">")[0].removeprefix("<")
-            if not following:
-                break
-            # The server may be behind a path of its own, which the link has, too.
-            found, link = self._ask("GET", following[following.index("/api/v1") :], None, {})
+        items, seen = list(found), set[str]()
+        while link:
+            # The server may be behind a path of its own, which the link has or has not.
+            _, root, rest = link.partition(">")[0].partition(_ROOT)
+            if not root or rest in seen:
+                raise RemoteUnreachableError(f"{self._base} named a next page that is none: {link[:200]!r}")
+            seen.add(rest)
+            found, link = self._ask("GET", root + rest, None, {})
             items += found
         return items
 

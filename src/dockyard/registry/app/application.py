@@ -63,6 +63,8 @@ async def _answer(call: Call) -> None:
             raise WireError(codes.NAME_INVALID, target.name[:260])
         namespace = call.query("ns") if scope.get("query_string") else ""
         if namespace:
+            if not request.namespace_valid(namespace):
+                raise WireError(codes.NAME_INVALID, f"not a registry's host: {namespace[:100]!r}")
             target = request.Target(target.kind, ways.named(namespace, target.name), target.item)
             call.namespace = namespace
     if not permit.allows(target.name, action):

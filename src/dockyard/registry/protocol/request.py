@@ -1,5 +1,6 @@
 """Requests of the distribution protocol: paths to meanings and back (distribution-spec 1.1, endpoints)."""
 
+import re
 from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import quote, urlencode
@@ -8,6 +9,9 @@ from dockyard.oci.digest import Digest
 from dockyard.oci.reference import REPOSITORY, TAG
 
 Kind = Literal["root", "blob", "manifest", "uploads", "upload", "tags", "referrers", "catalog"]
+
+
+_NAMESPACE = re.compile(r"[A-Za-z0-9._:\[\]-]{1,260}")
 
 
 class Target(NamedTuple):
@@ -52,6 +56,16 @@ def name_valid(name: str) -> bool:
 def tag_valid(text: str) -> bool:
     """Whether `text` may be a tag."""
     return TAG.fullmatch(text) is not None
+
+
+def upload_valid(text: str) -> bool:
+    """Whether `text` may name an upload, and so be a part of a file's name or an object's key."""
+    return len(text) <= 64 and text.isascii() and text.isalnum()
+
+
+def namespace_valid(text: str) -> bool:
+    """Whether `text` may be the host of a registry that a client wants mirrored (`ns`)."""
+    return _NAMESPACE.fullmatch(text) is not None
 
 
 def manifest_path(name: str, reference: str | Digest) -> str:

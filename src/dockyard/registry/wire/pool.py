@@ -1,14 +1,17 @@
 """Connections to servers, kept for the next request."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from io import FileIO
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, urlsplit
 
 from dockyard import __version__
 from dockyard._internal import redact
+from dockyard._internal.proxy import DIRECT, Proxies, Proxy
 from dockyard.registry.wire.answer import Answer
-from dockyard.registry.wire.line import Line, RegistryUnreachableError, reason
+from dockyard.registry.wire.line import Line, RegistryUnreachableError, reason, refused
 
 if TYPE_CHECKING:
     import ssl
@@ -35,10 +38,11 @@ class Pool:
     Args:
         verify: False leaves TLS certificates unchecked.
         ca: a file of authorities in place of the system's.
+        proxies: which servers are reached by way of which proxy.
     """
 
-    def __init__(self, *, verify: bool = True, ca: str = "") -> None:
-        self._verify, self._ca = verify, ca
+    def __init__(self, *, verify: bool = True, ca: str = "", proxies: Proxies = DIRECT) -> None:
+        self._verify, self._ca, self._proxies = verify, ca, proxies
         self._lock = threading.Lock()
         self._idle: dict[_Address, list[Line]] = {}
         self._context: ssl.SSLContext | None = None
@@ -56,14 +60,17 @@ class Pool:
 
         Raises:
             RegistryUnreachableError: nobody answers, or the line was cut.
+            ProxyInvalidError, ProxyRefusedError: there is no way by the proxy.
             ValueError: `url` is no address of HTTP.
         """
         try:
+            by = self._proxies.to(url)
             parts = urlsplit(url)
             address = (parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
             if not (address[1] and address[2]):
                 raise ValueError("it is no address of HTTP")
-            head = _head(method, quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", _SAFE), address)
+            target = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", _SAFE)
+            head = _head(method, target, address, by)
             for name, value in (headers or {}).items():
                 head += f"{name}: {_clean(value)}\r\n"
             if isinstance(body, bytes) or (body is None and method in ("POST", "PUT", "PATCH")):
@@ -74,29 +81,33 @@ class Pool:
         except ValueError as error:
             raise _unreachable(url, reason(error)) from error
         while True:
-            line = self._line(address, url)
+            line = self._line(address, url, by)
             again = line.used and (body is None or isinstance(body, bytes))
             line.used = True
             try:
-                return self._over(line, raw, body, method == "HEAD", address)
+                answer = self._over(line, raw, body, method == "HEAD", address)
             except RegistryUnreachableError as error:
                 line.close()
                 # A server may end a connection just when it is used again.
                 if not again or line.late:
                     raise _unreachable(url, error.message) from error
+                continue
             except BaseException:
                 line.close()
                 raise
+            if by is not None and answer.status == 407:
+                answer.close()
+                raise refused(by, "407, it asks for a login")
+            return answer
 
     def _over(self, line: Line, raw: bytes, body: "bytes | Body | None", head: bool, address: _Address) -> Answer:
         keep = self._keeper(address)
         try:
             if not isinstance(body, bytes):
                 line.send(raw)
-                for piece in () if body is None else _pieces(body):
+                for _ in () if body is None else _sending(line, body):
                     if line.plain and line.spoken:
                         return Answer(line, head, Line.close)
-                    line.send(piece)
             elif len(body) < _PIECE:
                 line.send(raw + body)
             else:
@@ -119,7 +130,7 @@ class Pool:
 
         return keep
 
-    def _line(self, address: _Address, url: str) -> Line:
+    def _line(self, address: _Address, url: str, by: Proxy | None) -> Line:
         """A connection that was used before and is still there, or a new one."""
         while True:
             with self._lock:
@@ -131,7 +142,7 @@ class Pool:
                 return line
             line.close()  # the server has ended it
         try:
-            return Line(address[1], address[2], self._tls() if address[0] == "https" else None)
+            return Line(address[1], address[2], self._tls() if address[0] == "https" else None, by)
         except RegistryUnreachableError as error:
             raise _unreachable(url, error.message) from error
 
@@ -153,6 +164,20 @@ class Pool:
             return self._context
 
 
+def _sending(line: Line, body: Body) -> Iterator[None]:
+    """Send all of `body`; before each piece it stops, for its caller to see whether that is still of use."""
+    if line.plain and isinstance(body, FileIO):
+        size = os.fstat(body.fileno()).st_size
+        while body.tell() < size:
+            yield
+            if not line.send_file(body, _PIECE):
+                return
+        return
+    for piece in _pieces(body):
+        yield
+        line.send(piece)
+
+
 def _pieces(body: Body) -> Iterator[bytes | memoryview]:
     """The body's bytes; where it can fill a buffer, always in the same one."""
     fill = getattr(body, "readinto", None)
@@ -166,13 +191,18 @@ def _pieces(body: Body) -> Iterator[bytes | memoryview]:
             yield view[:count]
 
 
-def _head(method: str, target: str, address: _Address) -> str:
+def _head(method: str, target: str, address: _Address, by: Proxy | None) -> str:
     scheme, host, port = address
     host = f"[{host}]" if ":" in host else host if host.isascii() else host.encode("idna").decode()
     shown = host if port == _PORTS[scheme] else f"{host}:{port}"
+    authorization = ""
+    if by is not None and scheme == "http":
+        # It is the proxy that reads this; over TLS it sees nothing of it.
+        target = f"http://{shown}{target}"
+        authorization = f"Proxy-Authorization: {by.authorization}\r\n" if by.authorization else ""
     return (
         f"{method} {target} HTTP/1.1\r\nHost: {shown}\r\nUser-Agent: dockyard/{__version__}\r\n"
-        "Accept-Encoding: identity\r\n"
+        f"Accept-Encoding: identity\r\n{authorization}"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dockyard._internal.limits import TooLargeError, read_bounded
+from dockyard._internal.proxy import Proxies
 from dockyard.errors import TransientError, UsageError
 from dockyard.registry.local import is_local
 
@@ -109,7 +110,7 @@ class Issuers:
             body = urlencode(form).encode()
             sent["content-type"] = "application/x-www-form-urlencoded"
         try:
-            with urllib3.PoolManager(timeout=urllib3.Timeout(5.0), retries=False) as pool:
+            with Proxies.here().pool(url, timeout=urllib3.Timeout(5.0), retries=False) as pool:
                 response = pool.request(method, url, body=body, headers=sent, redirect=False, preload_content=False)
                 try:
                     raw = read_bounded(response, _BYTES, "an issuer's document")

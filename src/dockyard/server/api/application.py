@@ -11,6 +11,7 @@ from litestar.openapi import OpenAPIConfig
 from dockyard.registry.app.call import Application
 from dockyard.server.api import (
     artifacts,
+    endpoints,
     events,
     groups,
     images,
@@ -58,6 +59,7 @@ NOUNS = (
     quotas,
     policies,
     webhooks,
+    endpoints,
     replication,
     jobs,
     events,

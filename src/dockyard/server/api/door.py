@@ -103,7 +103,7 @@ def _same_site(call: Call) -> None:
     Browsers keep Basic credentials, and on this machine may need none at all.
     """
     origin = call.header(b"origin")
-    if origin and urlsplit(origin).netloc not in (call.header(b"host"), urlsplit(call.base).netloc):
+    if origin and _host(origin) not in (call.header(b"host"), _host(call.base)):
         raise CrossOriginError(f"the request comes from {origin[:200]}")
     if call.header(b"sec-fetch-site") in ("cross-site", "same-site"):
         raise CrossOriginError("the request comes from another site's page")
@@ -114,9 +114,17 @@ def _at_home(call: Call) -> None:
     here must not do.
     """
     host = call.header(b"host")
-    name = urlsplit(f"//{host}").hostname if host else "localhost"
-    if not is_local(name or "") and host != urlsplit(call.ways.base).netloc:
+    try:
+        name = urlsplit(f"//{host}").hostname if host else "localhost"
+    except ValueError:  # half of an IPv6 address
+        name = ""
+    if not is_local(name or "") and host != _host(call.ways.base):
         raise CrossOriginError(f"the registry has no accounts, and {host[:200]} is no name of this machine")
+
+
+def _host(url: str) -> str:
+    """The host and port of a URL, which may be malformed."""
+    return url.partition("://")[2].partition("/")[0]
 
 
 def _cookie(call: Call) -> str:

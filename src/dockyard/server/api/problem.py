@@ -15,6 +15,7 @@ from dockyard.server.access.principal import AccessDeniedError, allowed
 from dockyard.server.access.projects import ProjectNotEmptyError
 from dockyard.server.access.users import LastAdminError
 from dockyard.server.api.visit import Visit
+from dockyard.server.replication.endpoints import EndpointUnknownError, EndpointUsedError
 from dockyard.server.replication.rules import ReplicationRuleUnknownError
 from dockyard.server.replication.runs import ReplicationRunUnknownError
 from dockyard.server.rules.project import ProjectUnknownError
@@ -33,8 +34,9 @@ _MISSING = (
     DeliveryUnknownError,
     ReplicationRuleUnknownError,
     ReplicationRunUnknownError,
+    EndpointUnknownError,
 )
-_CONFLICTS = (NameTakenError, ProjectNotEmptyError, LastAdminError)
+_CONFLICTS = (NameTakenError, ProjectNotEmptyError, LastAdminError, EndpointUsedError)
 _LONGEST = 1000
 # What to do about what the registry itself refuses, by the code's name and status.
 _HINTS: Mapping[tuple[str, int], str] = {

@@ -34,12 +34,21 @@ Rate = Annotated[int, msgspec.Meta(ge=0, le=2**50, description="Bytes a second; 
 Text = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
-class RuleNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A rule to be made. `push` copies from here to `registry`, `pull` from there; with the account that it names."""
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+EndpointName = Annotated[
+    str, msgspec.Meta(max_length=64, description="An endpoint, instead of registry, username, password, insecure, ca.")
+]
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+class RuleNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A rule to be made. `push` copies from here to the other registry, `pull` from there; that is an `endpoint`, or
+    named by the rule itself with the account to log in with.
+    """
+
+    name: Name
     direction: Direction
-    registry: Host
+    registry: Annotated[str, msgspec.Meta(max_length=255, description="With port where it has one.")] = ""
+    endpoint: EndpointName = ""
     repositories: Pattern = "**"
     tags: Pattern = "**"
     target: Target = "{name}"
@@ -58,6 +67,7 @@ class RuleChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What is to be another way with a rule; null changes nothing."""
 
     registry: Host | None = None
+    endpoint: EndpointName | None = None
     repositories: Pattern | None = None
     tags: Pattern | None = None
     target: Target | None = None
@@ -74,11 +84,14 @@ class RuleChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class RuleShown(msgspec.Struct, frozen=True):
-    """A rule without its password. `next_at` is when its schedule wants it next, in milliseconds since 1970."""
+    """A rule without its password; `registry` and how to log in there are the endpoint's where it has one. `next_at` is
+    when its schedule wants it next, in milliseconds since 1970.
+    """
 
     name: str
     direction: Direction
     registry: str
+    endpoint: str
     repositories: str
     tags: str
     target: str

@@ -18,6 +18,7 @@ from dockyard.oci.digest import Digest
 from dockyard.oci.manifest import Index, Manifest
 from dockyard.oci.mediatype import OCI_INDEX, OCI_MANIFEST, traits
 from dockyard.registry.interface import WireError
+from dockyard.registry.protocol.request import name_valid
 from dockyard.server import globs
 from dockyard.server.importing.distribution import Source
 from dockyard.server.schema.content import BLOB, MANIFEST, REPOSITORY_BLOB
@@ -51,7 +52,8 @@ class Imported:
     def problem(self, text: str) -> None:
         """Note what could not be taken over."""
         if len(self.problems) < _MOST_PROBLEMS:
-            self.problems.append(text)
+            # Names of files may be no text.
+            self.problems.append(text.encode("utf-8", "backslashreplace").decode())
 
     def to_json(self) -> dict[str, Any]:
         """As --json shows it."""
@@ -88,7 +90,11 @@ def take(
     done = Imported()
     seen: set[Digest] = set()
     for name in source.repositories():
-        if globs.matches(repositories, name):
+        if not globs.matches(repositories, name):
+            continue
+        if not name_valid(name):
+            done.problem(f"{name}: no repository can have this name")
+        else:
             progress(f"{name}: {done.manifests} manifests and {done.blobs} blobs so far")
             _repository(holdings, source, name, dry, done, seen)
             if not dry:
@@ -129,9 +135,11 @@ def _known(holdings: Holdings, name: str) -> set[str]:
 
 
 def _read(source: Source, name: str, digest: Digest, done: Imported) -> Manifest | Index | None:
-    path = source.blob(digest)
+    if source.size(digest) is None:
+        done.problem(f"{name}@{digest}: the manifest's file is not there")
+        return None
     try:
-        with open(path, "rb") as stream:
+        with open(source.blob(digest), "rb") as stream:
             raw = stream.read(MANIFEST_BYTES + 1)
         if len(raw) > MANIFEST_BYTES or Digest.of(raw, digest.algorithm) != digest:
             done.problem(f"{name}@{digest}: the manifest's file is damaged")
@@ -188,7 +196,6 @@ def _manifest(
 def _blob(
     holdings: Holdings, source: Source, name: str, digest: Digest, dry: bool, done: Imported, seen: set[Digest]
 ) -> bool:
-    place = source.blob(digest)
     with holdings.database.read() as connection:
         size = connection.execute(select(BLOB.c.size).where(BLOB.c.digest == str(digest))).scalar()
         query = (
@@ -199,15 +206,14 @@ def _blob(
         mine = connection.execute(query).first() is not None
     if mine:
         return True
-    try:
-        length = place.stat().st_size
-    except OSError:  # the caller tells which image lacks it
+    length = source.size(digest)
+    if length is None:  # the caller tells which image lacks it
         return False
     new = size is None and digest not in seen
     seen.add(digest)
     if not dry and not _mounted(holdings, name, digest):
         try:
-            upload = _upload(holdings, place, digest.algorithm)
+            upload = _upload(holdings, source.blob(digest).resolve(), digest.algorithm)
             length = holdings.blobs.seal(upload, digest)
             linking.publish(holdings, name, upload, digest, length)
         except WireError:  # damaged: the caller tells
@@ -234,6 +240,9 @@ def _upload(holdings: Holdings, path: Path, algorithm: str) -> str:
 
 def _tags(holdings: Holdings, source: Source, name: str, here: set[str], dry: bool, done: Imported) -> None:
     for tag, digest in source.tags(name).items():
+        if digest is None:
+            done.problem(f"{name}:{tag} is no tag, or its link cannot be read")
+            continue
         try:
             there = str(manifests.get(holdings.database, name, tag).digest)
         except WireError:  # not here yet

@@ -39,6 +39,11 @@ class Job:
         return asdict(self)
 
 
+def periodic(name: str) -> str:
+    """The key of a periodic task's jobs."""
+    return f"periodic {name}"
+
+
 def add(database: Database, name: str, arguments: Mapping[str, Any], due: int, key: str) -> int | None:
     """Put a job into the table; None where an unfinished one has the same key."""
     values = {
@@ -87,8 +92,21 @@ def claim(database: Database) -> Job | None:
     return database.write(work)
 
 
-def finish(database: Database, job: Job, state: str, *, error: str = "", result: Any = None, due: int = 0) -> None:
-    """Note how a job ended, or with the state `waiting` that it is to be tried again at `due`; forget old ones."""
+def finish(
+    database: Database,
+    job: Job,
+    state: str,
+    *,
+    error: str = "",
+    result: Any = None,
+    due: int = 0,
+    quiet: bool = False,
+) -> None:
+    """Note how a job ended, or with the state `waiting` that it is to be tried again at `due`; forget old ones.
+
+    Of the turns of a periodic task that found nothing to do only the last is kept, and so it is of all that went well
+    where the task is `quiet`: what was done stays in sight.
+    """
     text = json.dumps(result, default=str)
     values = {
         "state": state,
@@ -100,6 +118,13 @@ def finish(database: Database, job: Job, state: str, *, error: str = "", result:
 
     def work(connection: Connection) -> None:
         connection.execute(update(JOB).where(JOB.c.id == job.number).values(values))
+        if state == "done" and (quiet or _nothing(result)):
+            key = connection.execute(select(JOB.c.key).where(JOB.c.id == job.number)).scalar()
+            same = (JOB.c.name == job.name, JOB.c.key == key, JOB.c.state == "done", JOB.c.id < job.number)
+            if quiet:
+                connection.execute(delete(JOB).where(*same))
+            elif key == periodic(job.name):
+                connection.execute(delete(JOB).where(*same, JOB.c.result == text))
         ended = (JOB.c.name == job.name, JOB.c.state.in_(("done", "failed", "cancelled")))
         edge = select(JOB.c.id).where(*ended).order_by(JOB.c.id.desc()).offset(_KEPT).limit(1)
         oldest = connection.execute(edge).scalar()
@@ -163,6 +188,13 @@ def jobs(database: Database, *, name: str = "", state: str = "", before: int = 0
         query = query.where(JOB.c.id < before)
     with database.read() as connection:
         return [_job(row) for row in connection.execute(query).all()]
+
+
+def _nothing(result: Any) -> bool:
+    """Whether a result says that there was nothing to do."""
+    if isinstance(result, Mapping):
+        return all(_nothing(each) for each in result.values())
+    return not result
 
 
 def _job(row: Row[Any]) -> Job:

@@ -112,7 +112,7 @@ class LocalJobs:
         """Let a periodic task have its next run."""
         every = self._tasks[name].every
         if every and not self._stopping.is_set():
-            key, due = f"periodic {name}", now() + every * 1000
+            key, due = history.periodic(name), now() + every * 1000
             history.add(self._database, name, {}, due, key)
             if first:
                 history.hasten(self._database, key, due)  # the interval may have been longer before
@@ -146,7 +146,7 @@ class LocalJobs:
             _LOG.exception("job %s %s failed", job.number, job.name)
             history.finish(database, job, "failed", error=text)
         else:
-            history.finish(database, job, "done", result=result)
+            history.finish(database, job, "done", result=result, quiet=task.quiet)
         self._again(job.name)
 
 

@@ -46,8 +46,8 @@ class State(msgspec.Struct):
 
 
 class Counts:
-    """The counts of this process. `add` and `spread` belong to the event loop's thread; others use `add` rarely enough
-    that a lost addition does not matter.
+    """The counts of this process. Who counts requests, on several threads, has a lock for that; what else uses `add`
+    does so rarely enough that a lost addition does not matter.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -14,7 +14,7 @@ from dockyard.server.measuring.metrics import Stock, endpoint
 from dockyard.server.measuring.settings import AccessLog as LogSettings
 from dockyard.server.measuring.settings import Metrics, Traces
 from dockyard.server.measuring.tracing import Traced
-from dockyard.server.measuring.watched import watched
+from dockyard.server.measuring.watched import Watched
 from dockyard.server.stored.registry import StoredRegistry
 
 
@@ -44,9 +44,9 @@ class Measuring:
         if self.traced is not None:
             self.traced.close()
 
-    def around(self, app: Application, quick: Quick | None = None) -> Application:
+    def around(self, app: Application, quick: Quick | None = None) -> Watched:
         """The application, watched; `quick` is asked before it."""
-        return watched(app, self.counts, self.log, trusted=self.trusted, traced=self.traced, quick=quick)
+        return Watched(app, self.counts, self.log, trusted=self.trusted, traced=self.traced, quick=quick)
 
     def around_tasks(self, tasks: Mapping[str, Task]) -> dict[str, Task]:
         """The tasks, traced where traces are wanted."""

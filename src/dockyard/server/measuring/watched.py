@@ -3,11 +3,13 @@
 import os
 import re
 import time
+from collections.abc import Callable
 from itertools import count
+from threading import Lock
 from typing import Any
 
 from dockyard.registry.app.call import Application, Message, Receive, Scope, Send
-from dockyard.registry.app.quick import Quick
+from dockyard.registry.app.quick import Answer, Quick
 from dockyard.registry.caller import CALLER
 from dockyard.server.measuring.accesslog import AccessLog
 from dockyard.server.measuring.counts import Counts, Spread
@@ -46,10 +48,11 @@ class _Seen:
 
 
 class _Tally:
-    """Counts and logs what was answered."""
+    """Counts and logs what was answered, on the event loop's thread and on the server's own."""
 
     def __init__(self, counts: Counts, log: AccessLog | None) -> None:
         self._numbered, self._spreads, self._log = counts.counts, counts.spreads, log
+        self._lock = Lock()
         # Made once for each kind of request there is: building the keys anew costs more than counting.
         self._keys: dict[tuple[str, str, int], tuple[Any, ...]] = {}
 
@@ -73,27 +76,20 @@ class _Tally:
             found = (("requests", kind, name, str(status)), spread, ("sent_bytes", kind), ("received_bytes", kind))
             if len(self._keys) < 10_000:
                 self._keys[key] = found
-        self._numbered[found[0]] += 1
-        found[1].add(seconds)
-        if sent:
-            self._numbered[found[2]] += sent
-        if received:
-            self._numbered[found[3]] += received
-        if status in (401, 403) and kind in _PULLED and method in _LOOKING:
-            self._numbered["denied_pulls", kind] += 1
+        with self._lock:
+            self._numbered[found[0]] += 1
+            found[1].add(seconds)
+            if sent:
+                self._numbered[found[2]] += sent
+            if received:
+                self._numbered[found[3]] += received
+            if status in (401, 403) and kind in _PULLED and method in _LOOKING:
+                self._numbered["denied_pulls", kind] += 1
         if self._log is not None:
             self._log.note(scope, CALLER.get(), target, status, sent, received, seconds, number)
 
 
-def watched(
-    app: Application,
-    counts: Counts,
-    log: AccessLog | None = None,
-    *,
-    trusted: bool = False,
-    traced: Any = None,
-    quick: Quick | None = None,
-) -> Application:
+class Watched:
     """The application `app`, watched.
 
     Args:
@@ -104,28 +100,61 @@ def watched(
         traced: begins and ends the traces of requests (`tracing.Traced`).
         quick: asked before `app`; what is traced goes the long way.
     """
-    quick = quick if traced is None else None
-    begin = os.urandom(8).hex().encode() + b"-"
-    numbers = count(1)
-    levels, clock, done = counts.levels, time.perf_counter, _Tally(counts, log).done
 
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await app(scope, receive, send)
-            return
-        begun = clock()
-        number = b"%b%x" % (begin, next(numbers))
-        if trusted:
-            number = _given(scope) or number
+    def __init__(
+        self,
+        app: Application,
+        counts: Counts,
+        log: AccessLog | None = None,
+        *,
+        trusted: bool = False,
+        traced: Any = None,
+        quick: Quick | None = None,
+    ) -> None:
+        self._app, self._trusted, self._traced = app, trusted, traced
+        self._quick = quick if traced is None else None
+        self._begin = os.urandom(8).hex().encode() + b"-"
+        self._numbers = count(1)
+        self._levels, self._done = counts.levels, _Tally(counts, log).done
+
+    def prompt(self, scope: Scope, send: Callable[[Message], Any]) -> bool:
+        """Answer a request that takes no waiting, with two messages; false, and nothing was sent, for any other. To be
+        called by one thread, which may be another than that of the event loop.
+        """
+        if self._quick is None:
+            return False
+        begun = _clock()
+        scope["dockyard.asked"] = True  # by this thread, so that no other asks
         method = scope["method"]
-        if quick is not None and method in _LOOKING:
-            answer = quick(scope)
+        answer = self._quick(scope) if method in _LOOKING else None
+        if answer is None:
+            return False
+        number = self._number(scope)
+        send(_start(answer, number))
+        send(answer.message)
+        self._done(scope, method, answer.target, 200, answer.size, 0, _clock() - begun, number)
+        return True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = _clock()
+        method = scope["method"]
+        if self._quick is not None and method in _LOOKING and "dockyard.asked" not in scope:
+            answer = self._quick(scope)
             if answer is not None:
-                headers = [*answer.headers, (b"x-request-id", number)]
-                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                number = self._number(scope)
+                await send(_start(answer, number))
                 await send(answer.message)
-                done(scope, method, answer.target, 200, answer.size, 0, clock() - begun, number)
+                self._done(scope, method, answer.target, 200, answer.size, 0, _clock() - begun, number)
                 return
+        await self._long(scope, receive, send, begun)
+
+    async def _long(self, scope: Scope, receive: Receive, send: Send, begun: float) -> None:
+        method, levels, traced = scope["method"], self._levels, self._traced
+        number = self._number(scope)
         seen = _Seen(number, receive, send)
         levels[_UNDER_WAY] += 1
         body = method in _BODIES
@@ -134,21 +163,28 @@ def watched(
         try:
             receiver = seen.receiving if body else receive
             if traced is None:
-                await app(scope, receiver, seen.sending)
+                await self._app(scope, receiver, seen.sending)
             else:
                 with traced.request(scope, number.decode()) as span:
-                    await app(scope, receiver, seen.sending)
+                    await self._app(scope, receiver, seen.sending)
                     traced.answered(span, scope, seen.status)
         finally:
             levels[_UNDER_WAY] -= 1
             if body:
                 levels[_UPLOADS] -= 1
             target = scope.get("dockyard.target")
-            done(scope, method, target, seen.status, seen.sent, seen.received, clock() - begun, number)
+            self._done(scope, method, target, seen.status, seen.sent, seen.received, _clock() - begun, number)
 
-    return application
+    def _number(self, scope: Scope) -> bytes:
+        """What the request is called in its answer and in the log."""
+        return (_given(scope) if self._trusted else b"") or b"%b%x" % (self._begin, next(self._numbers))
 
 
+def _start(answer: Answer, number: bytes) -> Message:
+    return {"type": "http.response.start", "status": 200, "headers": [*answer.headers, (b"x-request-id", number)]}
+
+
+_clock = time.perf_counter
 _UNDER_WAY = ("requests_under_way",)
 _UPLOADS = ("uploads_under_way",)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from dockyard._internal.proxy import Proxies
 from dockyard.content.store import ContentNotFoundError
 from dockyard.errors import Error, TransientError
 from dockyard.oci.digest import Digest
@@ -64,7 +65,7 @@ def upstreams(mirrors: Sequence[Mirror]) -> list[Upstream]:
     found = []
     for each in mirrors:
         registries = {each.upstream: RegistrySettings(each.mirrors, each.insecure, each.ca)}
-        found.append(Upstream(each, Client(Registries(registries), _credential(each))))
+        found.append(Upstream(each, Client(Registries(registries), _credential(each), Proxies.here())))
     return sorted(found, key=lambda each: -len(each.settings.prefix))
 
 

@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol, cast
 
-import urllib3
-
 from dockyard._internal.limits import MANIFEST_BYTES, read_bounded
+from dockyard._internal.proxy import Proxies
 from dockyard.content.store import ContentNotFoundError
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
@@ -19,7 +18,7 @@ from dockyard.registry.protocol import codes
 from dockyard.registry.repository import Repository, next_page
 from dockyard.registry.settings import RegistrySettings, Settings
 from dockyard.registry.transport import RegistryDeniedError, RegistryRefusedError, Transport
-from dockyard.server.globs import matches
+from dockyard.server.globs import matches, plain
 from dockyard.server.replication.rules import Rule
 
 _PIECE = 1 << 20
@@ -97,14 +96,19 @@ class Here:
             last = page.items[-1]
 
 
+def client(registry: str, username: str, secret: str, *, insecure: bool, ca: str) -> Client:
+    """A client for one other registry, which gets these credentials and nobody else."""
+    credential = Credential(username, secret) if username or secret else None
+    settings = Settings({registry: RegistrySettings([], insecure, ca)})
+    return Client(settings, lambda asked: credential if asked == registry else None, Proxies.here())
+
+
 class There:
     """The other registry of a rule."""
 
     def __init__(self, rule: Rule, secret: str) -> None:
-        credential = Credential(rule.username, secret) if rule.username or secret else None
-        settings = Settings({rule.registry: RegistrySettings([], rule.insecure, rule.ca)})
         self._registry = rule.registry
-        self._client = Client(settings, lambda registry: credential if registry == rule.registry else None)
+        self._client = client(rule.registry, rule.username, secret, insecure=rule.insecure, ca=rule.ca)
 
     def place(self, name: str) -> Place:
         """A repository of it."""
@@ -116,7 +120,7 @@ class There:
         Raises:
             RegistryRefusedError: it shows no catalog, and a wildcard needs one.
         """
-        if not any(each in pattern for each in "*?{"):
+        if plain(pattern):
             yield pattern
             return
         transport: Transport = self._client.transport(Reference(self._registry, "catalog"))
@@ -241,7 +245,7 @@ def _opened(place: BlobPlace) -> BinaryIO:
         return open(place.path, "rb")
     if place.read is not None:
         return cast("BinaryIO", _Pieces(place.read(0, place.size)))
-    return cast("BinaryIO", urllib3.request("GET", place.url, preload_content=False))
+    return cast("BinaryIO", Proxies.here().pool(place.url).request("GET", place.url, preload_content=False))
 
 
 class _Pieces:

@@ -3,7 +3,6 @@
 import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -15,15 +14,18 @@ from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.events import record
 from dockyard.server.globs import checked, matches
+from dockyard.server.replication import endpoints
 from dockyard.server.replication.schedule import check, following
-from dockyard.server.schema.replication import REPLICATION_RULE
+from dockyard.server.schema.replication import REPLICATION_ENDPOINT, REPLICATION_RULE
 from dockyard.server.sealing import Seal
 
 Direction = Literal["push", "pull"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_HOST = re.compile(r"(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?")
 _PURPOSE = "replication"
 _MOST_PARALLEL = 32
+_MOST_RATE = 2**50
+# What an endpoint says for the rules that use it.
+_THERE = ("registry", "username", "insecure", "ca")
 
 
 class ReplicationRuleInvalidError(UsageError):
@@ -46,7 +48,8 @@ class Rule:
 
     Attributes:
         direction: `push` copies from here to the other registry, `pull` from there.
-        registry: the other one: host, with port where it has one.
+        registry: the other one: host, with port where it has one. Where the rule has an endpoint this, `username`,
+            `insecure` and `ca` are the endpoint's.
         repositories, tags: patterns for names at the source.
         target: the repository's name at the destination; `{name}` stands for the whole name at the source, `{rest}` for
             all but its first part, `{last}` for its last part.
@@ -74,6 +77,7 @@ class Rule:
     rate: int = 0
     active: bool = True
     next_at: int | None = None
+    endpoint: str = ""
 
     def fits(self, repository: str, tag: str) -> bool:
         """Whether a tag is to be copied. Without a tag: whether the repository has some that are."""
@@ -102,9 +106,12 @@ def add(database: Database, seal: Seal, rule: Rule, secret: str = "") -> Rule:
 
     Raises:
         ReplicationRuleInvalidError, NameTakenError, GlobInvalidError, ScheduleInvalidError: something is not right.
+        EndpointUnknownError: it has an endpoint that is not there.
     """
+    if rule.endpoint:
+        _nothing_besides(rule.endpoint, {**{name: getattr(rule, name) for name in _THERE}, "password": secret})
     _check(rule)
-    values = {key: value for key, value in asdict(rule).items() if key != "number"}
+    values = {key: value for key, value in asdict(rule).items() if key not in ("number", "endpoint")}
     values |= {
         "secret": seal.seal(secret, _PURPOSE),
         "next_at": following(rule.schedule, now()) if rule.schedule else None,
@@ -112,45 +119,50 @@ def add(database: Database, seal: Seal, rule: Rule, secret: str = "") -> Rule:
     }
 
     def work(connection: Connection) -> Rule:
+        other = endpoints.found(connection, rule.endpoint, locked=True) if rule.endpoint else None
+        values["endpoint_id"] = other.number if other else None
         try:
             with connection.begin_nested():
-                statement = REPLICATION_RULE.insert().values(values).returning(REPLICATION_RULE)
-                row = connection.execute(statement).one()
+                connection.execute(REPLICATION_RULE.insert().values(values))
         except IntegrityError:
             raise NameTakenError(f"there is a rule {rule.name} already") from None
-        detail = {"direction": rule.direction, "registry": rule.registry, "repositories": rule.repositories}
-        record(connection, "replication.create", reference=rule.name, detail=detail)
-        return _rule(row)
+        made = _found(connection, rule.name)
+        detail = {"direction": made.direction, "registry": made.registry, "repositories": made.repositories}
+        record(connection, "replication.create", reference=made.name, detail=detail)
+        return made
 
     return database.write(work)
 
 
 def change(database: Database, seal: Seal, name: str, secret: str | None = None, **changes: Any) -> Rule:
-    """Change parts of a rule, and its password where one is given. A run under way goes on by the new rule.
+    """Change parts of a rule, and its password where one is given. A run under way goes on by the new rule. With an
+    `endpoint` the rule's own registry and login are forgotten; with a `registry` its endpoint is.
 
     Raises:
         ReplicationRuleUnknownError, ReplicationRuleInvalidError, GlobInvalidError, ScheduleInvalidError: something is
             not right.
+        EndpointUnknownError: it is to have an endpoint that is not there.
     """
 
     def work(connection: Connection) -> Rule:
-        row = connection.execute(select(REPLICATION_RULE).where(REPLICATION_RULE.c.name == name)).first()
-        if row is None:
-            raise ReplicationRuleUnknownError(f"there is no rule {name[:100]!r}")
-        before = _rule(row)
-        after = replace(before, **changes)
+        before = _found(connection, name)
+        given = _elsewhere(before, changes, secret)
+        after = replace(before, **given)
         _check(after)
-        values: dict[str, Any] = {key: getattr(after, key) for key in changes}
+        values: dict[str, Any] = {key: getattr(after, key) for key in given if key != "endpoint"}
+        if after.endpoint != before.endpoint:
+            other = endpoints.found(connection, after.endpoint, locked=True) if after.endpoint else None
+            values |= {"endpoint_id": other.number if other else None, "secret": ""}
         if before.schedule != after.schedule:
             values["next_at"] = following(after.schedule, now()) if after.schedule else None
         if secret is not None:
             values["secret"] = seal.seal(secret, _PURPOSE)
         if not values:
             return before
-        statement = update(REPLICATION_RULE).where(REPLICATION_RULE.c.name == name).values(values)
-        made = _rule(connection.execute(statement.returning(REPLICATION_RULE)).one())
-        record(connection, "replication.update", reference=name, detail={"changed": sorted(values)})
-        return made
+        connection.execute(update(REPLICATION_RULE).where(REPLICATION_RULE.c.name == name).values(values))
+        told = sorted("endpoint" if each == "endpoint_id" else each for each in values)
+        record(connection, "replication.update", reference=name, detail={"changed": told})
+        return _found(connection, name)
 
     return database.write(work)
 
@@ -163,12 +175,11 @@ def switch(database: Database, name: str, *, active: bool) -> Rule:
     """
 
     def work(connection: Connection) -> Rule:
-        statement = update(REPLICATION_RULE).where(REPLICATION_RULE.c.name == name).values(active=active)
-        row = connection.execute(statement.returning(REPLICATION_RULE)).first()
-        if row is None:
-            raise ReplicationRuleUnknownError(f"there is no rule {name[:100]!r}")
+        statement = update(REPLICATION_RULE).where(REPLICATION_RULE.c.name == name)
+        connection.execute(statement.values(active=active))
+        found = _found(connection, name)
         record(connection, "replication.enable" if active else "replication.disable", reference=name)
-        return _rule(row)
+        return found
 
     return database.write(work)
 
@@ -190,7 +201,7 @@ def remove(database: Database, name: str) -> None:
 
 def rules(connection: Connection) -> list[Rule]:
     """All rules by name."""
-    return [_rule(row) for row in connection.execute(select(REPLICATION_RULE).order_by(REPLICATION_RULE.c.name)).all()]
+    return [_rule(row) for row in connection.execute(_QUERY.order_by(REPLICATION_RULE.c.name)).all()]
 
 
 def listing(database: Database) -> list[Rule]:
@@ -206,10 +217,7 @@ def named(database: Database, name: str) -> Rule:
         ReplicationRuleUnknownError: there is none.
     """
     with database.read() as connection:
-        row = connection.execute(select(REPLICATION_RULE).where(REPLICATION_RULE.c.name == name)).first()
-    if row is None:
-        raise ReplicationRuleUnknownError(f"there is no rule {name[:100]!r}")
-    return _rule(row)
+        return _found(connection, name)
 
 
 def secret_of(database: Database, seal: Seal, rule: Rule) -> str:
@@ -219,8 +227,33 @@ def secret_of(database: Database, seal: Seal, rule: Rule) -> str:
         SealBrokenError: it cannot be read.
     """
     with database.read() as connection:
+        if rule.endpoint:
+            return endpoints.secret_of(connection, seal, rule.endpoint)
         query = select(REPLICATION_RULE.c.secret).where(REPLICATION_RULE.c.id == rule.number)
         return seal.open(connection.execute(query).scalar() or "", _PURPOSE)
+
+
+def _elsewhere(before: Rule, changes: dict[str, Any], secret: str | None) -> dict[str, Any]:
+    """The changes with what follows from them for where the other registry is."""
+    if changes.get("endpoint"):
+        _nothing_besides(changes["endpoint"], {**{name: changes.get(name) for name in _THERE}, "password": secret})
+        return {**changes, "registry": "", "username": "", "insecure": False, "ca": ""}
+    if not before.endpoint:
+        return changes
+    if changes.get("registry"):
+        return {"username": "", "insecure": False, "ca": "", **changes, "endpoint": ""}
+    if "endpoint" in changes:
+        raise ReplicationRuleInvalidError("without its endpoint the rule has no registry")
+    _nothing_besides(before.endpoint, {**{name: changes.get(name) for name in _THERE}, "password": secret})
+    return {key: value for key, value in changes.items() if key not in _THERE}
+
+
+def _nothing_besides(endpoint: str, given: dict[str, Any]) -> None:
+    """Pass if nothing is given that is the endpoint's to say."""
+    wrong = sorted(name for name, value in given.items() if value)
+    if wrong:
+        hint = f"Leave that out, or change the endpoint: dockyard registry endpoint set {endpoint[:64]}"
+        raise ReplicationRuleInvalidError(f"the endpoint says the {' and '.join(wrong)}", hint=hint)
 
 
 def _check(rule: Rule) -> None:
@@ -229,12 +262,14 @@ def _check(rule: Rule) -> None:
         wrong = f"not a rule's name: {rule.name[:100]!r}"
     elif rule.direction not in get_args(Direction):
         wrong = f"not a direction: {rule.direction[:40]!r}"
-    elif _HOST.fullmatch(rule.registry) is None or not urlsplit(f"//{rule.registry}").hostname:
+    elif not rule.endpoint and not rule.registry:
+        wrong = "registry: neither a registry nor an endpoint is named"
+    elif not rule.endpoint and not endpoints.host_valid(rule.registry):
         wrong = f"not a registry's host: {rule.registry[:100]!r}"
     elif not 1 <= rule.parallel <= _MOST_PARALLEL:
         wrong = f"1 to {_MOST_PARALLEL} images can be copied at once"
-    elif rule.rate < 0:
-        wrong = "the rate is in bytes a second"
+    elif not 0 <= rule.rate <= _MOST_RATE:
+        wrong = f"rate: bytes a second, up to {_MOST_RATE}"
     elif rule.events and rule.direction == "pull":
         wrong = "the other registry's events are not seen here"
     if wrong:
@@ -247,7 +282,23 @@ def _check(rule: Rule) -> None:
         check(rule.schedule)
 
 
+_QUERY = select(
+    REPLICATION_RULE,
+    REPLICATION_ENDPOINT.c.name.label("endpoint"),
+    *(REPLICATION_ENDPOINT.c[name].label(f"endpoint_{name}") for name in _THERE),
+).outerjoin_from(REPLICATION_RULE, REPLICATION_ENDPOINT, REPLICATION_ENDPOINT.c.id == REPLICATION_RULE.c.endpoint_id)
+
+
+def _found(connection: Connection, name: str) -> Rule:
+    row = connection.execute(_QUERY.where(REPLICATION_RULE.c.name == name)).first()
+    if row is None:
+        raise ReplicationRuleUnknownError(f"there is no rule {name[:100]!r}")
+    return _rule(row)
+
+
 def _rule(row: Row[Any]) -> Rule:
     columns = row._mapping
-    names = [name for name in Rule.__dataclass_fields__ if name != "number"]
-    return Rule(int(row.id), **{name: columns[name] for name in names})
+    values = {name: columns[name] for name in Rule.__dataclass_fields__ if name != "number"}
+    if columns["endpoint"]:
+        values |= {name: columns[f"endpoint_{name}"] for name in _THERE}
+    return Rule(int(row.id), **{**values, "endpoint": columns["endpoint"] or ""})

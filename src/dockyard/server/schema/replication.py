@@ -1,8 +1,24 @@
-"""Rules of replication, their runs, and what each still has to copy or delete."""
+"""Endpoints and rules of replication, their runs, and what each still has to copy or delete."""
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
 
 from dockyard.server.schema.tables import METADATA, number, ordered
+
+REPLICATION_ENDPOINT = Table(
+    "replication_endpoint",
+    METADATA,
+    Column("id", number(), primary_key=True),
+    Column("name", ordered(128), nullable=False, unique=True),
+    Column("description", Text, nullable=False, default=""),
+    Column("registry", Text, nullable=False, comment="host, with port where it has one"),
+    Column("username", Text, nullable=False, default=""),
+    Column("secret", Text, nullable=False, default="", comment="sealed"),
+    Column("insecure", Boolean, nullable=False, default=False),
+    Column("ca", Text, nullable=False, default=""),
+    Column("checked_at", BigInteger, comment="when it was asked last whether it answers"),
+    Column("trouble", Text, nullable=False, default="", comment="what was wrong then; empty for nothing"),
+    Column("created_at", BigInteger, nullable=False),
+)
 
 REPLICATION_RULE = Table(
     "replication_rule",
@@ -26,6 +42,7 @@ REPLICATION_RULE = Table(
     Column("active", Boolean, nullable=False, default=True),
     Column("next_at", BigInteger, comment="when the schedule wants it next"),
     Column("created_at", BigInteger, nullable=False),
+    Column("endpoint_id", BigInteger, comment="where the registry and how to log in there are kept"),
 )
 
 REPLICATION_RUN = Table(

@@ -88,7 +88,9 @@ class Gate:
             if denied:
                 tag = "" if ":" in reference else reference
                 self._refusals.note("pull.refused", name, told(denied), reference=tag, digest=str(stored.digest))
-                raise WireError(codes.DENIED, told(denied))
+                # Most clients show the message and not the detail.
+                reasons = told(denied)
+                raise WireError(codes.DENIED._replace(meaning=reasons), reasons)
         with self._lock:
             self._allowed[name, str(stored.digest)] = time.monotonic() + _KEPT_SECONDS
             while len(self._allowed) > _MOST:

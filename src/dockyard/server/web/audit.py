@@ -42,6 +42,7 @@ def _show(visit: Visit, proof: Verdict | None = None) -> Answer:
         "keyless.",
         "webhook.",
         "replication.",
+        "endpoint.",
         "quota.",
     )
     words = {"project": top, "events": events, "more": more, "kinds": kinds, "exported": exported, "proof": proof}

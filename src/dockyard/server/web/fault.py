@@ -16,6 +16,9 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "glob-invalid": ("repositories", "tags", "claims"),
     "rule-invalid": ("tags", "keep", "kind"),
     "schedule-invalid": ("schedule",),
+    "replication-endpoint-invalid": ("name", "registry"),
+    "replication-endpoint-unknown": ("endpoint",),
+    "replication-rule-invalid": ("name", "registry", "target"),
     "webhook-invalid": ("url", "kinds"),
     "webhook-secret": ("secret",),
     "issuer-invalid": ("issuer",),
@@ -36,9 +39,9 @@ def field(error: Error, form: Mapping[str, Sequence[str]]) -> str:
     if named is not None and named[1] in form:
         return named[1]
     known = [each for each in _FIELDS.get(error.reference, ()) if each in form]
-    # The one that the message quotes, else the first.
+    # The one that the message quotes, the longest as a short one may be in it by chance; else the first.
     quoted = [each for each in known if form[each] and form[each][0] and form[each][0][:40] in error.message]
-    return next(iter(quoted or known), "")
+    return max(quoted, key=lambda each: len(form[each][0])) if quoted else next(iter(known), "")
 
 
 def placed(page: str, error: Error, form: Mapping[str, Sequence[str]]) -> str:

@@ -64,7 +64,7 @@ def _line(visit: Visit, name: str) -> Line:
 
 def _periodic(visit: Visit, numbers: list[int]) -> set[int]:
     """Those that wait for the next turn of a task that runs again and again: without them it would never run again."""
-    mine = (JOB.c.id.in_(numbers), JOB.c.state == "waiting", JOB.c.key.startswith("periodic "))
+    mine = (JOB.c.id.in_(numbers), JOB.c.state == "waiting", JOB.c.key.startswith(history.periodic("")))
     with visit.desk.database.read() as connection:
         return {int(each) for each in connection.execute(select(JOB.c.id).where(*mine)).scalars()}
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import islice
 
-from dockyard.server.replication import replicate, rules, runs
+from dockyard.server.replication import endpoints, replicate, rules, runs
 from dockyard.server.replication.replicate import Planned
 from dockyard.server.replication.rules import Direction, ReplicationRuleUnknownError, Rule
 from dockyard.server.replication.runs import ReplicationRunUnknownError, Run
@@ -34,7 +34,8 @@ def _show(visit: Visit) -> Answer:
         for each in rules.listing(database)
     ]
     live = any(each.last is not None and each.last.finished_at is None for each in lines)
-    return Page("replication.html", {"lines": lines, "live": live, "rule": None, "rates": tuple(_RATES)})
+    words = {"lines": lines, "live": live, "rule": None, "rates": tuple(_RATES)}
+    return Page("replication.html", {**words, "endpoints": endpoints.listing(database)})
 
 
 def _values(visit: Visit) -> dict[str, object]:
@@ -42,14 +43,18 @@ def _values(visit: Visit) -> dict[str, object]:
     unit = _RATES.get(visit.text("unit") or "MB")
     if unit is None:
         raise FieldInvalidError("unit: choose kB, MB or GB")
-    return {
+    endpoint = visit.text("endpoint", 64)
+    there: dict[str, object] = {
         "registry": visit.text("registry"),
-        "repositories": visit.text("repositories", 512) or "**",
-        "tags": visit.text("tags", 512) or "**",
-        "target": visit.text("target") or "{name}",
         "username": visit.text("username"),
         "insecure": visit.checked("insecure"),
         "ca": visit.text("ca"),
+    }
+    return {
+        **({"endpoint": endpoint} if endpoint else there),
+        "repositories": visit.text("repositories", 512) or "**",
+        "tags": visit.text("tags", 512) or "**",
+        "target": visit.text("target") or "{name}",
         "events": visit.checked("events"),
         "schedule": visit.text("schedule"),
         "deletions": visit.checked("deletions"),
@@ -61,8 +66,8 @@ def _values(visit: Visit) -> dict[str, object]:
 def _add(visit: Visit) -> Answer:
     visit.demand("", "replication", "create")
     direction: Direction = "pull" if visit.text("direction") == "pull" else "push"
-    rule = Rule(0, visit.text("name"), direction, **_values(visit))  # type: ignore[arg-type]
-    made = rules.add(visit.desk.database, visit.desk.seal, rule, visit.secret_text("password"))
+    rule = Rule(0, visit.text("name"), direction, **{"registry": "", **_values(visit)})  # type: ignore[arg-type]
+    made = rules.add(visit.desk.database, visit.desk.seal, rule, "" if rule.endpoint else visit.secret_text("password"))
     return Moved(f"/replication/{made.name}", f"Rule {made.name} is in force. Look what it would do before it runs.")
 
 
@@ -85,6 +90,7 @@ def _one(visit: Visit) -> Answer:
         "more": len(past) > _RUNS,
         "live": any(each.finished_at is None for each in past[:_RUNS]),
         "rates": tuple(_RATES),
+        "endpoints": endpoints.listing(visit.desk.database),
         "planned": None,
         "cut": False,
     }
@@ -104,8 +110,9 @@ def _rehearse(visit: Visit) -> Answer:
 
 def _change(visit: Visit) -> Answer:
     found = _found(visit, "update")
-    secret = visit.secret_text("password") or None
-    rules.change(visit.desk.database, visit.desk.seal, found.name, secret, **_values(visit))
+    values = _values(visit)
+    secret = None if "endpoint" in values else visit.secret_text("password") or None
+    rules.change(visit.desk.database, visit.desk.seal, found.name, secret, **values)
     return Moved(f"/replication/{found.name}", "The rule is changed.")
 
 

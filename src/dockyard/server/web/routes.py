@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dockyard.oci.reference import REPOSITORY
 from dockyard.server.web import (
     audit,
+    endpoints,
     groups,
     image,
     jobs,
@@ -64,6 +65,8 @@ _PATTERNS: Mapping[str, View] = {
     "/keyless": keyless.VIEW,
     "/webhooks": webhooks.VIEW,
     r"/webhooks/([0-9]{1,15})": webhooks.ONE,
+    "/endpoints": endpoints.VIEW,
+    r"/endpoints/([a-z0-9][a-z0-9._-]{0,63})": endpoints.ONE,
     "/replication": replication.VIEW,
     r"/replication/runs/([0-9]{1,15})": replication.RUN,
     r"/replication/([a-z0-9][a-z0-9._-]{0,63})": replication.RULE,

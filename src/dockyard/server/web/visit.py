@@ -11,6 +11,7 @@ from dockyard.server.globs import listed
 from dockyard.server.web.desk import Desk
 
 _LONGEST_TYPED = 100_000
+_MOST_DIGITS = 15
 
 
 class FieldInvalidError(UsageError):
@@ -108,15 +109,15 @@ class Visit:
         return listed(self.text(name, 20_000))
 
     def whole(self, name: str, otherwise: int = 0) -> int:
-        """A whole number from the form.
+        """A whole number from the form, of 15 digits at most: every database has room for that.
 
         Raises:
             FieldInvalidError: it is none.
         """
-        found = self.text(name, 20)
+        found = self.text(name)
         if not found:
             return otherwise
-        if not found.isascii() or not found.isdigit():
+        if not found.isascii() or not found.isdigit() or len(found) > _MOST_DIGITS:
             raise FieldInvalidError(f"{name}: not a whole number: {found[:20]!r}")
         return int(found)
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from dockyard._internal import amounts
 
@@ -74,8 +73,7 @@ def moment(at: int | None) -> str:
 
 def host(base: str) -> str:
     """What clients write before a repository's name: the host of a URL, and its path where it has one."""
-    parts = urlsplit(base)
-    return parts.netloc + parts.path
+    return base.partition("://")[2]
 
 
 def cut(text: str, most: int = 200) -> str:

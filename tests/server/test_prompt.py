@@ -1,0 +1,152 @@
+"""Answers given on granian's thread: which requests get one, and that no other is lost."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import granian
+import pytest
+from granian.server import embed, mp
+
+from dockyard.oci.digest import Digest
+from dockyard.server.house import House, open_house
+from dockyard.server.prompt import asking, install
+from dockyard.server.settings import Settings
+from making.asgi import call
+from making.pushed import image
+from making.serving import Server
+
+NAME = "shop/web"
+MANIFEST = f"/v2/{NAME}/manifests/1"
+
+
+class Watcher:
+    """A request as granian hands it over."""
+
+    def __init__(self, method: str = "GET", path: str = MANIFEST, kind: str = "http") -> None:
+        self.scope = {"type": kind, "method": method, "path": path, "query_string": b"", "headers": []}
+        self.sent: list[Any] = []
+        self.proto = SimpleNamespace(send=self.sent.append)
+        self.ended = 0
+
+    def done(self) -> None:
+        self.ended += 1
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = open_house(Settings(storage=str(tmp_path / "registry")))
+    image(house.registry, NAME, "1", [b"layer"])
+    assert call(house.app, "GET", MANIFEST).status == 200
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take back what is installed."""
+    for module in (mp, embed):
+        monkeypatch.setattr(module, "_new_cbscheduler", vars(module)["_new_cbscheduler"])
+
+
+def test_what_is_known_is_answered_at_once_as_the_application_answers_it(house: House) -> None:
+    watcher = Watcher()
+    left: list[Any] = []
+    asking(house.app.prompt, left.append)(watcher)
+    assert (watcher.ended, left) == (1, [])
+    start, body = watcher.sent
+    usual = call(house.app, "GET", MANIFEST)
+    assert start["status"] == usual.status
+    assert body["body"] == usual.body
+    assert {name.decode() for name, _ in start["headers"]} == set(usual.headers)
+
+
+@pytest.mark.parametrize(
+    "watcher",
+    [
+        Watcher("PUT"),
+        Watcher(path="/v2/"),
+        Watcher(path=f"/v2/{NAME}/manifests/2"),
+        Watcher(kind="websocket"),
+    ],
+)
+def test_whatever_else_is_left_to_the_event_loop_and_nothing_was_sent(house: House, watcher: Watcher) -> None:
+    left: list[Any] = []
+    asking(house.app.prompt, left.append)(watcher)
+    assert (watcher.ended, watcher.sent, left) == (0, [], [watcher])
+
+
+def test_a_fault_leaves_the_request_to_the_event_loop() -> None:
+    def prompt(scope: Any, send: Any) -> bool:
+        raise RuntimeError("a fault")
+
+    watcher = Watcher()
+    left: list[Any] = []
+    asking(prompt, left.append)(watcher)
+    assert left == [watcher]
+
+
+def test_a_request_is_looked_at_by_one_thread_only(house: House) -> None:
+    """A second look would count a caller's request twice."""
+    watcher = Watcher(path=f"/v2/{NAME}/manifests/2")
+    assert not house.app.prompt(watcher.scope, watcher.proto.send)
+    assert watcher.scope["dockyard.asked"]
+
+
+def test_both_ways_are_counted(house: House) -> None:
+    key = ("requests", "manifest", "GET", "200")
+    before = house.measuring.counts.counts[key]
+    watcher = Watcher()
+    assert house.app.prompt(watcher.scope, watcher.proto.send)
+    call(house.app, "GET", MANIFEST)
+    assert house.measuring.counts.counts[key] == before + 2
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize("server", [mp.MPServer, embed.Server])
+def test_the_granian_that_is_installed_is_known(server: type) -> None:
+    assert install(server, lambda scope, send: False)
+
+
+@pytest.mark.usefixtures("untouched")
+def test_another_granian_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = vars(mp)["_new_cbscheduler"]
+    monkeypatch.setattr(granian, "__version__", "9.0.0")
+    assert not install(mp.MPServer, lambda scope, send: True)
+    monkeypatch.setattr(granian, "__version__", "2.8.7")
+    monkeypatch.delattr("granian._futures._cbsched_aioschedule")
+    assert not install(mp.MPServer, lambda scope, send: True)
+    assert vars(mp)["_new_cbscheduler"] is usual
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_real_server_answers_both_ways_over_one_connection(tmp_path: Path, workers: str) -> None:
+    server = Server(tmp_path, "--workers", workers)
+    try:
+        blob = b"{}"
+        digest = str(Digest.of(blob))
+        config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": len(blob)}
+        manifest = {"schemaVersion": 2, "config": config, "layers": []}
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+
+        def ask(method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+            headers = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"} if body else {}
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+        assert ask("POST", f"/v2/{NAME}/blobs/uploads/?digest={digest}", blob)[0] == 201
+        for note in ("one", "two"):
+            raw = json.dumps({**manifest, "annotations": {"note": note}}).encode()
+            assert ask("PUT", MANIFEST, raw)[0] == 201
+            for _ in range(3):
+                assert ask("GET", MANIFEST) == (200, raw)
+                assert ask("GET", f"{MANIFEST}?n=1") == (200, raw)
+                assert ask("HEAD", MANIFEST) == (200, b"")
+        connection.close()
+    finally:
+        server.stop()
