@@ -115,6 +115,7 @@ _PACKAGES = {
     "slapd": "slapd",
     "slirp4netns": "slirp4netns",
     "ssh-agent": "openssh-client",
+    "ssh-keygen": "openssh-client",
     "tinyproxy": "tinyproxy-bin",
 }
 _ELSEWHERE = {"apt-get", "dpkg-query", "setpriv", "tar", "unshare", "id", "hadolint", "cosign", "helm"}
