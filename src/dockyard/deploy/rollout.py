@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from dockyard._internal import process
 from dockyard._internal.lock import locked, try_locked
 from dockyard.deploy import state as files
@@ -259,9 +261,7 @@ def _signal(text: str) -> str:
 
 
 def _numbered(revision: Revision, number: int) -> Revision:
-    import msgspec
-
-    return msgspec.structs.replace(revision, number=number)
+    return replace(revision, number=number)
 
 
 def _check_port(port: int, folder: Path) -> None:
