@@ -119,6 +119,15 @@ def deploy(
     its requests have ended. A version that is running already is not started again. Interrupting is safe: the
     supervisor goes on, and the same command joins it.
 
+    Args:
+        image: what is rolled out; its layers are in the store.
+        reference: its name, for people.
+        name: the application's.
+        settings: `[deploy]` of dockyard.toml.
+        health: `[health]`; without a probe the image's HEALTHCHECK is used.
+        data: the data folder, which holds the application's state.
+        progress: is told of each step.
+
     Raises:
         RolloutFailedError: it did not become healthy in time; the old version serves on.
         PortInUseError, TargetUnsupportedError, CommandMissingError, RootNeededError: nothing was started.

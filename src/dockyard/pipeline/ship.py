@@ -71,6 +71,13 @@ def ship(folder: Path, settings: Settings, tag: str, means: Means, build_args: M
     Every step looks first whether it is done already: a cached build, a pushed digest, a signature of the same key, a
     version that serves. So an interrupted ship is simply run again.
 
+    Args:
+        folder: the application's, with its dockyard.toml.
+        settings: what that file says.
+        tag: the image's tag; the policy judges its form.
+        means: the store, the client and what else the steps work with.
+        build_args: go before those of the settings.
+
     Raises:
         LintFailedError, ImageDeniedError, UndecidedError: nothing went further than the step that says no.
         RolledBackError: the new version did not become healthy; the old one serves.
