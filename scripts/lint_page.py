@@ -15,7 +15,7 @@ finding is as bad as `--fail-on` (`error` unless you say otherwise) or worse, an
 `--rule`, `--ignore` and `--also` take the names below, and the names that Hadolint and BuildKit have for the same
 thing; a name that several rules share stands for all of them. This page is written by `make docs` from the rules.
 
-Several files may be given, folders that hold a Dockerfile, and `-` for standard input. Each is judged with the wishes
+Several files may be given, folders that hold a Dockerfile, and `-` for standard input. Each is judged with the settings
 that stand beside it; one that cannot be understood makes the exit code 2, and the others are judged all the same. With
 `--json` the result of one file is its document, that of several `{"files": […], "failed": …}`.
 

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+# A machine under load is no fault of what is tested.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 # CI looks for a moment; `--hypothesis-profile=fuzz` goes on until it is stopped.
 settings.register_profile("fuzz", max_examples=100_000_000, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -64,3 +64,13 @@ def test_doctor_says_that_nothing_can_be_kept(
     checks = {each["check"]: each for each in json.loads(capsys.readouterr().out)["checks"]}
     assert not checks["the data folder"]["works"]
     assert "DOCKYARD_HOME" in checks["the data folder"]["advice"]
+
+
+def test_an_archive_is_not_waited_for_from_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DOCKYARD_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert run(["load"]) == 2
+    assert "dockyard load -i FILE" in capsys.readouterr().err
+    assert not (tmp_path / "home").exists()

@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from dockyard.content.memory import Memory
 from dockyard.layers.tar import Entry
@@ -99,6 +97,12 @@ def test_a_package_has_its_package_url(package: Package, purl: str) -> None:
 
 
 def test_both_documents_are_valid_and_the_same_each_time() -> None:
+    # Only here: loading the validators takes as long as a hundred tests.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+    from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
+    from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+
     held = inventory([layer(Memory(), FILES)])
     about = {"name": "docker.io/library/x", "digest": "sha256:" + "a" * 64, "created": "2026-01-01T00:00:00Z"}
     text = json.dumps(cyclonedx.document(held, **about))
@@ -106,8 +110,5 @@ def test_both_documents_are_valid_and_the_same_each_time() -> None:
     assert json.dumps(cyclonedx.document(held, **about)) == text
     document = spdx.document(held, **about)
     assert json.dumps(spdx.document(held, **about)) == json.dumps(document)
-    from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
-    from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
-
     parser = JsonLikeDictParser()  # type: ignore[no-untyped-call]
     assert validate_full_spdx_document(parser.parse(document)) == []

@@ -59,3 +59,10 @@ def test_a_damaged_blob_is_not_pushed_and_no_tag_appears(
         client.repository(name).head("1")
     path.write_bytes(data)
     assert push(name, store, image.descriptor, client=client).digest == image.descriptor.digest
+
+
+def test_a_repository_that_is_not_there_has_no_tags_and_is_not_to_be_pulled_again(server: Server) -> None:
+    client = Client(None, lambda _: None)
+    with pytest.raises(ContentNotFoundError, match="no repository none/here") as caught:
+        client.repository(Reference.parse(f"{server.address}/none/here")).tags()
+    assert caught.value.hint == "Check the name and who may see it."

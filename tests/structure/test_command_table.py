@@ -14,6 +14,8 @@ import pytest
 from dockyard.cli.help import overview, within
 from dockyard.cli.main import run
 from dockyard.cli.table import COMMANDS, Command
+from dockyard.server.house import open_house
+from dockyard.server.settings import Settings
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.word)
@@ -53,6 +55,15 @@ def test_a_command_that_is_looked_for_in_a_family_is_pointed_to(capsys: pytest.C
 def test_an_unknown_flag_is_a_usage_error_that_points_to_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["images", "--nonsense"]) == 2
     assert "dockyard images --help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["registry", "token"], ["registry", "member"], ["registry", "jobs", "cancel", "x"]])
+def test_what_a_command_refuses_by_itself_points_to_its_help(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_house(Settings(storage=str(tmp_path))).close()
+    assert run([*words, "--storage", str(tmp_path)]) == 2
+    assert f"`dockyard {' '.join(words[:2])} --help` shows what it takes." in capsys.readouterr().err
 
 
 def test_the_version_needs_nothing_heavy() -> None:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from conftest import ROOT
+from dockyard._internal.proxy import Proxies
 from dockyard._internal.settings import decode
 from dockyard.cli import help as help_pages
 from dockyard.cli.table import COMMANDS
@@ -30,7 +31,7 @@ BLOCKS = {
     "access.md": {"console": "tests/cli/test_registry_access.py", "toml": "here"},
     "builds.md": {"sh": "here"},
     "dockyard-toml.md": {"toml": "here"},
-    "registries.md": {"toml": "here"},
+    "registries.md": {"toml": "here", "sh": "here"},
     "registry-api.md": {"sh": "tests/structure/test_registry_api_page.py", "json": "the same"},
     "registry-care.md": {"sh": "tests/cli/test_registry.py", "console": "the same"},
     "registry-toml.md": {"toml": "here", "nginx": "here"},
@@ -94,6 +95,16 @@ def test_the_configuration_for_nginx_is_one(tmp_path: Path) -> None:
     file.write_text(f"{around}\n{block}\n}} }}")
     done = subprocess.run([program, "-t", "-q", "-c", str(file)], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_variables_for_a_proxy_are_understood() -> None:
+    (script,) = blocks(ROOT / "docs" / "registries.md", "sh")
+    variables = dict(re.findall(r"^export (\w+)=(\S+)", script, re.MULTILINE))
+    assert list(variables) == ["HTTPS_PROXY", "NO_PROXY"]
+    proxies = Proxies.of(variables)
+    assert str(proxies.to("https://registry-1.docker.io/v2/")) == "http://proxy.example:3128"
+    spared = ("https://a.internal.example/", "https://registry.example:5000/v2/")
+    assert [proxies.to(url) for url in spared] == [None, None]
 
 
 def test_the_configuration_for_prometheus_has_a_target_and_the_token_file() -> None:

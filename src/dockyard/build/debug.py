@@ -56,6 +56,17 @@ def debug(
     there: with the mounts of a RUN where `at` is one's. A RUN that fails on the way is visited instead, as it left its
     files. Returns what `visit` returned; no image is made.
 
+    Args:
+        context: the folder with the files.
+        visit: goes into the container; its return value is this function's.
+        dockerfile: another than the context's own.
+        store: gets the layers of the steps on the way.
+        data: the data folder.
+        bases: where FROM finds images.
+        options: as for a build.
+        journal: is told of every step.
+        at: a line of the Dockerfile, or 0.
+
     Raises:
         LineUnknownError: there is no instruction on that line.
         Error: whatever stops the build in another way.

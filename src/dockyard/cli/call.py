@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dockyard.cli.table import Command
+from dockyard.errors import UsageError
 
 if TYPE_CHECKING:
     import cyclopts
@@ -54,7 +55,7 @@ def call(command: Command, words: Sequence[str], unread: dict[str, Any]) -> int:
     """Call the command's function with `words`, and with those of `unread` that it takes; returns its exit code.
 
     Raises:
-        UsageError: the words do not fit.
+        UsageError: the words do not fit; its hint names the command.
     """
     import cyclopts
 
@@ -76,7 +77,12 @@ def call(command: Command, words: Sequence[str], unread: dict[str, Any]) -> int:
     arguments = [_restored(value) for value in bound.args]
     named = {name: _restored(value) for name, value in bound.kwargs.items()}
     named.update({name: unread[name] for name in ignored if name in unread})
-    result = function(*arguments, **named)
+    try:
+        result = function(*arguments, **named)
+    except UsageError as error:
+        if error.hint == UsageError.hint:
+            error.hint = f"`dockyard {command.word} --help` shows what it takes."
+        raise
     return result if isinstance(result, int) else 0
 
 

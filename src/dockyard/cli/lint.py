@@ -9,23 +9,13 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from dockyard.cli import lint_wishes, report
+from dockyard.cli import lint_input, lint_settings, report
 from dockyard.dockerfile.fault import DockerfileInvalidError
-from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.lint.finding import LintFinding, Severity
 from dockyard.dockerfile.lint.settings import LintSettings, Override, Threshold, threshold
 from dockyard.dockerfile.node import Dockerfile
 from dockyard.dockerfile.parser import parse
 from dockyard.errors import UsageError
-
-STDIN = "<stdin>"
-
-
-class DockerfileMissingError(UsageError):
-    """There is no Dockerfile where one was expected, or it cannot be read."""
-
-    reference = "dockerfile-missing"
-    hint = "Name the file: dockyard lint path/to/Dockerfile, or the folder that holds it."
 
 
 class FixNeedsFileError(UsageError):
@@ -113,7 +103,7 @@ def lint(
         format: text, json, or a format for other programs: sarif, gitlab (code quality), codeclimate, checkstyle, gnu,
             sonarqube, codacy, junit. tty and gitlab_codeclimate are Hadolint's words for text and gitlab.
         output: write the result to this file instead of standard output.
-        config: take the wishes of this file, a dockyard.toml or a .hadolint.yaml, and look for no other.
+        config: take the settings of this file, a dockyard.toml or a .hadolint.yaml, and look for no other.
         fail_on: the least severity that makes the exit code 1: style, info, warning or error (none: every finding).
         no_fail: end with exit code 0 whatever is found.
         severity: the least severity that is shown.
@@ -142,15 +132,15 @@ def lint(
         raise UsageError("--file names one Dockerfile beside several", hint="Leave --file out.")
     if (*paths, file).count("-") > 1:
         raise UsageError("standard input is there once only", hint="Give - once.")
-    given = [(path, *read(path, file)) for path in paths or (".",)]
-    if fix and not diff and any(name == STDIN for _, name, _ in given):
+    given = [(path, *lint_input.read(path, file)) for path in paths or (".",)]
+    if fix and not diff and any(name == lint_input.STDIN for _, name, _ in given):
         raise FixNeedsFileError("--fix writes into a file, and the Dockerfile comes from standard input")
     if diff and not fix:
         raise UsageError("--diff shows what --fix would change", hint="Write --fix --diff.")
 
     def one(path: str, name: str, raw: bytes) -> Judged:
-        wishes = lint_wishes.merged(
-            lint_wishes.settings(config, _folder(path, file)),
+        settings = lint_settings.merged(
+            lint_settings.settings(config, lint_input.folder(path, file)),
             ignore=_split(ignore),
             also=_split(also),
             severities=Override(_split(error), _split(warning), _split(info), _split(style)),
@@ -161,8 +151,8 @@ def lint(
             no_fail=no_fail,
             disable_ignore_pragma=disable_ignore_pragma,
         )
-        judge = _judge(path, file, name, raw, image, wishes, _split(rule), check)
-        return _judged(name, raw, wishes, judge, _split(rule) if shellcheck else None, severity, fix=fix, diff=diff)
+        judge = _judge(path, file, name, raw, image, settings, _split(rule), check)
+        return _judged(name, raw, settings, judge, _split(rule) if shellcheck else None, severity, fix=fix, diff=diff)
 
     found = [one(*each) for each in given]
     if len(found) == 1 and found[0].error is not None:
@@ -189,7 +179,7 @@ def lint(
 def _judged(
     name: str,
     raw: bytes,
-    wishes: LintSettings,
+    settings: LintSettings,
     judge: Callable[[Dockerfile], list[LintFinding]],
     heard: Sequence[str] | None,
     severity: Severity,
@@ -212,10 +202,10 @@ def _judged(
             raw, changes, difference = lint_fix.fix(None if diff else Path(name), name, raw, judge)
         findings = judge(parse(raw))
         if heard is not None:
-            findings = _with_shellcheck(raw, findings, heard, wishes)
+            findings = _with_shellcheck(raw, findings, heard, settings)
     except DockerfileInvalidError as invalid:
-        return Judged(name, failed=True, error=in_file(invalid, name, raw))
-    failed = not wishes.no_fail and any(at_least(each.severity, threshold(wishes.fail_on)) for each in findings)
+        return Judged(name, failed=True, error=lint_input.in_file(invalid, name, raw))
+    failed = not settings.no_fail and any(at_least(each.severity, threshold(settings.fail_on)) for each in findings)
     return Judged(name, [each for each in findings if at_least(each.severity, severity)], failed, changes, difference)
 
 
@@ -244,21 +234,13 @@ def _say(output: str, what: str | dict[str, Any]) -> None:
         stream.write(f"{text}\n".encode() if text else b"")
 
 
-def _folder(path: str, file: str) -> Path | None:
-    """The folder that the build would take as its context, or None for standard input."""
-    if file == "-" or (not file and path == "-"):
-        return None
-    where = Path(path)
-    return where if where.is_dir() else where.parent
-
-
 def _judge(
     path: str,
     file: str,
     name: str,
     raw: bytes,
     image: str,
-    wishes: LintSettings,
+    settings: LintSettings,
     only: Sequence[str],
     check: str | None,
 ) -> Callable[[Dockerfile], list[LintFinding]]:
@@ -269,23 +251,23 @@ def _judge(
 
     where = Path(path)
     folder = where if path != "-" and where.is_dir() else where.parent
-    ignored = _ignore_rules(path, file)
+    ignored = lint_input.ignore_rules(path, file)
     # Image and bases do not change while the file is put right; the lines of their steps may.
     seen = lint_measure.layers(image)
 
     def judged(found: Dockerfile) -> list[LintFinding]:
         found = instructed(found, {} if check is None else {ARGUMENT: check})
         platforms, variables = lint_measure.bases(found)
-        wished = replace(wishes.options(), platforms=platforms, variables=variables)
-        costs = {} if name == STDIN else lint_measure.costs(found, Path(name), folder)
+        wished = replace(settings.options(), platforms=platforms, variables=variables)
+        costs = {} if name == lint_input.STDIN else lint_measure.costs(found, Path(name), folder)
         options = replace(wished, measured=replace(seen, costs=costs))
-        return judge(found, only=only, without=wishes.ignore, also=wishes.also, ignored=ignored, options=options)
+        return judge(found, only=only, without=settings.ignore, also=settings.also, ignored=ignored, options=options)
 
     return judged
 
 
 def _with_shellcheck(
-    raw: bytes, findings: list[LintFinding], only: Sequence[str], wishes: LintSettings
+    raw: bytes, findings: list[LintFinding], only: Sequence[str], settings: LintSettings
 ) -> list[LintFinding]:
     """`findings` and what ShellCheck says, by line; as they are where it is not installed or was not asked for."""
     from dockyard.cli import shellcheck
@@ -304,57 +286,8 @@ def _with_shellcheck(
         return findings
     dockerfile = parse(raw)
     said = shellcheck.comments(program, list(scripts(Subject.of(dockerfile))))
-    more = heard(dockerfile, said, only=named(only), without=named(wishes.ignore), options=wishes.options())
+    more = heard(dockerfile, said, only=named(only), without=named(settings.ignore), options=settings.options())
     return sorted([*findings, *more], key=lambda each: (each.line, each.rule))
-
-
-def read(path: str, file: str = "") -> tuple[str, bytes]:
-    """The name and the bytes of the Dockerfile that the command line means.
-
-    Raises:
-        DockerfileMissingError: it is not there or cannot be read.
-        TooLargeError: it is larger than any Dockerfile has to be.
-    """
-    from dockyard._internal.limits import DOCKERFILE_BYTES, read_bounded
-
-    if file == "-" or (not file and path == "-"):
-        return STDIN, read_bounded(sys.stdin.buffer, DOCKERFILE_BYTES, "the Dockerfile")
-    where = Path(file) if file else Path(path)
-    if not file and where.is_dir():
-        candidates = [where / "Dockerfile", where / "Containerfile", where / "dockerfile"]
-        where = next((each for each in candidates if each.is_file()), candidates[0])
-    try:
-        with where.open("rb") as stream:
-            return str(where), read_bounded(stream, DOCKERFILE_BYTES, str(where))
-    except OSError as error:
-        raise DockerfileMissingError(
-            f"cannot read {where}: {error.strerror or error}", context={"file": where}
-        ) from error
-
-
-def _ignore_rules(path: str, file: str) -> IgnoreRules | None:
-    """The rules of the ignore file that a build would follow, or None where there is none."""
-    from dockyard._internal.limits import DOCKERFILE_BYTES, read_bounded
-
-    where = Path(path)
-    folder = where if where.is_dir() else where.parent
-    dockerfile = Path(file) if file else where / "Dockerfile" if where.is_dir() else where
-    for candidate in (dockerfile.with_name(f"{dockerfile.name}.dockerignore"), folder / ".dockerignore"):
-        if candidate.is_file():
-            with candidate.open("rb") as stream:
-                return IgnoreRules.parse(read_bounded(stream, DOCKERFILE_BYTES, str(candidate)))
-    return None
-
-
-def in_file(error: DockerfileInvalidError, name: str, raw: bytes) -> DockerfileInvalidError:
-    """`error` with the file's name before its line, and the line itself as it stands in the file."""
-    lines = raw.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    line = lines[error.line - 1].decode("utf-8", "replace").rstrip("\r") if 0 < error.line <= len(lines) else error.text
-    placed = DockerfileInvalidError(error.bare_message, text=line, hint=error.hint)
-    placed.message = f"{name}:{error.line}: {placed.message}" if error.line else f"{name}: {placed.message}"
-    placed.line = error.line
-    placed.context = {"file": name, **({"line": str(error.line)} if error.line else {}), **placed.context}
-    return placed
 
 
 def _split(words: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from dockyard.cli import context, report
+from dockyard.errors import UsageError
 
 
 def load(*, input: Annotated[Path | None, Parameter(name=["--input", "-i"])] = None, json: bool = False) -> None:
@@ -19,6 +20,8 @@ def load(*, input: Annotated[Path | None, Parameter(name=["--input", "-i"])] = N
     """
     from dockyard.images.archive import load as load_archive
 
+    if input is None and sys.stdin.isatty():
+        raise UsageError("an archive does not come from a terminal", hint="Read it from a file: dockyard load -i FILE")
     store = context.store()
     with contextlib.ExitStack() as stack:
         stack.enter_context(store.in_use())

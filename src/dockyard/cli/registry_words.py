@@ -20,7 +20,7 @@ def needed(text: str, what: str) -> str:
         UsageError: it is empty.
     """
     if not text:
-        raise UsageError(f"no {what} given", hint="Run the command with --help to see what it takes.")
+        raise UsageError(f"no {what} given")
     return text
 
 
@@ -31,7 +31,7 @@ def number(text: str, what: str) -> int:
         UsageError: it is none.
     """
     if not re.fullmatch(r"[0-9]{1,15}", text):
-        raise UsageError(f"not a number of {what}: {text!r}", hint="Run the command with --help to see what it takes.")
+        raise UsageError(f"not a number of {what}: {text!r}")
     return int(text)
 
 

@@ -166,6 +166,13 @@ class Objects:
 def spread(source: Reader, sink: Sink, root: Descriptor, *, at_once: int = 4, progress: Progress = SILENT) -> None:
     """Copy an artifact's manifest and all it refers to, several blobs at once, the manifest last.
 
+    Args:
+        source: has the artifact.
+        sink: gets it.
+        root: its manifest.
+        at_once: how many blobs are on their way at a time.
+        progress: is told of each blob.
+
     Raises:
         As `copy.copy`.
     """

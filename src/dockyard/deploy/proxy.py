@@ -136,5 +136,4 @@ def process_gone() -> "contextlib.suppress":
 
 
 def _short(folder: Path) -> str:
-
     return hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:16]

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from dockyard._internal import process
 from dockyard._internal.lock import locked, try_locked
 from dockyard.deploy import state as files
@@ -116,6 +118,15 @@ def deploy(
     The new version is started beside the old one, gets traffic once it is healthy, and the old one is stopped when
     its requests have ended. A version that is running already is not started again. Interrupting is safe: the
     supervisor goes on, and the same command joins it.
+
+    Args:
+        image: what is rolled out; its layers are in the store.
+        reference: its name, for people.
+        name: the application's.
+        settings: `[deploy]` of dockyard.toml.
+        health: `[health]`; without a probe the image's HEALTHCHECK is used.
+        data: the data folder, which holds the application's state.
+        progress: is told of each step.
 
     Raises:
         RolloutFailedError: it did not become healthy in time; the old version serves on.
@@ -259,9 +270,7 @@ def _signal(text: str) -> str:
 
 
 def _numbered(revision: Revision, number: int) -> Revision:
-    import msgspec
-
-    return msgspec.structs.replace(revision, number=number)
+    return replace(revision, number=number)
 
 
 def _check_port(port: int, folder: Path) -> None:

@@ -52,7 +52,15 @@ def assemble_as_it_is(
     annotations: Mapping[str, str] | None = None,
     family: Family = "oci",
 ) -> Image:
-    """Like `assemble`, with a configuration whose bytes must stay as they are, such as an archive's."""
+    """Like `assemble`, with a configuration whose bytes must stay as they are, such as an archive's.
+
+    Args:
+        store: gets configuration and manifest.
+        config: the bytes of the configuration.
+        layers: lowest first; they are in the store already.
+        annotations: of the manifest.
+        family: whether the media types are OCI's or Docker's.
+    """
     media_type = named(OCI_MANIFEST, family)
     manifest: dict[str, Any] = {
         "schemaVersion": 2,

@@ -71,6 +71,13 @@ def ship(folder: Path, settings: Settings, tag: str, means: Means, build_args: M
     Every step looks first whether it is done already: a cached build, a pushed digest, a signature of the same key, a
     version that serves. So an interrupted ship is simply run again.
 
+    Args:
+        folder: the application's, with its dockyard.toml.
+        settings: what that file says.
+        tag: the image's tag; the policy judges its form.
+        means: the store, the client and what else the steps work with.
+        build_args: go before those of the settings.
+
     Raises:
         LintFailedError, ImageDeniedError, UndecidedError: nothing went further than the step that says no.
         RolledBackError: the new version did not become healthy; the old one serves.
@@ -125,14 +132,14 @@ class _Ship:
     def _lint(self) -> None:
         with self.record.step("lint") as step:
             _, parsed = read_dockerfile(self._context(), self._dockerfile())
-            wishes = self.settings.lint
-            found = lint(parsed, without=wishes.ignore, also=wishes.also, options=wishes.options())
+            settings = self.settings.lint
+            found = lint(parsed, without=settings.ignore, also=settings.also, options=settings.options())
             step.detail["findings"] = [
                 {"rule": each.rule, "line": each.line, "severity": each.severity, "message": each.message}
                 for each in found
             ]
-            worst = [each for each in found if at_least(each.severity, threshold(wishes.fail_on))]
-            if worst and not wishes.no_fail:
+            worst = [each for each in found if at_least(each.severity, threshold(settings.fail_on))]
+            if worst and not settings.no_fail:
                 shown = "".join(f"\n    line {each.line}: {each.rule}: {each.message}" for each in worst)
                 raise LintFailedError(f"lint found {len(worst)} faults in the Dockerfile", context={"errors": shown})
 

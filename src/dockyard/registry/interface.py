@@ -98,7 +98,15 @@ class Lister(Protocol):
         """Tags of a repository."""
 
     def referrers(self, name: str, digest: Digest, *, artifact_type: str, last: str, count: int) -> Referrers:
-        """The manifests whose subject is `digest`, of one artifact type where it is not empty."""
+        """The manifests whose subject is `digest`, of one artifact type where it is not empty.
+
+        Args:
+            name: the repository.
+            digest: of the subject, which need not be there.
+            artifact_type: only these; empty for all.
+            last: the digest of the last one seen; empty for the first page.
+            count: at most so many.
+        """
 
     def repositories(self, *, last: str, count: int) -> Page:
         """Repositories that have a manifest."""

@@ -200,7 +200,9 @@ class Repository:
             raw = read_bounded(response, MANIFEST_BYTES, "a list of tags")
             response.drain()
             if response.status == 404:
-                raise ContentNotFoundError(f"{self._transport.base} has no repository {self.name}")
+                raise ContentNotFoundError(
+                    f"{self._transport.base} has no repository {self.name}", hint="Check the name and who may see it."
+                )
             found += [str(tag) for tag in json.loads(raw).get("tags") or []]
             path = next_page(response.headers.get("Link", ""))
         return found

@@ -403,7 +403,14 @@ def _started(pid: int) -> str | None:
 
 
 def execute(name: str, folder: Path, words: list[str], timeout: float) -> tuple[int, str]:
-    """Run a command inside a running container; its exit code (124 when it took too long) and output."""
+    """Run a command inside a running container; its exit code (124 when it took too long) and output.
+
+    Args:
+        name: the container's.
+        folder: the one that it was started with; it has runc's state.
+        words: the command and its arguments.
+        timeout: in seconds.
+    """
     command = [process.find("runc"), "--root", str(folder / "state"), "exec", name, *words]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)

@@ -21,7 +21,16 @@ def attest(
     place: Place,
     annotations: Mapping[str, str] | None = None,
 ) -> Descriptor:
-    """Sign `predicate` about the image `target` and attach it; returns the referrer, complete when this returns."""
+    """Sign `predicate` about the image `target` and attach it; returns the referrer, complete when this returns.
+
+    Args:
+        target: the image's manifest or index.
+        predicate_type: a URI.
+        predicate: the JSON document that is signed.
+        key: signs it.
+        place: where the image is, and the attestation goes.
+        annotations: of the subject in the statement.
+    """
     raw = bundle.encode(statement.encode(target.digest, predicate_type, predicate, annotations or {}), key)
     layer = place.put(bundle.MEDIA_TYPE, raw)
     config = place.put(OCI_EMPTY, b"{}")

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,10 @@ from dockyard.images.image import Image
 from dockyard.scan.advisory import Advisory, Range
 from dockyard.scan.feed import compile_feed
 from dockyard.server import house as houses
-from dockyard.server.access import members, projects, users
+from dockyard.server.access import members, projects, secret, users
 from dockyard.server.access.doors import open_doors
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.roles import ROLES
-from dockyard.server.access.secret import password_hash
 from dockyard.server.house import House, open_house
 from dockyard.server.replication import endpoints, replicate
 from dockyard.server.replication import rules as replication
@@ -113,12 +111,6 @@ class Browser:
         return self.answer
 
 
-@cache
-def _hashed(password: str) -> str:
-    """The same password is hashed once for all tests; checking it is as slow as ever."""
-    return password_hash(password)
-
-
 @dataclass
 class Town:
     """A registry and its images."""
@@ -163,7 +155,8 @@ def towns(folder: Path) -> Iterator[Callable[..., Town]]:
     made: list[House] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(houses, "open_doors", lambda database, settings: open_doors(database, settings, fresh=0.0))
-        patch.setattr(users, "password_hash", _hashed)
+        patch.setattr(secret, "MEMORY_KIB", 8)  # as tests/server/conftest.py does, which comes after `settled`
+        patch.setattr(secret, "PASSES", 1)
 
         def make(**more: Any) -> Town:
             house = open_house(Settings(storage=str(folder / f"r{len(made)}"), **more))

@@ -64,6 +64,15 @@ def configure(
 
     Logs, caches, locks and machine identities are removed, so that the same packages give the same layer.
 
+    Args:
+        unpacked: the layer with the packages' files.
+        store: gets the new layer.
+        data: where layers are unpacked and work is done.
+        mtime: the time of every file, in seconds since 1970.
+        sources: the text of the image's sources.list.
+        way: how a container can be run here.
+        progress: is told of the work.
+
     Raises:
         ConfigureFailedError: with the last lines.
     """

@@ -44,8 +44,8 @@ def heard(
         options: settings about comments and severities.
     """
     wanted, unwanted = set(only), set(without)
-    wishes = options or Options()
-    everywhere = silence.everywhere(dockerfile, pragmas=wishes.pragmas)
+    settings = options or Options()
+    everywhere = silence.everywhere(dockerfile, pragmas=settings.pragmas)
     found: dict[tuple[int, str, str], LintFinding] = {}
     for script, each in comments:
         code = f"SC{each.number}"
@@ -54,13 +54,13 @@ def heard(
             continue
         line, _ = script.place(each.line, each.column)
         silenced = set(everywhere)
-        if wishes.pragmas:
+        if settings.pragmas:
             silenced |= silence.on_line(dockerfile, script.line) | silence.on_line(dockerfile, line)
         if silenced & {code.lower(), "shellcheck", "all"}:
             continue
         source = dockerfile.lines[line - 1] if line <= len(dockerfile.lines) else ""
         clean = source.encode("utf-8", "replace").decode()
-        asked = wishes.severities.get(code) or wishes.severities.get("shellcheck")
+        asked = settings.severities.get(code) or settings.severities.get("shellcheck")
         severity = asked or _SEVERITIES.get(each.level, "info")
         message = each.message.rstrip(".")
         found[line, code, message] = LintFinding(

@@ -11,7 +11,7 @@ LABEL_KINDS = ("text", "url", "rfc3339", "spdx", "hash", "semver", "email", "raw
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The wishes and facts of one run.
+    """The settings and facts of one run.
 
     `registries` are those that bases may come from (`*` stands for any part of a name); empty trusts all. `labels`
     maps the names of labels that an image must have to the kind of their value, one of LABEL_KINDS; with

@@ -134,6 +134,9 @@ class Line:
     def send_file(self, file: FileIO, most: int) -> int:
         """Send at most `most` bytes of `file` from where it stands, and move it on; 0 at its end. Only without TLS: the
         kernel hands them on itself, and this program never sees them.
+
+        Raises:
+            RegistryUnreachableError: the connection was closed, or a part took too long.
         """
         at = file.tell()
         try:

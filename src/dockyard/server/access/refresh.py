@@ -50,9 +50,3 @@ def use(database: Database, value: str, lifetime: int) -> Proof | None:
             lambda connection: connection.execute(update(REFRESH).where(REFRESH.c.hash == kept).values(values))
         )
     return Proof(row.kind, int(row.subject_id), row.stamp)
-
-
-def revoke(database: Database, value: str) -> None:
-    """End a refresh token; nothing happens if it is none."""
-    kept = secret.hashed(value)
-    database.write(lambda connection: connection.execute(delete(REFRESH).where(REFRESH.c.hash == kept)))

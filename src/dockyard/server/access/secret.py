@@ -14,6 +14,7 @@ from dockyard.errors import UsageError
 PERSONAL, ROBOT, REFRESH = "dyp_", "dyr_", "dyf_"
 _FORM = re.compile(r"dy[pr]_[A-Za-z0-9_-]{43}")
 _SHORTEST, _LONGEST = 8, 1024
+MEMORY_KIB, PASSES = 19_456, 2  # of argon2id: OWASP's least
 # Each check takes 19 MiB for some tens of milliseconds, and its thread keeps them: one thread does all, so that
 # strangers do not make the process large. Few may wait for it, so that they do not hold up everything else.
 _WAITING = BoundedSemaphore(3)
@@ -58,14 +59,14 @@ def stamp(*parts: object) -> str:
 
 
 def password_hash(password: str) -> str:
-    """What is kept of a password (argon2id: 19 MiB, 2 passes, OWASP's least).
+    """What is kept of a password (argon2id with `MEMORY_KIB` and `PASSES`).
 
     Raises:
         PasswordWeakError: it is shorter than eight characters, or longer than 1024.
     """
     if not _SHORTEST <= len(password) <= _LONGEST:
         raise PasswordWeakError(f"the password has {len(password)} characters")
-    return str(_hasher().hash(password))
+    return str(_hasher(MEMORY_KIB, PASSES).hash(password))
 
 
 def password_right(kept: str | None, password: str) -> bool:
@@ -79,7 +80,7 @@ def password_right(kept: str | None, password: str) -> bool:
     if not _WAITING.acquire(timeout=_PATIENCE_S):
         raise PasswordsBusyError("too many passwords wait to be checked")
     try:
-        return _bench().submit(_verified, kept or _nobodys(), password).result() and kept is not None
+        return _bench().submit(_verified, kept or _nobodys(MEMORY_KIB, PASSES), password).result() and kept is not None
     finally:
         _WAITING.release()
 
@@ -88,7 +89,7 @@ def _verified(kept: str, password: str) -> bool:
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
-        return bool(_hasher().verify(kept, password))
+        return bool(_hasher(MEMORY_KIB, PASSES).verify(kept, password))
     except (VerificationError, InvalidHashError):
         return False
 
@@ -99,12 +100,12 @@ def _bench() -> ThreadPoolExecutor:
 
 
 @cache
-def _hasher() -> Any:
+def _hasher(memory: int, passes: int) -> Any:
     from argon2 import PasswordHasher
 
-    return PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+    return PasswordHasher(time_cost=passes, memory_cost=memory, parallelism=1)
 
 
 @cache
-def _nobodys() -> str:
-    return str(_hasher().hash(secrets.token_hex(16)))
+def _nobodys(memory: int, passes: int) -> str:
+    return str(_hasher(memory, passes).hash(secrets.token_hex(16)))

@@ -14,7 +14,15 @@ LIFETIME_S = 12 * 3600
 
 
 def begin(database: Database, proof: Proof, name: str, address: str, lifetime: int = LIFETIME_S) -> str:
-    """A session of an account that has just logged in; returns the text for its cookie."""
+    """A session of an account that has just logged in; returns the text for its cookie.
+
+    Args:
+        database: of the registry.
+        proof: of the account.
+        name: the account's, for the event.
+        address: of the browser.
+        lifetime: in seconds.
+    """
     value, kept = secret.made("dys_")
     at = now()
     row = {

@@ -53,6 +53,16 @@ def add(
 ) -> User:
     """Make an account. The very first must be a system admin: from then on every caller needs one.
 
+    Args:
+        database: of the registry.
+        by: who does it.
+        called: the name.
+        password: needed for a local account.
+        email: an address, or empty.
+        admin: whether it is a system admin's.
+        source: who checks its password: this registry, a directory or an identity provider.
+        external_id: how that source names the person.
+
     Raises:
         AccessDeniedError: `by` may not.
         NameNotAllowedError, NameTakenError, PasswordWeakError, UsageError: it cannot be made so.

@@ -45,7 +45,15 @@ def periodic(name: str) -> str:
 
 
 def add(database: Database, name: str, arguments: Mapping[str, Any], due: int, key: str) -> int | None:
-    """Put a job into the table; None where an unfinished one has the same key."""
+    """Put a job into the table; None where an unfinished one has the same key.
+
+    Args:
+        database: of the registry.
+        name: the task's.
+        arguments: what it is called with; JSON.
+        due: when, in milliseconds since 1970; 0 for at once.
+        key: of which there is one unfinished job at most; empty for none.
+    """
     values = {
         "name": name,
         "arguments": json.dumps(arguments),

@@ -50,6 +50,12 @@ class LocalJobs:
     ) -> int | None:
         """Have a task done.
 
+        Args:
+            name: the task's.
+            arguments: what it is called with; JSON.
+            due: when, in milliseconds since 1970; 0 for at once.
+            key: while a job with it is unfinished, no second one is made; empty for none.
+
         Raises:
             TaskUnknownError: there is no such task.
         """

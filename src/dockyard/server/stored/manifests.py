@@ -64,6 +64,17 @@ def put(
 ) -> Put:
     """Store a manifest, its references and its tags, all or nothing. `partial` lets what it names be elsewhere.
 
+    Args:
+        holdings: the stored registry.
+        name: the repository; it is made if need be.
+        reference: a tag, or the manifest's digest.
+        raw: the manifest's bytes, kept as they are.
+        media_type: as the request says.
+        tags: further tags for it.
+        expected: the digests, one of which the reference must have at this moment (If-Match), or `ABSENT` where it must
+            not be there; empty for any.
+        partial: whether blobs and manifests that it names may be missing, as with a mirror.
+
     Raises:
         WireError: MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, SIZE_INVALID, NAME_UNKNOWN, 412, or
             what the rules say.

@@ -95,6 +95,18 @@ def add(
 ) -> tuple[Webhook, str]:
     """Make a webhook; returns it with its secret, which is not shown again.
 
+    Args:
+        database: of the registry.
+        seal: encrypts the secret and `authorization`.
+        url: where deliveries go, by HTTP or HTTPS.
+        project: whose events; empty for all.
+        kinds: of events; `*` at the end stands for the rest of a name.
+        repositories: a glob over names without the project's.
+        form: cloudevents, cloudevents-binary or docker.
+        secret: signs deliveries; made here where it is empty.
+        authorization: the value of a header Authorization.
+        verify: whether the receiver's certificate is checked.
+
     Raises:
         WebhookInvalidError, WebhookSecretError, GlobInvalidError, ProjectUnknownError: something is not right.
     """

@@ -1,4 +1,4 @@
-"""The house's wishes about lint: `[lint]` of dockyard.toml, Hadolint's own file, and the command line above both."""
+"""Lint settings: `[lint]` of dockyard.toml, Hadolint's own file, and the command line above both."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -54,7 +54,7 @@ def test_nothing_is_wished_for_without_a_file(folder: Path, capsys: Capture) -> 
     assert found == {"apt-yes": "warning", "no-install-recommends": "info", "maintainer": "error"}
 
 
-def test_a_file_with_wishes_that_cannot_be_read_is_told(folder: Path, capsys: Capture) -> None:
+def test_a_file_with_settings_that_cannot_be_read_is_told(folder: Path, capsys: Capture) -> None:
     (folder / ".hadolint.yaml").mkdir()
     error = refused(folder, capsys)
     assert error["reference"] == "file-unusable"
@@ -165,7 +165,7 @@ def test_the_command_line_has_the_last_word(folder: Path, capsys: Capture) -> No
     assert "label-version" in findings(folder, capsys, "--require-label", "version:semver")
 
 
-def test_shellcheck_follows_the_wishes(folder: Path, capsys: Capture) -> None:
+def test_shellcheck_follows_the_settings(folder: Path, capsys: Capture) -> None:
     from dockyard.cli import shellcheck
 
     if shellcheck.find() is None:
@@ -208,11 +208,11 @@ def test_the_result_can_go_to_a_file(folder: Path, capsys: Capture, tmp_path: Pa
     assert json.loads((tmp_path / "out.json").read_text())["failed"] is True
 
 
-def test_ship_follows_the_wishes(folder: Path, capsys: Capture) -> None:
+def test_ship_follows_the_settings(folder: Path, capsys: Capture) -> None:
     (folder / "Dockerfile").write_text("FROM scratch\nMAINTAINER a\nCOPY missing /x\n")
 
-    def stopped(wishes: str) -> str:
-        (folder / "dockyard.toml").write_text(f'[image]\nname = "127.0.0.1:1/a"\n[lint]\n{wishes}\n')
+    def stopped(settings: str) -> str:
+        (folder / "dockyard.toml").write_text(f'[image]\nname = "127.0.0.1:1/a"\n[lint]\n{settings}\n')
         capsys.readouterr()
         assert run(["ship", str(folder), "--tag", "1.0.0", "--json"]) != 0
         error: dict[str, str] = json.loads(capsys.readouterr().out)["error"]

@@ -25,7 +25,7 @@ def settings(config: str, folder: Path | None) -> LintSettings:
     The first of `dockyard.toml` with a table `[lint]`, `.hadolint.yaml` and `.hadolint.yml` counts, alone.
 
     Raises:
-        LintSettingsMissingError: `config` is not there or has no wishes.
+        LintSettingsMissingError: `config` is not there or has no settings.
         SettingsInvalidError: a file cannot be understood.
     """
     if config:
