@@ -6,9 +6,10 @@ They are read as Go's programs read them, Docker and skopeo among them: the same
 import base64
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from dockyard._internal import redact
 from dockyard.errors import UsageError
@@ -30,9 +31,8 @@ class ProxyInvalidError(UsageError):
     hint = "Write it like http://proxy.example:3128, with user:password@ before the host where it asks for a login."
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """A proxy. `str()` shows it without its password.
+class Proxy(msgspec.Struct, frozen=True):
+    """A proxy. It is shown without its password.
 
     Attributes:
         secure: whether it is spoken to over TLS.
@@ -42,19 +42,23 @@ class Proxy:
     host: str
     port: int
     secure: bool = False
-    authorization: str = field(default="", repr=False)
+    authorization: str = ""
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.secure else 'http'}://{host}:{self.port}"
 
+    __repr__ = __str__
 
-@dataclass(frozen=True)
-class Proxies:
+
+class Proxies(msgspec.Struct, frozen=True):
     """The proxy for each scheme, and who is reached without one."""
 
-    by_scheme: Mapping[str, str] = field(default_factory=dict, repr=False)
+    by_scheme: Mapping[str, str] = msgspec.field(default_factory=dict)
     without: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Proxies for {', '.join(self.by_scheme)}"  # their URLs may have passwords in them
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Proxies":
