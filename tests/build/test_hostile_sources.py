@@ -20,6 +20,7 @@ from dockyard.build.git import GitError
 from dockyard.build.repository import AddressInvalidError, GitSourceInvalidError
 from dockyard.build.secret import Secret
 from dockyard.errors import DiskFullError, Error
+from dockyard.progress import SILENT
 from making.builds import Yard
 from making.repositories import served as repositories
 
@@ -144,7 +145,7 @@ def test_a_body_without_an_end_fills_no_disk(yard: Yard, port: int, monkeypatch:
 def test_a_server_that_stops_answering_is_given_up(yard: Yard, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "_PATIENCE", 0.2)
     began = time.monotonic()
-    with pytest.raises(DownloadError, match="timed out"):
+    with pytest.raises(DownloadError, match="does not answer in time"):
         yard.build(f"FROM scratch\nADD http://127.0.0.1:{port}/slow /d/\n")
     assert time.monotonic() - began < 3
     assert untouched(yard)
@@ -235,3 +236,35 @@ def test_repositories_that_mean_harm(yard: Yard, tmp_path: Path) -> None:
             with pytest.raises((GitError, GitSourceInvalidError)):
                 yard.build(f'FROM scratch\nADD ["{made.url}/links.git#{ref}", "/d/"]\n')
     assert not list((yard.data / "cache" / "git").glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "url", "words"),
+    [
+        ({}, "http://127.0.0.1:1/x", "x: Connection refused"),
+        ({}, "https://127.0.0.1:1/x", "x: Connection refused"),
+        ({}, "http://nowhere.invalid/x", "x: .*(not known|resolution)"),
+        (
+            {"HTTP_PROXY": "http://u:geheim@127.0.0.1:1"},
+            "http://a.invalid/x",
+            "127.0.0.1:1: Connection refused",
+        ),
+        ({"HTTPS_PROXY": "http://127.0.0.1:1"}, "https://a.invalid/x", "proxy http://127.0.0.1:1: Connection refused"),
+    ],
+)
+def test_what_cannot_be_fetched_says_why_in_plain_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], url: str, words: str
+) -> None:
+    monkeypatch.setattr(retry, "pauses", lambda: iter([0.0] * 9))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(DownloadError, match=words) as failed:
+        download.download(url, tmp_path, "", {}, SILENT)
+    assert not any(word in failed.value.message for word in ("HTTPConnection", "Errno", "geheim", "("))
+
+
+def test_git_s_failure_is_told_by_the_lines_that_say_something(yard: Yard) -> None:
+    with pytest.raises(GitError) as failed:
+        yard.build("FROM scratch\nADD ssh://git@127.0.0.1:1/x.git /\n")
+    assert "Connection refused" in failed.value.message
+    assert "repository exists" not in failed.value.message

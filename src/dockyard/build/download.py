@@ -18,8 +18,10 @@ from dockyard._internal.retry import retry
 from dockyard.errors import DiskFullError, Error, TransientError, UsageError
 from dockyard.oci.digest import Digest
 from dockyard.progress import Progress
+from dockyard.registry.wire.line import reason
 
 _PIECE = 1 << 20
+_INSIDE = ("reason", "original_error", "__cause__")  # where urllib3's errors keep what was before them
 _PATIENCE = 60.0  # seconds that a server may say nothing
 
 
@@ -153,8 +155,9 @@ def _fetch(url: str, folder: Path, kept: _Kept | None, headers: Mapping[str, str
         finally:
             response.close()
     except urllib3.exceptions.HTTPError as error:
-        reason = getattr(error, "reason", None) or error  # the same without the pool's words around it
-        raise DownloadError(f"cannot fetch {shown}: {reason}", context={"url": shown}) from error
+        by = Proxies.here().to(url)
+        way = f"by the proxy {by}: " if by is not None else ""
+        raise DownloadError(f"cannot fetch {shown}: {way}{_why(error)}", context={"url": shown}) from error
     finally:
         partial.unlink(missing_ok=True)
         pool.clear()
@@ -165,6 +168,18 @@ class UrlRefusedError(UsageError):
 
     reference = "url-refused"
     hint = "Check the URL; for one that needs a login, give the secret HTTP_AUTH_TOKEN_<host>."
+
+
+def _why(error: BaseException) -> str:
+    """What went wrong, without the library's words around it."""
+    for _ in range(5):
+        inner = next((each for each in (getattr(error, name, None) for name in _INSIDE) if each is not None), None)
+        if not isinstance(inner, BaseException):
+            break
+        error = inner
+    if isinstance(error, OSError):
+        return reason(error)
+    return redact.url(str(error))
 
 
 def _most(length: str, folder: Path, shown: str) -> int:

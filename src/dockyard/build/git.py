@@ -183,6 +183,7 @@ def _git(git: str, folder: Path, *words: str) -> str:
         umask=0o022,
     )
     if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise GitError(f"git {words[0]} failed: {said[-1] if said else done.returncode}")
+        said = done.stderr.decode(errors="replace").partition("Please make sure")[0].split("\n")
+        lines = [each.strip() for each in said if each.strip() and not each.startswith(("warning: ", "hint: "))]
+        raise GitError(f"git {words[0]} failed: {'; '.join(lines[-3:]) if lines else done.returncode}")
     return done.stdout.decode(errors="replace")
