@@ -8,7 +8,7 @@ from pathlib import Path
 names = sys.argv[1:] or [
     module.name
     for module in pkgutil.iter_modules([str(Path(__file__).parent)])
-    if module.name not in ("__main__", "alone", "results", "served")
+    if module.name not in ("__main__", "alone", "pushing", "results", "served")
 ]
 for name in names:
     print(f"== {name}", flush=True)

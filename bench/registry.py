@@ -3,11 +3,10 @@
 Ours wants a login: every request carries a bearer token that is checked. The peers are open to everybody, as their own
 way to check a login (bcrypt, for every request) would make the comparison unfair.
 
-GETs are driven by wrk with one thread; pushes by a pool of our own that keeps its connections. Every server is asked in
+GETs are driven by wrk with one thread; pushes by a client of our own (`pushing`). Every server is asked in
 turn, several rounds, and the median counts, so that a busy neighbour hurts all alike. Ours has two worker processes.
 """
 
-import concurrent.futures
 import hashlib
 import http.client
 import json
@@ -17,10 +16,10 @@ import shutil
 import statistics
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import pushing
 from bench.alone import alone
 from bench.results import report
 from bench.served import PROGRAM, Served, account
@@ -32,30 +31,9 @@ MEDIA = "application/vnd.oci.image.manifest.v1+json"
 LEAST = {"manifest": 6.0, "1 MB": 3.0, "64 MB": 1.0, "push 1 MB": 2.0, "push 64 MB": 1.0}
 
 
-def push(server: Served, name: str, blobs: list[bytes], threads: int) -> float:
-    """Bytes a second of pushing `blobs`, each by POST and PUT, `threads` at a time."""
-    names = [f"sha256:{hashlib.sha256(each).hexdigest()}" for each in blobs]
-    shown = server.headers()
-    shares = [list(zip(names, blobs, strict=True))[at::threads] for at in range(threads)]
-
-    def work(share: list[tuple[str, bytes]]) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-        for digest, blob in share:
-            connection.request("POST", f"/v2/{name}/blobs/uploads/", b"", {"Content-Length": "0", **shown})
-            answer = connection.getresponse()
-            answer.read()
-            where = re.sub(r"^https?://[^/]+", "", answer.getheader("Location") or "")
-            connection.request("PUT", f"{where}{'&' if '?' in where else '?'}digest={digest}", blob, shown)
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status != 201:
-                raise RuntimeError(f"push was answered with {answer.status}")
-        connection.close()
-
-    began = time.perf_counter()
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, shares))
-    return sum(map(len, blobs)) / (time.perf_counter() - began)
+def push(server: Served, name: str, blobs: list[bytes], connections: int) -> float:
+    """Bytes a second of pushing `blobs`, each by POST and PUT, over so many connections at a time."""
+    return pushing.push(server.port, name, blobs, connections, server.headers())
 
 
 def image(server: Served, name: str, blobs: list[bytes]) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from dockyard.build.options import Slsa
 from dockyard.build.secret import Secret
-from dockyard.build.statements import files
+from dockyard.build.statements import files, said
 from dockyard.content.store import read
 from dockyard.images.image import open_image
 from dockyard.images.rootfs import unpack
@@ -18,6 +19,7 @@ from dockyard.oci.manifest import Manifest
 from making.builds import Yard
 from making.images import image, layer
 
+ALL = {"app", "one", "two", "three"}
 TEXT = "FROM base:1\nARG V=0\nCOPY app.dist-info /lib/app.dist-info\nLABEL v=$V\n"
 
 
@@ -29,9 +31,9 @@ def yard(tmp_path: Path) -> Yard:
     return yard
 
 
-def statements(yard: Yard, **options: Any) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+def statements(yard: Yard, text: str = TEXT, **options: Any) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """The index, and what is said about the image by predicate type."""
-    built = yard.build(TEXT, **options)
+    built = yard.build(text, **options)
     index = json.loads(read(yard.store, built.descriptor))
     entry = index["manifests"][-1]
     manifest = Manifest(read(yard.store, Descriptor.from_json(entry)))
@@ -59,14 +61,22 @@ def test_statements_stand_beside_the_image_and_the_image_is_still_found(yard: Ya
 
 
 def test_provenance_names_every_material_and_no_secret(yard: Yard) -> None:
-    options: dict[str, Any] = {"build_args": {"V": "7"}, "secrets": {"token": Secret("token", b"never to be seen")}}
-    _, said = statements(yard, provenance="max", **options)
+    proxy = {"HTTPS_PROXY": "http://me:never to be seen@proxy", "no_proxy": "never to be seen"}
+    options: dict[str, Any] = {
+        "build_args": {"V": "7", **proxy},
+        "secrets": {"token": Secret("token", b"never to be seen")},
+    }
+    mounts = "--mount=type=secret,id=token --mount=type=ssh,id=mine"
+    text = f"FROM base:1 AS unused\nARG V=0\nRUN {mounts} x\n{TEXT}"
+    _, said = statements(yard, text, provenance="max", **options)
     definition = said["https://slsa.dev/provenance/v1"]["buildDefinition"]
     base = yard.store.resolve("docker.io/library/base:1")
-    assert definition["resolvedDependencies"] == [{"uri": "pkg:docker/base@1", "digest": {"sha256": base.digest.hex}}]
+    assert definition["resolvedDependencies"] == [
+        {"uri": "pkg:docker/base@1?platform=linux%2Famd64", "digest": {"sha256": base.digest.hex}}
+    ]
     request = definition["externalParameters"]["request"]
     assert request["args"] == {"build-arg:V": "7"}
-    assert request["secrets"] == [{"id": "token"}]
+    assert "secrets" not in request  # nothing that was built asks for one
     assert "never to be seen" not in json.dumps(said)
     _, least = statements(yard, provenance="min", **options)
     assert "args" not in least["https://slsa.dev/provenance/v1"]["buildDefinition"]["externalParameters"]["request"]
@@ -99,3 +109,65 @@ def test_statements_beside_a_tree_are_about_its_files(yard: Yard, tmp_path: Path
         assert kind in document["predicateType"]
         digest = hashlib.sha256((yard.context / "app.dist-info" / "METADATA").read_bytes()).hexdigest()
         assert {"name": "lib/app.dist-info/METADATA", "digest": {"sha256": digest}} in document["subject"]
+
+
+def test_the_older_form_of_provenance_says_the_same(yard: Yard) -> None:
+    options: dict[str, Any] = {"provenance": "max", "build_args": {"V": "7"}, "epoch": 1_700_000_000}
+    form = Slsa("v0.2", "https://example.org/me", reproducible=True)
+    new = statements(yard, **options)[1]["https://slsa.dev/provenance/v1"]
+    old = statements(yard, slsa=form, **options)[1]["https://slsa.dev/provenance/v0.2"]
+    definition = new["buildDefinition"]
+    assert old["builder"] == {"id": "https://example.org/me"}
+    assert old["materials"] == definition["resolvedDependencies"]
+    assert old["invocation"]["parameters"] == definition["externalParameters"]["request"]
+    assert old["invocation"]["configSource"]["entryPoint"] == "Dockerfile"
+    assert old["buildConfig"] == definition["internalParameters"]["buildConfig"]
+    assert old["metadata"]["completeness"] == {"parameters": True, "environment": True, "materials": False}
+    assert old["metadata"]["reproducible"] is True
+    assert old["metadata"]["buildStartedOn"] == new["runDetails"]["metadata"]["startedOn"]
+    told = statements(yard, slsa=Slsa(reproducible=True), **options)[1]["https://slsa.dev/provenance/v1"]
+    assert told["runDetails"]["metadata"]["buildkit_reproducible"] is True
+
+
+SCANNED = """\
+ARG BUILDKIT_SBOM_SCAN_STAGE={all}
+FROM scratch AS one
+COPY one.dist-info /lib/one.dist-info
+FROM scratch AS two
+ARG BUILDKIT_SBOM_SCAN_STAGE={two}
+COPY two.dist-info /lib/two.dist-info
+FROM scratch AS unbuilt
+COPY two.dist-info /
+FROM scratch
+ARG BUILDKIT_SBOM_SCAN_CONTEXT={context}
+COPY --from=one / /
+COPY --from=two /lib/two.dist-info/METADATA /x
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "parts"),
+    [
+        ({"all": "false", "two": "false", "context": "false"}, {}, {"": {"one"}}),
+        (
+            {"all": "true", "two": "true", "context": "1"},
+            {},
+            {"": {"one"}, "one": {"one"}, "two": {"two"}, "context": ALL},
+        ),
+        ({"all": "false", "two": "two,other", "context": "0"}, {}, {"": {"one"}, "two": {"two"}}),
+        ({"all": "Two,unbuilt", "two": "false", "context": ""}, {}, {"": {"one"}}),
+        ({"all": "", "two": "", "context": ""}, {"BUILDKIT_SBOM_SCAN_STAGE": "one"}, {"": {"one"}, "one": {"one"}}),
+    ],
+)
+def test_stages_and_context_are_looked_into_where_the_dockerfile_says_so(
+    yard: Yard, tmp_path: Path, words: dict[str, str], given: dict[str, str], parts: dict[str, set[str]]
+) -> None:
+    for name in ("one", "two", "three"):
+        yard.write({f"{name}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n\n"})
+    built = yard.build(SCANNED.format(**words), sbom=True, build_args=given)
+    found = said(yard.store, built.descriptor, built.image)
+    held = {each.part: {package["name"] for package in each.predicate["packages"][1:]} for each in found}
+    assert held == parts
+    assert len({each.predicate["documentNamespace"] for each in found}) == len(found)
+    names = {f"sbom{f'-{part}' if part else ''}.spdx.json" for part in parts}
+    assert set(files(yard.store, built.descriptor, built.image)) == names

@@ -13,6 +13,7 @@ from dockyard.build.fault import ContextUnreadableError, PlatformRefusedError, S
 from dockyard.build.running import DeviceMissingError, InsecureRefusedError, NetworkRefusedError
 from dockyard.build.state import PATH
 from dockyard.dockerfile.fault import DockerfileInvalidError
+from dockyard.dockerfile.shell import ExpansionError
 from dockyard.errors import Error
 from dockyard.images.image import open_image
 from dockyard.oci.platform import Platform
@@ -244,3 +245,19 @@ def test_of_a_folder_the_file_that_changed_is_named_by_its_content(yard: Yard) -
     why()
     yard.write({"d/many/17": "2"})
     assert why() == "file d/many/17 changed"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("FROM scratch\nENV A=b\nEXPOSE ${X:\n", 3),
+        ("# a\nARG A=${\nFROM scratch\n", 2),
+        ("FROM scratch AS a\nFROM a${\n", 2),
+        ("FROM scratch\nCOPY ${X /\n", 2),
+        ("FROM scratch\n\nONBUILD COPY ${X /\nENV A='b\n", 4),
+    ],
+)
+def test_a_word_that_cannot_be_expanded_is_named_with_its_line(yard: Yard, text: str, line: int) -> None:
+    with pytest.raises(ExpansionError) as refused:
+        yard.build(text)
+    assert refused.value.context["line"] == str(line)

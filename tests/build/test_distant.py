@@ -103,6 +103,7 @@ def test_a_base_of_which_nothing_is_needed_is_not_fetched(yard: Far) -> None:
 
 def test_a_base_is_whole_in_the_store_once_it_was_needed_and_then_nobody_is_asked(yard: Far) -> None:
     built = yard.build_on(f"FROM {NAME}\nCOPY file /folder0/\n")
+    assert len(yard.afar.asked) == 5  # manifest, configuration and three layers, each once
     assert [each.descriptor.digest for each in built.image.layers[:-1]] == [
         each.descriptor.digest for each in Image(yard.afar.root, yard.afar.memory).layers
     ]
@@ -195,6 +196,17 @@ def test_each_platform_gets_its_own_image_of_the_base(yard: Far) -> None:
         for name, image in built.images.items():
             assert image.tree().read("machine").decode() == name.removeprefix("linux/")
             assert image.layers[0].descriptor == images[name.removeprefix("linux/")].layers[0].descriptor
+
+
+def test_a_base_pinned_by_an_index_s_digest_is_asked_for_once(yard: Far) -> None:
+    yard.afar.root, _ = several(yard.afar.memory)
+    text = f"FROM {NAME.with_digest(yard.afar.root.digest)}\nCOPY file /\n"
+    built = yard.build_on(text)
+    assert built.bases[0].digest == yard.afar.root.digest
+    yard.afar.down = True
+    again = yard.build_on(text)
+    assert (again.image.descriptor, again.bases) == (built.image.descriptor, built.bases)
+    assert yard.afar.found == 1
 
 
 def test_another_platform_s_image_in_the_store_serves_where_no_registry_has_better(yard: Far) -> None:

@@ -87,3 +87,14 @@ def test_the_command_shows_and_prunes(
     assert run(["cache", "prune", "--filter", "kind=other"]) == 2
     assert run(["cache", "prune", "--keep", "much"]) == 2
     assert run(["cache", "prune", "--unused-for", "long"]) == 2
+
+
+def test_a_file_of_many_names_counts_once(yard: Yard) -> None:
+    folder = yard.data / "cache" / "mounts" / "m"
+    (folder / "0" / "below").mkdir(parents=True)
+    (folder / "id").write_text("mount")
+    (folder / "0" / "f").write_bytes(b"1" * 1_000_000)
+    for number in range(50):
+        os.link(folder / "0" / "f", folder / "0" / "below" / str(number))
+    (item,) = [each for each in kept(yard.data, yard.store) if each.kind == "mount"]
+    assert 1_000_000 <= item.size < 1_100_000

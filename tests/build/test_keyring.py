@@ -9,7 +9,7 @@ import pytest
 
 from dockyard.build.agent import forwarded
 from dockyard.build.fault import SecretInvalidError
-from dockyard.build.keyring import Keyring, load
+from dockyard.build.keyring import Keyring, KeyUnfitError, load
 from dockyard.build.secret import agents
 
 KINDS = [["ed25519"], ["rsa"], ["rsa", "-m", "PEM"], ["ecdsa"], ["ecdsa", "-b", "521"]]
@@ -55,9 +55,9 @@ def test_several_keys_are_one_agent_and_ids_are_apart(tmp_path: Path) -> None:
 def test_what_is_no_key_is_refused_and_why(tmp_path: Path) -> None:
     locked = made(tmp_path / "locked", ["ed25519"], "secret")
     for path, why in ((locked, "passphrase"), (tmp_path / "locked.pub", "no private"), (tmp_path / "gone", "read")):
-        with pytest.raises(SecretInvalidError, match=why):
+        with pytest.raises(KeyUnfitError, match=why):
             agents([f"a={path}"], {})
-    with pytest.raises(SecretInvalidError, match="read"):
+    with pytest.raises(KeyUnfitError, match="read"):
         agents([f"a={tmp_path}"], {})
     with pytest.raises(SecretInvalidError, match="SSH_AUTH_SOCK"):
         agents(["default"], {})

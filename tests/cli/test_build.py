@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dockyard.cli.build_flags import Flags, options
+
 
 @pytest.fixture
 def context(tmp_path: Path) -> Path:
@@ -274,3 +276,15 @@ def test_builds_are_listed_and_only_the_last_are_kept(context: Path) -> None:
         (folder / "build.json").write_text("{}")
     dockyard(context, "-q")
     assert len(list((data / "builds").iterdir())) == builds.KEPT
+
+
+def test_docker_s_settings_give_builds_their_proxies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    assert options(Flags()).build_args == {}
+    config = tmp_path / "config.json"
+    config.write_text('{"proxies": {"default": {"httpProxy": "http://p:1", "httpsProxy": "http://p:2"}}}')
+    assert options(Flags()).build_args == {"HTTP_PROXY": "http://p:1", "HTTPS_PROXY": "http://p:2"}
+    given = options(Flags(build_arg=["https_proxy=http://mine", "V=1"])).build_args
+    assert given == {"HTTP_PROXY": "http://p:1", "https_proxy": "http://mine", "V": "1"}
+    config.write_text("{")
+    assert options(Flags()).build_args == {}

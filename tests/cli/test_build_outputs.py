@@ -195,7 +195,7 @@ def test_an_image_becomes_a_folder_with_its_annotations_and_compression(context:
 @pytest.mark.parametrize(
     "text",
     [
-        "type=oci,dest=x,force-compression=true",
+        "type=oci,dest=x,force-compression=perhaps",
         "type=oci,dest=x,oci-mediatypes=perhaps",
         "type=oci,dest=x,annotation-layer.a=b",
         "type=oci,dest=x,oci-artifact=false",
@@ -316,3 +316,20 @@ def test_nothing_else_stays_in_a_folder_where_that_is_asked_for(context: Path, t
     } | {"gone"}
     assert (outside / "safe").read_text() == "safe"
     assert dockyard(context, "-o", "type=local,dest=/,mode=delete").returncode == 2
+
+
+def test_the_base_s_layers_get_the_compression_where_that_is_forced(context: Path, tmp_path: Path) -> None:
+    good(context, "-t", "below:1")
+    (context / "Dockerfile").write_text("FROM below:1\nCOPY new /more\n")
+    words = "tar=false,compression=zstd"
+    good(context, "-t", "x:1", "-o", f"type=oci,dest={tmp_path / 'some'},{words}")
+    good(context, "-t", "x:1", "-o", f"type=oci,dest={tmp_path / 'all'},{words},force-compression=true")
+    some, every = (
+        open_image(Layout(tmp_path / name), Layout(tmp_path / name).resolve("docker.io/library/x:1"))
+        for name in ("some", "all")
+    )
+    assert some.config.diff_ids == every.config.diff_ids
+    for image, kinds in ((some, {"gzip", "zstd"}), (every, {"zstd"})):
+        assert {each.media_type.rpartition("+")[2] for each in image.manifest.layers} == kinds
+        for layer in image.layers:
+            layer.verify()

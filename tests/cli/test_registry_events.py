@@ -36,19 +36,22 @@ def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
 
 def test_the_audit_log_is_listed_and_exported(say: Say, tmp_path: Path) -> None:
     assert [each["reference"] for each in say("audit", "list", "--kind", "push")["events"]] == ["2.0", "1.0"]
-    assert say("audit", "list", "--count", "1", "--before", "2")["events"][0]["id"] == 1
+    first = say("audit", "list", "--count", "1", "--before", "2")["events"][0]
+    assert (first["id"], first["kind"], first["reference"]) == (1, "project.create", "shop")
+    assert [each["kind"] for each in say("audit", "list", "--kind", "*.create")["events"]] == ["project.create"]
+    assert say("audit", "list", "--kind", "*.refused")["events"] == []
     assert say("audit", "list", "--until", "2001-01-01")["events"] == []
     assert "shop/web" in say("audit", "list", plain=True)
     lines = say("audit", "export", plain=True).splitlines()
-    assert [json.loads(each)["reference"] for each in lines] == ["1.0", "2.0"]
-    assert len(list(csv.DictReader(io.StringIO(say("audit", "export", "--format", "csv", plain=True))))) == 2
-    assert say("audit", "export", "--output", str(tmp_path / "out"))["lines"] == 2
+    assert [json.loads(each)["reference"] for each in lines] == ["shop", "1.0", "2.0"]
+    assert len(list(csv.DictReader(io.StringIO(say("audit", "export", "--format", "csv", plain=True))))) == 3
+    assert say("audit", "export", "--output", str(tmp_path / "out"))["lines"] == 3
     assert say("audit", "list", "--since", "yesterday", code=2)["error"]["reference"] == "usage"
 
 
 def test_tampering_with_the_audit_log_shows_and_fails(say: Say, tmp_path: Path) -> None:
     whole = say("audit", "verify")
-    assert (whole["whole"], whole["events"]) == (True, 2)
+    assert (whole["whole"], whole["events"]) == (True, 3)
     assert say("audit", "verify", "--expect", whole["head"])["known"] is True
     assert say("audit", "verify", "--expect", "f" * 64, code=1)["error"]["reference"] == "audit-broken"
     with opened(tmp_path / "registry") as house:

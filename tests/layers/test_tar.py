@@ -4,7 +4,7 @@ import io
 import tarfile
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dockyard.errors import Error
@@ -118,6 +118,18 @@ def test_a_truncated_archive_is_refused(left: int) -> None:
         list(tar.read(io.BytesIO(data[:left])))
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Entry("/".join(["n" * 255] * 15 + ["m" * 255]), "dir"),
+        Entry("x", "symlink", target="t" * 4095),
+        Entry("/".join(["é" * 127] * 16)),
+    ],
+)
+def test_the_longest_names_that_are_read_can_be_written_again(entry: Entry) -> None:
+    assert next(tar.read(io.BytesIO(tar.header(entry) + tar.END)))[0].path == entry.path
+
+
 def test_a_huge_extended_header_is_refused_before_it_is_read() -> None:
     block = bytearray(tar._block(b"x", b"", b"x", 0, 0, 0, 1 << 32, 0, b"", 0, 0))
     with pytest.raises(ArchiveInvalidError, match="extended header"):
@@ -145,3 +157,14 @@ def test_a_damaged_archive_never_raises_anything_but_an_error(data: st.DataObjec
             content.read()
     except Error:
         pass
+
+
+@given(st.binary(min_size=512, max_size=512), st.sampled_from([1, -1, 256, 65520, 65521, 65536]))
+@example(b"\xff" * 512, 65521)
+@example(bytes(512), 65521)
+def test_a_checksum_is_the_sum_of_a_header_s_bytes_and_nothing_else(block: bytes, off: int) -> None:
+    right = sum(block[:148]) + sum(block[156:]) + 8 * ord(" ")
+    tar._check_sum(block[:148] + b"%07o\0" % right + block[156:])
+    if right + off >= 0:
+        with pytest.raises(ArchiveInvalidError):
+            tar._check_sum(block[:148] + b"%07o\0" % (right + off) + block[156:])

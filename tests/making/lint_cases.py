@@ -71,6 +71,13 @@ CASES = [
     ("duplicate-stage", "FROM a AS x\nFROM b AS x", 2, "line 1", "FROM a AS x\nFROM b AS y"),
     ("reserved-stage", "FROM a AS scratch", 1, "scratch", "FROM a AS tools"),
     ("stage-casing", "FROM a AS Build", 1, "capitals", "FROM a AS build"),
+    ("unsound-expansion", "FROM a\nEXPOSE ${X:", 2, "'${X:'", "FROM a\nEXPOSE ${X:-1} ${Y:?needed} \\${Z"),
+    ("unsound-expansion", "ARG A=${\nFROM a:$A", 1, "a } is missing", "ARG A=1\nFROM a:$A"),
+    ("unsound-expansion", "FROM a:${V", 1, "a } is missing", "FROM a:${V%x}"),
+    ("unsound-expansion", "FROM a\nENV A=${X@Q}", 2, "the modifier @", "FROM a\nRUN echo ${X@Q} ${"),
+    ("unsound-expansion", "FROM a\nCOPY <<E /\n${X\nE", 2, "is not known", "FROM a\nCOPY <<E /\nit's ${X}\nE"),
+    ("unsound-expansion", "FROM a\nLABEL a='b", 2, "single quote", "FROM a\nLABEL a='b'"),
+    ("unsound-expansion", "FROM a\nONBUILD COPY ${X /", 2, "a } is missing", "FROM a\nCOPY --from=b ${X} /"),
     (
         "undefined-variable",
         "FROM a\nENV APP_HOME=/x\nWORKDIR $APP_HOM",

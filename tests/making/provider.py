@@ -19,7 +19,9 @@ from making.answering import Answering, Handler
 
 
 class Provider:
-    """The attributes are what it says and its faults; `seen` lists the paths that were asked for."""
+    """The attributes are what it says and its faults, `denies` why it logs nobody in; `seen` lists the paths that were
+    asked for.
+    """
 
     def __init__(self) -> None:
         self.client, self.secret = "dockyard", "s3cr3t/&+"
@@ -29,6 +31,7 @@ class Provider:
         self.nonce: str | None = None
         self.audience: Any = None
         self.named = ""
+        self.denies = ""
         self.seen: list[str] = []
         self._codes: dict[str, dict[str, str]] = {}
         provider = self
@@ -79,6 +82,10 @@ class Provider:
         right = all(words.get(each) for each in wanted) and words["client_id"] == self.client
         if not right or words["response_type"] != "code" or words.get("code_challenge_method") != "S256":
             self._send(request, 400, {"error": "invalid_request"})
+            return
+        if self.denies:
+            place = words["redirect_uri"] + "?" + urlencode({"error": self.denies, "state": words["state"]})
+            request.answer(302, headers={"Location": place})
             return
         code = secrets.token_urlsafe(16)
         self._codes[code] = words

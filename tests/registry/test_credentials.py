@@ -116,3 +116,11 @@ def test_a_helper_that_babbles_is_refused(tmp_path: Path, helper: Path) -> None:
 
 def test_there_is_none_without_a_file(tmp_path: Path) -> None:
     assert Credentials(tmp_path / "absent" / "config.json").get("r.example") is None
+
+
+def test_the_proxies_of_builds_are_told(tmp_path: Path) -> None:
+    given = {"httpProxy": "http://p:1", "noProxy": "a,b", "ftpProxy": "", "other": "x"}
+    found = known(tmp_path, {"proxies": {"default": given, "tcp://far:2375": {"httpProxy": "http://q"}}})
+    assert found.proxies() == {"HTTP_PROXY": "http://p:1", "NO_PROXY": "a,b"}
+    nothing: list[object] = [{}, {"proxies": None}, {"proxies": {"default": []}}, {"proxies": []}]
+    assert [known(tmp_path, document).proxies() for document in nothing] == [{}] * 4

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dockyard.errors import DiskFullError
 from dockyard.oci.digest import Digest
 from dockyard.registry.disk import DiskBlobs
 from dockyard.registry.interface import WireError
@@ -34,6 +35,79 @@ def test_an_upload_that_comes_whole_is_read_as_it_was_sent(blobs: DiskBlobs, siz
     blobs.cancel(upload)
     assert stored(blobs, digest, size) == data
     assert list(blobs.walk()) == [(digest, size)]
+
+
+@pytest.mark.parametrize("size", SIZES[:-1])
+@pytest.mark.parametrize("able", [True, False])
+def test_a_blob_that_is_stored_whole_is_read_as_it_was_sent_and_leaves_no_upload(
+    tmp_path: Path, size: int, able: bool
+) -> None:
+    blobs, data = DiskBlobs(tmp_path, alone=True), os.urandom(size)
+    digest = Digest.of(data)
+    blobs._direct.able = able
+    upload = blobs.begin_at_once()
+    assert upload is not None
+    assert blobs.store(digest, [data[: size // 3], b"", data[size // 3 :]], upload) == size
+    assert stored(blobs, digest, size) == data
+    assert list(blobs.walk()) == [(digest, size)]
+    assert list((tmp_path / "uploads").iterdir()) == []
+    assert blobs.store(digest, [data]) == size, "once more"
+    with pytest.raises(WireError, match="BLOB_UPLOAD_UNKNOWN"):
+        blobs.store(digest, [data], upload)
+
+
+def test_a_damaged_file_gives_way_to_what_is_stored_whole(blobs: DiskBlobs) -> None:
+    data = os.urandom(70_000)
+    digest = Digest.of(data)
+    blobs.store(digest, [data])
+    path = blobs.place(digest, len(data)).path
+    assert path is not None
+    os.truncate(path, 5)
+    blobs.store(digest, [data])
+    assert stored(blobs, digest, len(data)) == data
+
+
+def test_what_is_stored_whole_is_on_the_disk_before_it_has_its_name(
+    blobs: DiskBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    flush, rename = os.fsync, os.rename
+
+    def fsync(handle: int) -> None:
+        kind = "folder" if os.path.isdir(f"/proc/self/fd/{handle}") else "file"
+        done.append(kind)
+        flush(handle)
+
+    def renamed(before: Path, after: Path) -> None:
+        rename(before, after)
+        done.append("name")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "rename", renamed)
+    for size in (100, 100_000):
+        data = os.urandom(size)
+        blobs.store(Digest.of(data), [data])
+        blobs.store(Digest.of(data), [data])
+        assert [each for each in done if each != "folder"] == ["file", "name"]
+        assert done[-2:] == ["folder", "folder"], "its folder after it, also where another was quicker"
+        done.clear()
+
+
+def test_a_disk_that_is_full_keeps_nothing_of_what_was_stored_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*values: object) -> int:
+        raise OSError(errno.ENOSPC, "no room")
+
+    blobs = DiskBlobs(tmp_path)
+    monkeypatch.setattr(os, "pwrite", refuse)
+    monkeypatch.setattr(os, "write", refuse)
+    for size in (100, 100_000):
+        data = os.urandom(size)
+        with pytest.raises(DiskFullError):
+            blobs.store(Digest.of(data), [data])
+        assert list((tmp_path / "uploads").iterdir()) == []
+        assert not blobs.exists(Digest.of(data))
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSPC])

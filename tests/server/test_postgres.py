@@ -21,7 +21,9 @@ from dockyard.server.rules.quota import quota_of, set_quota
 from dockyard.server.settings import Limits, Settings
 from dockyard.server.stored import deleting
 from making.asgi import Answer, call
+from making.calls import Caller
 from making.postgres import Postgres, postgres
+from making.pushed import image
 
 pytestmark = pytest.mark.slow
 
@@ -269,3 +271,25 @@ def test_what_a_replica_may_keep_in_memory_is_late_by_no_more_than_was_allowed(u
     assert two.registry.manifest("team/web", "latest").raw == second
     one.close()
     two.close()
+
+
+def test_zero_bytes_which_it_has_no_room_for_are_no_fault(house: House) -> None:
+    image(house.registry, "team/web", "1")
+    ask = Caller(house.app, "127.0.0.1")
+    for path, status in (
+        ("/v2/team/web/manifests/\0", 404),
+        ("/v2/team/web/manifests/1\0", 404),
+        ("/v2/team/web/blobs/\0", 400),
+        ("/v2/team/web/blobs/uploads/\0", 404),
+        ("/v2/team/web/tags/list?last=%00", 400),
+        ("/v2/_catalog?last=%00", 400),
+        ("/projects/\0", 404),
+        ("/projects?q=%00&after=%00", 200),
+        ("/search?q=%00", 200),
+        ("/audit?actor=%00&kind=%00", 200),
+        ("/api/v1/projects/\0", 400),
+        ("/api/v1/search?q=%00", 400),
+    ):
+        assert ask("GET", path, headers={"host": "localhost"}).status == status, path
+        for method in ("HEAD", "DELETE", "POST", "PUT", "PATCH"):
+            assert ask(method, path, headers={"host": "localhost"}).status < 500, (method, path)

@@ -2,7 +2,8 @@
 
 import http.client
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from granian.server import embed, mp
 
 from dockyard.oci.digest import Digest
 from dockyard.server.house import House, open_house
-from dockyard.server.prompt import asking, install
+from dockyard.server.prompt import Exchange, Gathering, asking, install
 from dockyard.server.settings import Settings
 from making.asgi import call
 from making.pushed import image
@@ -29,8 +30,21 @@ class Watcher:
     def __init__(self, method: str = "GET", path: str = MANIFEST, kind: str = "http") -> None:
         self.scope = {"type": kind, "method": method, "path": path, "query_string": b"", "headers": []}
         self.sent: list[Any] = []
-        self.proto = SimpleNamespace(send=self.sent.append)
+        self.asked: list[Any] = []
+        self.proto = SimpleNamespace(send=self.sent.append, receive=self.receive)
         self.ended = 0
+
+    def receive(self) -> Any:
+        return SimpleNamespace(add_done_callback=lambda callback, context: self.asked.append(callback))
+
+    def say(self, body: bytes, *, more: bool = True, kind: str = "http.request") -> None:
+        """Give the next piece to whoever asked for it, as granian does."""
+
+        def future() -> Generator[None, None, Any]:
+            return {"type": kind, "body": body, "more_body": more}
+            yield
+
+        self.asked.pop()(future())
 
     def done(self) -> None:
         self.ended += 1
@@ -55,7 +69,7 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_known_is_answered_at_once_as_the_application_answers_it(house: House) -> None:
     watcher = Watcher()
     left: list[Any] = []
-    asking(house.app.prompt, left.append)(watcher)
+    asking(house.app.prompt, left.append, Gathering())(watcher)
     assert (watcher.ended, left) == (1, [])
     start, body = watcher.sent
     usual = call(house.app, "GET", MANIFEST)
@@ -75,24 +89,24 @@ def test_what_is_known_is_answered_at_once_as_the_application_answers_it(house: 
 )
 def test_whatever_else_is_left_to_the_event_loop_and_nothing_was_sent(house: House, watcher: Watcher) -> None:
     left: list[Any] = []
-    asking(house.app.prompt, left.append)(watcher)
+    asking(house.app.prompt, left.append, Gathering())(watcher)
     assert (watcher.ended, watcher.sent, left) == (0, [], [watcher])
 
 
 def test_a_fault_leaves_the_request_to_the_event_loop() -> None:
-    def prompt(scope: Any, send: Any) -> bool:
+    def prompt(exchange: Any) -> bool:
         raise RuntimeError("a fault")
 
     watcher = Watcher()
     left: list[Any] = []
-    asking(prompt, left.append)(watcher)
+    asking(prompt, left.append, Gathering())(watcher)
     assert left == [watcher]
 
 
 def test_a_request_is_looked_at_by_one_thread_only(house: House) -> None:
     """A second look would count a caller's request twice."""
     watcher = Watcher(path=f"/v2/{NAME}/manifests/2")
-    assert not house.app.prompt(watcher.scope, watcher.proto.send)
+    assert not house.app.prompt(Exchange(watcher, Gathering()))
     assert watcher.scope["dockyard.asked"]
 
 
@@ -100,25 +114,65 @@ def test_both_ways_are_counted(house: House) -> None:
     key = ("requests", "manifest", "GET", "200")
     before = house.measuring.counts.counts[key]
     watcher = Watcher()
-    assert house.app.prompt(watcher.scope, watcher.proto.send)
+    assert house.app.prompt(Exchange(watcher, Gathering()))
     call(house.app, "GET", MANIFEST)
     assert house.measuring.counts.counts[key] == before + 2
+
+
+@pytest.mark.parametrize(
+    ("said", "how"),
+    [([(b"ab", True), (b"c", False)], "whole"), ([(b"ab", True), (b"c", True), (b"", False)], "whole")],
+)
+def test_a_body_is_gathered_to_its_end(said: list[tuple[bytes, bool]], how: str) -> None:
+    watcher, found = Watcher("PUT"), list[Any]()
+    Exchange(watcher, Gathering()).gather(lambda pieces, ended: found.append((b"".join(pieces), ended)))
+    for body, more in said:
+        assert not found
+        watcher.say(body, more=more)
+    assert found == [(b"abc", how)]
+    assert not watcher.asked
+
+
+def test_a_client_that_goes_away_ends_its_body() -> None:
+    watcher, found = Watcher("PUT"), list[Any]()
+    Exchange(watcher, Gathering()).gather(lambda pieces, ended: found.append((pieces, ended)))
+    watcher.say(b"ab")
+    watcher.say(b"", kind="http.disconnect")
+    assert found == [([b"ab"], "gone")]
+
+
+def test_a_client_that_says_nothing_or_too_little_is_given_up_once() -> None:
+    watcher, found, gathering = Watcher("PUT"), list[Any](), Gathering()
+    exchange = Exchange(watcher, gathering)
+    exchange.gather(lambda pieces, ended: found.append((pieces, ended)))
+    watcher.say(b"ab")
+    gathering.look(60)
+    assert not found
+    time.sleep(0.05)
+    assert not exchange.late(time.monotonic(), 60)
+    watcher.say(b"c")
+    assert exchange.late(time.monotonic() + 59, 0.05), "three bytes in a minute are too few"
+    time.sleep(0.05)
+    gathering.look(0.01)
+    watcher.say(b"d", more=False)
+    gathering.look(0)
+    assert found == [([b"ab", b"c"], "slow")]
 
 
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("server", [mp.MPServer, embed.Server])
 def test_the_granian_that_is_installed_is_known(server: type) -> None:
-    assert install(server, lambda scope, send: False)
+    assert install(server, lambda exchange: False, Gathering())
 
 
 @pytest.mark.usefixtures("untouched")
 def test_another_granian_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = vars(mp)["_new_cbscheduler"]
     monkeypatch.setattr(granian, "__version__", "9.0.0")
-    assert not install(mp.MPServer, lambda scope, send: True)
+    assert not install(mp.MPServer, lambda exchange: True, Gathering())
     monkeypatch.setattr(granian, "__version__", "2.8.7")
     monkeypatch.delattr("granian._futures._cbsched_aioschedule")
-    assert not install(mp.MPServer, lambda scope, send: True)
+    assert not install(mp.MPServer, lambda exchange: True, Gathering())
     assert vars(mp)["_new_cbscheduler"] is usual
 
 

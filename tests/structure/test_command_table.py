@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import os
 import subprocess
 import sys
 import time
@@ -75,3 +76,21 @@ def test_the_version_needs_nothing_heavy() -> None:
     out = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.splitlines() == ["dockyard 0.1.0", "[]"]
     assert time.monotonic() - began < 5  # hangs only; the figure itself lives in bench/
+
+
+@pytest.mark.parametrize("words", [["build", "-q", "."], ["pull", "-q", "127.0.0.1:1/a:1"]])
+def test_a_build_of_known_steps_and_a_fetched_image_load_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /\nENV A=1\n")
+    code = (
+        "import sys; from dockyard.cli.main import run; run(sys.argv[1:]);"
+        "heavy = {'cyclopts', 'rich', 'dataclasses', 'inspect', 'typing_extensions', 'urllib3', 'cryptography',"
+        "'logging', 'concurrent.futures', 'subprocess', 'tempfile', 'isal', 'deflate', 'zstandard', 'shutil',"
+        "'calendar', 'ssl'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    environment = {**os.environ, "DOCKYARD_HOME": str(tmp_path.parent / f"{tmp_path.name}-home")}
+    for _ in range(2):  # what the first build makes the second knows
+        command = [sys.executable, "-I", "-c", code, *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
+        time.sleep(0.05)  # what was written this very moment is not relied on
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -31,16 +31,18 @@ class Builders:
         self.context.mkdir()
         (self.context / "Dockerfile").write_text(TEXT)
 
-    def theirs(self, output: str, platform: str, provenance: str) -> "subprocess.CompletedProcess[str]":
+    def theirs(self, output: str, platform: str, provenance: str, *more: str) -> "subprocess.CompletedProcess[str]":
         words = [str(PEERS / "buildctl"), "--addr", f"unix://{self._socket}", "build", "--progress=plain", "--no-cache"]
         words += ["--frontend=dockerfile.v0", *(f"--local={n}={self.context}" for n in ("context", "dockerfile"))]
         words += [f"--opt=platform={platform}"] * bool(platform) + ["--output", output]
-        words += [f"--opt=attest:provenance=mode={provenance}"] * bool(provenance)
+        form = provenance if "=" in provenance else f"mode={provenance}"
+        words += [f"--opt=attest:provenance={form}"] * bool(provenance) + [f"--opt={each}" for each in more]
         return subprocess.run(words, capture_output=True, text=True, timeout=100)
 
-    def ours(self, output: str, platform: str, provenance: str) -> "subprocess.CompletedProcess[str]":
+    def ours(self, output: str, platform: str, provenance: str, *more: str) -> "subprocess.CompletedProcess[str]":
         words = [str(Path(sys.executable).parent / "dockyard"), "build", str(self.context), "--output", output]
         words += ["--platform", platform] * bool(platform) + ["--provenance", provenance] * bool(provenance)
+        words += more
         environment = {**os.environ, "DOCKYARD_HOME": str(self.path / "home")}
         return subprocess.run(words, capture_output=True, text=True, env=environment, timeout=100)
 
@@ -68,6 +70,7 @@ OUTPUTS = [
     ("type=oci,oci-mediatypes=perhaps", "", ""),
     ("type=oci,compression=uncompressed,force-compression=false", "", ""),
     ("type=oci,compression=zstd,oci-mediatypes=false", "", ""),
+    ("type=oci,compression=zstd,force-compression=true", "", ""),
     ("type=oci,compression=lzma", "", ""),
     ("type=oci,annotation.a=b,annotation-manifest.c=d,annotation-manifest-descriptor.e=f", "", ""),
     # Of an image without an index BuildKit leaves annotations for its platform out; we do not.
@@ -122,6 +125,60 @@ def test_a_layout_is_named_and_annotated_as_buildkit_s(
         assert (ours.returncode, (tmp_path / "ours").exists()) == (2, False)
         return
     assert shape(tmp_path / "ours") == shape(tmp_path / "theirs")
+
+
+SOURCE = "FROM scratch AS a\nARG X=1\nCOPY Dockerfile /a\nFROM a\nLABEL a=b\nCOPY --from=a /a /b\n"
+FORMS = [
+    "mode=min",
+    "mode=max",
+    "mode=max,version=v0.2",
+    "mode=min,version=v0.2,builder-id=me,reproducible=true",
+    "mode=min,reproducible=true,builder-id=me",
+    "mode=max,filename=p.json",
+    "mode=max,inline-only=true",
+    "version=v2",
+    "mode=most",
+]
+# BuildKit's own graph of the build, for which we have the Dockerfile's steps, and what it says of its own versions.
+_GRAPH = {"llbDefinition", "digestMapping", "locations", "layers", "steps", "root", "compatibilityVersion"}
+_GRAPH |= {"dockerfileVersion", "targetPlatform", "version"}
+
+
+def shaped(document: Any) -> Any:
+    """The names in a document, with values where these are words both write; times and numbers of runs are not."""
+    if isinstance(document, dict):
+        kept = {name: shaped(value) for name, value in document.items() if name not in _GRAPH}
+        return {name: value for name, value in kept.items() if value not in ({}, [])}
+    if isinstance(document, list):
+        return [shaped(each) for each in document]
+    return document if isinstance(document, bool) else "text"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_provenance_has_the_fields_of_buildkit_s(builders: Builders, tmp_path: Path, form: str) -> None:
+    (builders.context / "Dockerfile").write_text(SOURCE)
+    try:
+        theirs = builders.theirs(f"type=local,dest={tmp_path / 'theirs'}", "", form, "build-arg:X=2", "label:l=v")
+        ours = builders.ours(
+            f"type=local,dest={tmp_path / 'ours'}", "", form, "--build-arg=X=2", "--label=l=v", "--no-cache"
+        )
+    finally:
+        (builders.context / "Dockerfile").write_text(TEXT)
+    assert bool(theirs.returncode) == bool(ours.returncode), f"{theirs.stderr}\n{ours.stderr}"
+    if ours.returncode:
+        assert ours.returncode == 2
+        return
+    names = [{path.name for path in (tmp_path / each).iterdir()} for each in ("theirs", "ours")]
+    assert names[0] == names[1]
+    for name in names[0] - {"a", "b"}:
+        told, own = (json.loads((tmp_path / each / name).read_bytes()) for each in ("theirs", "ours"))
+        assert (told["predicateType"], told["_type"]) == (own["predicateType"], own["_type"])
+        assert told["subject"] == own["subject"]
+        them, us = shaped(told["predicate"]), shaped(own["predicate"])
+        # We tell the Dockerfile's name and digest, too, where it is no Git repository that names them.
+        place = us["buildDefinition"]["externalParameters"] if "buildDefinition" in us else us["invocation"]
+        del place["configSource"]
+        assert us == them
 
 
 FILES = [

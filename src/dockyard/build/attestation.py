@@ -15,11 +15,14 @@ from urllib.parse import quote
 
 from dockyard import __version__
 from dockyard.build.annotations import Annotation, of
+from dockyard.build.options import Slsa
 from dockyard.build.plan import Base
 from dockyard.build.state import rfc3339
+from dockyard.build.tools import PROXIES
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
 from dockyard.images.image import Image
+from dockyard.layers.layer import Layer
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import encode
 from dockyard.oci.mediatype import OCI_EMPTY, OCI_MANIFEST
@@ -30,6 +33,8 @@ from dockyard.packages.inventory import inventory
 from dockyard.signing import statement
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
+PART = "dev.dockyard.sbom.part"
+"""The annotation of a statement that is about a stage or the context, not about the image: which."""
 _BUILD_TYPE = "https://dockyard.dev/build/dockerfile/v1"
 _ARTIFACT = "application/vnd.docker.attestation.manifest.v1+json"
 _PREDICATE = "in-toto.io/predicate-type"
@@ -37,30 +42,33 @@ _PREDICATE = "in-toto.io/predicate-type"
 
 @dataclass(frozen=True)
 class Wish:
-    """Which attestations are wanted; `max` provenance tells the build arguments, too."""
+    """Which attestations are wanted; `max` provenance tells the build arguments, too, and `slsa` its form."""
 
     sbom: bool = False
     provenance: Literal["", "min", "max"] = ""
+    slsa: Slsa = field(default_factory=Slsa)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a build: its Dockerfile's name, digest and text, what it took things from, when it ran, and its
-    steps by platform.
+    """What is known of a build: its Dockerfile's name, digest and text, what else was asked for in the words that
+    BuildKit has for it (target, platforms, without the cache), the mounts of secrets and agents, when it ran,
+    and by platform what it took things from, its steps, and what else is looked into for packages.
     """
 
     dockerfile: str
     dockerfile_digest: str
-    target: str
+    asked: Mapping[str, str]
     build_args: Mapping[str, str]
-    secrets: Sequence[str]
-    bases: Sequence[Base]
-    materials: Sequence[Mapping[str, Any]]
+    mounts: Mapping[str, Sequence[Mapping[str, Any]]]
+    bases: Mapping[str, Sequence[Base]]
+    materials: Mapping[str, Sequence[Mapping[str, Any]]]
     began: float
     text: bytes = b""
     labels: Mapping[str, str] = field(default_factory=dict)
     contexts: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    scanned: Mapping[str, Mapping[str, Sequence[Layer]]] = field(default_factory=dict)
 
 
 def attested(
@@ -93,16 +101,17 @@ def attested(
         told = {"annotations": own} if own else {}
         entries.append({**image.descriptor.to_json(), **told, "platform": wanted.to_json()})
     for platform, image in images.items():
-        said: list[tuple[str, Mapping[str, Any]]] = []
+        said: list[tuple[str, Mapping[str, Any], str]] = []
         if wish.sbom:
             created = str(image.config.document.get("created") or rfc3339(0))
-            held = inventory(image.layers, cache=index)
             digest = str(image.descriptor.digest)
-            said.append((statement.SPDX, spdx.document(held, name=name or digest, digest=digest, created=created)))
+            for part, layers in {"": image.layers, **facts.scanned.get(platform, {})}.items():
+                held = inventory(layers, cache=index)
+                subject = str(layers[-1].diff_id) if part and layers else digest  # a stage has no digest of its own
+                document = spdx.document(held, name=part or name or digest, digest=subject, created=created)
+                said.append((statement.SPDX, document, part))
         if wish.provenance:
-            said.append(
-                (statement.PROVENANCE, provenance(facts, platform, whole=wish.provenance == "max", epoch=epoch))
-            )
+            said.append((*_provenance(facts, platform, wish, epoch), ""))
         if said:
             manifest = _manifest(store, image.descriptor, said, _url(name, platform) if name else "_")
             about = {
@@ -117,17 +126,24 @@ def attested(
 def provenance(facts: Facts, platform: str, *, whole: bool, epoch: int | None) -> dict[str, Any]:
     """A SLSA v1 predicate (slsa.dev/spec/v1.0/provenance). Secrets are told by id, never by value.
 
-    With `whole` it tells the arguments, labels and named contexts, the steps with their lines, and the Dockerfile's
-    text, where BuildKit has its own graph and the same text.
+    With `whole` it tells the arguments and labels, the steps with their lines, and the Dockerfile's text, where
+    BuildKit has its own graph and the same text.
     """
-    request: dict[str, Any] = {"frontend": "dockerfile.v0", "target": facts.target}
-    if facts.secrets:
-        request["secrets"] = [{"id": each} for each in facts.secrets]
+    request: dict[str, Any] = {"frontend": "dockerfile.v0"}
+    args = {**facts.asked, **{f"context:{name}": source for name, source in facts.contexts.items()}}
     if whole:
-        told = (("build-arg", facts.build_args), ("context", facts.contexts), ("label", facts.labels))
-        request["args"] = {f"{kind}:{name}": each[name] for kind, each in told for name in sorted(each)}
+        # Proxies are this machine's own, and may have a password in them.
+        told = {name: value for name, value in facts.build_args.items() if name.upper() not in PROXIES}
+        args |= {f"build-arg:{name}": value for name, value in told.items()}
+        args |= {f"label:{name}": value for name, value in facts.labels.items()}
+        request |= {kind: list(each) for kind, each in facts.mounts.items() if each}
+    if args:
+        request["args"] = dict(sorted(args.items()))
     request["locals"] = [{"name": "context"}, {"name": "dockerfile"}]
-    bases = [{"uri": _url(each.reference), "digest": {each.digest.algorithm: each.digest.hex}} for each in facts.bases]
+    bases = [
+        {"uri": _url(each.reference, each.platform), "digest": {each.digest.algorithm: each.digest.hex}}
+        for each in facts.bases.get(platform, ())
+    ]
     began, ended = (facts.began, time.time()) if epoch is None else (epoch, epoch)
     internal: dict[str, Any] = {"builderPlatform": str(Platform.host()), "targetPlatform": platform}
     metadata: dict[str, Any] = {"startedOn": rfc3339(began), "finishedOn": rfc3339(ended)}
@@ -148,7 +164,7 @@ def provenance(facts: Facts, platform: str, *, whole: bool, epoch: int | None) -
                 "request": request,
             },
             "internalParameters": internal,
-            "resolvedDependencies": [*bases, *(dict(each) for each in facts.materials)],
+            "resolvedDependencies": [*bases, *(dict(each) for each in facts.materials.get(platform, ()))],
         },
         "runDetails": {
             "builder": {"id": "https://dockyard.dev/build", "version": {"dockyard": __version__}},
@@ -157,13 +173,55 @@ def provenance(facts: Facts, platform: str, *, whole: bool, epoch: int | None) -
     }
 
 
+def _provenance(facts: Facts, platform: str, wish: Wish, epoch: int | None) -> tuple[str, dict[str, Any]]:
+    """The type of the predicate, and the predicate in the form that is wanted."""
+    found = provenance(facts, platform, whole=wish.provenance == "max", epoch=epoch)
+    details, metadata = found["runDetails"], found["runDetails"]["metadata"]
+    if wish.slsa.builder:
+        details["builder"]["id"] = wish.slsa.builder
+    if wish.slsa.version == "v1":
+        if wish.slsa.reproducible:
+            metadata["buildkit_reproducible"] = True
+        return statement.PROVENANCE, found
+    definition = found["buildDefinition"]
+    parameters, internal = definition["externalParameters"], definition["internalParameters"]
+    complete = metadata["buildkit_completeness"]
+    numbers = {"buildInvocationID": metadata["invocationId"]} if "invocationId" in metadata else {}
+    before = {
+        "builder": {"id": details["builder"]["id"]},
+        "buildType": definition["buildType"],
+        "materials": definition["resolvedDependencies"],
+        "invocation": {
+            "configSource": {**parameters["configSource"], "entryPoint": parameters["configSource"]["path"]},
+            "parameters": parameters["request"],
+            "environment": {"platform": internal["builderPlatform"]},
+        },
+        **({"buildConfig": internal["buildConfig"]} if "buildConfig" in internal else {}),
+        "metadata": {
+            **numbers,
+            "buildStartedOn": metadata["startedOn"],
+            "buildFinishedOn": metadata["finishedOn"],
+            "completeness": {
+                "parameters": complete["request"],
+                "environment": True,
+                "materials": complete["resolvedDependencies"],
+            },
+            "reproducible": wish.slsa.reproducible,
+            "https://mobyproject.org/buildkit@v1#metadata": metadata.get("buildkit_metadata", {}),
+        },
+    }
+    del before["invocation"]["configSource"]["path"]  # which is what version 1 calls the entry point
+    return statement.PROVENANCE_BEFORE, before
+
+
 def _manifest(
-    store: Layout, subject: Descriptor, said: Sequence[tuple[str, Mapping[str, Any]]], name: str
+    store: Layout, subject: Descriptor, said: Sequence[tuple[str, Mapping[str, Any], str]], name: str
 ) -> Descriptor:
     layers = []
-    for predicate_type, predicate in said:
+    for predicate_type, predicate, part in said:
         raw = statement.encode(subject.digest, predicate_type, predicate, {}, name=name)
-        layers.append({**store.add(STATEMENT_TYPE, raw).to_json(), "annotations": {_PREDICATE: predicate_type}})
+        told = {_PREDICATE: predicate_type, **({PART: part} if part else {})}
+        layers.append({**store.add(STATEMENT_TYPE, raw).to_json(), "annotations": told})
     # The artifact form that BuildKit writes beside OCI's media types: an empty configuration, and the image as subject.
     empty = {**store.add(OCI_EMPTY, b"{}").to_json(), "data": "e30="}
     document = {

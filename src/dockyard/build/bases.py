@@ -1,13 +1,14 @@
 """Where FROM and --from find images: the store first, then a registry."""
 
+import io
 from collections.abc import Callable
 
 import msgspec
 
-from dockyard.build.distant import Distant, Reached, whole
+from dockyard.build.distant import Distant, Reached, Remembering, whole
 from dockyard.content.held import held
 from dockyard.content.layout import Layout, TagNotFoundError
-from dockyard.content.store import ContentNotFoundError
+from dockyard.content.store import ContentNotFoundError, read
 from dockyard.errors import Error, TransientError, UsageError
 from dockyard.images.image import Image, open_image
 from dockyard.oci.choose import PlatformMissingError
@@ -72,9 +73,13 @@ class Bases(msgspec.Struct, frozen=True):
             return known
 
     def _reached(self, reference: Reference, platform: Platform, place: Reached) -> Opened:
-        image = open_image(place.reader, place.root, platform)
+        reader = Remembering(place.reader)
+        named = read(reader, place.root)
+        image = open_image(reader, place.root, platform)
 
         def settled(root: Descriptor) -> None:
+            if root.digest != place.root.digest:  # the digest of an index is what a pinned base has
+                self.store.put(place.root, io.BytesIO(named))
             if platform.satisfies(Platform.host()):
                 self.store.tag(str(reference), Descriptor(root.media_type, root.digest, root.size, {}, root.platform))
 

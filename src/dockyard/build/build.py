@@ -26,8 +26,8 @@ from dockyard.build.gather import gathered
 from dockyard.build.journal import Journal
 from dockyard.build.options import Options
 from dockyard.build.order import better
-from dockyard.build.plan import Base, Plan
-from dockyard.build.recompress import recompressor
+from dockyard.build.plan import Base, Plan, predefined
+from dockyard.build.recompress import forced, recompressor
 from dockyard.build.state import State, rfc3339
 from dockyard.build.tools import Halted, StepReport, Tools
 from dockyard.content.layout import Layout
@@ -174,11 +174,11 @@ def _build(
         facts = Facts(
             path.name,
             hashlib.sha256(path.read_bytes()).hexdigest(),
-            options.target,
+            _asked(options),
             options.build_args,
-            sorted(options.secrets),
-            list(dict.fromkeys(base for plan in plans for base in plan.bases_used)),
-            [each for plan in plans for each in plan.tools.materials],
+            {name: _mounted(parsed, plans[0], name) for name in ("secrets", "ssh")},
+            {str(plan.platform): plan.bases_used for plan in plans},
+            {str(plan.platform): plan.tools.materials for plan in plans},
             time.time() - (time.monotonic() - began),
             path.read_bytes(),
             options.labels,
@@ -189,8 +189,9 @@ def _build(
                 ]
                 for plan in plans
             },
+            {str(plan.platform): _scanned(plan, options) for plan in plans if options.sbom},
         )
-        wish = Wish(options.sbom, options.provenance)
+        wish = Wish(options.sbom, options.provenance, options.slsa)
         name = str(options.tags[0]) if options.tags else ""
         entries = attested(
             store, images, wish, facts, options.annotations, name=name, index=data / "index", epoch=plans[0].tools.epoch
@@ -204,8 +205,8 @@ def _build(
     if unused:
         journal.log(f"warning: no ARG takes these build arguments: {', '.join(unused)}")
     steps = [report for plan in plans for report in plan.reports]
-    used = list(dict.fromkeys(base for plan in plans for base in plan.bases_used))
     origins = {digest: name for plan in plans for digest, name in plan.origins.items()}
+    used = list({(base.reference, base.digest): base for plan in plans for base in plan.bases_used}.values())
     seconds, logs = round(time.monotonic() - began, 3), str(journal.folder or "")
     return BuildResult(descriptor, image, images, steps, used, seconds, cache, unused, logs, away, origins)
 
@@ -300,6 +301,8 @@ def planned(
 def _assembled(store: Layout, plan: Plan, options: Options) -> Image:
     state: State = plan.result
     gathered(state, plan.tools, options.layers)
+    if options.forced:
+        state.layers = [forced(store, layer, options.compression, options.level) for layer in state.layers]
     if options.labels:
         state.config["Labels"] = {**(state.config.get("Labels") or {}), **options.labels}
     if options.platforms:
@@ -335,6 +338,32 @@ def _aimed(state: State, platform: Platform) -> None:
         **Platform(platform.os, platform.architecture, variant).to_json(),
         **({"os.version": version} if version else {}),
     }
+
+
+def _scanned(plan: Plan, options: Options) -> Mapping[str, Sequence[Layer]]:
+    from dockyard.build.scanned import scanned
+
+    return scanned(plan, language.target_stage(plan.stages, options.target))
+
+
+def _asked(options: Options) -> dict[str, str]:
+    """What the build is told beside arguments, labels and contexts, in BuildKit's words."""
+    stages = sorted(options.uncached - {"*"})
+    return {
+        **({"target": options.target} if options.target else {}),
+        **({"platform": ",".join(str(each) for each in options.platforms)} if options.platforms else {}),
+        **({"no-cache": ",".join(stages)} if options.uncached else {}),
+    }
+
+
+def _mounted(parsed: Dockerfile, plan: Plan, kind: str) -> list[dict[str, Any]]:
+    """The secrets or agents that the target's RUN steps ask for, as provenance tells them."""
+    from dockyard.dockerfile.outline import outline
+
+    options = plan.options
+    values = predefined(plan.platform, options.target, options.build_args)
+    asked = outline(parsed, options.target, options.build_args, values)[kind]
+    return [{"id": each["id"], **({} if each["required"] else {"optional": True})} for each in asked]
 
 
 def _several(options: Options, platforms: Sequence[Platform]) -> bool:

@@ -28,7 +28,8 @@ def new(data: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     total = 0
     for number, each in enumerate(_folders(folder), 1):
-        total += sum(entry.stat().st_size for entry in os.scandir(each) if entry.is_file())
+        with os.scandir(each) as entries:
+            total += sum(entry.stat().st_size for entry in entries if entry.is_file())
         if (number >= KEPT or total > _MOST_BYTES) and not _running(each):
             import shutil
 

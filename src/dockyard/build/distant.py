@@ -30,6 +30,25 @@ class Reached(msgspec.Struct, frozen=True):
     fetch: Callable[[Descriptor], None]
 
 
+class Remembering:
+    """Reads manifests and configurations from `reader`, each once: every question to a registry takes its time."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._known: dict[Digest, bytes] = {}
+
+    def exists(self, target: Descriptor) -> bool:
+        """As `reader` says."""
+        return target.digest in self._known or self._reader.exists(target)
+
+    def open(self, target: Descriptor) -> BinaryIO:
+        """A verified stream."""
+        if target.digest not in self._known:
+            with self._reader.open(target) as stream:
+                self._known[target.digest] = stream.read()
+        return verified(io.BytesIO(self._known[target.digest]), target)
+
+
 class Distant:
     """Reads the image that `reached` has: manifest and configuration from memory, layers from the store, into which
     they are fetched first. Any thread may use it.

@@ -5,11 +5,12 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec.structs import replace
 
 from dockyard.build import authorities
+from dockyard.build.around import Around, around
 from dockyard.build.confide import leaks
 from dockyard.build.enter import Cell
 from dockyard.build.fault import RunFailedError, place
@@ -31,10 +32,7 @@ if TYPE_CHECKING:
     from dockyard.build.mounting import Wanted
     from dockyard.build.tools import Tools
 
-HOST_GATEWAY = "host-gateway"  # what Docker's users write for this machine's address, whatever that is
-_HOST_FILES = ("/etc/resolv.conf", "/etc/hosts")
-_PLAIN = ("nosuid", "nodev", "noexec")
-_GROUPS = Mount("cgroup", "/sys/fs/cgroup", type="cgroup", options=_PLAIN)
+_GROUPS = Mount("cgroup", "/sys/fs/cgroup", type="cgroup", options=("nosuid", "nodev", "noexec"))
 _UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers")
 _SINGLE = (
     "This build has one user ID only, so a command that gives a file to another user or becomes one fails "
@@ -70,96 +68,106 @@ def execute(
         LimitRefusedError: a limit that was asked for cannot be set here.
         NoWayError: this process can run nothing.
     """
-    tools, state, way = stage.tools, stage.state, stage.tools.way
+    tools, way = stage.tools, stage.tools.way
     tools.limits.check(way)
-    data = tools.data
     runs = tools.runs
     name = f"build-{os.getpid()}-{os.urandom(4).hex()}"
-    work = data / "work" / name
+    work = tools.data / "work" / name
     reached = networks.chosen(network, root=way.ids == "all" or not way.mounts)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, work, ignore_errors=True)
-        binds = _machine_files(tools.hosts, reached, tools.hostname, work) + _files(files, work)
-        overlays: list[tuple[Overlay, Path]] = []
-        confided: dict[str, str] = {}
-        targets: list[str] = []
-        if mounts:
-            from dockyard.build.mounting import in_memory, prepared  # loaded only when something is mounted
-
-            ready = stack.enter_context(prepared(stage, mounts, work))
-            binds += ready.mounts
-            overlays, confided, targets = ready.overlays, ready.environment, ready.targets
-        trusted: dict[str, str] = {}
-        if tools.certificates:
-            bundle = work / "ca-bundle.pem"
-            bundle.parent.mkdir(parents=True, exist_ok=True)
-            bundle.write_bytes(authorities.whole(state, tools.certificates))
-            bundle.chmod(0o644)
-            binds.append(Mount(str(bundle), authorities.INSIDE))
-            targets.append(authorities.INSIDE)
-            trusted = authorities.environment()
-        given = [
-            tools.secrets[each.source]
-            for each in mounts
-            if each.mount.type == "secret" and each.source in tools.secrets
-        ]
-        memory = stack.enter_context(in_memory()) if confided else None
+        beside = around(stage, reached, files, mounts, work, stack)
         root = _Overlaid(stage, work) if way.overlay else _Copied(stage, work)
-        named = str(state.config.get("User") or "")
-        user = resolve_user(named, root.read("etc/passwd"), root.read("etc/group"), numbers=True)
-        if way.ids == "single" and (user.uid or user.gid):
-            raise IdsMissingError(
-                f"USER {state.config.get('User')} needs the ID {user.uid}:{user.gid}", context=place(instruction.node)
-            )
-        proxies = networks.proxies(tools.proxies) if networks.private(reached) else tools.proxies
-        document = spec(
-            args=args,
-            env={"HOME": user.home, **trusted, **environment, **proxies, **confided},
-            cwd=state.workdir,
-            user=user,
-            network="none" if reached == "none" else "host",
-            mounts=[*binds, *_groups(tools, way)],
-            hostname=tools.hostname,
-            privileged=instruction.security == "insecure",
-        )
+        document = _document(stage, instruction, args, environment, reached, beside, root)
         tools.limits.put_on(document, name)
-        node, shell = instruction.node, str(state.shell[0])
-        seen = tuple(overlays)
+        node, shell, seen = instruction.node, str(stage.state.shell[0]), tuple(beside.overlays)
         cell = Cell(document, root.place, seen, runs / name, name, shell, node.start_line, node.text, way, reached)
-        with root.ready(binds):
+        with root.ready(beside.binds):
             if instead is not None:
                 instead(cell)
-            code = container.run(
-                document,
-                overlay=root.place,
-                folder=runs / name,
-                name=name,
-                output=stage.step.take,
-                overlays=overlays,
-                cancelled=tools.cancelled.is_set,
-                way=way,
-                network=reached,
-                memory=memory,
-            )
-            stage.step.flush()
-            if code != 0 and tools.halted is not None and not tools.cancelled.is_set():
-                tools.halted(replace(cell, status=code))
+            code = _carried_out(stage, cell, beside)
         if code != 0:
-            raise RunFailedError(
-                f"the command ended with status {code}",
-                context={
-                    **place(instruction.node),
-                    **({"log": stage.step.path} if stage.step.path is not None else {}),
-                    "output": "\n    ".join(["", *stage.step.tail]),
-                },
-                hint=_SINGLE if way.ids == "single" else None,
-            )
-        for path, secret in leaks(root.changed, given):
-            stage.step.log(
-                f"warning: line {node.start_line}: the command wrote the secret {secret!r} to /{path}, "
-                "which is in the image now"
-            )
-        return root.layer([*_HOST_FILES, *files, *targets])
+            raise _failed(stage, instruction, code)
+        _told(stage, instruction, root, mounts)
+        return root.layer(beside.targets)
+
+
+def _document(
+    stage: Stage,
+    instruction: Run,
+    args: Sequence[str],
+    environment: Mapping[str, str],
+    network: networks.Network,
+    beside: Around,
+    root: "_Overlaid | _Copied",
+) -> dict[str, Any]:
+    """The container's specification.
+
+    Raises:
+        IdsMissingError: the stage's user needs an ID that this build does not have.
+        UserUnknownError: the image has no such user.
+    """
+    tools, state = stage.tools, stage.state
+    named = str(state.config.get("User") or "")
+    user = resolve_user(named, root.read("etc/passwd"), root.read("etc/group"), numbers=True)
+    if tools.way.ids == "single" and (user.uid or user.gid):
+        raise IdsMissingError(f"USER {named} needs the ID {user.uid}:{user.gid}", context=place(instruction.node))
+    proxies = networks.proxies(tools.proxies) if networks.private(network) else tools.proxies
+    return spec(
+        args=args,
+        env={"HOME": user.home, **beside.trusted, **environment, **proxies, **beside.confided},
+        cwd=state.workdir,
+        user=user,
+        network="none" if network == "none" else "host",
+        mounts=[*beside.binds, *_groups(tools, tools.way)],
+        hostname=tools.hostname,
+        privileged=instruction.security == "insecure",
+    )
+
+
+def _carried_out(stage: Stage, cell: Cell, beside: Around) -> int:
+    """The status that the command ends with; where it failed, whoever asked for that sees the container first."""
+    tools = stage.tools
+    code = container.run(
+        cell.document,
+        overlay=cell.overlay,
+        folder=cell.folder,
+        name=cell.name,
+        output=stage.step.take,
+        overlays=beside.overlays,
+        cancelled=tools.cancelled.is_set,
+        way=cell.way,
+        network=cell.network,
+        memory=beside.memory,
+    )
+    stage.step.flush()
+    if code != 0 and tools.halted is not None and not tools.cancelled.is_set():
+        tools.halted(replace(cell, status=code))
+    return code
+
+
+def _failed(stage: Stage, instruction: Run, code: int) -> RunFailedError:
+    step = stage.step
+    return RunFailedError(
+        f"the command ended with status {code}",
+        context={
+            **place(instruction.node),
+            **({"log": step.path} if step.path is not None else {}),
+            "output": "\n    ".join(["", *step.tail]),
+        },
+        hint=_SINGLE if stage.tools.way.ids == "single" else None,
+    )
+
+
+def _told(stage: Stage, instruction: Run, root: "_Overlaid | _Copied", mounts: "Sequence[Wanted]") -> None:
+    """Warn of secrets that the command wrote into the image."""
+    secrets = stage.tools.secrets
+    given = [secrets[each.source] for each in mounts if each.mount.type == "secret" and each.source in secrets]
+    for path, secret in leaks(root.changed, given):
+        stage.step.log(
+            f"warning: line {instruction.node.start_line}: the command wrote the secret {secret!r} to /{path}, "
+            "which is in the image now"
+        )
 
 
 class _Overlaid:
@@ -248,43 +256,6 @@ def _groups(tools: "Tools", way: Way) -> list[Mount]:
     Of version 1 each is a mount of its own, 8 ms a command: only where there are limits.
     """
     return [_GROUPS] if way == ROOT and (tools.limits.cgroup or _UNIFIED.exists()) else []
-
-
-def _machine_files(hosts: Mapping[str, str], network: networks.Network, hostname: str, work: Path) -> list[Mount]:
-    """The machine's name server as it is reached from the step's network, and hosts that are the same everywhere."""
-    machine = Path("/etc/resolv.conf")
-    mounts = [Mount(str(machine), "/etc/resolv.conf", options=_PLAIN)] if machine.exists() else []
-    if networks.private(network):
-        place_ = work / "resolv.conf"
-        place_.parent.mkdir(parents=True, exist_ok=True)
-        place_.write_text(networks.resolver(machine.read_text() if machine.exists() else ""))
-        place_.chmod(0o644)
-        mounts = [Mount(str(place_), "/etc/resolv.conf", options=_PLAIN)]
-        hosts = {**dict.fromkeys(networks.MACHINE, networks.GATEWAY), **hosts}
-    gateway = networks.GATEWAY if networks.private(network) else "127.0.0.1"
-    hosts = {name: gateway if address == HOST_GATEWAY else address for name, address in hosts.items()}
-    return [*mounts, _hosts(hosts, hostname, work)]
-
-
-def _hosts(hosts: Mapping[str, str], hostname: str, work: Path) -> Mount:
-    """An /etc/hosts as BuildKit gives it; the names that only this machine knows are none of the image's business."""
-    path = work / "hosts"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    known = f"127.0.0.1\tlocalhost {hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n"
-    path.write_text(known + "".join(f"{address}\t{name}\n" for name, address in hosts.items()))
-    path.chmod(0o644)
-    return Mount(str(path), "/etc/hosts", options=_PLAIN)
-
-
-def _files(files: Mapping[str, bytes], work: Path) -> list[Mount]:
-    mounts = []
-    for number, (path, content) in enumerate(files.items()):
-        place_ = work / "files" / str(number)
-        place_.parent.mkdir(parents=True, exist_ok=True)
-        place_.write_bytes(content)
-        place_.chmod(0o755)
-        mounts.append(Mount(str(place_), path))
-    return mounts
 
 
 def _tidy(upper: Path, state: State, files: Sequence[str]) -> None:

@@ -1,5 +1,7 @@
 """What stops a build: each error names the line of the Dockerfile."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from dockyard.dockerfile.node import Node
@@ -9,6 +11,17 @@ from dockyard.errors import Error, UsageError
 def place(node: Node) -> dict[str, Any]:
     """The context of an error at `node`."""
     return {"line": node.start_line, "text": node.text.split("\n")[0][:200]}
+
+
+@contextlib.contextmanager
+def located(node: Node) -> Iterator[None]:
+    """Errors from inside say that they are of `node`, unless they know better."""
+    try:
+        yield
+    except Error as error:
+        for name, value in place(node).items():
+            error.context.setdefault(name, str(value))
+        raise
 
 
 class NotSupportedYetError(UsageError):

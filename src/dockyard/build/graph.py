@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from dockyard.build.fault import PlatformRefusedError, place
+from dockyard.build.fault import PlatformRefusedError, located, place
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile import shell
 from dockyard.dockerfile.node import Node
@@ -78,13 +78,17 @@ class Graph(msgspec.Struct, dict=True):
             FromExpansionError, StageOrderError, BlankBaseError, PlatformRefusedError, ReferenceInvalidError: of the
                 first FROM or --from that is wrong.
         """
-        bases = [self._base(stage, values, escape, contexts) for stage in self.stages]
+        bases: list[int | None] = []
+        for stage in self.stages:
+            with located(stage.head.node):
+                bases.append(self._base(stage, values, escape, contexts))
         taken: list[set[int]] = [{base} if base is not None else set() for base in bases]
         for stage in self.stages:
             if stage.name and contexts(stage.name):
                 continue
             for instruction in stage.instructions:
-                taken[stage.number] |= self._taken(instruction, escape)
+                with located(instruction.node):
+                    taken[stage.number] |= self._taken(instruction, escape)
         _circle(self.stages, taken)
 
     def _base(self, stage: Stage, values: Mapping[str, str], escape: str, contexts: Contexts) -> int | None:

@@ -142,14 +142,20 @@ def _remover(folder: Path) -> Callable[[], None]:
 
 
 def _size(folder: Path) -> int:
-    """Bytes on disk of everything below `folder`."""
+    """Bytes on disk of everything below `folder`; a file of many names is there once."""
     total = 0
+    seen: set[int] = set()
     stack = [str(folder)]
     while stack:
         try:
             with os.scandir(stack.pop()) as entries:
                 for each in entries:
-                    total += each.stat(follow_symlinks=False).st_blocks * 512
+                    about = each.stat(follow_symlinks=False)
+                    linked = about.st_nlink > 1 and not each.is_dir(follow_symlinks=False)
+                    if not linked or about.st_ino not in seen:
+                        total += about.st_blocks * 512
+                    if linked:
+                        seen.add(about.st_ino)
                     if each.is_dir(follow_symlinks=False):
                         stack.append(each.path)
         except OSError:  # gone while it was looked at

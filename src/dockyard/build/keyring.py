@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from dockyard.build.fault import SecretInvalidError
+from dockyard.errors import UsageError
 
 MOST_BYTES = 256 << 10
 """The longest message that an agent takes."""
@@ -26,34 +26,40 @@ _CURVES: dict[int, tuple[bytes, hashes.HashAlgorithm]] = {
     384: (b"ecdsa-sha2-nistp384", hashes.SHA384()),
     521: (b"ecdsa-sha2-nistp521", hashes.SHA512()),
 }
-_HINT = "Write --ssh ID=KEYFILE, or ID=SOCKET for an agent that runs."
 Key = ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+class KeyUnfitError(UsageError):
+    """A file that `--ssh` names is neither an agent's socket nor a private key that can be used as it is."""
+
+    reference = "ssh-key-unfit"
+    hint = "Write --ssh ID=KEYFILE, or ID=SOCKET for an agent that runs."
 
 
 def load(path: Path) -> Key:
     """The private key in a file, as `ssh-keygen` writes it or as PEM.
 
     Raises:
-        SecretInvalidError: the file cannot be read, or has no such key, or one with a passphrase.
+        KeyUnfitError: the file cannot be read, or has no such key, or one with a passphrase.
     """
     try:
         with open(path, "rb") as stream:
             data = stream.read(_MOST_KEY_BYTES)
     except OSError as error:
-        raise SecretInvalidError(f"the key {path} cannot be read: {error.strerror}", hint=_HINT) from error
+        raise KeyUnfitError(f"the key {path} cannot be read: {error.strerror}") from error
     read = serialization.load_ssh_private_key
     if b"BEGIN OPENSSH PRIVATE KEY" not in data:
         read = serialization.load_pem_private_key  # type: ignore[assignment]  # takes and gives more
     try:
         key = read(data, None)
     except TypeError as error:
-        raise SecretInvalidError(
+        raise KeyUnfitError(
             f"the key {path} has a passphrase", hint="Load it into an agent, which asks for it: ssh-add KEY"
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise SecretInvalidError(f"{path} holds no private key", hint=_HINT) from error
+        raise KeyUnfitError(f"{path} holds no private key") from error
     if not isinstance(key, Key):
-        raise SecretInvalidError(f"the key {path} is of a kind that SSH no longer uses", hint=_HINT)
+        raise KeyUnfitError(f"the key {path} is of a kind that SSH no longer uses")
     return key
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from dockyard.build.tools import Tools
 
 # In memory only, so that no disk ever holds a secret.
+_CONFIDED = ("secret", "ssh")
 _MEMORY = Path("/dev/shm")  # noqa: S108
 
 
@@ -222,7 +223,9 @@ def prepared(stage: Stage, mounts: tuple[Wanted, ...], work: Path) -> Iterator[P
     ready = Prepared([], [], {}, [])
     with contextlib.ExitStack() as stack:
         memory: Path | None = None
-        for number, each in enumerate(mounts):
+        agents = [each for each in mounts if each.mount.type == "ssh"]
+        # As with BuildKit, what is mounted above hides nothing that is mounted below it, however they are written.
+        for number, each in enumerate(sorted(mounts, key=lambda one: (one.mount.type in _CONFIDED, one.target))):
             mount, folder = each.mount, work / "mounts" / str(number)
             if mount.type == "bind":
                 ready.mounts.append(_bound(stage, each, folder, ready))
@@ -235,7 +238,8 @@ def prepared(stage: Stage, mounts: tuple[Wanted, ...], work: Path) -> Iterator[P
                 ready.mounts.append(bundle.Mount("tmpfs", each.target, False, "tmpfs", options))
             else:
                 memory = memory or stack.enter_context(in_memory())
-                _confided(tools, each, memory / str(number), number, ready, stack)
+                agent = agents.index(each) if each in agents else 0
+                _confided(tools, each, memory / str(number), agent, ready, stack)
         ready.targets += [each.target for each in ready.mounts]
         yield ready
 

@@ -17,6 +17,14 @@ Origin = Literal["folder", "git", "archive"]
 Layers = Literal["instruction", "stage", "squash", "auto"]
 
 
+class Slsa(msgspec.Struct, frozen=True):
+    """The form of provenance: its version, who is told as the builder, and whether it claims to be reproducible."""
+
+    version: Literal["v1", "v0.2"] = "v1"
+    builder: str = ""
+    reproducible: bool = False
+
+
 class Options(msgspec.Struct, frozen=True):
     """The choices of one build; every one has the default of `docker build`.
 
@@ -45,11 +53,13 @@ class Options(msgspec.Struct, frozen=True):
         inline: whether the image's configuration gets the cache's records.
         portable: whether the cache is sent on; `inline` is one way.
         compression, level: of new layers: gzip, zstd or none; fast for what stays here, dense for what travels.
+        forced: whether the base's layers get this compression, too.
         layers: `instruction` keeps one a step, `stage` one a stage, `squash` one over the base, `auto` merges small
             neighbours. The base's own layers always stay as they are.
         keep: whether the image has to be whole in the store afterwards. Without, it has no name there while its base's
             layers are only at their registry.
         sbom, provenance: attestations that stand beside the image in an index: `min` or `max` provenance.
+        slsa: the form of the provenance.
     """
 
     build_args: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -76,9 +86,11 @@ class Options(msgspec.Struct, frozen=True):
     limits: Limits = msgspec.field(default_factory=Limits)
     compression: Compression = "gzip"
     level: Level = "fast"
+    forced: bool = False
     layers: Layers = "instruction"
     sbom: bool = False
     provenance: Literal["", "min", "max"] = ""
+    slsa: Slsa = Slsa()
     inline: bool = False
     portable: bool = False
     keep: bool = True

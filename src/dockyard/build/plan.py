@@ -19,7 +19,7 @@ from dockyard.build.copy import Copier, Order, Out, write
 from dockyard.build.destination import Destination
 from dockyard.build.distant import Distant
 from dockyard.build.explain import Inputs
-from dockyard.build.fault import place
+from dockyard.build.fault import located, place
 from dockyard.build.graph import Graph, StageOrderError, patterns
 from dockyard.build.lent import LayerAbsentError, Lent, absent, bring
 from dockyard.build.options import Options
@@ -48,6 +48,7 @@ class Base(msgspec.Struct, frozen=True):
     reference: str
     digest: Digest
     pinned: bool
+    platform: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As results and records print it."""
@@ -134,8 +135,21 @@ class Plan(msgspec.Struct, dict=True):
                 if name in self.given:
                     values[name] = self.given[name]
                 elif default is not None:
-                    values[name] = shell.expand(default, values, escape)
+                    with located(arg.node):
+                        values[name] = shell.expand(default, values, escape)
         return values
+
+    def built(self) -> list[tuple[language.Stage, State]]:
+        """The stages that were carried out, each with its layers in the store.
+
+        Raises:
+            LayerAbsentError: one is known, but cannot be had.
+        """
+        states = ((stage, self._done[stage.number].now()) for stage in self.stages if stage.number in self._done)
+        found = [(stage, state) for stage, state in states if state is not None]
+        for _, state in found:
+            _brought(state, all=True)
+        return found
 
     def build(self, stage: language.Stage) -> None:
         """Finish `stage` and whatever it needs."""
@@ -356,7 +370,7 @@ class Plan(msgspec.Struct, dict=True):
     def _note(
         self, name: str, written: str, image: Image, *, pinned: bool = False, digest: Digest | None = None
     ) -> None:
-        base = Base(name, written, digest or image.descriptor.digest, pinned)
+        base = Base(name, written, digest or image.descriptor.digest, pinned, str(image.config.platform.normal()))
         if base not in self.bases_used:
             self.bases_used.append(base)
 

@@ -1,12 +1,17 @@
-"""A layer that is known in another compression: packed again, so that no step is carried out for that alone."""
+"""Layers in another compression: of a known step, so that it is not carried out for that alone, or of a base."""
 
 from collections.abc import Callable
 
 from dockyard.content.layout import Layout
-from dockyard.layers.compress import Compression, Level
+from dockyard.layers.compress import MEDIA_TYPES, Compression, Level, compressor
+from dockyard.layers.fault import LayerMismatchError
 from dockyard.layers.layer import Layer
 from dockyard.layers.write import LayerWriter
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.digest import Digest
+from dockyard.oci.mediatype import traits
 
+_MEMBER = 4 << 20
 _SMALL = 1 << 20  # as builds read files of a context: in one piece below
 
 
@@ -22,3 +27,26 @@ def recompressor(store: Layout, compression: Compression, level: Level) -> Calla
         return packed if packed.diff_id == layer.diff_id else None
 
     return pack
+
+
+def forced(store: Layout, layer: Layer, compression: Compression, level: Level) -> Layer:
+    """The very tar of `layer` in this compression; the layer itself where it has that already.
+
+    Raises:
+        LayerMismatchError: the tar is not the one that the diff ID names.
+    """
+    if traits(layer.descriptor.media_type).compression == compression:
+        return layer
+    pack, plain = compressor(compression, level), layer.diff_id.hasher()
+    with layer.open_uncompressed() as content, store.ingest() as ingest:
+        while chunk := content.read(_MEMBER):
+            plain.update(chunk)
+            ingest.write(pack(chunk))
+        found = Digest(layer.diff_id.algorithm, plain.hexdigest())
+        if found != layer.diff_id:
+            raise LayerMismatchError(
+                f"a layer holds another tar than its diff ID says: {found.short}",
+                context={"diff ID": layer.diff_id, "found": found},
+            )
+        digest, size = ingest.commit()
+    return Layer(Descriptor(MEDIA_TYPES[compression], digest, size), layer.diff_id, store)

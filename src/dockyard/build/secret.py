@@ -76,7 +76,8 @@ def agents(texts: Iterable[str], environment: Mapping[str, str]) -> dict[str, Ag
     """The agents that texts like `default`, `id=/path/to/agent.sock` or `id=key,key` name, by id.
 
     Raises:
-        SecretInvalidError: there is no such socket or key, SSH_AUTH_SOCK is not set, or a key has a passphrase.
+        SecretInvalidError: there is no such socket, or SSH_AUTH_SOCK is not set.
+        KeyUnfitError: a file is no key, or one with a passphrase.
     """
     found = {}
     for text in texts:

@@ -5,18 +5,28 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dockyard.build.attestation import STATEMENT_TYPE
+import msgspec
+
+from dockyard.build.attestation import PART, STATEMENT_TYPE
 from dockyard.content.store import Reader, read
 from dockyard.images.image import Image
 from dockyard.oci.descriptor import Descriptor
 from dockyard.signing import statement
 
-_NAMES = {statement.PROVENANCE: "provenance.json", statement.SPDX: "sbom.spdx.json"}
+_PROVENANCE = (statement.PROVENANCE, statement.PROVENANCE_BEFORE)
 
 
-def said(store: Reader, descriptor: Descriptor, image: Image) -> dict[str, Mapping[str, Any]]:
-    """What the index `descriptor` says about `image`, by predicate type; nothing where it is no index."""
-    found: dict[str, Mapping[str, Any]] = {}
+class Said(msgspec.Struct, frozen=True):
+    """One statement: its predicate and the type of that; `part` is what it is about, if not about all of the image."""
+
+    type: str
+    predicate: Mapping[str, Any]
+    part: str = ""
+
+
+def said(store: Reader, descriptor: Descriptor, image: Image) -> list[Said]:
+    """What the index `descriptor` says about `image`, in its order; nothing where it is no index."""
+    found: list[Said] = []
     if descriptor.digest == image.descriptor.digest:
         return found
     index = json.loads(read(store, descriptor))
@@ -27,12 +37,19 @@ def said(store: Reader, descriptor: Descriptor, image: Image) -> dict[str, Mappi
         for layer in manifest["layers"]:
             if layer["mediaType"] == STATEMENT_TYPE:
                 document = json.loads(read(store, Descriptor.from_json(layer)))
-                found[document["predicateType"]] = document["predicate"]
+                part = (layer.get("annotations") or {}).get(PART, "")
+                found.append(Said(document["predicateType"], document["predicate"], part))
     return found
 
 
 def files(
-    store: Reader, descriptor: Descriptor, image: Image, *, prefix: str = "", platform: str = ""
+    store: Reader,
+    descriptor: Descriptor,
+    image: Image,
+    *,
+    prefix: str = "",
+    platform: str = "",
+    provenance: str = "provenance.json",
 ) -> dict[str, bytes]:
     """What is said about `image`, as files to stand beside its own, by name.
 
@@ -44,17 +61,21 @@ def files(
         image: what they are about.
         prefix: begins each name.
         platform: stands in each name, where several images share a folder.
+        provenance: the name of the provenance; empty leaves it out.
     """
-    predicates = said(store, descriptor, image)
-    if not predicates:
-        return {}
-    subject = [{"name": path, "digest": {"sha256": digest}} for path, digest in _digests(image)]
     found = {}
-    for type_, predicate in predicates.items():
-        document = {"_type": statement.TYPE, "predicateType": type_, "subject": subject, "predicate": predicate}
-        stem, _, rest = _NAMES[type_].rpartition(".")
+    subject: list[dict[str, Any]] | None = None
+    for each in said(store, descriptor, image):
+        name = provenance if each.type in _PROVENANCE else f"sbom{f'-{each.part}' if each.part else ''}.spdx.json"
+        if not name:
+            continue
+        if subject is None:
+            subject = [{"name": path, "digest": {"sha256": digest}} for path, digest in _digests(image)]
+        document = {"_type": statement.TYPE, "predicateType": each.type, "subject": subject}
+        stem, dot, rest = name.rpartition(".")
         infix = f".{platform.replace('/', '_')}" * bool(platform)
-        found[f"{prefix}{stem}{infix}.{rest}"] = json.dumps(document, indent=2).encode()
+        whole = {**document, "predicate": each.predicate}
+        found[f"{prefix}{stem}{infix}{dot}{rest}"] = json.dumps(whole, indent=2).encode()
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dockyard.build import configure, copying, running
 from dockyard.build.cache import Made, key
 from dockyard.build.destination import Destination
-from dockyard.build.fault import NotSupportedYetError, place
+from dockyard.build.fault import NotSupportedYetError, located, place
 from dockyard.build.lent import LayerAbsentError
 from dockyard.build.owner import OwnerUnknownError, by_number, owner
 from dockyard.build.stage import Stage
@@ -42,7 +42,8 @@ def _step(stage: Stage, instruction: ins.Instruction) -> None:
     layers = len(stage.state.layers)
     stage.cached, stage.why, stage.step = True, "", step
     try:
-        _carry_out(stage, instruction)
+        with located(instruction.node):
+            _carry_out(stage, instruction)
     except BaseException as error:
         # A step that uses a stage which failed gets that stage's own error.
         cancelled = (isinstance(error, Error) and error.reference in _CANCELLED) or stage.tools.progress.told(error)

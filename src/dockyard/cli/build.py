@@ -75,7 +75,8 @@ def build(
         layers: a layer for each instruction, for each stage, or auto: small neighbours merged.
         squash: one layer over the base.
         sbom: attach a list of the image's packages, as SPDX.
-        provenance: attach where the image comes from: min (or true), or max for the build arguments, too.
+        provenance: attach where the image comes from: max (or true), or min without build arguments and the Dockerfile;
+            mode=, version=v1 or v0.2, builder-id=, reproducible=, filename= and inline-only= with commas.
         attest: type=sbom or type=provenance,mode=min|max: the same in Docker's words.
         cache_from: NAME, type=registry,ref=NAME, type=local,src=FOLDER or type=s3,bucket=NAME,region=NAME: take what
             another machine built.
@@ -97,7 +98,7 @@ def build(
     from dockyard.build.bases import Bases
     from dockyard.build.build import build as build_image
     from dockyard.build.build import opened, step_cache
-    from dockyard.cli import build_cache, build_input, build_output, output_words
+    from dockyard.cli import attest_words, build_cache, build_input, build_output, output_words
     from dockyard.cli.fetch import reacher
 
     if check or print_.partition(",")[0] == "check":
@@ -114,7 +115,7 @@ def build(
     sources, sinks = build_cache.parse(cache_from, "--cache-from"), build_cache.parse(cache_to, "--cache-to")
     outputs = output_words.parse([*(output or ()), *(["type=registry"] if push else ())])
     packed = output_words.packing(compression, compression_level, outputs, [each.facts for each in sinks])
-    wish = build_output.attestations(sbom, provenance, attest)
+    wish = attest_words.parse(sbom, provenance, attest or ())
     chosen = options(
         flags,
         Result(
@@ -128,6 +129,7 @@ def build(
             "squash" if squash else layers,
             wish.sbom,
             wish.provenance,
+            wish.slsa,
             any(each.type == "inline" for each in sinks),
             bool(sinks),
             # What only goes to a registry needs nothing of a base that a registry has, unless something looks into it.
@@ -154,12 +156,13 @@ def build(
             halted=_shell(shown) if on_error == "shell" else None,
             ahead=ahead,
         )
-        written = build_output.write(outputs, result, names, store, journal)
+        written = build_output.write(outputs, result, names, store, journal, wish)
         written += build_cache.give(sinks, result, store, journal)
     image_id = str(result.image.manifest.config.digest)
     build_output.files(result, names, store, iidfile, metadata_file)
     if json:
-        report.result({**result.to_json(), "tags": [str(name) for name in names], "outputs": written})
+        tagged = [] if result.elsewhere else [str(name) for name in names]
+        report.result({**result.to_json(), "tags": tagged, "outputs": written})
     elif quiet:
         print(image_id)
     elif "-" not in written:
@@ -191,9 +194,7 @@ def _tell(result: BuildResult, names: list[Reference], written: list[str], *, ex
     for name in () if result.elsewhere else names:
         print(f"tagged  {name.familiar}")
     if result.elsewhere:
-        print(
-            f"kept    not here: {len(result.elsewhere)} layers of its base were not needed (dockyard pull fetches it)"
-        )
+        print(f"kept    not here: layers of its base that were not needed: {len(result.elsewhere)}")
     for place in written:
         print(f"wrote   {place}")
     if explain:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from dockyard.build import statements
+from dockyard.cli.attest_words import Wish
 from dockyard.cli.output_words import Output
 from dockyard.errors import UsageError
 from dockyard.images import rootfs
@@ -18,15 +19,17 @@ if TYPE_CHECKING:
     from dockyard.content.layout import Layout
 
 
-def pack(output: Output, result: "BuildResult", store: "Layout", out: BinaryIO) -> None:
+def pack(output: Output, result: "BuildResult", store: "Layout", wish: Wish, out: BinaryIO) -> None:
     """Write the files as a tar archive; there each platform has its folder always, where there are several."""
     folders = {_folder(name): image for name, image in result.images.items()}
     images = folders if len(folders) > 1 else {"": result.image}
     named = dict(zip(images, result.images, strict=True))
-    rootfs.write(images, out, {key: _said(output, result, store, image, named[key]) for key, image in images.items()})
+    rootfs.write(
+        images, out, {key: _said(output, result, store, wish, image, named[key]) for key, image in images.items()}
+    )
 
 
-def unpack(output: Output, result: "BuildResult", store: "Layout") -> None:
+def unpack(output: Output, result: "BuildResult", store: "Layout", wish: Wish) -> None:
     """Lay the files over a folder; with mode=delete nothing else stays in it.
 
     Raises:
@@ -40,7 +43,7 @@ def unpack(output: Output, result: "BuildResult", store: "Layout") -> None:
         raise UsageError("everything on this machine would be deleted", hint="Name a folder of its own.")
     split = output.split if output.split is not None else len(result.images) > 1
     kept: set[str] = set()
-    further = {name: _said(output, result, store, image, name) for name, image in result.images.items()}
+    further = {name: _said(output, result, store, wish, image, name) for name, image in result.images.items()}
     folders = {name: _folder(name) if split else "" for name in result.images}
     for name, image in result.images.items():
         below = f"{folders[name]}/" * split
@@ -56,9 +59,18 @@ def unpack(output: Output, result: "BuildResult", store: "Layout") -> None:
         rootfs.clear(place.resolve(), kept)
 
 
-def _said(output: Output, result: "BuildResult", store: "Layout", image: Image, platform: str) -> dict[str, bytes]:
+def _said(
+    output: Output, result: "BuildResult", store: "Layout", wish: Wish, image: Image, platform: str
+) -> dict[str, bytes]:
     shared = output.split is False and len(result.images) > 1
-    return statements.files(store, result.descriptor, image, prefix=output.prefix, platform=platform if shared else "")
+    return statements.files(
+        store,
+        result.descriptor,
+        image,
+        prefix=output.prefix,
+        platform=platform if shared else "",
+        provenance="" if wish.inline else wish.filename,
+    )
 
 
 def _folder(platform: str) -> str:

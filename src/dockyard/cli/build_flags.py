@@ -11,7 +11,8 @@ import msgspec
 
 from dockyard._internal import amounts
 from dockyard.build.annotations import Annotation
-from dockyard.cli import context
+from dockyard.build.options import Slsa
+from dockyard.cli import context, folders
 from dockyard.errors import UsageError
 from dockyard.oci.reference import Reference
 
@@ -99,6 +100,7 @@ class Result(msgspec.Struct, frozen=True):
     layers: Literal["instruction", "stage", "auto", "squash"] = "instruction"
     sbom: bool = False
     provenance: Literal["", "min", "max"] = ""
+    slsa: Slsa = Slsa()
     inline: bool = False
     portable: bool = False
     keep: bool = True
@@ -132,7 +134,7 @@ def options(flags: Flags, result: Result | None = None) -> Options:
     bundle = flags.ca_bundle or context.ca_bundle()
     result = result or Result()
     packed = result.packing or Packing("gzip", "fast")
-    build_args = context.pairs(flags.build_arg, "--build-arg")
+    build_args = _build_args(flags.build_arg)
     inline = result.inline or build_args.get("BUILDKIT_INLINE_CACHE", "") in ("1", "true")
     return Options(
         build_args=build_args,
@@ -159,13 +161,34 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         limits=limits(flags),
         compression=packed.compression,
         level=packed.level,
+        forced=packed.forced,
         layers=result.layers,
         sbom=result.sbom,
         provenance=result.provenance,
+        slsa=result.slsa,
         inline=inline,
         portable=inline or result.portable,
         keep=result.keep,
     )
+
+
+def _build_args(texts: list[str] | None) -> dict[str, str]:
+    """The arguments given, and the proxies that Docker's settings have for builds where none is given."""
+    given = context.pairs(texts, "--build-arg")
+    file = Path(folders.docker_config())
+    try:
+        if b'"proxies"' not in file.read_bytes():  # as it mostly is: then what reads it is not loaded
+            return given
+    except OSError:
+        return given
+    from dockyard.registry.credentials import Credentials, CredentialsInvalidError
+
+    named = {name.upper() for name in given}
+    try:
+        proxies = Credentials(file).proxies()
+    except CredentialsInvalidError:  # told where a registry is asked for
+        return given
+    return {**{name: value for name, value in proxies.items() if name not in named}, **given}
 
 
 def _certificates(bundle: Path) -> bytes:

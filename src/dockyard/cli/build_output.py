@@ -5,9 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
-
-import msgspec
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dockyard._internal import atomic
 from dockyard.cli import report
@@ -18,67 +16,31 @@ from dockyard.oci.reference import Reference
 if TYPE_CHECKING:
     from dockyard.build.build import BuildResult
     from dockyard.build.options import Options
+    from dockyard.cli.attest_words import Wish
     from dockyard.content.layout import Layout
     from dockyard.progress import Progress
 
 
-def provenance(text: str) -> Literal["", "min", "max"]:
-    """What --provenance says: true, false, min, max or mode=….
-
-    Raises:
-        UsageError: something else.
-    """
-    match text.removeprefix("mode=").lower():
-        case "" | "false":
-            return ""
-        case "true" | "min":
-            return "min"
-        case "max":
-            return "max"
-        case _:
-            raise UsageError(f"--provenance takes min or max, not {text!r}")
-
-
-class Wish(msgspec.Struct, frozen=True):
-    """The attestations that were asked for."""
-
-    sbom: bool
-    provenance: Literal["", "min", "max"]
-
-
-def attestations(sbom: bool, provenance_: str, attest: list[str] | None) -> Wish:
-    """What --sbom, --provenance and --attest type=sbom or type=provenance,mode=max ask for together.
-
-    Raises:
-        UsageError: an --attest is of another type or has other keys.
-    """
-    wish = Wish(sbom, provenance(provenance_))
-    for text in attest or ():
-        import csv
-
-        parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
-        kind, off = parts.pop("type", ""), parts.pop("disabled", "false").lower() in ("true", "1", "")
-        parts.pop("version", "")
-        mode = parts.pop("mode", "min") if kind == "provenance" else ""
-        if kind not in ("sbom", "provenance") or parts:
-            raise UsageError(
-                f"--attest {text} cannot be done", hint="Write type=sbom or type=provenance,mode=max; nothing else."
-            )
-        if kind == "sbom":
-            wish = Wish(not off, wish.provenance)
-        else:
-            wish = Wish(wish.sbom, "" if off else provenance(mode))
-    return wish
-
-
 def write(
-    outputs: list[Output], result: "BuildResult", names: list[Reference], store: "Layout", progress: "Progress"
+    outputs: list[Output],
+    result: "BuildResult",
+    names: list[Reference],
+    store: "Layout",
+    progress: "Progress",
+    wish: "Wish",
 ) -> list[str]:
     """Write every output, and tell where each went. Files are in place once they are complete."""
-    return [place for output in outputs if (place := _write(output, result, names, store, progress))]
+    return [place for output in outputs if (place := _write(output, result, names, store, progress, wish))]
 
 
-def _write(output: Output, result: "BuildResult", names: list[Reference], store: "Layout", progress: "Progress") -> str:
+def _write(
+    output: Output,
+    result: "BuildResult",
+    names: list[Reference],
+    store: "Layout",
+    progress: "Progress",
+    wish: "Wish",
+) -> str:
     from dockyard.images import archive
 
     named = [Reference.parse(name) for name in output.names] or names
@@ -95,10 +57,10 @@ def _write(output: Output, result: "BuildResult", names: list[Reference], store:
             from dockyard.cli import build_files
 
             if output.type == "local":
-                build_files.unpack(output, result, store)
+                build_files.unpack(output, result, store, wish)
                 return output.dest
             with _to(output.dest) as out:
-                build_files.pack(output, result, store, out)
+                build_files.pack(output, result, store, wish, out)
         case "registry":
             return _pushed(output, result, named, store, progress)
         case _:
@@ -166,7 +128,7 @@ def files(
         import json
 
         from dockyard.build.statements import said
-        from dockyard.signing.statement import PROVENANCE
+        from dockyard.signing.statement import PROVENANCE, PROVENANCE_BEFORE
 
         document: dict[str, Any] = {
             "containerimage.config.digest": image_id,
@@ -174,7 +136,8 @@ def files(
             "containerimage.digest": str(result.descriptor.digest),
         }
         for platform, image in result.images.items():
-            provenance = said(store, result.descriptor, image).get(PROVENANCE)
+            found = {each.type: each.predicate for each in said(store, result.descriptor, image)}
+            provenance = found.get(PROVENANCE) or found.get(PROVENANCE_BEFORE)
             if provenance is not None:
                 suffix = f"/{platform}" if len(result.images) > 1 else ""
                 document[f"buildx.build.provenance{suffix}"] = provenance

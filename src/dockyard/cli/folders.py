@@ -29,3 +29,8 @@ def config_file() -> "Path":
     named = os.environ.get("DOCKYARD_CONFIG")
     base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return Path(named) if named else Path(base) / "dockyard" / "config.toml"
+
+
+def docker_config() -> str:
+    """Docker's file with credentials and proxies; it need not be there."""
+    return os.path.join(os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"), "config.json")

@@ -23,7 +23,7 @@ def main() -> None:
     """Run the program with the words of the process and exit with its code."""
     words = sys.argv[1:]
     code = run(words)
-    if words[:1] == ["build"]:
+    if words[:1] in (["build"], ["push"], ["pull"]):
         _leave(code)
     import gc
 
@@ -32,7 +32,9 @@ def main() -> None:
 
 
 def _leave(code: int) -> None:
-    """Exit at once where nothing is left to do: taking every module apart takes longer than a build of known steps."""
+    """Exit at once where nothing is left to do: taking every module apart takes longer than a build of known steps
+    or fetching a small image.
+    """
     import atexit
     import os
     import threading

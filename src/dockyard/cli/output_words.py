@@ -32,7 +32,6 @@ _LEVELS: dict[str, "Level"] = {"fast": "fast", "dense": "dense"}
 _TRUE, _FALSE = ("1", "t", "true", ""), ("0", "f", "false")
 # What has one meaning here: any other is refused, with what to do instead.
 _FIXED = {
-    "force-compression": (False, "Leave it out: the base's layers are never rewritten, new ones are all alike."),
     "oci-artifact": (True, "Leave it out: attestations always name the image that they are about."),
     "registry.insecure": (False, "Say so in config.toml (docs/registries.md)."),
 }
@@ -52,6 +51,7 @@ class Output(msgspec.Struct, frozen=True):
         by_digest: whether it is pushed without a tag.
         kept: whether its names are those of an image in the store.
         compression, level: of new layers; empty where it is not said.
+        forced: whether the base's layers get that compression, too.
         family: whose media types; empty where it is not said.
         annotations: of what they say themselves.
     """
@@ -67,6 +67,7 @@ class Output(msgspec.Struct, frozen=True):
     kept: bool = True
     compression: str = ""
     level: str = ""
+    forced: bool = False
     family: Literal["", "oci", "docker"] = ""
     annotations: tuple[Annotation, ...] = ()
 
@@ -118,6 +119,7 @@ def _output(text: str) -> Output:
             _switch(parts, "store", True),
             parts.get("compression", ""),
             parts.get("compression-level", ""),
+            _switch(parts, "force-compression"),
             family,
             tuple(annotations),
         )
@@ -160,11 +162,12 @@ def _switch(parts: Mapping[str, str], name: str, default: bool = False) -> bool:
 
 
 class Packing(msgspec.Struct, frozen=True):
-    """How new layers are compressed, and whose media types all has."""
+    """How new layers are compressed, whether the base's are, too, and whose media types all has."""
 
     compression: "Compression"
     level: "Level"
     family: "Family" = "oci"
+    forced: bool = False
 
 
 def packing(
@@ -197,6 +200,7 @@ def packing(
         _COMPRESSIONS[kind],
         next(iter(levels), "dense" if pushed else "fast"),
         "docker" if "docker" in families else "oci",
+        any(output.forced for output in outputs),
     )
 
 

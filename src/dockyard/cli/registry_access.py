@@ -1,11 +1,10 @@
 """A registry client built from the environment: `config.toml` and Docker's `config.json`."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dockyard._internal.proxy import Proxies
-from dockyard.cli import context
+from dockyard.cli import context, folders
 from dockyard.registry.client import Client
 from dockyard.registry.credentials import Credentials
 
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
 
 def credentials() -> Credentials:
     """The credentials that `docker login` keeps: in `DOCKER_CONFIG`, or `~/.docker`."""
-    folder = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
-    return Credentials(Path(folder) / "config.json")
+    return Credentials(Path(folders.docker_config()))
 
 
 def settings() -> "Settings | None":

@@ -45,7 +45,7 @@ def audit(
         verb: list, export, verify or prune.
         project: only of this project.
         actor: only what this account did.
-        kind: only this kind, such as push, or its beginning, such as quota.*
+        kind: only this kind, such as push, or its beginning, such as quota.*, or its end, such as *.refused
         repository: only about this one.
         since: only from this time on, such as 2026-01-31 or 2026-01-31T12:00 (UTC).
         until: only before this time.

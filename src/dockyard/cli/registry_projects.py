@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from cyclopts import Parameter
 
-from dockyard.cli import report
+from dockyard.cli import report, server_settings
 from dockyard.cli.registry_source import source
 from dockyard.cli.registry_words import moment, needed
 
@@ -53,7 +53,8 @@ def project(
             report.result({"removed": name}) if json else print(f"removed {name}")
             return
         if verb == "add":
-            made = projects.add(database, SYSTEM, name, public=bool(public))
+            most = {} if server else {"otherwise": server_settings.settings(config).project_quota or None}
+            made = projects.add(database, SYSTEM, name, public=bool(public), **most)
         elif public is None:
             made = projects.get(database, SYSTEM, name)
         else:

@@ -226,16 +226,17 @@ class Layout:
     def walk(self) -> Iterator[Digest]:
         """Every blob's digest."""
         for algorithm in sorted((self.path / "blobs").iterdir()):
-            for entry in os.scandir(algorithm) if algorithm.is_dir() else ():
+            for name in os.listdir(algorithm) if algorithm.is_dir() else ():
                 with contextlib.suppress(DigestInvalidError):  # not ours: editors and file managers leave files behind
-                    yield Digest(algorithm.name, entry.name)
+                    yield Digest(algorithm.name, name)
 
     def sweep(self) -> None:
         """Remove what interrupted ingests left behind more than a day ago."""
-        for entry in os.scandir(self.path / "ingest") if (self.path / "ingest").exists() else ():
+        folder = self.path / "ingest"
+        for name in os.listdir(folder) if folder.exists() else ():
             with contextlib.suppress(FileNotFoundError):
-                if time.time() - entry.stat().st_mtime > _STALE_INGEST_SECONDS:
-                    os.unlink(entry.path)
+                if time.time() - os.stat(folder / name).st_mtime > _STALE_INGEST_SECONDS:
+                    os.unlink(folder / name)
 
     def tags(self) -> dict[str, Descriptor]:
         """Every name and what it points to, in the order of `index.json`."""

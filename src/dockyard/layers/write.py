@@ -12,10 +12,11 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
+from typing import BinaryIO, Protocol, Self
 
 from msgspec.structs import replace
 
+from dockyard._internal.workers import Task, Workers
 from dockyard.content.store import Ingest, Reader
 from dockyard.errors import Error
 from dockyard.layers import tar
@@ -24,9 +25,6 @@ from dockyard.layers.layer import Layer
 from dockyard.layers.tar import Entry
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 _LEAST, _MOST = 1 << 19, 1 << 22
 _ONE_IN = 8
@@ -85,8 +83,6 @@ class LayerWriter:
         level: Level = "fast",
         attributes: frozenset[str] | None = None,
     ) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # takes longer to load than a build that writes nothing
-
         self._store = store
         self._attributes = attributes
         self.epoch = epoch
@@ -96,8 +92,8 @@ class LayerWriter:
         self._ingest = store.ingest()
         self._diff = Digest.of(b"").hasher()
         self._segment = bytearray()
-        self._pending: deque[Future[tuple[bytes, bytes]]] = deque()
-        self._pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
+        self._pending: deque[Task[tuple[bytes, bytes]]] = deque()
+        self._workers = Workers(min(4, os.cpu_count() or 1))
         self._offset = 0
         self._count = 0
         self.size = 0
@@ -186,7 +182,7 @@ class LayerWriter:
 
     def _submit(self, work: Callable[[], tuple[bytes, bytes]]) -> None:
         self._count += 1
-        self._pending.append(self._pool.submit(work))
+        self._pending.append(self._workers.submit(work))
         while len(self._pending) > _AHEAD or (self._pending and self._pending[0].done()):
             self._write()
 
@@ -213,5 +209,5 @@ class LayerWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self._workers.close()
         self._ingest.__exit__(kind, error, trace)

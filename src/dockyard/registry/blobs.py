@@ -1,7 +1,7 @@
 """Where a registry keeps the bytes of blobs: on a disk, or in object storage behind the same roles."""
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dockyard.oci.digest import Digest
 from dockyard.registry.interface import BlobPlace
@@ -78,3 +78,22 @@ class Blobs(Protocol):
 
 class BlobStore(Uploads, Blobs, Protocol):
     """Both roles."""
+
+
+@runtime_checkable
+class Small(Protocol):
+    """What a store offers besides where small blobs can be taken whole."""
+
+    def begin_at_once(self) -> str | None:
+        """Begin an upload without waiting for anything; None if that cannot be."""
+
+    def bare(self, upload: str) -> bool:
+        """Whether an upload was begun at once and nothing has come of it yet. Waits for nothing."""
+
+    def store(self, digest: Digest, pieces: Sequence[bytes], upload: str = "") -> int:
+        """Take a whole blob of at most 1 MiB, make it durable in its place, and return its size. `upload`, one that is
+        bare, ends with that, whatever comes of it.
+
+        Raises:
+            WireError: DIGEST_INVALID, or BLOB_UPLOAD_UNKNOWN.
+        """

@@ -3,15 +3,17 @@
 import base64
 import binascii
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from dockyard._internal import atomic
 from dockyard._internal.lock import locked
 from dockyard.errors import UsageError
 
 _DOCKER_HUB = "https://index.docker.io/v1/"
+_PROXIES = {f"{each}Proxy": f"{each.upper()}_PROXY" for each in ("http", "https", "ftp", "no", "all")}
 _TOKEN_USER = "<token>"  # noqa: S105 (what helpers answer in place of a user's name)
 
 
@@ -22,8 +24,7 @@ class CredentialsInvalidError(UsageError):
     hint = "Log in anew: dockyard login REGISTRY"
 
 
-@dataclass(frozen=True)
-class Credential:
+class Credential(msgspec.Struct, frozen=True):
     """A user and password, or a token to be exchanged where `user` is empty."""
 
     user: str
@@ -58,6 +59,17 @@ class Credentials:
         except (binascii.Error, UnicodeDecodeError) as error:
             raise CredentialsInvalidError(f"{self.path} has a malformed entry for {registry}") from error
         return Credential(user, secret) if user else None
+
+    def proxies(self) -> dict[str, str]:
+        """The proxies that the same file gives builds (`proxies`, `default`), by the variables' names.
+
+        Raises:
+            CredentialsInvalidError: the file is malformed.
+        """
+        found = self._read().get("proxies")
+        given = found.get("default") if isinstance(found, dict) else None
+        words = given.items() if isinstance(given, dict) else ()
+        return {_PROXIES[key]: str(value) for key, value in words if key in _PROXIES and value}
 
     def put(self, registry: str, credential: Credential) -> None:
         """Keep a credential, with the helper that the file names or in the file itself (mode 0600)."""

@@ -2,6 +2,7 @@
 
     blobs/<algorithm>/<first two digits>/<hex>   the bytes of a blob
     uploads/<number>                             bytes received so far
+    begun/                                       uploads without bytes, each in a few bytes of a file (`begun.py`)
     damaged/<algorithm>-<hex>                    what was under a blob's name and had another digest
 
 A blob appears whole and already on the disk, as a second name of its upload. Several processes may use one folder.
@@ -24,6 +25,7 @@ from typing import Any
 from dockyard._internal import atomic, writeback
 from dockyard.oci.digest import Digest, DigestInvalidError
 from dockyard.registry import direct
+from dockyard.registry.begun import Begun
 from dockyard.registry.interface import BlobPlace, WireError
 from dockyard.registry.protocol import codes
 from dockyard.registry.protocol.request import upload_valid
@@ -35,10 +37,17 @@ _LEAST_DIRECT = 64 << 10
 
 
 class DiskBlobs:
-    """The blobs in the folder `root` (`blobs.BlobStore`)."""
+    """The blobs in the folder `root` (`blobs.BlobStore`).
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the folder.
+        alone: whether no other machine uses the folder at the same time.
+    """
+
+    def __init__(self, root: Path, *, alone: bool = False) -> None:
         self._root = root
+        self._blobs, self._uploads = os.fspath(root / "blobs"), os.fspath(root / "uploads")
+        self._begun = Begun(root / "begun") if alone else None
         # The hash of what each upload has received so far, as long as it all came through this process.
         self._running: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._lock = Lock()
@@ -53,6 +62,28 @@ class DiskBlobs:
             self._upload(upload).touch()
         self._remember(upload, hashlib.new(algorithm), 0)
         return upload
+
+    def begin_at_once(self) -> str | None:
+        """Begin an upload without waiting for a disk, for bytes that probably come whole; None if that cannot be."""
+        return self._begun.begin() if self._begun is not None else None
+
+    def bare(self, upload: str) -> bool:
+        """Whether an upload was begun at once and nothing has come of it yet. Waits for nothing."""
+        return self._begun is not None and self._begun.has(upload)
+
+    def store(self, digest: Digest, pieces: Sequence[bytes], upload: str = "") -> int:
+        """Take a whole blob of at most 1 MiB and return its size; its bytes are on the disk, in their place, when this
+        returns. `upload`, where there is one, ends with that, whatever comes of it.
+        """
+        if upload and not (self._begun is not None and self._begun.take(upload)):
+            raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload)
+        size = sum(map(len, pieces))
+        with self._direct.gathered(pieces) as data, atomic.disk_errors(self._root):
+            found = hashlib.new(digest.algorithm, data).hexdigest()
+            if found != digest.hex:
+                raise WireError(codes.DIGEST_INVALID, f"the content is {digest.algorithm}:{found}")
+            self._place(digest, data)
+        return size
 
     def adopt(self, path: Path, algorithm: str) -> str:
         """Begin an upload that has all bytes of a file: a link to it where that is possible, else a copy. A link's
@@ -124,6 +155,8 @@ class DiskBlobs:
                 if self._size(digest) != size:
                     os.fsync(stream.fileno())
                     self._link(upload, digest, size)
+                else:
+                    _to_disk(self._path(digest).parent)  # whoever was quicker may not be done with that
                 return size
         except FileNotFoundError:
             raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload) from None
@@ -139,18 +172,20 @@ class DiskBlobs:
         """Forget the upload."""
         with self._lock:
             self._running.pop(upload, None)
-        self._upload(upload).unlink(missing_ok=True)
+        if self._begun is None or not self._begun.take(upload):
+            self._upload(upload).unlink(missing_ok=True)
 
     def sweep(self, older_than: float) -> int:
         """Forget uploads that nothing was added to for so many seconds."""
-        count = 0
-        for entry in os.scandir(self._root / "uploads"):
+        count = self._begun.sweep(older_than) if self._begun is not None else 0
+        folder = self._root / "uploads"
+        for name in os.listdir(folder):
             with contextlib.suppress(FileNotFoundError):
-                about = entry.stat()
+                about = os.stat(folder / name)
                 # A file that was taken over by a link is as old as it was elsewhere; it came when the link was made.
                 came = about.st_mtime if about.st_nlink == 1 else about.st_ctime
                 if time.time() - came > older_than:
-                    self.cancel(entry.name)
+                    self.cancel(name)
                     count += 1
         return count
 
@@ -194,13 +229,13 @@ class DiskBlobs:
         """Every blob with its size."""
         for algorithm in sorted((self._root / "blobs").iterdir()):
             for shard in sorted(algorithm.iterdir()):
-                for entry in os.scandir(shard):
+                for name in os.listdir(shard):
                     with contextlib.suppress(DigestInvalidError, FileNotFoundError):
-                        yield Digest(algorithm.name, entry.name), entry.stat().st_size
+                        yield Digest(algorithm.name, name), os.stat(shard / name).st_size
 
     def _size(self, digest: Digest) -> int | None:
         try:
-            return self._path(digest).stat().st_size
+            return os.stat(self._name(digest)).st_size
         except FileNotFoundError:
             return None
 
@@ -264,28 +299,80 @@ class DiskBlobs:
             _to_disk(path.parent.parent)
             _to_disk(path.parent.parent.parent)
 
+    def _place(self, digest: Digest, data: memoryview) -> None:
+        """Bring a blob's bytes to the disk under its name."""
+        path = self._name(digest)
+        folder = os.path.dirname(path)
+        if self._size(digest) != len(data):  # what has another size is damaged, and gives way
+            draft = f"{self._uploads}/{secrets.token_hex(16)}"
+            try:
+                self._draft(draft, data)
+                try:
+                    os.rename(draft, path)
+                except FileNotFoundError:
+                    os.makedirs(folder, exist_ok=True)
+                    for each in (os.path.dirname(folder), os.path.dirname(os.path.dirname(folder))):
+                        _to_disk(each)  # a folder that is not on the disk takes its entries along
+                    os.rename(draft, path)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(draft)
+                raise
+        _to_disk(folder)
+
+    def _draft(self, path: str, data: memoryview) -> None:
+        """A new file with these bytes, on the disk when this returns."""
+        flags = os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        if self._direct.able and len(data) >= _LEAST_DIRECT:
+            try:
+                handle = os.open(path, flags | direct.FLAGS, 0o644)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                self._direct.able = False  # the file system does not know O_DIRECT
+            else:
+                try:
+                    if self._direct.write(handle, data):
+                        return
+                finally:
+                    os.close(handle)
+        handle = os.open(path, flags | os.O_WRONLY, 0o644)
+        try:
+            _write(handle, data)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
     def _remember(self, upload: str, hasher: Any, size: int) -> None:
         with self._lock:
             self._running[upload] = (hasher, size)
             while len(self._running) > _MOST_RUNNING:
                 self._running.popitem(last=False)  # its file is read again at the end
 
+    def _name(self, digest: Digest) -> str:
+        # As a text: a path of the library's takes longer than the system call that it is for.
+        return f"{self._blobs}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
+
     def _path(self, digest: Digest) -> Path:
-        return self._root / "blobs" / digest.algorithm / digest.hex[:2] / digest.hex
+        return Path(self._name(digest))
 
     def _upload(self, upload: str) -> Path:
         if not upload_valid(upload):
             raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload[:80])
-        return self._root / "uploads" / upload
+        path = self._root / "uploads" / upload
+        if self._begun is not None and self._begun.has(upload):
+            path.touch()  # first, so that it is never unknown in between
+            self._begun.take(upload)
+        return path
 
 
-def _write(handle: int, data: bytes) -> None:
+def _write(handle: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
 
 
-def _to_disk(path: Path) -> None:
+def _to_disk(path: Path | str) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -118,6 +118,15 @@ class Writer(Protocol):
     def begin(self, name: str, algorithm: str = "sha256") -> str:
         """Begin an upload whose digest will probably be of `algorithm`; returns its number."""
 
+    def begin_at_once(self, name: str) -> str | None:
+        """Begin an upload without waiting for anything; None if that cannot be."""
+
+    def bare(self, name: str, upload: str) -> bool:
+        """Whether an upload was begun at once and nothing has come of it yet. Waits for nothing."""
+
+    def put_blob(self, name: str, digest: Digest, pieces: Sequence[bytes], upload: str = "") -> None:
+        """Take a whole blob of at most 1 MiB. `upload`, one that is bare, ends with that, whatever comes of it."""
+
     def received(self, name: str, upload: str) -> int:
         """How many bytes of the upload have arrived."""
 

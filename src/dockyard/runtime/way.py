@@ -3,7 +3,6 @@
 import ctypes
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -110,6 +109,8 @@ def _upper_can_be(data: Path) -> bool:
 def _probed(data: Path) -> list[str]:
     """What can be mounted in namespaces of a container: tried, in a mount namespace that is gone afterwards."""
     data.mkdir(parents=True, exist_ok=True)
+    import tempfile  # seldom needed, and loads what makes random numbers
+
     with tempfile.TemporaryDirectory(prefix=".way-", dir=data) as folder:
         for name in "abcd":
             Path(folder, name).mkdir()

@@ -213,7 +213,12 @@ def _pragmas(connection: Any, record: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     immediate = connection.get_execution_options().get("immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    said = "BEGIN IMMEDIATE" if immediate else "BEGIN"
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.execute(said)  # itself, as every small transaction pays for it
+    except sqlite3.OperationalError as error:
+        raise OperationalError(said, None, error) from error
 
 
 @contextlib.contextmanager
@@ -237,6 +242,7 @@ class _Writer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(immediate=True)
+        self._connection: Connection | None = None  # kept: for small transactions, getting one costs as much again
         self._turn = Turn(Path(f"{engine.url.database}-turn"))
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="database writer", daemon=True)
@@ -265,12 +271,29 @@ class _Writer:
                 if works:
                     self._commit(works)
             if len(works) < len(batch):
+                self._let_go()
                 return
+
+    @contextlib.contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        """A transaction; after one that failed the next has a new connection."""
+        connection = self._connection = self._connection or self._engine.connect()
+        try:
+            with connection.begin():
+                yield connection
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _commit(self, works: "list[_Work]") -> None:
         """Do all as one transaction; if one of them fails, all again, so that it takes back only what it did itself."""
         try:
-            with self._engine.begin() as connection:
+            with self._begun() as connection:
                 for each in works:
                     each.result = each.context.run(each.work, connection)
         except Exception as error:  # noqa: BLE001 (handed to whoever waits for it)
@@ -285,7 +308,7 @@ class _Writer:
     def _apart(self, works: "list[_Work]") -> None:
         done: list[_Work] = []
         try:
-            with self._engine.begin() as connection:
+            with self._begun() as connection:
                 for each in works:
                     try:
                         with connection.begin_nested():

@@ -1,5 +1,6 @@
 """The composition root of a registry server: every part of it, built from the settings; each process builds its own."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 from dockyard.registry.app.application import application
 from dockyard.registry.app.call import Application, Ways
 from dockyard.registry.app.quick import quick
+from dockyard.registry.app.whole import Whole
 from dockyard.registry.blobs import BlobStore
 from dockyard.registry.disk import DiskBlobs
 from dockyard.registry.interface import Registry
@@ -44,6 +46,8 @@ from dockyard.server.trust.watching import Watch
 _PULSE_S = 10.0
 _LOOK_S = 1.0
 _JOBS_AT_ONCE = 4
+# Threads wait for disks, the database and object storage, so there are more of them than processors.
+_THREADS = 40
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class House:
     gate: Gate
     access: Doors
     app: Watched
+    threads: ThreadPoolExecutor
     jobs: Jobs
     pulse: Pulse
     seal: Seal
@@ -88,7 +93,8 @@ def blob_store(settings: Settings) -> BlobStore:
         ObjectStorageAddressError: as `open_objects`.
     """
     if "://" not in settings.storage:
-        return DiskBlobs(Path(settings.storage))
+        # Those who share a database may be on several machines.
+        return DiskBlobs(Path(settings.storage), alone=not settings.database)
     objects = settings.objects
     store = open_objects(settings.storage, objects.options)
     return ObjectBlobs(store, redirect=objects.expires if objects.redirect else 0, least=objects.redirect_from)
@@ -109,7 +115,8 @@ def open_house(settings: Settings, parent: int = 0) -> House:
     change, pool = settings.auto_migrate, settings.limits.connections
     database = open_database(settings.database, folder, pool=pool, change=change)
     generations = _changes(settings, database, folder)
-    holdings = Holdings(database, blob_store(settings), settings.grace * 1000, settings.auto_projects, Enforced())
+    blobs, bound = blob_store(settings), settings.project_quota or None
+    holdings = Holdings(database, blobs, settings.grace * 1000, settings.auto_projects, Enforced(), bound)
     stored = StoredRegistry(holdings, generations)
     proxy = settings.proxy
     measured = measuring(
@@ -157,10 +164,11 @@ def open_house(settings: Settings, parent: int = 0) -> House:
     parts = Parts(settings, database, stored, gate, jobs, doors.keeper, ways, seal)
     others["/api/"] = partial(_api, parts)
     doorway = front(application(registry, ways), others, ways.prefix, settings.limits.headers)
-    app = measured.around(doorway, quick(registry, ways))
+    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="registry")
+    app = measured.around(doorway, quick(registry, ways), Whole(registry, ways, threads.submit))
     turning = [generations.turn] if generations is not None else []
     pulse = Pulse([pulls.flush, told.flush, *turning], _PULSE_S)
-    return House(settings, folder, database, stored, gate, doors, app, jobs, pulse, seal, measured, lookout)
+    return House(settings, folder, database, stored, gate, doors, app, threads, jobs, pulse, seal, measured, lookout)
 
 
 def _changes(settings: Settings, database: Database, folder: Path) -> Changes | None:

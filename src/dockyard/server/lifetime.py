@@ -6,13 +6,24 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Protocol
 
-from dockyard.registry.app.call import Application, Receive, Scope, Send
+from dockyard.registry.app.call import Receive, Scope, Send
+from dockyard.registry.app.whole import Came, Exchange
 from dockyard.server.jobs.pulse import Pulse
+from dockyard.server.prompt import Gathering
 from dockyard.server.silent import end_silent
 
-# Threads wait for disks, the database and object storage, so there are more of them than processors.
-_THREADS = 40
+
+class Answering(Protocol):
+    """An application that may also be asked for prompt answers (`prompt.Prompt`)."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+
+    def prompt(self, exchange: Exchange) -> bool:
+        """Answer if that takes no waiting."""
 
 
 class Lifetime:
@@ -20,28 +31,49 @@ class Lifetime:
 
     Args:
         app: answers.
+        threads: do what waits.
         end: called when the worker ends.
         port: that it serves.
         patience: seconds for which a client may be silent; half as long again, and its connection is ended.
     """
 
-    def __init__(self, app: Application, end: Callable[[], None], port: int, patience: float) -> None:
-        self._app, self._end = app, end
+    def __init__(
+        self, app: Answering, threads: ThreadPoolExecutor, end: Callable[[], None], port: int, patience: float
+    ) -> None:
+        self._app, self._threads, self._end = app, threads, end
+        self._lock = Lock()
+        self.gathering = Gathering()
         self._busy: Counter[int | str] = Counter()  # by the client's port
         self.under_way = 0
-        self._pulse = Pulse([lambda: end_silent(port, self._busy, patience * 1.5)], max(0.5, patience / 4))
+        silent, slow = lambda: end_silent(port, self._busy, patience * 1.5), lambda: self.gathering.look(patience)
+        self._pulse = Pulse([silent, slow], max(0.5, patience / 4))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or live through the lifespan."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        client = (scope.get("client") or ("", 0))[1]
-        self._busy[client] += 1
-        self.under_way += 1
+        self.begins(scope)
         try:
             await self._app(scope, receive, send)
         finally:
+            self.ends(scope)
+
+    def prompt(self, exchange: Exchange) -> bool:
+        """Answer a request if that takes no waiting here (`prompt.Prompt`)."""
+        return self._app.prompt(_UnderWay(self, exchange))
+
+    def begins(self, scope: Scope) -> None:
+        """A request is under way from now on."""
+        client = (scope.get("client") or ("", 0))[1]
+        with self._lock:
+            self._busy[client] += 1
+            self.under_way += 1
+
+    def ends(self, scope: Scope) -> None:
+        """A request that began is done."""
+        client = (scope.get("client") or ("", 0))[1]
+        with self._lock:
             self.under_way -= 1
             if self._busy[client] > 1:
                 self._busy[client] -= 1
@@ -53,7 +85,7 @@ class Lifetime:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 loop = asyncio.get_running_loop()
-                loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="registry"))
+                loop.set_default_executor(self._threads)
                 self._pulse.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
@@ -63,3 +95,28 @@ class Lifetime:
                 await asyncio.to_thread(self._end)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+class _UnderWay:
+    """A request that counts as under way while its body is gathered and after that, until it is answered."""
+
+    __slots__ = ("_exchange", "_lifetime", "end", "put", "scope")
+
+    def __init__(self, lifetime: Lifetime, exchange: Exchange) -> None:
+        self._lifetime, self._exchange = lifetime, exchange
+        self.scope, self.put, self.end = exchange.scope, exchange.put, exchange.end
+
+    def gather(self, then: Callable[[list[bytes], Came], None]) -> None:
+        lifetime, scope, end = self._lifetime, self.scope, self._exchange.end
+
+        def ended() -> None:
+            lifetime.ends(scope)
+            end()
+
+        self.end = ended
+        lifetime.begins(scope)
+        try:
+            self._exchange.gather(then)
+        except BaseException:
+            lifetime.ends(scope)
+            raise

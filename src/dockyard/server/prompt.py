@@ -1,8 +1,9 @@
 """Answers that wait for nothing, given where granian hands a request over.
 
 granian reads a request on a thread of its own, wakes the event loop for it, and lets a task answer: for what is in
-memory already, that costs more than the answer. So its scheduler is replaced by one that asks for such an answer first,
-on granian's thread, and goes on as before where there is none (docs/decisions/0013-answers-on-granians-thread.md).
+memory already, that costs more than the answer, and for a small body, waking the loop for each of its pieces costs more
+than the body. So granian's scheduler is replaced by one that asks for a prompt answer first, on granian's thread, and
+goes on as before where there is none (docs/decisions/0013-answers-on-granians-thread.md).
 
 granian has no place for that, so its inner parts are used: only those of the versions that are known, and only if they
 look as they did there. With any other, requests are answered as granian does it.
@@ -10,35 +11,133 @@ look as they did there. With any other, requests are answered as granian does it
 
 import logging
 import sys
+import threading
+import time
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 
-from dockyard.registry.app.call import Message, Scope
+from dockyard.registry.app.call import LEAST_BYTES_A_SECOND, Message
+from dockyard.registry.app.whole import Came
+from dockyard.registry.app.whole import Exchange as Shown
 
-Prompt = Callable[[Scope, Callable[[Message], Any]], bool]
-"""Answers a request with messages, of which the last ends the answer, if that takes no waiting; else false, and nothing
-was sent. Called by one thread, which is not the event loop's.
+Prompt = Callable[[Shown], bool]
+"""Answers a request, now or later, if that takes no waiting; else false, and nothing was done. Called by one thread,
+which is not the event loop's.
 """
 _KNOWN = ("2.8.",)
 _LOG = logging.getLogger("dockyard.registry")
+_EMPTY = Context()
 
 
-def install(server: type, prompt: Prompt) -> bool:
+class Gathering:
+    """The bodies that are being received, so that none of them takes for ever."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._all: set[Exchange] = set()
+
+    def add(self, exchange: "Exchange") -> None:
+        """A body begins to come."""
+        with self._lock:
+            self._all.add(exchange)
+
+    def claim(self, exchange: "Exchange") -> bool:
+        """End the receiving; false if that was done already."""
+        with self._lock:
+            known = exchange in self._all
+            self._all.discard(exchange)
+            return known
+
+    def look(self, patience: float) -> None:
+        """Give up those whose client was silent for so many seconds, or is too slow after them."""
+        with self._lock:
+            all_of_them = list(self._all)
+        for each in all_of_them:
+            if each.late(time.monotonic(), patience):
+                each.over("slow")
+
+
+class Exchange:
+    """A request that granian has handed over (`app.whole.Exchange`)."""
+
+    __slots__ = ("_begun", "_gathering", "_last", "_pieces", "_size", "_then", "_watcher", "scope")
+
+    def __init__(self, watcher: Any, gathering: Gathering) -> None:
+        self._watcher, self._gathering, self.scope = watcher, gathering, watcher.scope
+
+    def put(self, message: Message) -> None:
+        """Send a part of the answer."""
+        self._watcher.proto.send(message)
+
+    def end(self) -> None:
+        """The answer is sent."""
+        self._watcher.done()
+
+    def gather(self, then: Callable[[list[bytes], Came], None]) -> None:
+        """Receive the body, and give it to `then`."""
+        self._then, self._size = then, 0
+        self._pieces: list[bytes] = []
+        self._begun = self._last = time.monotonic()
+        self._gathering.add(self)
+        try:
+            self._ask()
+        except BaseException:
+            self._gathering.claim(self)
+            raise
+
+    def _ask(self) -> None:
+        self._watcher.proto.receive().add_done_callback(self.came, context=_EMPTY)
+
+    def came(self, future: Any) -> None:
+        """The next piece is there."""
+        try:
+            next(future)
+            return self.over("gone")  # granian says nothing else without having something to say
+        except StopIteration as stop:
+            message = stop.value
+        except Exception:  # noqa: BLE001 (whatever it is, no more will come)
+            return self.over("gone")
+        if message["type"] == "http.disconnect":
+            return self.over("gone")
+        body = message.get("body", b"")
+        if body:
+            self._pieces.append(body)
+            self._size += len(body)
+            self._last = time.monotonic()
+        if message.get("more_body", False):
+            return self._ask()
+        return self.over("whole")
+
+    def late(self, at: float, patience: float) -> bool:
+        """Whether the client takes too long."""
+        since = at - self._begun - patience
+        return at - self._last > patience or (since > 0 and self._size < since * LEAST_BYTES_A_SECOND)
+
+    def over(self, how: Came) -> None:
+        """Nothing more is waited for."""
+        if self._gathering.claim(self):
+            pieces, self._pieces = self._pieces, []
+            self._then(pieces, how)
+
+
+def install(server: type, prompt: Prompt, gathering: Gathering) -> bool:
     """Let `prompt` be asked before the application, in this process; false if that granian is not known.
 
     Args:
         server: granian's class that serves.
         prompt: see there.
+        gathering: gets the bodies that are being received.
     """
     module = sys.modules[server.__module__]
-    made = _maker(prompt)
+    made = _maker(prompt, gathering)
     if made is None or not callable(getattr(module, "_new_cbscheduler", None)):
         return False
     module._new_cbscheduler = made  # type: ignore[attr-defined]
     return True
 
 
-def _maker(prompt: Prompt) -> Callable[..., Any] | None:
+def _maker(prompt: Prompt, gathering: Gathering) -> Callable[..., Any] | None:
     """What makes schedulers, in place of granian's own."""
     import granian
     from granian import _futures
@@ -54,7 +153,8 @@ def _maker(prompt: Prompt) -> Callable[..., Any] | None:
 
         def __init__(self, loop: Any, callback: Any, *values: Any) -> None:
             super().__init__()
-            self._schedule_fn = asking(prompt, scheduled(loop, self._ctx, callback))
+            loop.call_soon_threadsafe = _here(loop.call_soon_threadsafe)
+            self._schedule_fn = asking(prompt, scheduled(loop, self._ctx, callback), gathering)
 
     def make(loop: Any, callback: Any, impl_asyncio: bool = False) -> Any:
         return Scheduler(loop, callback, None, None, None) if impl_asyncio else usual(loop, callback, impl_asyncio)
@@ -62,14 +162,23 @@ def _maker(prompt: Prompt) -> Callable[..., Any] | None:
     return make
 
 
-def asking(prompt: Prompt, later: Callable[[Any], None]) -> Callable[[Any], None]:
+def _here(soon: Callable[..., Any]) -> Callable[..., Any]:
+    """As the loop's `call_soon_threadsafe`, by which granian tells of pieces; those for an exchange are taken here."""
+
+    def call(callback: Any, *values: Any, context: Any = None) -> Any:
+        if type(getattr(callback, "__self__", None)) is Exchange:
+            return callback(*values)
+        return soon(callback, *values, context=context)
+
+    return call
+
+
+def asking(prompt: Prompt, later: Callable[[Any], None], gathering: Gathering) -> Callable[[Any], None]:
     """What takes a request from granian: asks `prompt`, and leaves to `later` what that does not answer."""
 
     def schedule(watcher: Any) -> None:
         try:
-            scope = watcher.scope
-            if scope["type"] == "http" and prompt(scope, watcher.proto.send):
-                watcher.done()
+            if watcher.scope["type"] == "http" and prompt(Exchange(watcher, gathering)):
                 return
         except Exception:  # noqa: BLE001 (no request, however odd, may end without an answer)
             _LOG.exception("a request could not be answered at once")

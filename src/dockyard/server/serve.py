@@ -96,14 +96,15 @@ def worker() -> object:
     house.start()
     from granian import Granian
 
-    install(Granian, house.app.prompt)
-    return lifetime(house)
+    app = lifetime(house)
+    install(Granian, app.prompt, app.gathering)
+    return app
 
 
 def lifetime(house: House) -> Lifetime:
     """The application of a process that serves."""
     settings = house.settings
-    return Lifetime(house.app, house.close, address(settings.listen)[1], settings.limits.patience)
+    return Lifetime(house.app, house.threads, house.close, address(settings.listen)[1], settings.limits.patience)
 
 
 def _closed(settings: Settings, host: str) -> None:
@@ -163,7 +164,7 @@ async def _one(house: House, options: dict[str, Any], leaving: Leaving) -> None:
 
     settings, loop = house.settings, asyncio.get_running_loop()
     app = lifetime(house)
-    install(Server, house.app.prompt)
+    install(Server, app.prompt, app.gathering)
     server = Server(app, **options)
     ending = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -177,6 +177,7 @@ class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froze
         secrets_key: the file with the key for secrets in the database; `secrets.key` in the folder by default.
         audit_pulls: whether pulls are events even where no webhook wants them; gathered over ten seconds.
         auto_projects: whether a push may make a project that is not there.
+        project_quota: bytes that a new project may hold, until a system admin says otherwise; 0 for no bound.
         feed: the compiled advisories that images are matched with; `feed.sqlite` in the storage folder by default.
     """
 
@@ -188,6 +189,7 @@ class Settings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froze
     workers: int = 1
     grace: int = 24 * 3600
     auto_projects: bool = True
+    project_quota: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] = 0
     feed: str = ""
     tls: Tls = Tls()
     proxy: Proxy = Proxy()

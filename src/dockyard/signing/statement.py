@@ -12,6 +12,7 @@ SIGNATURE = "https://sigstore.dev/cosign/sign/v1"
 CYCLONEDX = "https://cyclonedx.org/bom"
 SPDX = "https://spdx.dev/Document"
 PROVENANCE = "https://slsa.dev/provenance/v1"
+PROVENANCE_BEFORE = "https://slsa.dev/provenance/v0.2"
 
 
 def encode(

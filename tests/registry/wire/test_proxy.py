@@ -10,8 +10,10 @@ import pytest
 from dockyard._internal import retry
 from dockyard._internal.proxy import Proxies
 from dockyard.build.download import DownloadError, download
+from dockyard.content.distribution import Distribution, Suite
 from dockyard.content.layout import Layout
 from dockyard.content.memory import Memory
+from dockyard.errors import UsageError
 from dockyard.oci.reference import Reference
 from dockyard.progress import SILENT
 from dockyard.registry.client import Client
@@ -21,6 +23,8 @@ from dockyard.registry.settings import parse
 from dockyard.registry.transport import RegistryUnreachableError
 from dockyard.registry.wire.line import ProxyRefusedError
 from dockyard.registry.wire.pool import Pool
+from dockyard.server.mirror.settings import Mirror
+from dockyard.server.mirror.upstream import upstreams
 from making.authority import authority
 from making.images import synthesize
 from making.proxying import Proxying
@@ -180,3 +184,27 @@ def test_a_download_goes_by_the_proxy_with_its_login(tmp_path: Path, monkeypatch
         monkeypatch.setenv("HTTPS_PROXY", f"http://u:falsch@{proxy.address}")
         with pytest.raises(DownloadError, match="407"):
             download(f"https://{NAME}/other", tmp_path, "", {}, SILENT)
+
+
+def test_a_distribution_s_archive_is_reached_by_the_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+    with Scripted([[answer]]) as server, proxying(server.address, login=LOGIN) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://{PAIR}{proxy.address}")
+        suite = Suite(f"http://{NAME}/debian", "bookworm")
+        with pytest.raises(UsageError, match="no keyring"):  # which is looked for once the file is there
+            Distribution(tmp_path / "cache", tmp_path / "absent.gpg").release(suite)
+        assert proxy.asked == [f"GET http://{NAME}/debian/dists/bookworm/InRelease HTTP/1.1"]
+
+
+def test_a_mirror_s_upstream_is_reached_by_the_proxy(
+    registry: tuple[FaultyRegistry, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, settings = registry
+    tls = "ca" in settings
+    with proxying(served.address) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY" if tls else "HTTP_PROXY", f"http://{proxy.address}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        mirror = Mirror(upstream=NAME, insecure=not tls, ca=str(tmp_path / "ours.pem") if tls else "")
+        (upstream,) = upstreams([mirror])
+        assert upstream.ask("a/b", lambda place: place.resolve("1")).digest == served.image.descriptor.digest
+    assert proxy.asked

@@ -75,7 +75,9 @@ def test_a_request_its_database_work_and_jobs_are_traced(tmp_path: Path, collect
                 pass
 
         task = Task(lambda work: chain.extend(house.database))
-        assert house.measuring.around_tasks({"audit": task})["audit"].run(Work()) == 1
+        assert (
+            house.measuring.around_tasks({"audit": task})["audit"].run(Work()) == 2
+        )  # a push, and the project that it made
     finally:
         house.close()
     by_name = {each.name: each for each in collector.spans}

@@ -1,5 +1,6 @@
 """Tags and quotas: what a project's rules refuse is refused, with the rule's name, and nothing else is."""
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,13 @@ from sqlalchemy import select
 
 from dockyard.oci.digest import Digest
 from dockyard.registry.interface import Registry, WireError
-from dockyard.server.house import House
+from dockyard.server.house import House, open_house
 from dockyard.server.rules import quota, tag_rules
 from dockyard.server.rules.project import ProjectUnknownError
 from dockyard.server.schema.events import EVENT
+from dockyard.server.settings import Settings
 from dockyard.server.stored import deleting
+from making.calls import Caller
 from making.pushed import blob, image, opened
 
 
@@ -153,6 +156,25 @@ def test_a_quota_counts_every_blob_once_and_says_what_is_used(house: House) -> N
     blob(registry, "team/web", b"y" * 50)
     with pytest.raises(quota.QuotaInvalidError):
         quota.set_quota(house.database, "team", 0)
+
+
+def test_a_new_project_has_the_quota_of_the_settings_whoever_makes_it(tmp_path: Path) -> None:
+    house = open_house(Settings(storage=str(tmp_path / "bound"), project_quota=1000))
+    try:
+        blob(house.registry, "team/web", b"a" * 900)
+        with pytest.raises(WireError, match="uses 900 of 1000 bytes"):
+            blob(house.registry, "team/web", b"b" * 900)
+        with pytest.raises(WireError, match="uses 0 of 1000 bytes"):
+            blob(house.registry, "other/web", b"c" * 1001)
+        call = Caller(house.app, "127.0.0.1")
+        home = {"host": "localhost", "content-type": "application/json"}
+        for sent, most in (({"name": "made"}, 1000), ({"name": "larger", "quota": 5000}, 5000)):
+            made = call("POST", "/api/v1/projects", body=json.dumps(sent).encode(), headers=home)
+            assert made.document["quota"] == most
+        assert quota.set_quota(house.database, "team", None).most is None
+        blob(house.registry, "team/web", b"b" * 900)
+    finally:
+        house.close()
 
 
 def test_what_is_refused_is_noted_with_its_reason_and_not_over_and_over(house: House) -> None:

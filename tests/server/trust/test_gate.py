@@ -19,15 +19,17 @@ from dockyard.registry.app.call import Message
 from dockyard.scan.advisory import Advisory, Range
 from dockyard.scan.feed import Feed, compile_feed
 from dockyard.server.clock import now
+from dockyard.server.database import Database, DatabaseError
 from dockyard.server.house import House, open_house
 from dockyard.server.schema.events import EVENT
 from dockyard.server.settings import Settings
-from dockyard.server.trust import exempting
+from dockyard.server.trust import exempting, watching
 from dockyard.server.trust.exempting import exempt, exemptions, withdraw
 from dockyard.server.trust.gate import opener
-from dockyard.server.trust.scanning import changed, findings, rematch
+from dockyard.server.trust.scanning import changed, findings, packages_of, rematch
 from dockyard.server.trust.settings import ProjectPolicy, set_policy
 from dockyard.server.trust.watching import Watch
+from dockyard.server.webhooks import kept
 from dockyard.signing import keys
 from dockyard.signing.sign import sign
 from making.images import image, layer
@@ -216,7 +218,7 @@ def test_signatures_are_given_always_and_a_young_image_may_still_be_signed(house
 
 def test_what_is_pushed_is_looked_at_and_a_new_feed_tells_what_it_means(house: House, pushed: Image) -> None:
     watch = Watch(house.registry, house.database, house.folder / "feed.sqlite", house.folder / "index")
-    assert watch.pushes() == 1
+    assert watch.pushes() == 2  # the push, and the project that it made
     assert watch.pushes() == 0
     digest = str(pushed.descriptor.digest)
     assert findings(house.database, digest) is None
@@ -229,7 +231,53 @@ def test_what_is_pushed_is_looked_at_and_a_new_feed_tells_what_it_means(house: H
     assert [each.id for each in findings(house.database, digest) or []] == ["CVE-3"]
     with house.database.read() as connection:
         kinds = connection.execute(select(EVENT.c.kind).order_by(EVENT.c.id)).scalars().all()
-    assert kinds == ["push", "finding.new"]
+    assert kinds == ["project.create", "push", "finding.new"]
+
+
+def test_an_image_that_cannot_be_looked_at_is_told_of_and_holds_up_no_other(
+    house: House, pushed: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Memory()
+    other = image(store, layer(store, {"site/werkzeug-2.0.dist-info/METADATA": METADATA, "b": b"b"}))
+    push(house, store, other, "2.0")
+    compile_feed(house.folder / "feed.sqlite", [advisory("CVE-3")])
+    watch = Watch(house.registry, house.database, house.folder / "feed.sqlite", house.folder / "index")
+    usual = watching.scan
+
+    def scan(database: Database, found: Image, **rest: Any) -> Any:
+        if found.descriptor.digest == pushed.descriptor.digest:
+            raise KeyError("a package database that nobody foresaw")
+        return usual(database, found, **rest)
+
+    monkeypatch.setattr(watching, "scan", scan)
+    kept.add(house.database, house.seal, "http://127.0.0.1:9/", kinds=["scan.*"])
+    watch.pushes()
+    assert [each.id for each in findings(house.database, str(other.descriptor.digest)) or []] == ["CVE-3"]
+    with house.database.read() as connection:
+        query = select(EVENT.c.kind, EVENT.c.reference, EVENT.c.digest, EVENT.c.detail)
+        rows = connection.execute(query.where(EVENT.c.kind.like("scan.%")).order_by(EVENT.c.id)).all()
+    assert [tuple(row[:3]) for row in rows] == [
+        ("scan.failed", "1.0", str(pushed.descriptor.digest)),
+        ("scan.done", "2.0", str(other.descriptor.digest)),
+    ]
+    assert json.loads(rows[0][3]) == {"reason": "KeyError"}
+    assert json.loads(rows[1][3]) == {"packages": 1, "severities": {"CRITICAL": 1}}
+
+
+def test_a_database_that_goes_away_has_the_image_looked_at_later(
+    house: House, pushed: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(house.registry, house.database, house.folder / "feed.sqlite", house.folder / "index")
+
+    def away(*_: Any, **__: Any) -> None:
+        raise DatabaseError("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(watching, "scan", away)
+        with pytest.raises(DatabaseError):
+            watch.pushes()
+    assert watch.pushes() == 1
+    assert packages_of(house.database, str(pushed.descriptor.digest)) is not None
 
 
 def test_a_feed_that_cannot_be_used_is_told_once_and_is_as_good_as_none(

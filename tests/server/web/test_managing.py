@@ -8,6 +8,7 @@ import pytest
 
 from dockyard.server.access import users
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
+from dockyard.server.events import record
 from dockyard.server.settings import Access
 from dockyard.server.web import project
 from making.calls import Caller
@@ -71,6 +72,9 @@ def test_a_session_and_an_address_are_counted_like_everybody_else(opened: Callab
 
 def test_the_audit_page_leads_to_exports_and_proves_the_chain(town: Town) -> None:
     browser = town.browser("root")
+    town.house.database.write(lambda connection: record(connection, "push.refused", project="team", reference="v9"))
+    assert "push.refused" in browser.get("/audit?kind=.refused").body.decode()
+    assert "webhook.create" not in browser.text
     browser.get("/audit?kind=webhook.&actor=system")
     link = re.search(r'href="(/api/v1/events/export.jsonl[^"]*)"', browser.text)
     assert link is not None
@@ -107,6 +111,16 @@ def test_a_search_finds_what_the_caller_may_see(town: Town) -> None:
     assert "/image/team/web@sha256:" in browser.text
     browser.get("/search?q=" + str(town.pushed["team/web:1.0"].descriptor.digest)[:20])
     assert "/image/team/web@sha256:" in browser.text
+
+
+def test_a_registry_that_does_not_answer_is_told_on_the_rule_s_page(town: Town) -> None:
+    browser = town.browser("root")
+    town.push("team/web", "1.0", {})
+    browser.send("/replication/offsite", "change", registry="127.0.0.1:9", repositories="team/web", parallel="2")
+    assert browser.send("/replication/offsite", "rehearse").status == 503
+    assert 'role="alert"' in browser.text
+    assert "cannot reach" in browser.text
+    assert 'value="rehearse"' in browser.text
 
 
 def test_a_rule_uses_an_endpoint_that_then_cannot_be_removed(town: Town) -> None:

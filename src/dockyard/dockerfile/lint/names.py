@@ -4,22 +4,10 @@ import re
 from collections.abc import Iterator
 
 from dockyard.dockerfile.fault import nearest
-from dockyard.dockerfile.instructions import (
-    Add,
-    Arg,
-    Copy,
-    Env,
-    Expose,
-    Instruction,
-    Label,
-    Run,
-    Stopsignal,
-    User,
-    Volume,
-    Workdir,
-)
+from dockyard.dockerfile.instructions import Arg, Env, Instruction
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.subject import Subject, remark
+from dockyard.dockerfile.lint.variables import bodies, texts
 from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage
 
@@ -167,32 +155,7 @@ def _texts(instruction: Instruction) -> list[tuple[str, list[str]]]:
     if isinstance(instruction, Arg):
         names = [name for name, _ in instruction.pairs]
         return [(value, names[:number]) for number, (_, value) in enumerate(instruction.pairs) if value]
-    return [(text, []) for text in _expanded(instruction)]
-
-
-def _expanded(instruction: Instruction) -> list[str]:
-    match instruction:
-        case Copy() | Add():
-            bodies = [heredoc.body for heredoc in instruction.heredocs if heredoc.expand]
-            flags = [instruction.chown, instruction.chmod, instruction.checksum if isinstance(instruction, Add) else ""]
-            return [*flags, *instruction.sources, instruction.destination, *bodies]
-        case Run():
-            return list(instruction.mount_texts)
-        case Env():
-            return [value for _, value in instruction.pairs]
-        case Label():
-            return [text for pair in instruction.pairs for text in pair]
-        case Stopsignal():
-            return [instruction.signal]
-        case Workdir():
-            return [instruction.path]
-        case User():
-            return [instruction.user]
-        case Expose():
-            return list(instruction.ports)
-        case Volume():
-            return list(instruction.paths)
-    return []
+    return [(text, []) for text in (*texts(instruction), *bodies(instruction))]
 
 
 class SelfReference:

@@ -1,6 +1,19 @@
-"""The values that a Dockerfile gives its variables, as far as they stand in it."""
+"""Where a Dockerfile uses variables, and the values that it gives them, as far as they stand in it."""
 
-from dockyard.dockerfile.instructions import Arg, Env, Instruction
+from dockyard.dockerfile.instructions import (
+    Add,
+    Arg,
+    Copy,
+    Env,
+    Expose,
+    Instruction,
+    Label,
+    Run,
+    Stopsignal,
+    User,
+    Volume,
+    Workdir,
+)
 from dockyard.dockerfile.lint.subject import Subject
 from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage
@@ -30,3 +43,36 @@ def set_here(instruction: Instruction, known: dict[str, str]) -> dict[str, str]:
         if value and not expansion.missing and not (isinstance(instruction, Arg) and name in known):
             found[name] = expansion.text
     return found
+
+
+def texts(instruction: Instruction) -> list[str]:
+    """The words of an instruction in which variables are replaced."""
+    match instruction:
+        case Copy() | Add():
+            flags = [instruction.chown, instruction.chmod, instruction.checksum if isinstance(instruction, Add) else ""]
+            return [*flags, *instruction.sources, instruction.destination]
+        case Run():
+            return list(instruction.mount_texts)
+        case Arg():
+            return [value for _, value in instruction.pairs if value]
+        case Env():
+            return [value for _, value in instruction.pairs]
+        case Label():
+            return [text for pair in instruction.pairs for text in pair]
+        case Stopsignal():
+            return [instruction.signal]
+        case Workdir():
+            return [instruction.path]
+        case User():
+            return [instruction.user]
+        case Expose():
+            return list(instruction.ports)
+        case Volume():
+            return list(instruction.paths)
+    return []
+
+
+def bodies(instruction: Instruction) -> list[str]:
+    """Its heredocs in which variables are replaced; quotes are ordinary characters there."""
+    given = instruction.heredocs if isinstance(instruction, Copy | Add) else ()
+    return [heredoc.body for heredoc in given if heredoc.expand]

@@ -26,20 +26,27 @@ def application(registry: Registry, ways: Ways | None = None) -> Application:
         call = Call(registry, ways, scope, receive, send)
         try:
             await _answer(call)
-        except WireError as error:
-            await call.refuse(error.code, error.detail, error.headers)
-        except DigestInvalidError as error:
-            await call.refuse(codes.DIGEST_INVALID, error.message)
-        except DiskFullError:
-            await call.refuse(codes.STORAGE_FULL, "")
-        except TransientError as error:
-            _LOG.warning("a request has to be tried again: %s %s: %s", scope["method"], scope["path"], error.message)
-            await call.refuse(codes.UNAVAILABLE, "", {"retry-after": "5"})
-        except Exception:  # noqa: BLE001 (no request, however odd, may end without an answer)
-            _LOG.exception("a request failed: %s %s", scope["method"], scope["path"])
-            await call.refuse(codes.UNAVAILABLE, "", {"retry-after": "5"})
+        except Exception as error:  # noqa: BLE001 (no request, however odd, may end without an answer)
+            await refuse(call, error)
 
     return app
+
+
+async def refuse(call: Call, error: Exception) -> None:
+    """Answer with what the error means to the client."""
+    scope = call.scope
+    if isinstance(error, WireError):
+        await call.refuse(error.code, error.detail, error.headers)
+    elif isinstance(error, DigestInvalidError):
+        await call.refuse(codes.DIGEST_INVALID, error.message)
+    elif isinstance(error, DiskFullError):
+        await call.refuse(codes.STORAGE_FULL, "")
+    elif isinstance(error, TransientError):
+        _LOG.warning("a request has to be tried again: %s %s: %s", scope["method"], scope["path"], error.message)
+        await call.refuse(codes.UNAVAILABLE, "", {"retry-after": "5"})
+    else:
+        _LOG.error("a request failed: %s %s", scope["method"], scope["path"], exc_info=error)
+        await call.refuse(codes.UNAVAILABLE, "", {"retry-after": "5"})
 
 
 async def _answer(call: Call) -> None:
@@ -49,6 +56,11 @@ async def _answer(call: Call) -> None:
     if target is None:
         raise WireError(codes.NOT_FOUND, "no such path")
     scope["dockyard.target"] = target  # for whoever watches
+    # No database has room for a zero byte in a text, so nothing can be called by one.
+    if "\0" in target.item and target.kind == "manifest":
+        raise WireError(codes.MANIFEST_UNKNOWN, "the reference has a zero byte")
+    if b"%00" in scope.get("query_string", b""):
+        raise WireError(codes.PARAMETER_INVALID, "a parameter has a zero byte")
     authorization = call.header(b"authorization")
     permit = ways.guard.known(authorization)
     if permit is None:

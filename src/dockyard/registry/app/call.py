@@ -22,7 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PIECE = 1 << 20
-_LEAST_BYTES_A_SECOND = 1024
+LEAST_BYTES_A_SECOND = 1024
 # A piece costs some memory beside its bytes.
 _MOST_PIECES = 512
 _WARNINGS_BYTES = 4096
@@ -226,7 +226,7 @@ class Call:
                     size += len(body)
                 more = not gone and bool(message.get("more_body", False))
                 late = loop.time() - begun - patience
-                if more and late > 0 and total + size < late * _LEAST_BYTES_A_SECOND:
+                if more and late > 0 and total + size < late * LEAST_BYTES_A_SECOND:
                     slow, more = True, False
                 if (more and (size >= PIECE or len(held) >= _MOST_PIECES)) or (size and (slow or gone)):
                     if taking is not None:

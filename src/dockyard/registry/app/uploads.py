@@ -27,14 +27,14 @@ async def begin(call: Call, target: request.Target) -> None:
     if mount:
         wanted = Digest.parse(mount)
         if await asyncio.to_thread(_mount, call, name, wanted, call.query("from")):
-            return await _created(call, name, wanted)
+            return await created(call, name, wanted)
     algorithm = call.query("digest-algorithm") or "sha256"
     if algorithm not in _ALGORITHMS:
         raise WireError(codes.DIGEST_INVALID, f"unknown algorithm {algorithm[:40]!r}")
     whole = call.query("digest")
     if not whole:
         upload = await asyncio.to_thread(call.registry.begin, name, algorithm)
-        return await _accepted(call, name, upload, 0)
+        return await accepted(call, name, upload, 0)
     wanted = Digest.parse(whole)
     begun: list[str] = []
 
@@ -50,7 +50,7 @@ async def begin(call: Call, target: request.Target) -> None:
         if begun:
             await _forget(call, name, begun[0])  # nobody knows its number, so nobody goes on with it
         raise
-    await _created(call, name, wanted)
+    await created(call, name, wanted)
 
 
 async def patch(call: Call, target: request.Target) -> None:
@@ -59,7 +59,7 @@ async def patch(call: Call, target: request.Target) -> None:
     have = await asyncio.to_thread(call.registry.received, name, upload)
     taken, last = await _body(call, target, _fits(call, target, have))
     await _ended(call, target, partial(call.registry.append, name, upload, *last, b""))
-    await _accepted(call, name, upload, have + taken + sum(map(len, last)))
+    await accepted(call, name, upload, have + taken + sum(map(len, last)))
 
 
 async def put(call: Call, target: request.Target) -> None:
@@ -70,13 +70,13 @@ async def put(call: Call, target: request.Target) -> None:
         most = _fits(call, target, await asyncio.to_thread(call.registry.received, target.name, target.item))
     _, last = await _body(call, target, most)
     await _ended(call, target, partial(call.registry.finish, target.name, target.item, wanted, last))
-    await _created(call, target.name, wanted)
+    await created(call, target.name, wanted)
 
 
 async def state(call: Call, target: request.Target) -> None:
     """GET: how much has arrived."""
     received = await asyncio.to_thread(call.registry.received, target.name, target.item)
-    await _accepted(call, target.name, target.item, received, status=204)
+    await accepted(call, target.name, target.item, received, status=204)
 
 
 async def cancel(call: Call, target: request.Target) -> None:
@@ -164,10 +164,12 @@ def _place(call: Call, name: str, upload: str, received: int) -> dict[str, str]:
     }
 
 
-async def _accepted(call: Call, name: str, upload: str, received: int, status: int = 202) -> None:
+async def accepted(call: Call, name: str, upload: str, received: int, status: int = 202) -> None:
+    """Say where an upload is and how much of it has arrived."""
     await call.reply(status, b"", _place(call, name, upload, received))
 
 
-async def _created(call: Call, name: str, found: Digest) -> None:
+async def created(call: Call, name: str, found: Digest) -> None:
+    """Say that a blob is there."""
     location = call.path(request.blob_path(name, found))
     await call.reply(201, b"", {"location": location, "docker-content-digest": str(found)})

@@ -27,6 +27,7 @@ RANGE_NOT_SATISFIABLE = Code("SIZE_INVALID", 416, "the range lies outside the bl
 UNSUPPORTED = Code("UNSUPPORTED", 405, "the operation is unsupported")
 NOT_FOUND = Code("UNSUPPORTED", 404, "no such path")
 SIZE_DIFFERS = Code("SIZE_INVALID", 400, "the range and the length disagree")
+PARAMETER_INVALID = Code("UNSUPPORTED", 400, "a parameter cannot be used")
 PAGE_INVALID = Code("PAGINATION_NUMBER_INVALID", 400, "invalid number of results requested")
 BLOB_IN_USE = Code("DENIED", 405, "a manifest of the repository names this blob")
 MANIFEST_IN_USE = Code("DENIED", 405, "an index of the repository names this manifest")

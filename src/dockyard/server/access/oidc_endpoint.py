@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote
 
 from dockyard.errors import Error
 from dockyard.registry.app.call import Application, Call, Receive, Scope, Send, Ways
@@ -17,6 +18,9 @@ from dockyard.server.settings import Oidc
 PATH = "/login/oidc"
 CALLBACK = "/login/oidc/callback"
 _STATE = "dockyard-login"
+TROUBLE = "dockyard-refused"
+"""The cookie that tells the page for logging in why that did not work elsewhere."""
+_LONGEST = 300
 _LOG = logging.getLogger("dockyard.access")
 
 
@@ -100,6 +104,11 @@ async def _send(call: Call, url: str, cookies: list[bytes]) -> None:
 
 
 async def _say(call: Call, status: int, why: str) -> None:
-    if not call.started:
+    """Tell why there is no login: programs in JSON, people on the page that they began from."""
+    if call.started:
+        return
+    if status != 405 and "text/html" in call.header(b"accept"):
+        await _send(call, call.path("/login"), [cookie(call, TROUBLE, quote(why[:_LONGEST], safe=""), 30)])
+    else:
         body = json.dumps({"errors": [{"code": "DENIED", "message": why}]}).encode()
         await call.reply(status, body, {"content-type": "application/json", "cache-control": "no-store"})

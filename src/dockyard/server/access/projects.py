@@ -43,6 +43,7 @@ def add(
     *,
     public: bool = False,
     quota: int | None = None,
+    otherwise: int | None = None,
     makers: Makers = "admins",
 ) -> Project:
     """Make a project. Whoever makes one becomes its project admin.
@@ -52,7 +53,8 @@ def add(
         by: who makes it: a system admin, or with `makers` "everyone" any account.
         called: the first part of its repositories' names.
         public: whether anybody may pull.
-        quota: bytes; None for no bound. Only system admins may say.
+        quota: bytes that it may hold. Only system admins may say.
+        otherwise: the quota where none is given (settings); None for no bound.
         makers: who may make projects (settings).
 
     Raises:
@@ -66,7 +68,7 @@ def add(
     def work(connection: Connection) -> Project:
         database.lock(connection, f"project {called}")
         free(connection, PROJECT, called, "project")
-        row = {"name": called, "public": public, "quota": quota, "settings": "{}", "created_at": now()}
+        row = {"name": called, "public": public, "quota": quota or otherwise, "settings": "{}", "created_at": now()}
         connection.execute(PROJECT.insert().values(row))
         number = found(connection, PROJECT, called, "project").id
         if by.account:

@@ -15,7 +15,9 @@ from dockyard.server.audit.read import Wanted
 
 Kind = Annotated[
     str,
-    QueryParameter(max_length=100, description="Only events of this kind, such as push, or quota.* for a beginning."),
+    QueryParameter(
+        max_length=100, description="Only this kind, such as push; quota.* is a beginning, *.refused an end."
+    ),
 ]
 Actor = Annotated[str, QueryParameter(max_length=255, description="Only what this account or robot did.")]
 Where = Annotated[str, QueryParameter(max_length=255, description="Only about this repository, by its whole name.")]

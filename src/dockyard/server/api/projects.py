@@ -20,7 +20,7 @@ Bytes = Annotated[int, msgspec.Meta(ge=1, le=2**61, description="Bytes.")]
 
 
 class ProjectNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A project to be made. `quota` is in bytes, each blob counted once; null for no bound."""
+    """A project to be made. `quota` is in bytes, each blob counted once; null for what the server's settings say."""
 
     name: Name
     public: bool = False
@@ -58,13 +58,15 @@ def project_create(visit: Guest, data: JSONBody[ProjectNew]) -> ProjectWhole:
 
     System admins may, or everybody with an account where the server's settings say so. Only system admins set a quota.
     """
+    access = visit.parts.settings.access
     made = projects.add(
         visit.database,
         visit.by,
         data.name,
         public=data.public,
         quota=data.quota,
-        makers=visit.parts.settings.access.makers,
+        otherwise=visit.parts.settings.project_quota or None,
+        makers=access.makers,
     )
     return ProjectWhole(made.name, made.public, made.quota, 0, made.created_at)
 

@@ -24,7 +24,7 @@ class Wanted:
     Attributes:
         projects: one of these; None for all, an empty tuple for none.
         actor: who did it.
-        kind: such as `push`, or a beginning such as `quota.*`.
+        kind: such as `push`, a beginning such as `quota.*`, or an end such as `*.refused`.
         repository: the whole name.
         since, until: milliseconds since 1970; from the first on, up to but without the second.
     """
@@ -102,6 +102,8 @@ def _query(wanted: Wanted) -> Select[Any]:
         query = query.where(EVENT.c.project.in_(wanted.projects))
     if wanted.kind.endswith("*"):
         query = query.where(EVENT.c.kind.startswith(wanted.kind[:-1], autoescape=True))
+    elif wanted.kind.startswith("*"):
+        query = query.where(EVENT.c.kind.endswith(wanted.kind[1:], autoescape=True))
     elif wanted.kind:
         query = query.where(EVENT.c.kind == wanted.kind)
     for value, condition in (

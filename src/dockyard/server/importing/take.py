@@ -7,6 +7,7 @@ not copied; the other registry never changes a blob's file, so both can go on us
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -215,7 +216,8 @@ def _blob(
         try:
             upload = _upload(holdings, source.blob(digest).resolve(), digest.algorithm)
             length = holdings.blobs.seal(upload, digest)
-            linking.publish(holdings, name, upload, digest, length)
+            linking.publish(holdings, name, digest, length, partial(holdings.blobs.publish, upload, digest))
+            holdings.blobs.cancel(upload)
         except WireError:  # damaged: the caller tells
             return False
     if new:

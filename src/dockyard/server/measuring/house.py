@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dockyard.registry.app.call import Application
 from dockyard.registry.app.quick import Quick
+from dockyard.registry.app.whole import Whole
 from dockyard.server.database import Database
 from dockyard.server.jobs.interface import Task
 from dockyard.server.measuring.accesslog import AccessLog
@@ -44,9 +45,9 @@ class Measuring:
         if self.traced is not None:
             self.traced.close()
 
-    def around(self, app: Application, quick: Quick | None = None) -> Watched:
-        """The application, watched; `quick` is asked before it."""
-        return Watched(app, self.counts, self.log, trusted=self.trusted, traced=self.traced, quick=quick)
+    def around(self, app: Application, quick: Quick | None = None, whole: Whole | None = None) -> Watched:
+        """The application, watched; `quick` and `whole` are asked before it."""
+        return Watched(app, self.counts, self.log, trusted=self.trusted, traced=self.traced, quick=quick, whole=whole)
 
     def around_tasks(self, tasks: Mapping[str, Task]) -> dict[str, Task]:
         """The tasks, traced where traces are wanted."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from dockyard.registry.app.call import Application, Message, Receive, Scope, Send
 from dockyard.registry.app.quick import Answer, Quick
+from dockyard.registry.app.whole import Came, Exchange, Whole
 from dockyard.registry.caller import CALLER
 from dockyard.server.measuring.accesslog import AccessLog
 from dockyard.server.measuring.counts import Counts, Spread
@@ -52,9 +53,17 @@ class _Tally:
 
     def __init__(self, counts: Counts, log: AccessLog | None) -> None:
         self._numbered, self._spreads, self._log = counts.counts, counts.spreads, log
+        self._levels = counts.levels
         self._lock = Lock()
         # Made once for each kind of request there is: building the keys anew costs more than counting.
         self._keys: dict[tuple[str, str, int], tuple[Any, ...]] = {}
+
+    def level(self, change: int, body: bool) -> None:
+        """A request begins or ends."""
+        with self._lock:
+            self._levels[_UNDER_WAY] += change
+            if body:
+                self._levels[_UPLOADS] += change
 
     def done(
         self,
@@ -89,6 +98,42 @@ class _Tally:
             self._log.note(scope, CALLER.get(), target, status, sent, received, seconds, number)
 
 
+class _Later:
+    """A request whose body is gathered: watched like any other (`app.whole.Exchange`)."""
+
+    def __init__(self, exchange: Exchange, tally: _Tally, number: bytes, begun: float) -> None:
+        self.scope = exchange.scope
+        self._exchange, self._tally, self._number, self._begun = exchange, tally, number, begun
+        self._status = self._received = self._sent = 0
+        self._counted = False
+
+    def put(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            message["headers"] = [*message["headers"], (b"x-request-id", self._number)]
+        else:
+            self._sent += len(message.get("body", b""))
+        self._exchange.put(message)
+
+    def gather(self, then: Callable[[list[bytes], Came], None]) -> None:
+        def came(pieces: list[bytes], how: Came) -> None:
+            self._received = sum(map(len, pieces))
+            then(pieces, how)
+
+        self._exchange.gather(came)
+        self._counted = True
+        self._tally.level(1, True)
+
+    def end(self) -> None:
+        if self._counted:
+            self._tally.level(-1, True)
+        scope, seconds = self.scope, _clock() - self._begun
+        target = scope.get("dockyard.target")
+        method = scope["method"]
+        self._tally.done(scope, method, target, self._status, self._sent, self._received, seconds, self._number)
+        self._exchange.end()
+
+
 class Watched:
     """The application `app`, watched.
 
@@ -99,6 +144,7 @@ class Watched:
         trusted: whether to believe X-Forwarded-For and a request's own X-Request-Id.
         traced: begins and ends the traces of requests (`tracing.Traced`).
         quick: asked before `app`; what is traced goes the long way.
+        whole: takes small uploads where `prompt` is asked.
     """
 
     def __init__(
@@ -110,29 +156,37 @@ class Watched:
         trusted: bool = False,
         traced: Any = None,
         quick: Quick | None = None,
+        whole: Whole | None = None,
     ) -> None:
         self._app, self._trusted, self._traced = app, trusted, traced
         self._quick = quick if traced is None else None
+        self._whole = whole
         self._begin = os.urandom(8).hex().encode() + b"-"
         self._numbers = count(1)
-        self._levels, self._done = counts.levels, _Tally(counts, log).done
+        self._tally = _Tally(counts, log)
+        self._done = self._tally.done
 
-    def prompt(self, scope: Scope, send: Callable[[Message], Any]) -> bool:
-        """Answer a request that takes no waiting, with two messages; false, and nothing was sent, for any other. To be
-        called by one thread, which may be another than that of the event loop.
+    def prompt(self, exchange: Exchange) -> bool:
+        """Answer a request that takes no waiting, or will be answered by another thread; false, and nothing was done,
+        for any other. To be called by one thread, which may be another than that of the event loop.
         """
-        if self._quick is None:
+        if self._traced is not None:
             return False
-        begun = _clock()
-        scope["dockyard.asked"] = True  # by this thread, so that no other asks
+        begun, scope = _clock(), exchange.scope
         method = scope["method"]
-        answer = self._quick(scope) if method in _LOOKING else None
+        if method not in _LOOKING:
+            if self._whole is None:
+                return False
+            return self._whole.take(_Later(exchange, self._tally, self._number(scope), begun))
+        scope["dockyard.asked"] = True  # by this thread, so that no other asks
+        answer = self._quick(scope) if self._quick is not None else None
         if answer is None:
             return False
         number = self._number(scope)
-        send(_start(answer, number))
-        send(answer.message)
+        exchange.put(_start(answer, number))
+        exchange.put(answer.message)
         self._done(scope, method, answer.target, 200, answer.size, 0, _clock() - begun, number)
+        exchange.end()
         return True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,13 +207,11 @@ class Watched:
         await self._long(scope, receive, send, begun)
 
     async def _long(self, scope: Scope, receive: Receive, send: Send, begun: float) -> None:
-        method, levels, traced = scope["method"], self._levels, self._traced
+        method, traced = scope["method"], self._traced
         number = self._number(scope)
         seen = _Seen(number, receive, send)
-        levels[_UNDER_WAY] += 1
         body = method in _BODIES
-        if body:
-            levels[_UPLOADS] += 1
+        self._tally.level(1, body)
         try:
             receiver = seen.receiving if body else receive
             if traced is None:
@@ -169,9 +221,7 @@ class Watched:
                     await self._app(scope, receiver, seen.sending)
                     traced.answered(span, scope, seen.status)
         finally:
-            levels[_UNDER_WAY] -= 1
-            if body:
-                levels[_UPLOADS] -= 1
+            self._tally.level(-1, body)
             target = scope.get("dockyard.target")
             self._done(scope, method, target, seen.status, seen.sent, seen.received, _clock() - begun, number)
 

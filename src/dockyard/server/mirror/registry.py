@@ -152,6 +152,18 @@ class MirroredRegistry:
         """Begin an upload."""
         return self.stored.begin(name, algorithm)
 
+    def begin_at_once(self, name: str) -> str | None:
+        """Begin an upload without waiting for anything."""
+        return self.stored.begin_at_once(name)
+
+    def bare(self, name: str, upload: str) -> bool:
+        """Whether an upload was begun at once and nothing has come of it yet."""
+        return self.stored.bare(name, upload)
+
+    def put_blob(self, name: str, digest: Digest, pieces: Sequence[bytes], upload: str = "") -> None:
+        """Take a whole blob."""
+        self.stored.put_blob(name, digest, pieces, upload)
+
     def received(self, name: str, upload: str) -> int:
         """How many bytes have arrived."""
         return self.stored.received(name, upload)

@@ -16,6 +16,7 @@ class Holdings:
         blobs: has the bytes.
         grace: milliseconds for which a blob that nothing refers to is kept.
         projects: whether a push may make the project that its repository's name begins with.
+        quota: bytes that a project which a push makes may hold; None for no bound.
         rules: asked inside the transactions that change something, so that no two can slip past it side by side.
     """
 
@@ -24,3 +25,4 @@ class Holdings:
     grace: int = 24 * 3600 * 1000
     projects: bool = True
     rules: Rules = UNRULED
+    quota: int | None = None

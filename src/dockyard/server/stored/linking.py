@@ -1,16 +1,18 @@
 """Which repository has which blob, and how many bytes that makes a project."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from dockyard.oci.digest import Digest
+from dockyard.registry.caller import CALLER
 from dockyard.registry.interface import WireError
 from dockyard.registry.protocol import codes
 from dockyard.server.clock import now
 from dockyard.server.database import Database, inserting
+from dockyard.server.events import record
 from dockyard.server.names import project_of
 from dockyard.server.prepared import Prepared
 from dockyard.server.schema.content import BLOB, DELETION, PROJECT_BLOB, REFERENCE, REPOSITORY_BLOB
@@ -46,8 +48,10 @@ def size(holdings: Holdings, name: str, digest: Digest) -> tuple[int, bool]:
     return int(found[0]), bool(found[2])
 
 
-def publish(holdings: Holdings, name: str, upload: str, digest: Digest, length: int) -> None:
-    """Let a sealed upload become a blob of the repository."""
+def publish(holdings: Holdings, name: str, digest: Digest, length: int, sure: Callable[[], None]) -> None:
+    """Let what is on the disk become a blob of the repository. `sure` makes sure that the bytes are in their place;
+    called while nobody removes them.
+    """
 
     def work(connection: Connection) -> None:
         holdings.database.lock(connection, f"blob {digest}")
@@ -55,17 +59,15 @@ def publish(holdings: Holdings, name: str, upload: str, digest: Digest, length: 
         blob = statements(holdings.database.postgresql).blob
         blob(connection, digest=str(digest), size=length, created_at=now())
         link(holdings, connection, repository, project, digest, length)
-        holdings.blobs.publish(upload, digest)
+        sure()
 
     holdings.database.write(work)
-    holdings.blobs.cancel(upload)
 
 
-def reject(holdings: Holdings, upload: str, digest: Digest) -> None:
-    """Let go of a sealed upload that was refused: its bytes may be in their place already, where collecting finds them
-    if nobody else has them.
+def reject(holdings: Holdings, digest: Digest) -> None:
+    """Let go of bytes that were refused: they may be in their place already, where collecting finds them if nobody else
+    has them.
     """
-    holdings.blobs.cancel(upload)
     holdings.database.write(lambda connection: watch(holdings.database, connection, [str(digest)], now()))
 
 
@@ -114,8 +116,10 @@ def repository_id(holdings: Holdings, connection: Connection, name: str) -> tupl
     project = project_of(name)
     insert, at = holdings.database.insert, now()
     if holdings.projects:
-        values = {"name": project, "public": False, "settings": "{}", "created_at": at}
-        connection.execute(insert(PROJECT).values(values).on_conflict_do_nothing())
+        values = {"name": project, "public": False, "settings": "{}", "created_at": at, "quota": holdings.quota}
+        if connection.execute(insert(PROJECT).values(values).on_conflict_do_nothing()).rowcount == 1:
+            detail = {"public": False, "by": CALLER.get().name}
+            record(connection, "project.create", project=project, reference=project, detail=detail)
     number = connection.execute(select(PROJECT.c.id).where(PROJECT.c.name == project)).scalar()
     if number is None:
         raise WireError(codes.NAME_UNKNOWN, f"there is no project {project}")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dockyard.oci.digest import Digest
+from dockyard.registry.blobs import Small
 from dockyard.registry.interface import BlobPlace, Page, Put, Referrers, StoredManifest, WireError
 from dockyard.registry.protocol import codes
 from dockyard.server.generation import Changes
@@ -30,6 +31,7 @@ class StoredRegistry:
     def __init__(self, holdings: Holdings, generations: Changes | None = None) -> None:
         self.holdings = holdings
         self.generations = generations
+        self._small = holdings.blobs if isinstance(holdings.blobs, Small) else None
         self._refusals = Refusals(holdings.database)
         self._manifests: Recent[StoredManifest] = Recent(generations, _MOST_CACHED)
         self._places: Recent[BlobPlace] = Recent(generations, _MOST_CACHED)
@@ -72,6 +74,33 @@ class StoredRegistry:
         """Begin an upload."""
         return self.holdings.blobs.begin(algorithm)
 
+    def begin_at_once(self, name: str) -> str | None:
+        """Begin an upload without waiting for anything."""
+        return self._small.begin_at_once() if self._small is not None else None
+
+    def bare(self, name: str, upload: str) -> bool:
+        """Whether an upload was begun at once and nothing has come of it yet."""
+        return self._small is not None and self._small.bare(upload)
+
+    def put_blob(self, name: str, digest: Digest, pieces: Sequence[bytes], upload: str = "") -> None:
+        """Take a whole blob."""
+        small, blobs = self._small, self.holdings.blobs
+        if small is None:
+            return self.finish(name, upload or self.begin(name, digest.algorithm), digest, pieces)
+        size = small.store(digest, pieces, upload)
+
+        def sure() -> None:
+            if not blobs.exists(digest, size):  # it may have been removed since
+                small.store(digest, pieces)
+
+        try:
+            with self._noting("push.refused", name, str(digest)):
+                linking.publish(self.holdings, name, digest, size, sure)
+        except WireError:
+            linking.reject(self.holdings, digest)
+            raise
+        return None
+
     def received(self, name: str, upload: str) -> int:
         """How many bytes have arrived."""
         return self.holdings.blobs.received(upload)
@@ -82,13 +111,16 @@ class StoredRegistry:
 
     def finish(self, name: str, upload: str, digest: Digest, last: Sequence[bytes] = ()) -> None:
         """End the upload as the blob `digest`."""
-        size = self.holdings.blobs.seal(upload, digest, last)
+        blobs = self.holdings.blobs
+        size = blobs.seal(upload, digest, last)
         try:
             with self._noting("push.refused", name, str(digest)):
-                linking.publish(self.holdings, name, upload, digest, size)
+                linking.publish(self.holdings, name, digest, size, lambda: blobs.publish(upload, digest))
         except WireError:
-            linking.reject(self.holdings, upload, digest)
+            blobs.cancel(upload)
+            linking.reject(self.holdings, digest)
             raise
+        blobs.cancel(upload)
 
     def cancel(self, name: str, upload: str) -> None:
         """Forget the upload."""

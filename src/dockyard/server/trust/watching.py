@@ -4,22 +4,27 @@ import logging
 import os
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from dockyard.errors import Error
 from dockyard.registry.interface import Registry, WireError
 from dockyard.scan.feed import Feed
-from dockyard.server.database import Database
+from dockyard.server.database import Database, DatabaseError
+from dockyard.server.events import record
 from dockyard.server.following import follow
 from dockyard.server.jobs.interface import Jobs
-from dockyard.server.schema.trust import INVENTORY, INVENTORY_PACKAGE
+from dockyard.server.schema.trust import FINDING, INVENTORY, INVENTORY_PACKAGE
 from dockyard.server.trust.gate import opener
 from dockyard.server.trust.scanning import changed, images, rematch, scan
+from dockyard.server.webhooks.kept import webhooks
 
 _LOG = logging.getLogger("dockyard.trust")
 _FOLLOWER = "scan"
+_LONGEST = 500
 
 
 def key_of(name: str, digest: str) -> str:
@@ -107,11 +112,36 @@ class Watch:
         feed = opener(self.feed)()
         try:
             stored = self.registry.manifest(str(event["repository"]), str(event["digest"]))
-            for image in images(self.registry, str(event["repository"]), stored):
-                scan(self.database, image, cache=self.cache, feed=feed)
-        except (WireError, Error) as error:
-            # It may be gone again, damaged, or no image at all; what cannot be looked at is judged when it is pulled.
+            found = images(self.registry, str(event["repository"]), stored)
+            held = [scan(self.database, image, cache=self.cache, feed=feed) for image in found]
+            if held:
+                self._done(event, [str(each.descriptor.digest) for each in found], sum(len(e.packages) for e in held))
+        except DatabaseError:
+            raise  # the event is seen again
+        except WireError as error:  # gone again
             _LOG.info("%s@%s was not looked at: %s", event["repository"], event["digest"], error)
+        except Exception as error:  # noqa: BLE001 (one image that cannot be read must not hold up all others)
+            # Damaged, or its layers cannot be fetched. What cannot be looked at is judged when it is pulled.
+            if not isinstance(error, Error):
+                _LOG.exception("%s@%s could not be looked at", event["repository"], event["digest"])
+            said = error.message if isinstance(error, Error) else type(error).__name__
+            self.database.write(partial(_tell, event=event, kind="scan.failed", detail={"reason": said[:_LONGEST]}))
         finally:
             if feed is not None:
                 feed.close()
+
+    def _done(self, event: RowMapping, digests: list[str], packages: int) -> None:
+        """Tell that an image was looked at, if a webhook asks for that: there are as many such events as pushes."""
+        with self.database.read() as connection:
+            if not any(each.hears("scan.done") for each in webhooks(connection)):
+                return
+            query = select(FINDING.c.severity, func.count()).where(FINDING.c.digest.in_(digests))
+            rows = connection.execute(query.group_by(FINDING.c.severity)).all()
+        severities = {str(severity): int(count) for severity, count in rows}
+        detail = {"packages": packages, "severities": severities}
+        self.database.write(partial(_tell, event=event, kind="scan.done", detail=detail))
+
+
+def _tell(connection: Connection, event: RowMapping, kind: str, detail: dict[str, Any]) -> None:
+    about = {name: str(event[name]) for name in ("repository", "reference", "digest")}
+    record(connection, kind, **about, detail=detail)

@@ -27,6 +27,7 @@ def _show(visit: Visit, proof: Verdict | None = None) -> Answer:
     kinds = (
         "push",
         "delete",
+        ".refused",
         "tag.",
         "project.",
         "repository.",
@@ -38,6 +39,7 @@ def _show(visit: Visit, proof: Verdict | None = None) -> Answer:
         "retention.",
         "exemption.",
         "finding.",
+        "scan.",
         "session.",
         "keyless.",
         "webhook.",
@@ -51,7 +53,7 @@ def _show(visit: Visit, proof: Verdict | None = None) -> Answer:
 
 def _kind(visit: Visit) -> str:
     kind = visit.query("kind")
-    return kind + "*" if kind.endswith(".") else kind
+    return f"{kind}*" if kind.endswith(".") else f"*{kind}" if kind.startswith(".") else kind
 
 
 def _prove(visit: Visit) -> Answer:

@@ -1,7 +1,10 @@
 """Logging in with a name and a password, and out again."""
 
+from urllib.parse import unquote
+
 from dockyard.server.access import sessions
 from dockyard.server.access.login import LoginRefusedError, TooManyTriesError
+from dockyard.server.access.oidc_endpoint import TROUBLE, sent_cookie
 from dockyard.server.web.answer import Answer, Moved, Page, View
 from dockyard.server.web.trouble import LoginNeededError, LoginWaitError
 from dockyard.server.web.visit import Visit
@@ -9,7 +12,8 @@ from dockyard.server.web.visit import Visit
 
 def _show(visit: Visit) -> Answer:
     back = inside(visit.query("back", 1000) or visit.text("back"))
-    return Page("login.html", {"back": back, "ldap": bool(visit.desk.settings.ldap.url)})
+    elsewhere = unquote(sent_cookie(visit.call, TROUBLE))[:300] if visit.problem is None else ""
+    return Page("login.html", {"back": back, "ldap": bool(visit.desk.settings.ldap.url), "elsewhere": elsewhere})
 
 
 def _enter(visit: Visit) -> Answer:

@@ -46,8 +46,9 @@ def _show(visit: Visit) -> Answer:
 
 def _make(visit: Visit) -> Answer:
     name, public = visit.text("name", 200), visit.text("visibility") == "public"
-    makers = visit.desk.settings.access.makers
-    access.add(visit.desk.database, visit.who, name, public=public, makers=makers)
+    settings = visit.desk.settings
+    makers, most = settings.access.makers, settings.project_quota or None
+    access.add(visit.desk.database, visit.who, name, public=public, makers=makers, otherwise=most)
     return Moved(f"/projects/{name}", f"Project {name} is made.")
 
 

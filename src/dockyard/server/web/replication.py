@@ -1,8 +1,9 @@
 """Replication: rules by which images are copied to and from other registries, and how their runs go."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
+from dockyard.errors import TransientError
 from dockyard.server.replication import endpoints, replicate, rules, runs
 from dockyard.server.replication.replicate import Planned
 from dockyard.server.replication.rules import Direction, ReplicationRuleUnknownError, Rule
@@ -100,11 +101,17 @@ def _one(visit: Visit) -> Answer:
 def _rehearse(visit: Visit) -> Answer:
     """What a run would do. The other registry is asked, so this is a form and no address."""
     found, desk = _found(visit, "create"), visit.desk
-    planned: list[Planned] = list(islice(replicate.plan(desk.database, desk.registry, desk.seal, found), _PLANNED + 1))
+    planned: list[Planned] | None = None
+    try:
+        planned = list(islice(replicate.plan(desk.database, desk.registry, desk.seal, found), _PLANNED + 1))
+    except TransientError as error:  # the other registry's, so that this page can still be shown
+        visit.problem = error
     visit.form = {}
     page = _one(visit)
     if not isinstance(page, Page):
         return page
+    if planned is None:
+        return replace(page, status=503)
     return Page(page.template, {**page.words, "planned": planned[:_PLANNED], "cut": len(planned) > _PLANNED})
 
 

@@ -152,7 +152,7 @@ def _decided(visit: Visit, trouble: Error | None) -> Answer:
     if method not in ("GET", "HEAD", "POST"):
         raise NotAllowedMethodError(f"pages are not asked with {method[:20]}")
     found = find(path)
-    if found is None:
+    if found is None or "\0" in path:
         raise PageUnknownError(f"there is no page {path[:200]!r}")
     view, visit.places = found
     if method != "POST":

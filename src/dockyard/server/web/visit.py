@@ -82,8 +82,8 @@ class Visit:
             raise AccessDeniedError(f"{self.who.name} may not {action} {repository[:255]}")
 
     def query(self, name: str, most: int = 255) -> str:
-        """A parameter of the address, cut off where it is too long."""
-        return self.call.query(name)[:most].strip()
+        """A parameter of the address, cut off where it is too long; without zero bytes, as databases have no room."""
+        return self.call.query(name)[:most].replace("\0", "").strip()
 
     def text(self, name: str, most: int = 1000) -> str:
         """A field of the form, without blanks around it; empty where it is not there.
