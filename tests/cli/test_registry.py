@@ -146,6 +146,7 @@ def test_the_feed_of_the_page_is_compiled_and_an_image_asked_to_be_scanned(tmp_p
     assert (tmp_path / "registry" / "feed.sqlite").exists()
     assert re.search(r"^job \d+ looks at it$", done.stdout, re.MULTILINE)
 
+
 def test_a_project_made_here_has_the_quota_of_the_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = tmp_path / "registry.toml"
     settings.write_text(f'storage = "{tmp_path / "bound"}"\nproject-quota = 1000\n')

@@ -6,9 +6,10 @@ They are read as Go's programs read them, Docker and skopeo among them: the same
 import base64
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from dockyard._internal import redact
 from dockyard.errors import UsageError
@@ -30,8 +31,7 @@ class ProxyInvalidError(UsageError):
     hint = "Write it like http://proxy.example:3128, with user:password@ before the host where it asks for a login."
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(msgspec.Struct, frozen=True):
     """A proxy. `str()` shows it without its password.
 
     Attributes:
@@ -42,19 +42,24 @@ class Proxy:
     host: str
     port: int
     secure: bool = False
-    authorization: str = field(default="", repr=False)
+    authorization: str = ""
+
+    def __repr__(self) -> str:
+        return f"Proxy({self})"  # without its password, here too
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.secure else 'http'}://{host}:{self.port}"
 
 
-@dataclass(frozen=True)
-class Proxies:
+class Proxies(msgspec.Struct, frozen=True):
     """The proxy for each scheme, and who is reached without one."""
 
-    by_scheme: Mapping[str, str] = field(default_factory=dict, repr=False)
+    by_scheme: Mapping[str, str] = {}
     without: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Proxies(without={self.without})"  # not the URLs, which may hold passwords
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Proxies":

@@ -74,6 +74,9 @@ class DiskBlobs:
     def store(self, digest: Digest, pieces: Sequence[bytes], upload: str = "") -> int:
         """Take a whole blob of at most 1 MiB and return its size; its bytes are on the disk, in their place, when this
         returns. `upload`, where there is one, ends with that, whatever comes of it.
+
+        Raises:
+            WireError: BLOB_UPLOAD_UNKNOWN, or DIGEST_INVALID.
         """
         if upload and not (self._begun is not None and self._begun.take(upload)):
             raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload)

@@ -23,7 +23,7 @@ from dockyard.server.database import Database, DatabaseError
 from dockyard.server.house import House, open_house
 from dockyard.server.schema.events import EVENT
 from dockyard.server.settings import Settings
-from dockyard.server.trust import exempting, watching
+from dockyard.server.trust import exempting, scanning, watching
 from dockyard.server.trust.exempting import exempt, exemptions, withdraw
 from dockyard.server.trust.gate import opener
 from dockyard.server.trust.scanning import changed, findings, packages_of, rematch
@@ -242,7 +242,7 @@ def test_an_image_that_cannot_be_looked_at_is_told_of_and_holds_up_no_other(
     push(house, store, other, "2.0")
     compile_feed(house.folder / "feed.sqlite", [advisory("CVE-3")])
     watch = Watch(house.registry, house.database, house.folder / "feed.sqlite", house.folder / "index")
-    usual = watching.scan
+    usual = scanning.scan
 
     def scan(database: Database, found: Image, **rest: Any) -> Any:
         if found.descriptor.digest == pushed.descriptor.digest:
