@@ -96,3 +96,13 @@ def test_a_wrong_proxy_s_password_is_not_shown() -> None:
     with pytest.raises(ProxyInvalidError) as refused:
         Proxies.of({"HTTPS_PROXY": "socks5://u:geheim@one:1080"}).to("https://registry.example/")
     assert "geheim" not in str(refused.value)
+
+
+def test_no_password_is_shown_by_accident() -> None:
+    proxies = Proxies.of({"HTTPS_PROXY": "http://me:secret@proxy.example:3128", "NO_PROXY": "a.example"})
+    proxy = proxies.to("https://registry.example/")
+    assert proxy is not None
+    assert proxy.authorization
+    for each in (proxies, proxy):
+        assert "secret" not in repr(each) + str(each)
+        assert "authorization" not in repr(each)

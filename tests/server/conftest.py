@@ -2,6 +2,7 @@
 
 import pytest
 
+from dockyard.registry.caller import CALLER, SYSTEM
 from dockyard.server.access import secret
 
 
@@ -16,3 +17,9 @@ def _cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     if "costly_passwords" not in request.fixturenames:
         monkeypatch.setattr(secret, "MEMORY_KIB", 8)
         monkeypatch.setattr(secret, "PASSES", 1)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_asks() -> None:
+    """No test goes on as the caller of a request that another has answered in this thread."""
+    CALLER.set(SYSTEM)

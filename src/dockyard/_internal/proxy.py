@@ -32,7 +32,7 @@ class ProxyInvalidError(UsageError):
 
 
 class Proxy(msgspec.Struct, frozen=True):
-    """A proxy. It is shown without its password.
+    """A proxy. `str()` shows it without its password.
 
     Attributes:
         secure: whether it is spoken to over TLS.
@@ -44,6 +44,9 @@ class Proxy(msgspec.Struct, frozen=True):
     secure: bool = False
     authorization: str = ""
 
+    def __repr__(self) -> str:
+        return f"Proxy({self})"  # without its password, here too
+
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.secure else 'http'}://{host}:{self.port}"
@@ -54,11 +57,11 @@ class Proxy(msgspec.Struct, frozen=True):
 class Proxies(msgspec.Struct, frozen=True):
     """The proxy for each scheme, and who is reached without one."""
 
-    by_scheme: Mapping[str, str] = msgspec.field(default_factory=dict)
+    by_scheme: Mapping[str, str] = {}
     without: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Proxies for {', '.join(self.by_scheme)}"  # their URLs may have passwords in them
+        return f"Proxies(without={self.without})"  # not the URLs, which may hold passwords
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Proxies":
