@@ -279,8 +279,11 @@ def _with_parents(tree: Held, pattern: str, instruction: ins.Copy) -> Taken:
         tree.folder_of(f"{root}/*", instruction.node)
     includes = IgnoreRules.of([wanted]) if wanted else None
     found = tree.find(root, instruction.node)
-    # The pattern is looked for below the root; what is no folder has nothing below it.
-    return Taken(tree, [item for item in found if item.kind == "dir"] if includes else found, includes)
+    if includes:  # the pattern is looked for below the root; what is no folder has nothing below it
+        found = [item for item in found if item.kind == "dir"]
+    elif WILD.search(root):  # nothing is looked for below what a wildcard finds, as BuildKit has it
+        found = [item for item in found if item.kind != "dir"]
+    return Taken(tree, found, includes)
 
 
 def _required(tree: Held, root: str, wanted: str, instruction: ins.Copy) -> None:

@@ -46,7 +46,7 @@ def owner(text: str, tree: FileTree, warn: Callable[[str], None]) -> tuple[int, 
 
 def by_number(text: str) -> bool:
     """Whether `text` needs no look at the image: it has numbers only, or root."""
-    return all(_number(part) is not None for part in text.split(":", 1) if part) and not text.startswith(":")
+    return all(_number(part) is not None for part in text.split(":", 1) if part)
 
 
 def _number(text: str) -> int | None:

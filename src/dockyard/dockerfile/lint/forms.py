@@ -244,6 +244,8 @@ class KeywordCasing:
 class AsCasing:
     """FROM and AS in different case look like a slip.
 
+    Where FROM itself is in mixed case, that is told instead.
+
     Wrong:
 
         FROM alpine:3.20 as build
@@ -261,6 +263,8 @@ class AsCasing:
         """Find AS in another case than its FROM."""
         for stage in subject.stages:
             node = stage.head.node
+            if not (node.spelled.isupper() or node.spelled.islower()):
+                continue
             if len(node.args) == 3 and node.args[1] != (word := "AS" if node.spelled.isupper() else "as"):
                 source = subject.source(node)
                 pattern = rf"(?<=\s){node.args[1]}(?=\s+{re.escape(node.args[2])}\s*$)"

@@ -12,6 +12,7 @@ from dockyard.dockerfile.instructions import (
     Expose,
     Instruction,
     Label,
+    Run,
     Stopsignal,
     User,
     Volume,
@@ -22,11 +23,8 @@ from dockyard.dockerfile.lint.subject import Subject, remark
 from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage
 
-_ALWAYS = {"PATH", "HOME", "HOSTNAME"} | {
-    name
-    for each in ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
-    for name in (each, each.upper())
-}
+# What BuildKit sets itself where the base does not; HOME and the proxies' names are there in a RUN only.
+_ALWAYS = {"PATH"}
 
 
 class DuplicateStage:
@@ -139,16 +137,14 @@ class UndefinedVariable:
                     known |= _declared(each)
             empty = lineage[-1].base == "scratch" or theirs is not None
             for each in stage.instructions:
-                # One ARG sees what the same line declares before.
-                seen = known | _declared(each) if isinstance(each, Arg) else known
-                yield from self._missing(subject, each, seen, empty)
+                yield from self._missing(subject, each, known, empty)
                 known |= _declared(each)
 
     def _missing(self, subject: Subject, instruction: Instruction, known: set[str], empty: bool) -> Iterator[Remark]:
         found: dict[str, None] = {}
-        for text in _texts(instruction):
+        for text, before in _texts(instruction):
             try:
-                missing = process(text, dict.fromkeys(known, "x"), subject.dockerfile.escape).missing
+                missing = process(text, dict.fromkeys(known.union(before), "x"), subject.dockerfile.escape).missing
             except ExpansionError:  # the build refuses it
                 continue
             for name in sorted(missing):
@@ -166,19 +162,28 @@ def _declared(instruction: Instruction) -> set[str]:
     return {name for name, _ in instruction.pairs} if isinstance(instruction, Arg | Env) else set()
 
 
-def _texts(instruction: Instruction) -> list[str]:
+def _texts(instruction: Instruction) -> list[tuple[str, list[str]]]:
+    """What is expanded, each with the names that the instruction has declared until then."""
+    if isinstance(instruction, Arg):
+        names = [name for name, _ in instruction.pairs]
+        return [(value, names[:number]) for number, (_, value) in enumerate(instruction.pairs) if value]
+    return [(text, []) for text in _expanded(instruction)]
+
+
+def _expanded(instruction: Instruction) -> list[str]:
     match instruction:
         case Copy() | Add():
             bodies = [heredoc.body for heredoc in instruction.heredocs if heredoc.expand]
-            return [*instruction.sources, instruction.destination, instruction.chown, *bodies]
+            flags = [instruction.chown, instruction.chmod, instruction.checksum if isinstance(instruction, Add) else ""]
+            return [*flags, *instruction.sources, instruction.destination, *bodies]
+        case Run():
+            return list(instruction.mount_texts)
         case Env():
             return [value for _, value in instruction.pairs]
         case Label():
             return [text for pair in instruction.pairs for text in pair]
         case Stopsignal():
             return [instruction.signal]
-        case Arg():
-            return [value for _, value in instruction.pairs if value]
         case Workdir():
             return [instruction.path]
         case User():
