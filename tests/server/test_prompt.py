@@ -13,6 +13,7 @@ import pytest
 from granian.server import embed, mp
 
 from dockyard.oci.digest import Digest
+from dockyard.registry.caller import CALLER, SYSTEM
 from dockyard.server.house import House, open_house
 from dockyard.server.prompt import Exchange, Gathering, asking, install
 from dockyard.server.settings import Settings
@@ -56,6 +57,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     image(house.registry, NAME, "1", [b"layer"])
     assert call(house.app, "GET", MANIFEST).status == 200
     yield house
+    CALLER.set(SYSTEM)  # the short way leaves its caller to its thread, which is this one here
     house.close()
 
 

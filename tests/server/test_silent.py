@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dockyard.server.silent import end_silent
+from dockyard.server.silent import Moved, end_silent
 
 LONG_S, SHORT_S = 30.0, 0.05
 
@@ -68,3 +68,34 @@ def test_one_that_reads_nothing_of_its_answer_is_ended_all_the_same(pair: Pair) 
     time.sleep(0.5)
     assert end_silent(pair.port, {pair.peer[1]}, LONG_S) == 0
     assert end_silent(pair.port, {pair.peer[1]}, 0.2) == 1
+
+
+def test_one_that_only_keeps_itself_alive_is_ended_and_one_that_asks_is_not(pair: Pair) -> None:
+    moved: Moved = {}
+    assert end_silent(pair.port, (), LONG_S, moved) == 0
+    for _ in range(3):
+        time.sleep(SHORT_S)
+        begun = time.monotonic()
+        for each in (pair.client, pair.server):
+            each.sendall(bytes(150))  # together more than counts as nothing
+        assert end_silent(pair.port, (), LONG_S, moved) == 0
+        assert moved[pair.client.getsockname()][1] >= begun
+    deadline = time.monotonic() + 20
+    while not end_silent(pair.port, (), 4 * SHORT_S, moved):
+        assert time.monotonic() < deadline
+        time.sleep(SHORT_S / 5)
+        pair.server.sendall(b"\0")  # the kernel sees bytes come and go all the time
+    pair.client.settimeout(5)
+    while pair.client.recv(65536):
+        pass  # and now the end
+    assert end_silent(pair.port + 1, (), 0, moved) == 0
+    assert moved == {}, "what is gone is forgotten"
+
+
+def test_one_whose_request_is_being_answered_may_wait_though_hardly_a_byte_moves(pair: Pair) -> None:
+    moved: Moved = {}
+    for _ in range(4):
+        assert end_silent(pair.port, {str(pair.peer[1])}, SHORT_S, moved) == 0
+        time.sleep(SHORT_S)
+    assert pair.open()
+    assert end_silent(pair.port, (), LONG_S, moved) == 0

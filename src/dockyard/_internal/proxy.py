@@ -51,8 +51,6 @@ class Proxy(msgspec.Struct, frozen=True):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.secure else 'http'}://{host}:{self.port}"
 
-    __repr__ = __str__
-
 
 class Proxies(msgspec.Struct, frozen=True):
     """The proxy for each scheme, and who is reached without one."""

@@ -13,7 +13,7 @@ from dockyard.registry.app.call import Receive, Scope, Send
 from dockyard.registry.app.whole import Came, Exchange
 from dockyard.server.jobs.pulse import Pulse
 from dockyard.server.prompt import Gathering
-from dockyard.server.silent import end_silent
+from dockyard.server.silent import Moved, end_silent
 
 
 class Answering(Protocol):
@@ -45,7 +45,11 @@ class Lifetime:
         self.gathering = Gathering()
         self._busy: Counter[int | str] = Counter()  # by the client's port
         self.under_way = 0
-        silent, slow = lambda: end_silent(port, self._busy, patience * 1.5), lambda: self.gathering.look(patience)
+        moved: Moved = {}
+        silent, slow = (
+            lambda: end_silent(port, self._busy, patience * 1.5, moved),
+            lambda: self.gathering.look(patience),
+        )
         self._pulse = Pulse([silent, slow], max(0.5, patience / 4))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

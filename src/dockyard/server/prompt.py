@@ -3,7 +3,7 @@
 granian reads a request on a thread of its own, wakes the event loop for it, and lets a task answer: for what is in
 memory already, that costs more than the answer, and for a small body, waking the loop for each of its pieces costs more
 than the body. So granian's scheduler is replaced by one that asks for a prompt answer first, on granian's thread, and
-goes on as before where there is none (docs/decisions/0013-answers-on-granians-thread.md).
+goes on as before where there is none (docs/decisions/0014-answers-on-granians-thread.md).
 
 granian has no place for that, so its inner parts are used: only those of the versions that are known, and only if they
 look as they did there. With any other, requests are answered as granian does it.
