@@ -32,7 +32,7 @@ class ProxyInvalidError(UsageError):
 
 
 class Proxy(msgspec.Struct, frozen=True):
-    """A proxy. `str()` shows it without its password.
+    """A proxy. It is shown without its password.
 
     Attributes:
         secure: whether it is spoken to over TLS.
@@ -44,22 +44,21 @@ class Proxy(msgspec.Struct, frozen=True):
     secure: bool = False
     authorization: str = ""
 
-    def __repr__(self) -> str:
-        return f"Proxy({self})"  # without its password, here too
-
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.secure else 'http'}://{host}:{self.port}"
+
+    __repr__ = __str__
 
 
 class Proxies(msgspec.Struct, frozen=True):
     """The proxy for each scheme, and who is reached without one."""
 
-    by_scheme: Mapping[str, str] = {}
+    by_scheme: Mapping[str, str] = msgspec.field(default_factory=dict)
     without: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Proxies(without={self.without})"  # not the URLs, which may hold passwords
+        return f"Proxies for {', '.join(self.by_scheme)}"  # their URLs may have passwords in them
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Proxies":

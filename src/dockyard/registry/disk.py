@@ -76,7 +76,7 @@ class DiskBlobs:
         returns. `upload`, where there is one, ends with that, whatever comes of it.
 
         Raises:
-            WireError: BLOB_UPLOAD_UNKNOWN, or DIGEST_INVALID.
+            WireError: there is no such upload, or the bytes have another digest.
         """
         if upload and not (self._begun is not None and self._begun.take(upload)):
             raise WireError(codes.BLOB_UPLOAD_UNKNOWN, upload)
