@@ -130,6 +130,15 @@ def test_a_request_is_sent_again_where_the_server_ends_the_connection_just_then(
         assert [head.partition(b" ")[0] for head in server.heads] == [b"GET", b"POST", b"POST"]
 
 
+def test_a_file_is_sent_again_from_where_it_began() -> None:
+    with Scripted([[WHOLE, b""], [WHOLE]]) as server, _file(b"content") as file:
+        pool = Pool()
+        assert pool.request("GET", f"http://{server.address}/").read(99) == b"hello"
+        answer = pool.request("PUT", f"http://{server.address}/", headers={"Content-Length": "7"}, body=file)
+        assert answer.read(99) == b"hello"
+        assert server.contents[-1] == b"content"
+
+
 def test_a_new_connection_that_is_cut_is_not_tried_again() -> None:
     with Scripted([[b""], [WHOLE]]) as server:
         with pytest.raises(RegistryUnreachableError, match=f"cannot reach http://{server.address}/"):
