@@ -46,7 +46,7 @@ def test_a_build_that_is_told_to_end_clears_everything_away(yard: Yard, number: 
     ]
     for moment in moments:
         command = [sys.executable, "-m", "dockyard.cli.main", "build", str(yard.context), "--secret", "id=s,env=SECRET"]
-        command = ["env", "--default-signal=HUP", *command]  # which is ignored below nohup
+        command = ["env", "--default-signal=HUP,INT", *command]  # ignored below nohup, and in the background
         environment = {**os.environ, "DOCKYARD_HOME": str(yard.data), "SECRET": "hunter2-very-secret"}
         child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 30
