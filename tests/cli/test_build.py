@@ -161,6 +161,7 @@ def test_explain_names_the_file_that_changed(context: Path) -> None:
     assert "ran because file f changed" in dockyard(context, "--explain").stdout
 
 
+@pytest.mark.slow
 def test_a_cache_goes_through_s3(context: Path, tmp_path: Path) -> None:
     from making.buckets import served
 
@@ -181,6 +182,7 @@ def test_a_cache_goes_through_s3(context: Path, tmp_path: Path) -> None:
         assert "secret" not in nothing.stderr
 
 
+@pytest.mark.slow
 def test_a_cache_goes_through_a_registry_alone_and_inside_an_image(context: Path, tmp_path: Path) -> None:
     from making.serving import Server
 
@@ -240,6 +242,7 @@ def test_events_come_as_json_lines_and_the_log_is_told(context: Path) -> None:
     assert "#2 [0 2/3] COPY f /f\n#2 CACHED\n" in again
 
 
+@pytest.mark.slow
 def test_words_of_docker_build_are_taken_or_refused_by_name(context: Path) -> None:
     for words in (("--builder", "x"), ("--memory=1g",), ("--rm",), ("--cpu-shares", "2"), ("--isolation=process",)):
         done = dockyard(context, *words)

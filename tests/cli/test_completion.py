@@ -47,6 +47,7 @@ complete -C "$argv[1]" | string replace -r '\\t.*' ''
 SHELLS = {"bash": ["--norc", "-c", _BASH, "bash"], "zsh": ["-f", "-c", _ZSH, "zsh"], "fish": ["-N", "-c", _FISH]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", sorted(SHELLS))
 def test_a_shell_completes_what_is_there(shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program = shutil.which(shell)

@@ -74,6 +74,7 @@ def test_an_image_travels_through_a_bucket(bucket: Bucket, tmp_path: object) -> 
     assert read(there, image.descriptor) == read(here, image.descriptor)
 
 
+@pytest.mark.slow
 def test_what_is_used_is_stored_anew_before_it_is_too_old(bucket: Bucket) -> None:
     """So that a rule of the bucket's which deletes what is old leaves it; S3's clock counts whole seconds."""
     data = described(b"used again")

@@ -5,6 +5,7 @@
 
 import time
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -78,6 +79,7 @@ def attempt(work: object) -> None:
         pass
 
 
+@pytest.mark.slow
 @given(files)
 @example("FROM a AS a\nRUN <<EOF\n")
 def test_fuzzed_dockerfiles_are_understood_or_refused(text: str) -> None:

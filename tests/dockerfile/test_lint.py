@@ -219,6 +219,7 @@ def test_no_file_makes_a_rule_fail(raw: bytes) -> None:
         assert 1 <= each.line <= each.end_line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

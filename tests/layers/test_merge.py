@@ -1,5 +1,6 @@
 """Merging layers: over any base, the merged one gives the same files."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -56,6 +57,7 @@ def seen(layers: list[Layer]) -> dict[str, tuple[str, int, bytes]]:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.lists(member, max_size=5), min_size=2, max_size=4), st.lists(member, max_size=6))
 def test_the_merged_layer_gives_the_same_files_over_any_base(

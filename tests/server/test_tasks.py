@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 
 from dockyard.server.house import House
@@ -12,6 +13,8 @@ from dockyard.server.jobs import history
 from dockyard.server.rules import retention_rules
 from dockyard.server.schema.rules import RETENTION
 from making.pushed import image, opened
+
+pytestmark = pytest.mark.slow
 
 
 def ended(house: House, name: str, seconds: float = 20) -> Any:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from dockyard.oci.digest import Digest
 from making.serving import Server
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 1
 DATA = b"content of a blob"
 DIGEST = str(Digest.of(DATA))

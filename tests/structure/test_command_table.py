@@ -78,6 +78,7 @@ def test_the_version_needs_nothing_heavy() -> None:
     assert time.monotonic() - began < 5  # hangs only; the figure itself lives in bench/
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["build", "-q", "."], ["pull", "-q", "127.0.0.1:1/a:1"]])
 def test_a_build_of_known_steps_and_a_fetched_image_load_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /\nENV A=1\n")

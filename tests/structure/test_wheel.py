@@ -14,6 +14,8 @@ import pytest
 
 from conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 # Runs in a process of its own: only the wheel's own code and what it depends on can be imported.
 _ALONE = """
 import importlib, pkgutil, sys

@@ -92,6 +92,7 @@ def test_what_is_known_ends_with_the_token(opened: Callable[..., Place], monkeyp
     assert refused.value.code.status == 401
 
 
+@pytest.mark.slow
 def test_a_change_holds_within_a_second_for_tokens_that_are_out(opened: Callable[..., Place]) -> None:
     place = opened(fresh=0.2)
     place.user("root", admin=True)

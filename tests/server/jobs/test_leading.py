@@ -15,6 +15,8 @@ from dockyard.server.jobs.leading import DatabaseLead, FileLead, Lead
 from dockyard.server.jobs.local import LocalJobs
 from making.postgres import Postgres, postgres
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:

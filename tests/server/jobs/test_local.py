@@ -18,6 +18,8 @@ from dockyard.server.jobs.interface import Task, TaskUnknownError, Work
 from dockyard.server.jobs.leading import FileLead
 from dockyard.server.jobs.local import LocalJobs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:

@@ -6,6 +6,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -26,6 +27,8 @@ from dockyard.server.stored.holdings import Holdings
 from dockyard.server.stored.registry import StoredRegistry
 from dockyard.server.stored.verify import verify
 from making.pushed import blob, manifest
+
+pytestmark = pytest.mark.slow
 
 HOUR = 3_600_000
 MEMORY = Path("/dev/shm")  # nothing here is about surviving a loss of power

@@ -15,6 +15,8 @@ from making.calls import Caller
 
 from .conftest import PASSWORD, Browser, Town
 
+pytestmark = pytest.mark.slow
+
 # A page, the form, its fields, and which of them is wrong.
 FAULTS: list[tuple[str, str, dict[str, str], str]] = [
     ("/projects", "make", {"name": "Not A Name"}, "name"),

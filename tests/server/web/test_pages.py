@@ -16,6 +16,8 @@ from dockyard.server.web import form
 
 from .conftest import PASSWORD, Browser, Town
 
+pytestmark = pytest.mark.slow
+
 IMAGE = "/image/team/web:1.0"
 # A page, and what one must be allowed in the project to see it; a star is for system admins.
 PAGES = {

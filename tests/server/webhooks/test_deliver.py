@@ -23,6 +23,8 @@ from dockyard.server.webhooks.signature import verified
 from making.pushed import image, opened
 from making.receivers import Receiver
 
+pytestmark = pytest.mark.slow
+
 BASE = "http://registry.test"
 QUICK = Webhooks(private_addresses=True, timeout=0.5, attempts=3, first_pause=0.05)
 
