@@ -26,7 +26,7 @@ from dockyard.runtime.bundle import Mount, spec
 from dockyard.runtime.placing import placed
 from dockyard.runtime.rootfs import Overlay, lower_dirs
 from dockyard.runtime.user import resolve_user
-from dockyard.runtime.way import ROOT, IdsMissingError, Way
+from dockyard.runtime.way import ROOT, IdsMissingError
 
 if TYPE_CHECKING:
     from dockyard.build.mounting import Wanted
@@ -119,7 +119,7 @@ def _document(
         cwd=state.workdir,
         user=user,
         network="none" if network == "none" else "host",
-        mounts=[*beside.binds, *_groups(tools, tools.way)],
+        mounts=[*beside.binds, *_groups(tools)],
         hostname=tools.hostname,
         privileged=instruction.security == "insecure",
     )
@@ -250,12 +250,12 @@ class _Copied:
         return layer
 
 
-def _groups(tools: "Tools", way: Way) -> list[Mount]:
+def _groups(tools: "Tools") -> list[Mount]:
     """The control groups, for programs that keep to their limits.
 
     Of version 1 each is a mount of its own, 8 ms a command: only where there are limits.
     """
-    return [_GROUPS] if way == ROOT and (tools.limits.cgroup or _UNIFIED.exists()) else []
+    return [_GROUPS] if tools.way == ROOT and (tools.limits.cgroup or _UNIFIED.exists()) else []
 
 
 def _tidy(upper: Path, state: State, files: Sequence[str]) -> None:

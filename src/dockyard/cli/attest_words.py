@@ -6,9 +6,9 @@ from typing import Literal
 import msgspec
 
 from dockyard.build.options import Slsa
+from dockyard.cli import switch
 from dockyard.errors import UsageError
 
-_TRUE, _FALSE = ("1", "t", "true", ""), ("0", "f", "false")
 _OWN = ("mode", "version", "builder-id", "reproducible", "filename", "inline-only")
 _HINT = "Write type=sbom, or type=provenance with mode=min|max, version=v1|v0.2, builder-id=, reproducible=, filename=."
 
@@ -58,9 +58,10 @@ def parse(sbom: bool, provenance: str, attest: Sequence[str]) -> Wish:
 def _short(text: str) -> str:
     if text.lower() in ("min", "max"):
         return f"mode={text}"
-    if text.lower() not in (*_TRUE, *_FALSE):
+    on = switch.meant(text)
+    if on is None:
         raise UsageError(f"--provenance is true, false, or like mode=max, not {text!r}", hint=_HINT)
-    return f"disabled={'false' if text.lower() in _TRUE else 'true'}"
+    return f"disabled={'false' if on else 'true'}"
 
 
 def _provenance(wish: Wish, parts: Mapping[str, str], text: str) -> Wish:
@@ -104,6 +105,7 @@ def _parts(text: str) -> dict[str, str]:
 
 
 def _switch(value: str, text: str) -> bool:
-    if value.lower() not in (*_TRUE, *_FALSE):
+    on = switch.meant(value)
+    if on is None:
         raise UsageError(f"{text}: {value!r} is neither true nor false", hint=_HINT)
-    return value.lower() in _TRUE
+    return on

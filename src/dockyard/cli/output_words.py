@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from dockyard.build.annotations import Annotation, keyed
+from dockyard.cli import switch
 from dockyard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ _KEYS = {
 _COMMON = {"type", "rewrite-timestamp"}  # new layers keep to SOURCE_DATE_EPOCH always, the base never does
 _COMPRESSIONS: dict[str, "Compression"] = {"gzip": "gzip", "zstd": "zstd", "none": "none", "uncompressed": "none"}
 _LEVELS: dict[str, "Level"] = {"fast": "fast", "dense": "dense"}
-_TRUE, _FALSE = ("1", "t", "true", ""), ("0", "f", "false")
 # What has one meaning here: any other is refused, with what to do instead.
 _FIXED = {
     "oci-artifact": (True, "Leave it out: attestations always name the image that they are about."),
@@ -156,9 +156,10 @@ def _switch(parts: Mapping[str, str], name: str, default: bool = False) -> bool:
     value = parts.get(name)
     if value is None:
         return default
-    if value.lower() not in (*_TRUE, *_FALSE):
+    on = switch.meant(value)
+    if on is None:
         raise UsageError(f"--output {name} is true or false, not {value!r}", hint=f"Write {name}=true.")
-    return value.lower() in _TRUE
+    return on
 
 
 class Packing(msgspec.Struct, frozen=True):

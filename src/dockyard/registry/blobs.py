@@ -80,6 +80,10 @@ class BlobStore(Uploads, Blobs, Protocol):
     """Both roles."""
 
 
+SMALL_BYTES = 1 << 20
+"""The largest blob that `Small.store` takes."""
+
+
 @runtime_checkable
 class Small(Protocol):
     """What a store offers besides where small blobs can be taken whole."""
@@ -91,8 +95,8 @@ class Small(Protocol):
         """Whether an upload was begun at once and nothing has come of it yet. Waits for nothing."""
 
     def store(self, digest: Digest, pieces: Sequence[bytes], upload: str = "") -> int:
-        """Take a whole blob of at most 1 MiB, make it durable in its place, and return its size. `upload`, one that is
-        bare, ends with that, whatever comes of it.
+        """Take a whole blob of at most `SMALL_BYTES`, make it durable in its place, and return its size. `upload`, one
+        that is bare, ends with that, whatever comes of it.
 
         Raises:
             WireError: DIGEST_INVALID, or BLOB_UPLOAD_UNKNOWN.

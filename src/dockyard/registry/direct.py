@@ -10,7 +10,9 @@ import mmap
 import os
 from collections.abc import Iterator, Sequence
 
-MOST = 1 << 20
+from dockyard.registry.blobs import SMALL_BYTES
+
+MOST = SMALL_BYTES
 """The largest file, in bytes."""
 _BLOCK = 4096
 _KEPT = 8

@@ -32,14 +32,6 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[Server]:
-    (tmp_path / "there").mkdir()
-    server = Server(tmp_path / "there")
-    yield server
-    server.kill()
-
-
-@pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     with opened(tmp_path / "here") as house:
         yield house

@@ -15,12 +15,12 @@ from dockyard.oci.digest import Digest, DigestInvalidError
 from dockyard.registry.app import uploads
 from dockyard.registry.app.application import refuse
 from dockyard.registry.app.call import Call, Message, Scope, Ways
+from dockyard.registry.blobs import SMALL_BYTES
 from dockyard.registry.caller import CALLER, Caller
 from dockyard.registry.guard import Pass
 from dockyard.registry.interface import Registry, WireError
 from dockyard.registry.protocol import codes, request
 
-MOST = 1 << 20
 _LONGEST = 1024
 _ODD = frozenset((b"content-range", b"transfer-encoding", b"expect", b"content-encoding"))
 Came = Literal["whole", "gone", "slow"]
@@ -123,14 +123,14 @@ class Whole:
             if name in _ODD:
                 return None
             if name == b"content-length":
-                length = int(value) if value.isdigit() and len(value) < 8 else MOST + 1
+                length = int(value) if value.isdigit() and len(value) < 8 else SMALL_BYTES + 1
             elif name == b"authorization":
                 authorization = value.decode("latin-1")
         query = scope["query_string"]
         digest: Digest | None = None
         if query or method == "PUT":
             digest = _digest(query)
-            if digest is None or not 0 < length <= MOST:
+            if digest is None or not 0 < length <= SMALL_BYTES:
                 return None
             if method == "PUT" and not self._registry.bare(target.name, target.item):
                 return None

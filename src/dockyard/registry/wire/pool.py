@@ -80,10 +80,11 @@ class Pool:
             raw = f"{head}\r\n".encode("latin-1")
         except ValueError as error:
             raise _unreachable(url, reason(error)) from error
-        began = body.tell() if isinstance(body, FileIO) else 0
+        file = body if isinstance(body, FileIO) else None
+        began = file.tell() if file is not None else 0
         while True:
             line = self._line(address, url, by)
-            again = line.used and (body is None or isinstance(body, bytes | FileIO))
+            again = line.used and (body is None or isinstance(body, bytes) or file is not None)
             line.used = True
             try:
                 answer = self._over(line, raw, body, method == "HEAD", address)
@@ -92,8 +93,8 @@ class Pool:
                 # A server may end a connection just when it is used again.
                 if not again or line.late:
                     raise _unreachable(url, error.message) from error
-                if isinstance(body, FileIO):
-                    body.seek(began)
+                if file is not None:
+                    file.seek(began)
                 continue
             except BaseException:
                 line.close()
