@@ -365,7 +365,8 @@ class DiskBlobs:
         path = self._root / "uploads" / upload
         if self._begun is not None and self._begun.has(upload):
             path.touch()  # first, so that it is never unknown in between
-            self._begun.take(upload)
+            if self._begun.take(upload):
+                self._remember(upload, hashlib.sha256(), 0)
         return path
 
 
