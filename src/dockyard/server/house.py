@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from dockyard.registry.app.application import application
 from dockyard.registry.app.call import Application, Ways
+from dockyard.registry.app.pushes import Pushes
 from dockyard.registry.app.quick import quick
-from dockyard.registry.app.whole import Whole
 from dockyard.registry.blobs import BlobStore
 from dockyard.registry.disk import DiskBlobs
 from dockyard.registry.interface import Registry
@@ -165,7 +165,7 @@ def open_house(settings: Settings, parent: int = 0) -> House:
     others["/api/"] = partial(_api, parts)
     doorway = front(application(registry, ways), others, ways.prefix, settings.limits.headers)
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="registry")
-    app = measured.around(doorway, quick(registry, ways), Whole(registry, ways, threads.submit))
+    app = measured.around(doorway, quick(registry, ways), Pushes(registry, ways, threads.submit))
     turning = [generations.turn] if generations is not None else []
     pulse = Pulse([pulls.flush, told.flush, *turning], _PULSE_S)
     return House(settings, folder, database, stored, gate, doors, app, threads, jobs, pulse, seal, measured, lookout)

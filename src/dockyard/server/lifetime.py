@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Protocol
 
+from dockyard.registry.app.body import Came, Exchange
 from dockyard.registry.app.call import Receive, Scope, Send
-from dockyard.registry.app.whole import Came, Exchange
 from dockyard.server.jobs.pulse import Pulse
 from dockyard.server.prompt import Gathering
 from dockyard.server.silent import Moved, end_silent
@@ -102,15 +102,15 @@ class Lifetime:
 
 
 class _UnderWay:
-    """A request that counts as under way while its body is gathered and after that, until it is answered."""
+    """A request that counts as under way while its body is received and after that, until it is answered."""
 
-    __slots__ = ("_exchange", "_lifetime", "end", "put", "scope")
+    __slots__ = ("_exchange", "_lifetime", "end", "go_on", "put", "scope")
 
     def __init__(self, lifetime: Lifetime, exchange: Exchange) -> None:
         self._lifetime, self._exchange = lifetime, exchange
-        self.scope, self.put, self.end = exchange.scope, exchange.put, exchange.end
+        self.scope, self.put, self.go_on, self.end = exchange.scope, exchange.put, exchange.go_on, exchange.end
 
-    def gather(self, then: Callable[[list[bytes], Came], None]) -> None:
+    def receive(self, came: Came) -> None:
         lifetime, scope, end = self._lifetime, self.scope, self._exchange.end
 
         def ended() -> None:
@@ -120,7 +120,7 @@ class _UnderWay:
         self.end = ended
         lifetime.begins(scope)
         try:
-            self._exchange.gather(then)
+            self._exchange.receive(came)
         except BaseException:
             lifetime.ends(scope)
             raise

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
+from dockyard.registry.app.body import Came, Ended
+from dockyard.registry.app.body import Exchange as Shown
 from dockyard.registry.app.call import LEAST_BYTES_A_SECOND, Message
-from dockyard.registry.app.whole import Came
-from dockyard.registry.app.whole import Exchange as Shown
 
 Prompt = Callable[[Shown], bool]
 """Answers a request, now or later, if that takes no waiting; else false, and nothing was done. Called by one thread,
@@ -28,6 +28,7 @@ which is not the event loop's.
 _KNOWN = ("2.8.",)
 _LOG = logging.getLogger("dockyard.registry")
 _EMPTY = Context()
+_GONE = {"type": "http.disconnect"}
 
 
 class Gathering:
@@ -58,10 +59,45 @@ class Gathering:
                 each.over("slow")
 
 
-class Exchange:
-    """A request that granian has handed over (`app.whole.Exchange`)."""
+class _Asked:
+    """A piece that was asked for. granian does not call back where a piece was there before it could be told whom to
+    call, so who asks looks once more; whoever comes first takes it.
+    """
 
-    __slots__ = ("_begun", "_gathering", "_last", "_pieces", "_size", "_then", "_watcher", "scope")
+    __slots__ = ("_exchange", "_known", "_lock", "asking")
+
+    def __init__(self, exchange: "Exchange") -> None:
+        self._exchange, self._known, self._lock = exchange, False, threading.Lock()
+        self.asking = threading.get_ident()
+
+    def came(self, future: Any) -> None:
+        """It is there."""
+        # Whoever is asking will look: taken in here, each piece would be a call within a call.
+        if self.asking != threading.get_ident():
+            message = self.look(future)
+            if message is not None and self._exchange.taken(message):
+                self._exchange.go_on()
+
+    def look(self, future: Any) -> Any:
+        """The message, if it is there and nobody has it yet."""
+        with self._lock:
+            if self._known:
+                return None
+            try:
+                next(future)
+                return None
+            except StopIteration as stop:
+                message = stop.value
+            except Exception:  # noqa: BLE001 (whatever it is, no more will come)
+                message = _GONE
+            self._known = True
+            return message
+
+
+class Exchange:
+    """A request that granian has handed over (`app.body.Exchange`)."""
+
+    __slots__ = ("_asking", "_begun", "_came", "_gathering", "_last", "_size", "_watcher", "scope")
 
     def __init__(self, watcher: Any, gathering: Gathering) -> None:
         self._watcher, self._gathering, self.scope = watcher, gathering, watcher.scope
@@ -72,53 +108,56 @@ class Exchange:
 
     def end(self) -> None:
         """The answer is sent."""
+        self._gathering.claim(self)
         self._watcher.done()
 
-    def gather(self, then: Callable[[list[bytes], Came], None]) -> None:
-        """Receive the body, and give it to `then`."""
-        self._then, self._size = then, 0
-        self._pieces: list[bytes] = []
-        self._begun = self._last = time.monotonic()
+    def receive(self, came: Came) -> None:
+        """Begin to receive the body."""
+        self._came, self._size = came, 0
+        self._begun = time.monotonic()
         self._gathering.add(self)
         try:
-            self._ask()
+            self.go_on()
         except BaseException:
             self._gathering.claim(self)
             raise
 
-    def _ask(self) -> None:
-        self._watcher.proto.receive().add_done_callback(self.came, context=_EMPTY)
-
-    def came(self, future: Any) -> None:
-        """The next piece is there."""
-        try:
-            next(future)
-            return self.over("gone")  # granian says nothing else without having something to say
-        except StopIteration as stop:
-            message = stop.value
-        except Exception:  # noqa: BLE001 (whatever it is, no more will come)
-            return self.over("gone")
-        if message["type"] == "http.disconnect":
-            return self.over("gone")
-        body = message.get("body", b"")
-        if body:
-            self._pieces.append(body)
-            self._size += len(body)
+    def go_on(self) -> None:
+        """Ask for the next piece, and for those after it that are there already."""
+        while True:
             self._last = time.monotonic()
+            self._asking = True
+            asked, future = _Asked(self), self._watcher.proto.receive()
+            future.add_done_callback(asked.came, context=_EMPTY)
+            asked.asking = 0
+            message = asked.look(future)
+            if message is None or not self.taken(message):
+                return
+
+    def taken(self, message: Any) -> bool:
+        """Take a piece; returns whether to ask for another."""
+        self._asking = False
+        if message["type"] == "http.disconnect":
+            self.over("gone")
+            return False
+        body = message.get("body", b"")
+        self._size += len(body)
         if message.get("more_body", False):
-            return self._ask()
-        return self.over("whole")
+            return self._came(body, None)
+        self.over("whole", body)
+        return False
 
     def late(self, at: float, patience: float) -> bool:
-        """Whether the client takes too long."""
+        """Whether the client takes too long. Where nothing is asked of it, it does not."""
+        if not self._asking:
+            return False
         since = at - self._begun - patience
         return at - self._last > patience or (since > 0 and self._size < since * LEAST_BYTES_A_SECOND)
 
-    def over(self, how: Came) -> None:
+    def over(self, how: Ended, body: bytes = b"") -> None:
         """Nothing more is waited for."""
         if self._gathering.claim(self):
-            pieces, self._pieces = self._pieces, []
-            self._then(pieces, how)
+            self._came(body, how)
 
 
 def install(server: type, prompt: Prompt, gathering: Gathering) -> bool:
@@ -166,7 +205,7 @@ def _here(soon: Callable[..., Any]) -> Callable[..., Any]:
     """As the loop's `call_soon_threadsafe`, by which granian tells of pieces; those for an exchange are taken here."""
 
     def call(callback: Any, *values: Any, context: Any = None) -> Any:
-        if type(getattr(callback, "__self__", None)) is Exchange:
+        if type(getattr(callback, "__self__", None)) is _Asked:
             return callback(*values)
         return soon(callback, *values, context=context)
 

@@ -24,7 +24,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 PIECE = 1 << 20
 LEAST_BYTES_A_SECOND = 1024
 # A piece costs some memory beside its bytes.
-_MOST_PIECES = 512
+MOST_PIECES = 512
 _WARNINGS_BYTES = 4096
 FIXED = [(b"docker-distribution-api-version", b"registry/2.0"), (b"x-content-type-options", b"nosniff")]
 
@@ -228,7 +228,7 @@ class Call:
                 late = loop.time() - begun - patience
                 if more and late > 0 and total + size < late * LEAST_BYTES_A_SECOND:
                     slow, more = True, False
-                if (more and (size >= PIECE or len(held) >= _MOST_PIECES)) or (size and (slow or gone)):
+                if (more and (size >= PIECE or len(held) >= MOST_PIECES)) or (size and (slow or gone)):
                     if taking is not None:
                         await taking
                     total += size

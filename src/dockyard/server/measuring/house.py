@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockyard.registry.app.call import Application
+from dockyard.registry.app.pushes import Pushes
 from dockyard.registry.app.quick import Quick
-from dockyard.registry.app.whole import Whole
 from dockyard.server.database import Database
 from dockyard.server.jobs.interface import Task
 from dockyard.server.measuring.accesslog import AccessLog
@@ -45,9 +45,9 @@ class Measuring:
         if self.traced is not None:
             self.traced.close()
 
-    def around(self, app: Application, quick: Quick | None = None, whole: Whole | None = None) -> Watched:
-        """The application, watched; `quick` and `whole` are asked before it."""
-        return Watched(app, self.counts, self.log, trusted=self.trusted, traced=self.traced, quick=quick, whole=whole)
+    def around(self, app: Application, quick: Quick | None = None, pushes: Pushes | None = None) -> Watched:
+        """The application, watched; `quick` and `pushes` are asked before it."""
+        return Watched(app, self.counts, self.log, trusted=self.trusted, traced=self.traced, quick=quick, pushes=pushes)
 
     def around_tasks(self, tasks: Mapping[str, Task]) -> dict[str, Task]:
         """The tasks, traced where traces are wanted."""

@@ -3,14 +3,14 @@
 import os
 import re
 import time
-from collections.abc import Callable
 from itertools import count
 from threading import Lock
 from typing import Any
 
+from dockyard.registry.app.body import Came, Ended, Exchange
 from dockyard.registry.app.call import Application, Message, Receive, Scope, Send
+from dockyard.registry.app.pushes import Pushes
 from dockyard.registry.app.quick import Answer, Quick
-from dockyard.registry.app.whole import Came, Exchange, Whole
 from dockyard.registry.caller import CALLER
 from dockyard.server.measuring.accesslog import AccessLog
 from dockyard.server.measuring.counts import Counts, Spread
@@ -99,10 +99,10 @@ class _Tally:
 
 
 class _Later:
-    """A request whose body is gathered: watched like any other (`app.whole.Exchange`)."""
+    """A request that is answered later: watched like any other (`app.body.Exchange`)."""
 
     def __init__(self, exchange: Exchange, tally: _Tally, number: bytes, begun: float) -> None:
-        self.scope = exchange.scope
+        self.scope, self.go_on = exchange.scope, exchange.go_on
         self._exchange, self._tally, self._number, self._begun = exchange, tally, number, begun
         self._status = self._received = self._sent = 0
         self._counted = False
@@ -115,14 +115,18 @@ class _Later:
             self._sent += len(message.get("body", b""))
         self._exchange.put(message)
 
-    def gather(self, then: Callable[[list[bytes], Came], None]) -> None:
-        def came(pieces: list[bytes], how: Came) -> None:
-            self._received = sum(map(len, pieces))
-            then(pieces, how)
+    def receive(self, came: Came) -> None:
+        def counted(data: bytes, ended: Ended | None) -> bool:
+            self._received += len(data)
+            return came(data, ended)
 
-        self._exchange.gather(came)
         self._counted = True
         self._tally.level(1, True)
+        try:
+            self._exchange.receive(counted)
+        except BaseException:
+            self._tally.level(-1, True)
+            raise
 
     def end(self) -> None:
         if self._counted:
@@ -144,7 +148,7 @@ class Watched:
         trusted: whether to believe X-Forwarded-For and a request's own X-Request-Id.
         traced: begins and ends the traces of requests (`tracing.Traced`).
         quick: asked before `app`; what is traced goes the long way.
-        whole: takes small uploads where `prompt` is asked.
+        pushes: takes uploads where `prompt` is asked.
     """
 
     def __init__(
@@ -156,11 +160,11 @@ class Watched:
         trusted: bool = False,
         traced: Any = None,
         quick: Quick | None = None,
-        whole: Whole | None = None,
+        pushes: Pushes | None = None,
     ) -> None:
         self._app, self._trusted, self._traced = app, trusted, traced
         self._quick = quick if traced is None else None
-        self._whole = whole
+        self._pushes = pushes
         self._begin = os.urandom(8).hex().encode() + b"-"
         self._numbers = count(1)
         self._tally = _Tally(counts, log)
@@ -175,9 +179,9 @@ class Watched:
         begun, scope = _clock(), exchange.scope
         method = scope["method"]
         if method not in _LOOKING:
-            if self._whole is None:
+            if self._pushes is None:
                 return False
-            return self._whole.take(_Later(exchange, self._tally, self._number(scope), begun))
+            return self._pushes.take(_Later(exchange, self._tally, self._number(scope), begun))
         scope["dockyard.asked"] = True  # by this thread, so that no other asks
         answer = self._quick(scope) if self._quick is not None else None
         if answer is None:

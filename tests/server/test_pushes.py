@@ -1,14 +1,17 @@
-"""The short way of small uploads: what is answered is what the long way answers, and nothing else goes it."""
+"""The short way of uploads: what is answered is what the long way answers, and nothing else goes it."""
 
+import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
+from dockyard.errors import DiskFullError
 from dockyard.oci.digest import Digest
+from dockyard.registry.app.body import Came, Ended
 from dockyard.registry.app.call import Message, Scope
 from dockyard.server.house import House, open_house
 from dockyard.server.schema.events import EVENT
@@ -24,21 +27,25 @@ LENGTH = (b"content-length", str(len(DATA)).encode())
 
 
 class Told:
-    """A request whose body is told piece by piece (`app.whole.Exchange`)."""
+    """A request whose body is told piece by piece (`app.body.Exchange`)."""
 
     def __init__(self, method: str, target: str, *headers: tuple[bytes, bytes]) -> None:
         path, _, query = target.partition("?")
         self.scope: Scope = {"type": "http", "method": method, "path": path, "scheme": "http"}
         self.scope.update(query_string=query.encode(), headers=list(headers), client=("127.0.0.1", "1"))
         self.sent: list[Any] = []
-        self.then: Callable[[list[bytes], Any], None] | None = None
+        self.came: Came | None = None
         self.ended = threading.Event()
+        self.going = threading.Event()
 
     def put(self, message: Message) -> None:
         self.sent.append(message)
 
-    def gather(self, then: Callable[[list[bytes], Any], None]) -> None:
-        self.then = then
+    def receive(self, came: Came) -> None:
+        self.came = came
+
+    def go_on(self) -> None:
+        self.going.set()
 
     def end(self) -> None:
         assert not self.ended.is_set()
@@ -65,11 +72,18 @@ def house(tmp_path: Path) -> Iterator[House]:
     house.close()
 
 
-def said(house: House, told: Told, pieces: Sequence[bytes] = (), how: str = "whole") -> Answer:
+def said(house: House, told: Told, pieces: Sequence[bytes] = (), how: Ended = "whole") -> Answer:
     assert house.app.prompt(told)
-    if told.then is not None:
+    if told.came is not None:
         assert not told.sent
-        told.then(list(pieces), how)
+        for piece in pieces:
+            told.going.clear()
+            if not told.came(piece, None):
+                while not told.going.wait(0.01) and not told.ended.is_set():
+                    continue
+            if told.ended.is_set():
+                return told.answer
+        told.came(b"", how)
         assert told.ended.wait(20)
     return told.answer
 
@@ -78,7 +92,7 @@ def begun(house: House) -> str:
     return said(house, Told("POST", UPLOADS, (b"content-length", b"0"))).headers["location"]
 
 
-def put(house: House, where: str, data: bytes = DATA, digest: Digest = DIGEST, how: str = "whole") -> Answer:
+def put(house: House, where: str, data: bytes = DATA, digest: Digest = DIGEST, how: Ended = "whole") -> Answer:
     length = (b"content-length", str(len(DATA)).encode())
     return said(house, Told("PUT", f"{where}?digest={digest}", length), [data[:1000], data[1000:]], how)
 
@@ -113,12 +127,11 @@ def test_what_was_begun_at_once_goes_on_the_long_way_too(house: House) -> None:
     where = begun(house)
     assert call(house.app, "GET", where).status == 204
     assert call(house.app, "PATCH", where, DATA[:5]).status == 202
-    assert not house.app.prompt(Told("PUT", f"{where}?digest={DIGEST}", LENGTH)), "it has bytes by now"
     assert call(house.app, "PUT", f"{where}?digest={DIGEST}", DATA[5:]).status == 201
     where = begun(house)
     assert call(house.app, "DELETE", where).status == 204
     assert call(house.app, "GET", where).status == 404
-    assert not house.app.prompt(Told("PUT", f"{where}?digest={DIGEST}", LENGTH))
+    assert put(house, where).codes == ["BLOB_UPLOAD_UNKNOWN"]
 
 
 def test_another_process_ends_what_this_one_has_begun(house: House, tmp_path: Path) -> None:
@@ -142,7 +155,7 @@ def test_other_bytes_than_the_digest_says_are_refused_and_leave_nothing(house: H
 
 
 @pytest.mark.parametrize(("how", "code"), [("slow", 408), ("gone", 400)])
-def test_of_a_body_that_does_not_end_what_came_counts(house: House, how: str, code: int) -> None:
+def test_of_a_body_that_does_not_end_what_came_counts(house: House, how: Ended, code: int) -> None:
     where = begun(house)
     assert put(house, where, DATA[:5000], how=how).status == code
     state = call(house.app, "GET", where)
@@ -169,20 +182,19 @@ def test_a_quota_holds_and_its_refusal_is_noted_with_its_caller(house: House) ->
         ("PUT", "{upload}", [LENGTH]),
         ("PUT", "{upload}?digest=sha256:abc", [LENGTH]),
         ("PUT", "{upload}?digest={digest}&x=1", [LENGTH]),
-        ("PUT", "{upload}?digest={digest}", []),
-        ("PUT", "{upload}?digest={digest}", [(b"content-length", b"0")]),
-        ("PUT", "{upload}?digest={digest}", [(b"content-length", b"1048577")]),
         ("PUT", "{upload}?digest={digest}", [(b"content-length", b"1e3")]),
         ("PUT", "{upload}?digest={digest}", [LENGTH, (b"content-range", b"0-139999")]),
         ("PUT", "{upload}?digest={digest}", [LENGTH, (b"expect", b"100-continue")]),
-        ("PUT", "{upload}?digest={digest}", [(b"transfer-encoding", b"chunked")]),
-        ("PUT", UPLOADS + "0" * 32 + "?digest={digest}", [LENGTH]),
+        ("PUT", "{upload}?digest={digest}", [(b"content-length", b"9" * 5000)]),
+        ("PATCH", "{upload}?x=1", [LENGTH]),
+        ("PATCH", "{upload}", [LENGTH, (b"content-range", b"0-139999")]),
+        ("POST", UPLOADS + "?digest={digest}", [(b"content-length", b"1048577")]),
+        ("POST", UPLOADS, [(b"transfer-encoding", b"chunked")]),
         ("PUT", f"/v2/{NAME}/manifests/1", [LENGTH]),
         ("POST", UPLOADS, [LENGTH]),
         ("POST", UPLOADS + "?mount={digest}&from=shop/other", [(b"content-length", b"0")]),
         ("POST", UPLOADS + "?ns=docker.io", [(b"content-length", b"0")]),
         ("POST", "/v2/Shop/web/blobs/uploads/", [(b"content-length", b"0")]),
-        ("PATCH", "{upload}", [LENGTH]),
         ("DELETE", "{upload}", []),
     ],
 )
@@ -192,7 +204,7 @@ def test_whatever_is_not_plain_goes_the_long_way_untouched(
     where = begun(house)
     told = Told(method, target.format(upload=where, digest=DIGEST), *headers)
     assert not house.app.prompt(told)
-    assert (told.sent, told.then, told.ended.is_set()) == ([], None, False)
+    assert (told.sent, told.came, told.ended.is_set()) == ([], None, False)
     assert call(house.app, "GET", where).status == 204
 
 
@@ -203,3 +215,97 @@ def test_requests_are_counted_and_none_stays_under_way(house: House) -> None:
     assert counts.counts["requests", "upload", "PUT", "201"] == 1
     assert counts.counts["received_bytes", "upload"] == len(DATA)
     assert counts.levels["requests_under_way",] == counts.levels["uploads_under_way",] == 0
+
+
+LARGE = os.urandom(5 << 20) + b"its end"
+LARGE_DIGEST = Digest.of(LARGE)
+CHUNKED = (b"transfer-encoding", b"chunked")
+
+
+def parts(data: bytes, size: int = 700_000) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def test_a_large_blob_is_taken_batch_by_batch(house: House, tmp_path: Path) -> None:
+    length = (b"content-length", str(len(LARGE)).encode())
+    answer = said(house, Told("PUT", f"{begun(house)}?digest={LARGE_DIGEST}", length), parts(LARGE))
+    assert (answer.status, answer.headers["location"]) == (201, f"/v2/{NAME}/blobs/{LARGE_DIGEST}")
+    assert call(house.app, "GET", answer.headers["location"]).body == LARGE
+    assert not list((tmp_path / "registry" / "uploads").iterdir())
+
+
+@pytest.mark.parametrize("data", [LARGE, DATA])
+def test_a_stream_of_unknown_length_is_ended_by_a_request_without_a_body(house: House, data: bytes) -> None:
+    where, digest = begun(house), Digest.of(data)
+    usual = call(house.app, "PATCH", call(house.app, "POST", UPLOADS).headers["location"], data)
+    first = said(house, Told("PATCH", where, CHUNKED), parts(data[:100_000]))
+    assert first.headers["range"] == "0-99999"
+    answer = said(house, Told("PATCH", where, CHUNKED), parts(data[100_000:]))
+    assert (answer.status, names(answer)) == (usual.status, names(usual))
+    assert (answer.headers["range"], answer.headers["location"]) == (f"0-{len(data) - 1}", where)
+    ended = said(house, Told("PUT", f"{where}?digest={digest}", (b"content-length", b"0")))
+    assert ended.status == 201
+    assert call(house.app, "GET", f"/v2/{NAME}/blobs/{digest}").body == data
+
+
+@pytest.mark.parametrize("data", [LARGE, DATA])
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_an_upload_that_is_not_known_is_refused(house: House, method: str, data: bytes) -> None:
+    target = f"{UPLOADS}{'0' * 32}" + ("" if method == "PATCH" else f"?digest={Digest.of(data)}")
+    answer = said(house, Told(method, target, CHUNKED), parts(data))
+    assert (answer.status, answer.codes) == (404, ["BLOB_UPLOAD_UNKNOWN"])
+
+
+def test_a_large_blob_of_another_digest_is_refused_and_leaves_nothing(house: House, tmp_path: Path) -> None:
+    where = begun(house)
+    answer = said(house, Told("PUT", f"{where}?digest={DIGEST}", CHUNKED), parts(LARGE))
+    assert (answer.status, answer.codes) == (400, ["DIGEST_INVALID"])
+    assert not list((tmp_path / "registry" / "uploads").iterdir())
+
+
+@pytest.mark.parametrize(("how", "code"), [("slow", 408), ("gone", 400)])
+def test_of_a_large_body_that_does_not_end_what_came_counts(house: House, how: Ended, code: int) -> None:
+    where = begun(house)
+    assert said(house, Told("PATCH", where, CHUNKED), parts(LARGE[:3_000_000]), how).status == code
+    assert call(house.app, "GET", where).headers["range"] == "0-2999999"
+    ended = said(house, Told("PUT", f"{where}?digest={LARGE_DIGEST}", CHUNKED), parts(LARGE[3_000_000:]))
+    assert ended.status == 201
+
+
+def test_where_the_disk_is_full_the_upload_gives_its_room_back(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = begun(house)
+
+    def full(*values: Any) -> None:
+        raise DiskFullError("no room")
+
+    assert said(house, Told("PATCH", where, CHUNKED), parts(LARGE[:2_000_000])).status == 202
+    monkeypatch.setattr(house.registry, "append", full)
+    assert said(house, Told("PATCH", where, CHUNKED), parts(LARGE[2_000_000:])).status == 507
+    monkeypatch.undo()
+    assert call(house.app, "GET", where).status == 404
+
+
+def test_more_than_two_batches_are_never_held(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one is taken and the next is there, the client waits."""
+    taking, on = threading.Event(), threading.Event()
+    append = house.registry.append
+
+    def slowly(*values: Any) -> None:
+        taking.set()
+        assert on.wait(20)
+        append(*values)
+
+    monkeypatch.setattr(house.registry, "append", slowly)
+    told = Told("PATCH", begun(house), CHUNKED)
+    assert house.app.prompt(told)
+    assert told.came is not None
+    assert told.came(LARGE[: 1 << 20], None)
+    assert taking.wait(20)
+    assert told.came(LARGE[1 << 20 : 2_000_000], None)
+    assert not told.came(LARGE[2_000_000:3_000_000], None)
+    assert not told.going.is_set()
+    on.set()
+    assert told.going.wait(20)
+    told.came(LARGE[3_000_000:], "whole")
+    assert told.ended.wait(20)
+    assert told.answer.headers["range"] == f"0-{len(LARGE) - 1}"

@@ -1,0 +1,108 @@
+"""The body of a request as it comes, without the event loop: taken a batch at a time by threads that may wait.
+
+While one batch is taken the next is received. Where that has come, too, its client waits, so that a body never needs
+more memory than two batches, and a thread is busy with it only while there is something to take.
+"""
+
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Any, Literal, Protocol
+
+from dockyard.registry.app.call import MOST_PIECES, Message, Scope
+
+Ended = Literal["whole", "gone", "slow"]
+"""How a body ended: as it should, because its client went away, or because that took too long."""
+Came = Callable[[bytes, Ended | None], bool]
+"""Gets the next bytes of a body, and how it ended with them; returns whether to go on receiving. Must not wait."""
+
+
+class Exchange(Protocol):
+    """A request, and the way back, for whoever is not on the event loop's thread."""
+
+    scope: Scope
+
+    def put(self, message: Message) -> None:
+        """Send a part of the answer. Does not wait."""
+
+    def receive(self, came: Came) -> None:
+        """Begin to receive the body. Where `came` returns false, nothing is asked for until `go_on`. Once only."""
+
+    def go_on(self) -> None:
+        """Receive more. From any thread."""
+
+    def end(self) -> None:
+        """The answer is sent; what has not come of the body is not received any more."""
+
+
+class Body:
+    """The body of the request of `exchange`.
+
+    Args:
+        exchange: gives the pieces.
+        start: runs a function on a thread that may wait.
+        batch: as many bytes are worth taking before all have come.
+        take: takes a batch; what it raises ends the receiving.
+        then: gets the rest, how the body ended, and what `take` has raised. Called once.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        start: Callable[[Callable[[], None]], Any],
+        batch: int,
+        take: Callable[[Sequence[bytes]], None],
+        then: Callable[[Sequence[bytes], Ended, Exception | None], None],
+    ) -> None:
+        self._exchange, self._start, self._batch, self._take, self._then = exchange, start, batch, take, then
+        self._lock = Lock()
+        self._held: list[bytes] = []
+        self._size = 0
+        self._ended: Ended | None = None
+        self._taking = self._waiting = self._failed = False
+
+    def receive(self) -> None:
+        """Begin."""
+        self._exchange.receive(self._came)
+
+    @property
+    def _full(self) -> bool:
+        return self._size >= self._batch or len(self._held) >= MOST_PIECES
+
+    def _came(self, data: bytes, ended: Ended | None) -> bool:
+        with self._lock:
+            if self._failed or self._ended is not None:
+                return False
+            if data:
+                self._held.append(data)
+                self._size += len(data)
+            self._ended = ended
+            if self._taking:
+                self._waiting = ended is None and self._full
+                return not self._waiting
+            if ended is None and not self._full:
+                return True
+            self._taking = True
+        self._start(self._work)
+        return True
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                ended, batch = self._ended, self._held
+                if ended is None and not self._full:
+                    self._taking = False
+                    return
+                self._held, self._size = [], 0
+                waiting, self._waiting = self._waiting, False
+            if ended is not None:
+                self._then(batch, ended, None)
+                return
+            if waiting:
+                self._exchange.go_on()
+            try:
+                self._take(batch)
+            except Exception as error:  # noqa: BLE001 (handed on)
+                with self._lock:
+                    self._failed = True
+                self._then([], "gone", error)
+                return
