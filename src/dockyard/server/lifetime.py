@@ -104,23 +104,26 @@ class Lifetime:
 class _UnderWay:
     """A request that counts as under way while its body is received and after that, until it is answered."""
 
-    __slots__ = ("_exchange", "_lifetime", "end", "go_on", "put", "scope")
+    __slots__ = ("_counted", "_exchange", "_lifetime", "go_on", "put", "scope")
 
     def __init__(self, lifetime: Lifetime, exchange: Exchange) -> None:
-        self._lifetime, self._exchange = lifetime, exchange
-        self.scope, self.put, self.go_on, self.end = exchange.scope, exchange.put, exchange.go_on, exchange.end
+        self._lifetime, self._exchange, self._counted = lifetime, exchange, False
+        self.scope, self.put, self.go_on = exchange.scope, exchange.put, exchange.go_on
 
     def receive(self, came: Came) -> None:
-        lifetime, scope, end = self._lifetime, self.scope, self._exchange.end
-
-        def ended() -> None:
-            lifetime.ends(scope)
-            end()
-
-        self.end = ended
-        lifetime.begins(scope)
+        self._counted = True
+        self._lifetime.begins(self.scope)
         try:
             self._exchange.receive(came)
         except BaseException:
-            lifetime.ends(scope)
+            self._ended()
             raise
+
+    def end(self) -> None:
+        self._ended()
+        self._exchange.end()
+
+    def _ended(self) -> None:
+        if self._counted:
+            self._counted = False
+            self._lifetime.ends(self.scope)

@@ -12,8 +12,14 @@ from dockyard.registry.app.call import MOST_PIECES, Message, Scope
 
 Ended = Literal["whole", "gone", "slow"]
 """How a body ended: as it should, because its client went away, or because that took too long."""
-Came = Callable[[bytes, Ended | None], bool]
+Ending = Ended | None
+"""The same, or nothing where more follows. A name of its own, as Python evaluates the hints of a function within a
+function with every call.
+"""
+Came = Callable[[bytes, Ending], bool]
 """Gets the next bytes of a body, and how it ended with them; returns whether to go on receiving. Must not wait."""
+Then = Callable[[Sequence[bytes], Ended, Exception | None], None]
+"""Gets the rest of a body, how it ended, and why it could not be taken."""
 
 
 class Exchange(Protocol):
@@ -51,13 +57,13 @@ class Body:
         start: Callable[[Callable[[], None]], Any],
         batch: int,
         take: Callable[[Sequence[bytes]], None],
-        then: Callable[[Sequence[bytes], Ended, Exception | None], None],
+        then: Then,
     ) -> None:
         self._exchange, self._start, self._batch, self._take, self._then = exchange, start, batch, take, then
         self._lock = Lock()
         self._held: list[bytes] = []
         self._size = 0
-        self._ended: Ended | None = None
+        self._ended: Ending = None
         self._taking = self._waiting = self._failed = False
 
     def receive(self) -> None:
@@ -68,7 +74,7 @@ class Body:
     def _full(self) -> bool:
         return self._size >= self._batch or len(self._held) >= MOST_PIECES
 
-    def _came(self, data: bytes, ended: Ended | None) -> bool:
+    def _came(self, data: bytes, ended: Ending) -> bool:
         with self._lock:
             if self._failed or self._ended is not None:
                 return False

@@ -69,16 +69,8 @@ class Pushes:
             exchange.end()
             return True
         scope["dockyard.target"] = target
-        pushed = (_Whole if meant.small else _Parts)(self._registry, call, target, meant.digest)
-
-        def then(rest: Sequence[bytes], ended: Ended, error: Exception | None) -> None:
-            try:
-                pushed.then(rest, ended, error)
-            finally:
-                exchange.end()
-
-        batch = SMALL_BYTES + 1 if meant.small else PIECE
-        Body(exchange, self._apart, batch, pushed.take, then).receive()
+        pushed = (_Whole if meant.small else _Parts)(self._registry, call, target, meant.digest, exchange.end)
+        Body(exchange, self._apart, SMALL_BYTES + 1 if meant.small else PIECE, pushed.take, pushed.then).receive()
         return True
 
     def _apart(self, work: Callable[[], None]) -> None:
@@ -121,10 +113,12 @@ class Pushes:
 
 
 class _Pushed:
-    """A request with a body. `digest`: of the blob that it ends."""
+    """A request with a body. `digest`: of the blob that it ends; `end`: to be called at the end."""
 
-    def __init__(self, registry: Registry, call: Call, target: request.Target, digest: Digest | None) -> None:
-        self._registry, self._call, self._digest = registry, call, digest
+    def __init__(
+        self, registry: Registry, call: Call, target: request.Target, digest: Digest | None, end: Callable[[], None]
+    ) -> None:
+        self._registry, self._call, self._digest, self._over = registry, call, digest, end
         self._name, self._upload = target.name, target.item
         self._taken = 0
 
@@ -154,6 +148,8 @@ class _Pushed:
             elif isinstance(failure, DiskFullError):
                 self._leave(failure)
             _now(refuse(call, failure))
+        finally:
+            self._over()
 
     def _leave(self, error: Exception) -> None:
         """Where the disk is full, most clients begin anew, and what had come would keep it full; else it counts."""

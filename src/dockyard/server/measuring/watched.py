@@ -7,7 +7,7 @@ from itertools import count
 from threading import Lock
 from typing import Any
 
-from dockyard.registry.app.body import Came, Ended, Exchange
+from dockyard.registry.app.body import Came, Ending, Exchange
 from dockyard.registry.app.call import Application, Message, Receive, Scope, Send
 from dockyard.registry.app.pushes import Pushes
 from dockyard.registry.app.quick import Answer, Quick
@@ -116,7 +116,7 @@ class _Later:
         self._exchange.put(message)
 
     def receive(self, came: Came) -> None:
-        def counted(data: bytes, ended: Ended | None) -> bool:
+        def counted(data: bytes, ended: Ending) -> bool:
             self._received += len(data)
             return came(data, ended)
 
