@@ -1,6 +1,7 @@
 """Blobs on a disk: uploads that come whole, in pieces, and by several at once."""
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 
@@ -24,11 +25,9 @@ def stored(blobs: DiskBlobs, digest: Digest, size: int) -> bytes:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("able", [True, False])
-def test_an_upload_that_comes_whole_is_read_as_it_was_sent(blobs: DiskBlobs, size: int, able: bool) -> None:
+def test_an_upload_that_comes_whole_is_read_as_it_was_sent(blobs: DiskBlobs, size: int) -> None:
     data = os.urandom(size)
     digest = Digest.of(data)
-    blobs._direct.able = able
     upload = blobs.begin("sha256")
     assert blobs.seal(upload, digest, [data[: size // 3], b"", data[size // 3 :]]) == size
     blobs.publish(upload, digest)
@@ -119,10 +118,23 @@ def test_a_disk_that_cannot_be_written_directly_gets_blobs_the_usual_way(
 
     monkeypatch.setattr(os, "pwrite", refuse)
     data = os.urandom(100_000)
-    upload = blobs.begin("sha256")
-    assert blobs.seal(upload, Digest.of(data), [data]) == len(data)
+    assert blobs.store(Digest.of(data), [data]) == len(data)
     assert stored(blobs, Digest.of(data), len(data)) == data
     assert blobs._direct.able == (number != errno.EINVAL)
+
+
+def test_an_upload_is_hashed_while_it_comes_and_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blobs, data = DiskBlobs(tmp_path, alone=True), os.urandom(300_000)
+
+    def read(*values: object) -> None:
+        raise AssertionError("it is read again")
+
+    monkeypatch.setattr(hashlib, "file_digest", read)
+    for upload in (blobs.begin("sha256"), blobs.begin_at_once()):
+        assert upload is not None
+        blobs.append(upload, data[:200_000])
+        assert blobs.seal(upload, Digest.of(data), [data[200_000:]]) == len(data)
+        blobs.cancel(upload)
 
 
 def test_pieces_that_came_before_count(blobs: DiskBlobs) -> None:

@@ -138,9 +138,6 @@ class DiskBlobs:
         """
         path = self._upload(upload)
         if last:
-            size = sum(map(len, last))
-            if _LEAST_DIRECT <= size <= direct.MOST and self._whole(upload, digest, last):
-                return size
             self.append(upload, *last)
         with self._lock:
             known = self._running.pop(upload, None)
@@ -241,31 +238,6 @@ class DiskBlobs:
             return os.stat(self._name(digest)).st_size
         except FileNotFoundError:
             return None
-
-    def _whole(self, upload: str, digest: Digest, pieces: Sequence[bytes]) -> bool:
-        """Seal an upload that has no bytes but these; false where that is to be done the usual way."""
-        size = sum(map(len, pieces))
-        if not self._direct.able or self._size(digest) == size:
-            return False
-        try:
-            with self._alone(upload, direct.FLAGS) as handle, self._direct.gathered(pieces) as data:
-                if os.fstat(handle).st_size:
-                    return False
-                found = hashlib.new(digest.algorithm, data).hexdigest()
-                if found != digest.hex:
-                    self.cancel(upload)
-                    raise WireError(codes.DIGEST_INVALID, f"the content is {digest.algorithm}:{found}")
-                if not self._direct.write(handle, data):
-                    return False
-                with self._lock:
-                    self._running.pop(upload, None)
-                self._link(upload, digest, size)
-                return True
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
-            self._direct.able = False  # the file system does not know O_DIRECT
-            return False
 
     @contextlib.contextmanager
     def _alone(self, upload: str, flags: int) -> Iterator[int]:
