@@ -50,6 +50,13 @@ def test_faults_that_pass_are_tried_again(faulty: FaultyRegistry, tmp_path: Path
     assert list(store.tags()) == [f"{faulty.address}/a/b:1"]
 
 
+def test_an_image_s_manifest_is_asked_for_once(faulty: FaultyRegistry, tmp_path: Path) -> None:
+    found, store = fetched(faulty, tmp_path)
+    assert faulty.seen["1"] == 1
+    assert faulty.seen[str(found.digest)] == 0
+    assert store.blob_path(found.digest).read_bytes() == faulty.image.manifest.raw
+
+
 def test_faults_that_stay_are_transient_and_told_in_the_registry_s_words(
     faulty: FaultyRegistry, tmp_path: Path
 ) -> None:

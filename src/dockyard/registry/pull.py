@@ -61,8 +61,7 @@ def pull(
         DigestMismatchError: the registry sends something else than it names; nothing of it is kept.
         TransientError, RegistryDeniedError: from the registry.
     """
-    repository, root = client.find(reference)
-    raw = read(repository, root)
+    repository, root, raw = client.find(reference)
     found = parse(raw, root.media_type)
     if isinstance(found, Index) and not every_platform:
         root = choose(found, platform or Platform.host())
