@@ -63,7 +63,7 @@ class Afar:
         self.found += 1
         if self.down:
             raise TransientError("the registry is down")
-        return Reached(self, self.root, self.fetch)
+        return Reached(self, self.root, self.memory.blobs[self.root.digest], self.fetch)
 
     @property
     def layers(self) -> set[Digest]:
@@ -103,7 +103,8 @@ def test_a_base_of_which_nothing_is_needed_is_not_fetched(yard: Far) -> None:
 
 def test_a_base_is_whole_in_the_store_once_it_was_needed_and_then_nobody_is_asked(yard: Far) -> None:
     built = yard.build_on(f"FROM {NAME}\nCOPY file /folder0/\n")
-    assert len(yard.afar.asked) == 5  # manifest, configuration and three layers, each once
+    # The manifest came when it was found; beside it configuration and three layers, each once.
+    assert (yard.afar.found, len(yard.afar.asked), len(set(yard.afar.asked))) == (1, 4, 4)
     assert [each.descriptor.digest for each in built.image.layers[:-1]] == [
         each.descriptor.digest for each in Image(yard.afar.root, yard.afar.memory).layers
     ]
@@ -230,12 +231,12 @@ def test_layers_are_fetched_with_pull_s_own_tries(yard: Far, monkeypatch: pytest
     registry.image = synthesize(registry.store, 1, layers=3, files=4, size=40_000)
     try:
         name = Reference.parse(f"{registry.address}/a/b:1")
-        repository, root = Client(None, lambda _: None).find(name)
+        repository, root, raw = Client(None, lambda _: None).find(name)
         registry.cut_first = 3
         (yard.context / "Dockerfile").write_text(f"FROM {name}\nCOPY file /folder0/\n")
 
         def reach(_: Reference) -> Reached:
-            return Reached(repository, root, lambda target: fetch(target, repository, yard.store))
+            return Reached(repository, root, raw, lambda target: fetch(target, repository, yard.store))
 
         built = build(yard.context, store=yard.store, data=yard.data, bases=Bases(yard.store, reach))
         assert built.image.tree().read("folder0/file") == b"one\n"

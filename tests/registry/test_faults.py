@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dockyard._internal import retry
+from dockyard._internal.together import together
 from dockyard.content.layout import Layout
 from dockyard.content.memory import Memory
 from dockyard.content.store import ContentNotFoundError, DigestMismatchError
@@ -50,6 +51,13 @@ def test_faults_that_pass_are_tried_again(faulty: FaultyRegistry, tmp_path: Path
     assert list(store.tags()) == [f"{faulty.address}/a/b:1"]
 
 
+def test_an_image_s_manifest_is_asked_for_once(faulty: FaultyRegistry, tmp_path: Path) -> None:
+    found, store = fetched(faulty, tmp_path)
+    assert faulty.seen["1"] == 1
+    assert faulty.seen[str(found.digest)] == 0
+    assert store.blob_path(found.digest).read_bytes() == faulty.image.manifest.raw
+
+
 def test_faults_that_stay_are_transient_and_told_in_the_registry_s_words(
     faulty: FaultyRegistry, tmp_path: Path
 ) -> None:
@@ -77,6 +85,17 @@ def test_a_later_run_goes_on_where_an_earlier_one_was_given_up(faulty: FaultyReg
     faulty.ranges.clear()
     fetched(faulty, tmp_path)
     assert faulty.ranges
+
+
+def test_two_at_once_fetch_each_blob_once_and_leave_nothing_behind(faulty: FaultyRegistry, tmp_path: Path) -> None:
+    faulty.slow = 0.05
+    Layout(tmp_path / "store", create=True)
+    together([lambda: fetched(faulty, tmp_path), lambda: fetched(faulty, tmp_path)], 2)
+    blobs = [faulty.image.manifest.config, *(layer.descriptor for layer in faulty.image.layers)]
+    assert [faulty.seen[str(each.digest)] for each in blobs] == [1] * len(blobs)
+    store = Layout(tmp_path / "store")
+    assert all(store.exists(each) for each in blobs)
+    assert list((store.path / "ingest").iterdir()) == []
 
 
 def test_a_registry_that_ignores_ranges_still_gives_the_right_bytes(faulty: FaultyRegistry, tmp_path: Path) -> None:

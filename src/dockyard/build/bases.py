@@ -8,7 +8,7 @@ import msgspec
 from dockyard.build.distant import Distant, Reached, Remembering, whole
 from dockyard.content.held import held
 from dockyard.content.layout import Layout, TagNotFoundError
-from dockyard.content.store import ContentNotFoundError, read
+from dockyard.content.store import ContentNotFoundError
 from dockyard.errors import Error, TransientError, UsageError
 from dockyard.images.image import Image, open_image
 from dockyard.oci.choose import PlatformMissingError
@@ -73,13 +73,12 @@ class Bases(msgspec.Struct, frozen=True):
             return known
 
     def _reached(self, reference: Reference, platform: Platform, place: Reached) -> Opened:
-        reader = Remembering(place.reader)
-        named = read(reader, place.root)
+        reader = Remembering(place)
         image = open_image(reader, place.root, platform)
 
         def settled(root: Descriptor) -> None:
             if root.digest != place.root.digest:  # the digest of an index is what a pinned base has
-                self.store.put(place.root, io.BytesIO(named))
+                self.store.put(place.root, io.BytesIO(place.raw))
             if platform.satisfies(Platform.host()):
                 self.store.tag(str(reference), Descriptor(root.media_type, root.digest, root.size, {}, root.platform))
 

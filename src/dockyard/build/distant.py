@@ -21,21 +21,22 @@ _AT_ONCE = 4
 
 
 class Reached(msgspec.Struct, frozen=True):
-    """Where a registry has an image: `reader` reads it, `root` is what its name points to, `fetch` brings a blob into
-    the store.
+    """Where a registry has an image: `reader` reads it, `root` is what its name points to and `raw` the bytes of that,
+    `fetch` brings a blob into the store.
     """
 
     reader: Reader
     root: Descriptor
+    raw: bytes
     fetch: Callable[[Descriptor], None]
 
 
 class Remembering:
-    """Reads manifests and configurations from `reader`, each once: every question to a registry takes its time."""
+    """Reads a place's manifests and configurations, each once: every question to a registry takes its time."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._known: dict[Digest, bytes] = {}
+    def __init__(self, place: Reached) -> None:
+        self._reader = place.reader
+        self._known: dict[Digest, bytes] = {place.root.digest: place.raw}
 
     def exists(self, target: Descriptor) -> bool:
         """As `reader` says."""

@@ -155,13 +155,12 @@ def _found(place: Place, store: "Layout", progress: "Progress") -> "Iterator[tup
             yield objects, artifact, fetching(store, objects, progress)
     else:
         from dockyard.cli.registry_access import client
-        from dockyard.content.store import read
         from dockyard.oci.manifest import Index, parse
         from dockyard.oci.reference import Reference
         from dockyard.registry.pull import fetch
 
-        repository, root = client().find(Reference.parse(place.where))
-        document = parse(read(repository, root), root.media_type)
+        repository, root, raw = client().find(Reference.parse(place.where))
+        document = parse(raw, root.media_type)
         # Of an index, the images that it has for platforms; attestations say that theirs is unknown.
         children = document.manifests if isinstance(document, Index) else [root]
         bring = partial(fetch, repository=repository, store=store, progress=progress)

@@ -16,8 +16,8 @@ def reacher(progress: Progress) -> Reach:
         from dockyard.cli.registry_access import client
         from dockyard.registry.pull import fetch
 
-        repository, root = client().find(reference)
+        repository, root, raw = client().find(reference)
         task = partial(fetch, repository=repository, store=context.store(), progress=progress)
-        return Reached(repository, root, task)
+        return Reached(repository, root, raw, task)
 
     return reach

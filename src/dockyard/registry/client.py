@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from dockyard._internal.proxy import DIRECT, Proxies
 from dockyard.content.store import ContentNotFoundError
 from dockyard.errors import TransientError
 from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.digest import Digest
 from dockyard.oci.reference import DEFAULT_REGISTRY, Reference
 from dockyard.registry.credentials import Credential
 from dockyard.registry.local import is_local
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from dockyard.registry.settings import Settings
 
 _HUB = "registry-1.docker.io"
+
+
+class Found(NamedTuple):
+    """Where an image is, what its name points to there, and the bytes of that manifest or index."""
+
+    repository: Repository
+    root: Descriptor
+    raw: bytes
 
 
 class Client:
@@ -61,8 +70,8 @@ class Client:
             mirrors.append(Repository(self._transport(f"{parts.scheme}://{parts.netloc}", parts.netloc), name))
         return [*mirrors, self.repository(reference)]
 
-    def find(self, reference: Reference) -> tuple[Repository, Descriptor]:
-        """The first place that has the image, and what the reference points to there.
+    def find(self, reference: Reference) -> Found:
+        """The first place that has the image.
 
         A mirror that cannot be reached, has a fault or lacks the image is passed over.
 
@@ -74,10 +83,10 @@ class Client:
         *mirrors, origin = self.readers(reference)
         for mirror in mirrors:
             try:
-                return mirror, mirror.resolve(wanted)
+                return _found(mirror, wanted)
             except (ContentNotFoundError, TransientError, RegistryDeniedError):
                 continue
-        return origin, origin.resolve(wanted)
+        return _found(origin, wanted)
 
     def _base(self, registry: str) -> str:
         settings = self._settings.get(registry)
@@ -117,3 +126,8 @@ class Client:
                 f"there is no registry at {reference.registry}: it answers /v2/ with {response.status}",
                 hint="Check the name and the port; a path does not belong to it.",
             )
+
+
+def _found(repository: Repository, wanted: str | Digest) -> Found:
+    raw, media_type = repository.manifest(wanted)
+    return Found(repository, Descriptor.of(media_type, raw), raw)

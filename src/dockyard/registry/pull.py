@@ -4,13 +4,14 @@ import io
 import os
 from functools import partial
 from io import FileIO
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from dockyard._internal import atomic, writeback
 from dockyard._internal.hashing import Hashing
 from dockyard._internal.limits import GRAPH_DEPTH, TooLargeError
-from dockyard._internal.lock import locked
+from dockyard._internal.lock import locked_file
 from dockyard._internal.retry import retry
 from dockyard._internal.together import together
 from dockyard.content.layout import Layout
@@ -61,8 +62,7 @@ def pull(
         DigestMismatchError: the registry sends something else than it names; nothing of it is kept.
         TransientError, RegistryDeniedError: from the registry.
     """
-    repository, root = client.find(reference)
-    raw = read(repository, root)
+    repository, root, raw = client.find(reference)
     found = parse(raw, root.media_type)
     if isinstance(found, Index) and not every_platform:
         root = choose(found, platform or Platform.host())
@@ -108,12 +108,12 @@ def fetch(
         DigestMismatchError: the registry sent something else; what was kept of it is removed.
     """
     partial = store.path / "ingest" / f"{target.digest.hex}.partial"
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    with locked(partial.with_suffix(".lock")), atomic.disk_errors(store.path):
+    with atomic.disk_errors(store.path), locked_file(partial) as out:
         if store.exists(target):
+            partial.unlink()  # somebody else fetched it meanwhile
             return
         task = progress.start(target.digest.short, total=target.size)
-        with open(partial, "ab+", buffering=0) as out, _Known(out, target, beside) as known:
+        with _Known(out, target, beside) as known:
             retry(lambda: _more(target, repository, known, task))
             os.fsync(out.fileno())
             if known.hexdigest() != target.digest.hex:
@@ -121,11 +121,16 @@ def fetch(
                 raise DigestMismatchError(
                     f"the registry sent something else than {target.digest}", context={"digest": target.digest}
                 )
-        place = store.blob_path(target.digest)
+        _named(partial, store.blob_path(target.digest))
+        task.done()
+
+
+def _named(partial: Path, place: Path) -> None:
+    try:
+        partial.replace(place)
+    except FileNotFoundError:
         place.parent.mkdir(parents=True, exist_ok=True)
         partial.replace(place)
-        partial.with_suffix(".lock").unlink(missing_ok=True)
-        task.done()
 
 
 class _Known:

@@ -57,7 +57,7 @@ class Line:
 
     def __init__(self, host: str, port: int, tls: "ssl.SSLContext | None", by: Proxy | None = None) -> None:
         self.used = self.late = False
-        self._held = memoryview(b"")
+        self._held, self._at = b"", 0  # what was received and, up to there, given
         self._plain = tls is None and not (by and by.secure)
         if by is None:
             self._socket = _connected(host, port)
@@ -110,7 +110,7 @@ class Line:
                     raise RegistryUnreachableError("it does not answer as a proxy")
         except RegistryUnreachableError as error:
             raise RegistryUnreachableError(f"by the proxy {by}: {error.message}") from error
-        if 200 <= status < 300 and not self._held:
+        if 200 <= status < 300 and self._at == len(self._held):
             return
         said = " ".join([str(status), *(each.strip() for each in words[2:])])[:120]
         if 400 <= status < 500 and status not in (408, 429):
@@ -167,10 +167,10 @@ class Line:
         Raises:
             RegistryUnreachableError: the connection broke, or nothing came in time.
         """
-        if self._held:
-            count = min(len(into), len(self._held))
-            into[:count] = self._held[:count]
-            self._held = self._held[count:]
+        if self._at < len(self._held):
+            count = min(len(into), len(self._held) - self._at)
+            into[:count] = memoryview(self._held)[self._at : self._at + count]
+            self._at += count
             return count
         try:
             return self._socket.recv_into(into)
@@ -184,28 +184,29 @@ class Line:
         Raises:
             RegistryUnreachableError: `end` is not among the first `most` bytes.
         """
-        found = bytearray(self._held)
-        self._held = memoryview(b"")
-        begin = 0
-        while (at := found.find(end, begin)) < 0:
-            if len(found) > most:
-                raise RegistryUnreachableError("the server does not speak HTTP, or says too much")
-            begin = max(0, len(found) - len(end))
-            piece = bytearray(_PIECE)
-            count = self.receive(memoryview(piece))
-            if not count:
-                return bytes(found)
-            found += memoryview(piece)[:count]
-        at += len(end)
-        self._held = memoryview(bytes(found[at:]))
-        return bytes(found[:at])
+        at = self._held.find(end, self._at)
+        if at < 0:
+            found, begin = bytearray(self._held[self._at :]), 0
+            self._held, self._at = b"", 0
+            while (at := found.find(end, begin)) < 0:
+                if len(found) > most:
+                    raise RegistryUnreachableError("the server does not speak HTTP, or says too much")
+                begin = max(0, len(found) - len(end))
+                piece = bytearray(_PIECE)
+                count = self.receive(memoryview(piece))
+                if not count:
+                    return bytes(found)
+                found += memoryview(piece)[:count]
+            self._held = bytes(found)
+        first, self._at = self._at, at + len(end)
+        return self._held[first : self._at]
 
     @property
     def spoken(self) -> bool:
         """Whether something has come that was not read, if only the end of the connection. Over TLS that may be of no
         meaning.
         """
-        if self._held:
+        if self._at < len(self._held):
             return True
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
