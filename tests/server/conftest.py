@@ -3,20 +3,10 @@
 import pytest
 
 from dockyard.registry.caller import CALLER, SYSTEM
-from dockyard.server.access import secret
-
-
-@pytest.fixture
-def costly_passwords() -> None:
-    """Passwords cost what they cost people."""
-
-
-@pytest.fixture(autouse=True)
-def _cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords are hashed with the least that argon2 takes: their cost is not what most tests are about."""
-    if "costly_passwords" not in request.fixturenames:
-        monkeypatch.setattr(secret, "MEMORY_KIB", 8)
-        monkeypatch.setattr(secret, "PASSES", 1)
+from making.quickened import cheap_passwords as cheap_passwords  # noqa: PLC0414 (fixtures that every test here has)
+from making.quickened import copied_tables as copied_tables  # noqa: PLC0414
+from making.quickened import costly_passwords as costly_passwords  # noqa: PLC0414
+from making.quickened import made_tables as made_tables  # noqa: PLC0414
 
 
 @pytest.fixture(autouse=True)

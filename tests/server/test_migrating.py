@@ -19,7 +19,7 @@ from dockyard.server.migrating import DatabaseAheadError, DatabaseBehindError
 from dockyard.server.schema.every import metadata
 from making.postgres import Postgres, postgres
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("made_tables")]
 
 _NUMBERS = count()
 
