@@ -63,9 +63,10 @@ def ship(
     if json:
         report.result(document)
         return
+    width = max(8, *(len(step["step"]) for step in document["steps"]))
     for step in document["steps"]:
         mark = "=" if step["status"] == "already done" else "✓"
-        print(f"{mark} {step['step']:<8} {step['seconds']:6.2f} s  {_said(step)}")
+        print(f"{mark} {step['step']:<{width}} {step['seconds']:6.2f} s  {_said(step)}")
     print(f"{document['reference']} {document['digest']}")
     if document.get("rollout"):
         print(f"serves on http://127.0.0.1:{document['rollout']['port']}/")
@@ -74,10 +75,11 @@ def ship(
 
 def _said(step: dict[str, object]) -> str:
     findings = step.get("findings")
-    if step["step"] == "build":
+    kind = str(step["step"]).partition(" ")[0]  # of several platforms the steps name theirs
+    if kind == "build":
         steps, size = report.counted(int(str(step["steps"])), "step"), report.size(int(str(step["size"])))
         return f"{steps}, {step['cached_steps']} cached, {size}"
-    if step["step"] == "scan":
+    if kind == "scan":
         shown = (
             "no feed"
             if step.get("feed") == "missing"
@@ -86,8 +88,8 @@ def _said(step: dict[str, object]) -> str:
             else ""
         )
         return f"{report.counted(int(str(step['packages'])), 'package')}, {shown}"
-    if step["step"] == "lint":
+    if kind == "lint":
         return report.counted(len(findings) if isinstance(findings, list) else 0, "finding")
-    if step["step"] in ("policy", "verdict"):
+    if kind in ("policy", "verdict"):
         return f"allowed by {report.counted(len(step['rules']) if isinstance(step['rules'], list) else 0, 'rule')}"
     return "already done" if step["status"] == "already done" else ""

@@ -31,7 +31,9 @@ class ImageSettings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, 
 
 
 class BuildSettings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
-    """What is built; `{tag}` in a value of `args` stands for the tag."""
+    """What is built, and for which platforms (this machine's by default); `{tag}` in a value of `args` stands for the
+    tag.
+    """
 
     context: str = "."
     dockerfile: str = ""
