@@ -45,7 +45,7 @@ def test_an_unknown_key_names_the_nearest_known_one_wherever_it_is(text: str, hi
     ("text", "said", "hint"),
     [
         (b"port = '80'", "`port` must be a whole number, not a text in quotes", None),
-        (b"port = 0", "Expected `int` >= 1 - at `port`", None),
+        (b"port = 0", "`port` must be at least 1", None),
         (b"strict = 1", "`strict` must be true or false, not a whole number", None),
         (b"mirrors = 'x'", "`mirrors` must be a list, not a text in quotes", None),
         (b"rule = []", "`rule` must be a table, not a list", None),

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec.structs import replace
 
 from dockyard.build.bases import Bases
 from dockyard.content.layout import Layout
-from dockyard.deploy.settings import DeploySettings
+from dockyard.deploy.settings import DeploySettings, HealthSettings
 from dockyard.errors import UsageError
 from dockyard.oci.manifest import Index
 from dockyard.oci.mediatype import traits
@@ -107,3 +108,24 @@ def test_what_this_machine_cannot_run_is_not_built_to_be_deployed_on_it(
 def test_a_platform_that_is_none_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(PlatformInvalidError):
         ship(folder, settings("127.0.0.1:9", "toaster"), "1.0.0", means(tmp_path), {})
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"deploy": DeploySettings(strategy="canary")},
+        {"deploy": DeploySettings(drain="long")},
+        {"deploy": DeploySettings(name="Not A Name")},
+        {"deploy": DeploySettings(), "health": HealthSettings(interval="often")},
+        {"image": ImageSettings("127.0.0.1:9/team/web:2")},
+        {"image": ImageSettings(f"127.0.0.1:9/team/web@sha256:{'a' * 64}")},
+    ],
+)
+def test_settings_that_cannot_be_carried_out_are_refused_before_anything_is_built(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(ships, "need_root", lambda: None)
+    wrong = replace(settings("127.0.0.1:9"), **more)
+    with pytest.raises(UsageError):
+        ship(folder, wrong, "1.0.0", means(tmp_path), {})
+    assert not [path for path in (tmp_path / "store" / "blobs").rglob("*") if path.is_file()]

@@ -17,6 +17,7 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`" + _PLACE
 _LACKING = re.compile(r"Object missing required field `(?P<key>[^`]*)`" + _PLACE)
 _NO_WORD = re.compile(r"Invalid enum value '(?P<word>.*)'" + _PLACE, re.DOTALL)
 _OTHER_TYPE = re.compile(r"Expected `(?P<wanted>[a-z| ]+)`, got `(?P<found>[a-z]+)`" + _PLACE)
+_OTHER_AMOUNT = re.compile(r"Expected `(?:int|float)` (?P<sign>[<>]=) (?P<bound>\S+)" + _PLACE)
 _ITEM = re.compile(r"\[(\d+|\.\.\.)\]")  # [...] stands for any key or item
 _TYPES = {
     "int": "a whole number",
@@ -82,6 +83,9 @@ def _said(text: str, kind: Any) -> tuple[str, str | None]:
     if found := _OTHER_TYPE.search(text):
         wanted = " or ".join(_TYPES.get(each, each) for each in found["wanted"].split(" | ") if each != "null")
         return f"`{_name(found['place'])}` must be {wanted}, not {_TYPES.get(found['found'], found['found'])}", None
+    if found := _OTHER_AMOUNT.search(text):
+        sign = "at least" if found["sign"] == ">=" else "at most"
+        return f"`{_name(found['place'])}` must be {sign} {found['bound']}", None
     return text.replace("`$.", "`"), None
 
 

@@ -29,32 +29,31 @@ def ship(
     """
     from dockyard.build.bases import Bases
     from dockyard.cli.fetch import reacher
-    from dockyard.cli.passwords import key_file, password
+    from dockyard.cli.key_files import private_key, public_key
+    from dockyard.cli.passwords import password
     from dockyard.cli.registry_access import client
     from dockyard.pipeline import record as records
     from dockyard.pipeline import settings as files
     from dockyard.pipeline.revision import revision
     from dockyard.pipeline.ship import Means
     from dockyard.pipeline.ship import ship as run
-    from dockyard.signing.keys import PrivateKey, load_private, load_public, public_of
+    from dockyard.signing.keys import public_of
 
     settings = files.load(folder)
     context.enter_namespace()
     store = context.store()
 
-    def private_key() -> PrivateKey:
-        return load_private(key_file(folder / settings.sign.key), password())
-
-    public = [load_public(key_file(folder / name)) for name in settings.policy.keys]
-    if not public and settings.sign.key:
-        public = [public_of(private_key())]
+    private = private_key(folder / settings.sign.key, password) if settings.sign.key else None
+    public = [public_key(folder / name) for name in settings.policy.keys]
+    if not public and private is not None:
+        public = [public_of(private())]
     with bars.shown(quiet=json) as progress:
         means = Means(
             store=store,
             data=context.data_folder(),
             client=client(),
             bases=Bases(store, reacher(progress)),
-            private_key=private_key if settings.sign.key else None,
+            private_key=private,
             public_keys=public,
             progress=progress,
             epoch=context.epoch(),

@@ -133,7 +133,7 @@ def deploy(
         PortInUseError, TargetUnsupportedError, CommandMissingError, RootNeededError: nothing was started.
     """
     need_root()
-    check(settings)
+    check(settings, health)
     process.find("haproxy")
     folder = app_folder(data, name)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -14,6 +14,7 @@ from dockyard.content.layout import Layout
 from dockyard.content.store import ContentNotFoundError
 from dockyard.deploy import rollout
 from dockyard.deploy.rollout import Rollout
+from dockyard.deploy.settings import DeploySettings, check
 from dockyard.dockerfile.lint.finding import at_least
 from dockyard.dockerfile.lint.lint import lint
 from dockyard.dockerfile.lint.settings import threshold
@@ -82,11 +83,17 @@ def ship(folder: Path, settings: Settings, tag: str, means: Means, build_args: M
 
     Raises:
         LintFailedError, ImageDeniedError, UndecidedError: nothing went further than the step that says no.
-        UsageError: what is to be deployed is not built for this machine.
+        UsageError: a setting cannot be carried out, as what is to be deployed is not built for this machine.
         RolledBackError: the new version did not become healthy; the old one serves.
         Error: whatever a step raises. The record is written in every case.
     """
-    reference = Reference.parse(settings.image.name, default_tag="").with_tag(tag)
+    named = Reference.parse(settings.image.name, default_tag="")
+    if named.tag or named.digest is not None:
+        raise UsageError(
+            f"`image.name` of dockyard.toml names more than a repository: {settings.image.name!r}",
+            hint="Leave its tag or digest out: --tag, or the folder's Git revision, is the tag of what is shipped.",
+        )
+    reference = named.with_tag(tag)
     record = Record(
         means.data / "records", {"reference": str(reference), "folder": str(folder.absolute())}, clock=means.clock
     )
@@ -129,8 +136,7 @@ class _Ship:
 
     def run(self) -> dict[str, Any]:
         if self.settings.deploy is not None:
-            need_root()  # before anything is built, pushed and signed in vain
-            self._runnable()
+            self._deployable(self.settings.deploy)  # before anything is built, pushed and signed in vain
         self._lint()
         built = self._build()
         bases = [Base(each.reference.partition("@")[0], each.pinned) for each in built.bases]
@@ -151,7 +157,10 @@ class _Ship:
         self.record.finish("done", digest=str(built.descriptor.digest), rollout=rolled_out)
         return self.record.document
 
-    def _runnable(self) -> None:
+    def _deployable(self, deploy: DeploySettings) -> None:
+        need_root()
+        check(deploy, self.settings.health)
+        rollout.app_folder(self.means.data, self._app(deploy))
         named, host = self._platforms(), Platform.host()
         if named and not any(each.normal().satisfies(host) for each in named):
             words = ", ".join(str(each) for each in named)
@@ -295,11 +304,10 @@ class _Ship:
         if settings is None:
             return None
         with self.record.step("deploy") as step:
-            name = settings.name or self.reference.repository.rpartition("/")[2]
             done: Rollout = rollout.deploy(
                 image,
                 str(self.reference),
-                name=name,
+                name=self._app(settings),
                 settings=settings,
                 health=self.settings.health,
                 data=self.means.data,
@@ -308,6 +316,9 @@ class _Ship:
             step.detail.update(done.to_json())
             step.skipped = done.already
             return done.to_json()
+
+    def _app(self, deploy: DeploySettings) -> str:
+        return deploy.name or self.reference.repository.rpartition("/")[2]
 
     def _platforms(self) -> list[Platform]:
         return [Platform.parse(each) for each in self.settings.build.platforms]
