@@ -32,7 +32,6 @@ def ship(
     from dockyard.cli.key_files import private_key, public_key
     from dockyard.cli.passwords import password
     from dockyard.cli.registry_access import client
-    from dockyard.pipeline import record as records
     from dockyard.pipeline import settings as files
     from dockyard.pipeline.revision import revision
     from dockyard.pipeline.ship import Means
@@ -65,11 +64,11 @@ def ship(
     width = max(8, *(len(step["step"]) for step in document["steps"]))
     for step in document["steps"]:
         mark = "=" if step["status"] == "already done" else "✓"
-        print(f"{mark} {step['step']:<{width}} {step['seconds']:6.2f} s  {_said(step)}")
+        print(f"{mark} {step['step']:<{width}} {step['seconds']:6.2f} s  {_said(step)}".rstrip())
     print(f"{document['reference']} {document['digest']}")
     if document.get("rollout"):
         print(f"serves on http://127.0.0.1:{document['rollout']['port']}/")
-    print(f"record {records.numbers(context.data_folder() / 'records')[-1]}")
+    print(f"record {document['record']}")
 
 
 def _said(step: dict[str, object]) -> str:

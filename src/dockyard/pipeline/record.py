@@ -53,7 +53,8 @@ class Record:
         self._clock = clock
         began = clock()
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(began))
-        self.number = f"{stamp}-{secrets.token_hex(3)}"
+        # Those of one second come in order, too: "the last" is the one that began last.
+        self.number = f"{stamp}-{int(began % 1 * 1000):03x}{secrets.token_hex(2)}"
         self.path = folder / f"{self.number}.json"
         self.document: dict[str, Any] = {
             "record": self.number,
