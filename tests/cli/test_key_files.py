@@ -45,14 +45,15 @@ def test_a_file_that_is_no_key_is_named(refused: Say, words: tuple[str, ...], na
 
 
 def test_a_key_that_is_not_there_is_named(refused: Say) -> None:
-    assert "cannot read the key nowhere" in refused("verify", "a:1", "--key", "nowhere")["message"]
+    assert "there is no key nowhere" in refused("verify", "a:1", "--key", "nowhere")["message"]
+    assert refused("verify", "a:1", "--key", ".")["reference"] == "file-unusable"
 
 
 @pytest.mark.parametrize(("table", "name"), [("sign", "key"), ("policy", "keys")])
 def test_a_ship_looks_for_its_keys_before_it_builds(refused: Say, tmp_path: Path, table: str, name: str) -> None:
     value = '"nowhere"' if name == "key" else '["nowhere"]'
     (tmp_path / "dockyard.toml").write_text(f'[image]\nname = "127.0.0.1:9/a/b"\n[{table}]\n{name} = {value}\n')
-    assert "cannot read the key nowhere" in refused("ship", "--tag", "1.0.0")["message"]
+    assert "there is no key nowhere" in refused("ship", "--tag", "1.0.0")["message"]
     assert not list((tmp_path / "home").glob("records/*"))
 
 

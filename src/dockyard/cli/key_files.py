@@ -15,7 +15,7 @@ def public_key(path: Path) -> "PublicKey":
     """The public key in the file.
 
     Raises:
-        UsageError: the file cannot be read.
+        UsageError: there is no such file.
         KeyInvalidError: it holds no such key.
     """
     from dockyard.signing.keys import load_public
@@ -38,7 +38,7 @@ def private_key(path: Path, password: Callable[[], bytes]) -> "Callable[[], Priv
     """What opens the private key in the file. The file is read at once; `password` is asked when the key is needed.
 
     Raises:
-        UsageError: the file cannot be read.
+        UsageError: there is no such file.
         KeyInvalidError, PasswordWrongError: when it is opened.
     """
     pem = _read(path)
@@ -67,5 +67,5 @@ def _read(path: Path) -> bytes:
     try:
         with open(path, "rb") as stream:
             return stream.read(KEY_BYTES + 1)  # one more, so that what is too large is seen to be
-    except OSError as error:
-        raise UsageError(f"cannot read the key {path}: {error.strerror}", hint="Make one: dockyard keygen") from error
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no key {path}", hint="Make one: dockyard keygen") from error

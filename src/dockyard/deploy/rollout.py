@@ -39,7 +39,7 @@ class AppUnknownError(UsageError):
     """No application of that name is deployed here."""
 
     reference = "app-unknown"
-    hint = "`dockyard status` lists them."
+    hint = "`dockyard status` lists them. What root has deployed only root sees."
 
 
 class NothingToUndoError(UsageError):

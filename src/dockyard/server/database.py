@@ -10,6 +10,7 @@ outside the database that a second run could not repeat.
 import contextlib
 import contextvars
 import math
+import os
 import queue
 import sqlite3
 import threading
@@ -157,14 +158,19 @@ def open_database(address: str, folder: Path, *, pool: int = 16, change: bool = 
 
 
 def connect(address: str, folder: Path, pool: int = 4) -> Engine:
-    """The database at `address` as it is, whatever its tables are.
+    """The database at `address` as it is, whatever its tables are. A file that is not there is made, for its owner
+    alone.
 
     Raises:
         DatabaseAddressError: the address is of no known form.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not address:
-        engine = create_engine(f"sqlite:///{folder / 'registry.db'}", pool_size=pool, max_overflow=pool)
+        path = folder / "registry.db"
+        if not path.exists():
+            # It holds what passwords and tokens are checked against; what SQLite lays beside it gets its mode.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        engine = create_engine(f"sqlite:///{path}", pool_size=pool, max_overflow=pool)
         event.listen(engine, "connect", _pragmas)
         event.listen(engine, "begin", _begin)
     elif address.startswith(("postgresql://", "postgres://")):
