@@ -54,9 +54,9 @@ def ignore_rules(path: str, file: str) -> IgnoreRules | None:
     from dockyard._internal.limits import DOCKERFILE_BYTES, read_bounded
 
     where = Path(path)
-    folder = where if where.is_dir() else where.parent
+    context = where if where.is_dir() else where.parent
     dockerfile = Path(file) if file else where / "Dockerfile" if where.is_dir() else where
-    for candidate in (dockerfile.with_name(f"{dockerfile.name}.dockerignore"), folder / ".dockerignore"):
+    for candidate in (dockerfile.with_name(f"{dockerfile.name}.dockerignore"), context / ".dockerignore"):
         if candidate.is_file():
             with candidate.open("rb") as stream:
                 return IgnoreRules.parse(read_bounded(stream, DOCKERFILE_BYTES, str(candidate)))
