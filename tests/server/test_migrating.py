@@ -4,7 +4,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +15,9 @@ from dockyard.server import migrating
 from dockyard.server.database import connect, open_database
 from dockyard.server.migrating import DatabaseAheadError, DatabaseBehindError
 from dockyard.server.schema.every import metadata
-from making.postgres import Postgres, postgres
+from making.postgres import Postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("made_tables")]
-
-_NUMBERS = count()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest) -> str:
-    if request.param == "sqlite":
-        return ""
-    server: Postgres = request.getfixturevalue("server")
-    return server.url(f"migrating{next(_NUMBERS)}")
 
 
 @pytest.fixture
@@ -125,7 +108,7 @@ def behind(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_shared_database_that_is_behind_is_refused_until_somebody_says_so(
     server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = server.url(f"migrating{next(_NUMBERS)}")
+    url = server.fresh()
     engine = connect(url, tmp_path)
     behind(engine, monkeypatch)
     with pytest.raises(DatabaseBehindError, match="9999") as caught:
