@@ -108,7 +108,7 @@ def build(
 
     Args:
         context: the folder that COPY and ADD take from.
-        dockerfile: the file; `Dockerfile` in the context by default.
+        dockerfile: the file; the context's own by default (`names.within`).
         store: gets layers and image.
         data: holds the cache, unpacked layers and folders to work in.
         bases: finds the images of FROM and --from.
