@@ -81,6 +81,7 @@ def test_records_are_found_by_the_beginning_of_their_number(tmp_path: Path) -> N
 
 
 def test_records_of_one_second_are_in_the_order_in_which_they_began(tmp_path: Path) -> None:
-    made = [Record(tmp_path, {}, clock=lambda at=at: at).number for at in (1.0, 1.001, 1.5, 1.999, 2.0)]  # type: ignore[misc]
+    times = (1.0, 1.001, 1.001001, 1.5, 1.999, 1.9999999, 2.000001)
+    made = [Record(tmp_path, {}, clock=iter([at]).__next__).number for at in times]
     assert records.numbers(tmp_path) == made
     assert records.load(tmp_path)["record"] == made[-1]
