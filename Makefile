@@ -20,8 +20,9 @@ demo-stop: $(VENV)/.installed  ## end what the demo left running
 test: $(VENV)/.installed system system-test lint  ## lint and every test, real peers included
 	$(RUN)/pytest tests -n $(JOBS) --dist loadfile -q
 
-unit: $(VENV)/.installed  ## the quick tests only, in about a minute
-	$(RUN)/pytest tests --ignore tests/system -m 'not slow' -n $(JOBS) --dist loadfile -q
+unit: $(VENV)/.installed  ## the quick tests only, in under a minute
+	$(RUN)/pytest tests --ignore tests/system -m 'not slow' -n $(JOBS) --dist loadfile -q \
+	  --hypothesis-profile=quick -p no:schemathesis -p no:faker
 
 lint: $(VENV)/.installed  ## formatting, lint, types and the order of the rooms
 	$(RUN)/ruff format --check .

@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 # A machine under load is no fault of what is tested.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+# `make unit` looks for a moment only; `make test` for as long as the library would.
+settings.register_profile("quick", deadline=None, max_examples=40)
 # CI looks for a moment; `--hypothesis-profile=fuzz` goes on until it is stopped.
 settings.register_profile("fuzz", max_examples=100_000_000, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -20,6 +20,11 @@ def test_bytes_are_written_for_people() -> None:
     ]
 
 
+def test_spans_are_written_in_the_largest_unit_of_which_there_are_two() -> None:
+    spans = (0, 119, 120, 7199, 7200, 172_799, 172_800, 40 * 86_400)
+    assert [amounts.span(n) for n in spans] == ["0 s", "119 s", "2 m", "119 m", "2 h", "47 h", "2 d", "40 d"]
+
+
 @pytest.mark.parametrize(
     ("text", "decimal", "binary"),
     [("4096", 4096, 4096), ("64m", 64 * 10**6, 64 << 20), ("1.5GB", 1_500_000_000, 3 << 29), (" 2 KiB ", 2000, 2048)],

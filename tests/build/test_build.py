@@ -158,6 +158,20 @@ def test_a_dockerfile_that_is_absent_is_named(tmp_path: Path) -> None:
         read_dockerfile(tmp_path / "nowhere", None)
 
 
+def test_podman_s_name_of_a_dockerfile_and_docker_s_other_one_are_known_too(tmp_path: Path) -> None:
+    for name in ("dockerfile", "Containerfile", "Dockerfile"):
+        (tmp_path / name).write_text("FROM scratch\n")
+        assert read_dockerfile(tmp_path, None)[0] == tmp_path / name
+
+
+def test_a_dockerfile_of_nearly_that_name_was_likely_meant(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile.prod").write_text("FROM scratch\n")
+    for asked in (None, tmp_path / "Dockerfile.prd"):
+        with pytest.raises(ContextUnreadableError) as refused:
+            read_dockerfile(tmp_path, asked)
+        assert str(refused.value.hint).startswith("Did you mean Dockerfile.prod? ")
+
+
 def test_an_unknown_instruction_gets_a_suggestion(yard: Yard) -> None:
     with pytest.raises(DockerfileInvalidError) as refused:
         yard.build("FROM scratch\nCOYP a /a\n")

@@ -69,19 +69,19 @@ def test_the_command_shows_and_prunes(
     assert run(["cache", "du", "--verbose", "--all", "--filter", "type=regular"]) == 0
     assert "sha256" in capsys.readouterr().out
     assert run(["cache", "prune", "-a", "-f", "--min-free-space", "1", "--dry-run"]) == 0
-    assert "would remove 0 things" in capsys.readouterr().out
+    assert "would remove 0 entries" in capsys.readouterr().out
     assert run(["cache", "prune", "--min-free-space", "9999TB", "--max-used-space", "1GB", "--dry-run"]) == 0
-    assert "would remove 1 things" in capsys.readouterr().out
+    assert "would remove 1 entry" in capsys.readouterr().out
     assert run(["cache", "prune", "--filter", "type=exec.cachemount", "--filter", "unused-for=0s"]) == 0
-    assert "removed 0 things" in capsys.readouterr().out
+    assert "removed 0 entries" in capsys.readouterr().out
     assert run(["cache", "prune", "--keep", "10GB"]) == 0
-    assert "removed 0 things" in capsys.readouterr().out
+    assert "removed 0 entries" in capsys.readouterr().out
     assert run(["cache", "prune", "--dry-run"]) == 0
-    assert "would remove 1 things" in capsys.readouterr().out
+    assert "would remove 1 entry" in capsys.readouterr().out
     assert run(["cache", "prune", "--filter", "kind=mount"]) == 0
-    assert "removed 0 things" in capsys.readouterr().out
+    assert "removed 0 entries" in capsys.readouterr().out
     assert run(["cache", "prune", "--filter", "until=1h", "--keep-duration", "1h"]) == 0
-    assert "removed 0 things" in capsys.readouterr().out
+    assert "removed 0 entries" in capsys.readouterr().out
     assert run(["cache", "ls", "--filter", "kind=layer", "--filter", "name=sha256"]) == 0
     assert "layer" in capsys.readouterr().out
     assert run(["cache", "prune", "--filter", "kind=other"]) == 2

@@ -1,4 +1,4 @@
-"""`dockyard build` as a whole process."""
+"""`dockyard build`: as a whole process, and in this one where it is only asked what it makes of its words."""
 
 import io
 import json
@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from dockyard.cli.build_flags import Flags, options
+
+from .conftest import Build
 
 
 @pytest.fixture
@@ -55,9 +57,9 @@ def test_an_error_is_one_json_document_with_its_line(context: Path) -> None:
     assert (error["reference"], error["context"]["line"]) == ("source-missing", "2")
 
 
-def test_what_cannot_be_done_is_named(context: Path) -> None:
+def test_what_cannot_be_done_is_named(context: Path, build: Build) -> None:
     (context / "Dockerfile").write_text("FROM scratch\nRUN true\n")
-    assert "s390x" in dockyard(context, "--platform", "linux/s390x").stderr
+    assert "s390x" in build(context, "--platform", "linux/s390x").stderr
     for words in (
         ("ftp://example.com/x",),
         ("--network", "bridge"),
@@ -70,7 +72,7 @@ def test_what_cannot_be_done_is_named(context: Path) -> None:
         ("--ssh", "x=/nowhere"),
         ("--print", "everything"),
     ):
-        done = dockyard(context, *words)
+        done = build(context, *words)
         assert done.returncode == 2, words
         assert "hint" in done.stderr, words
 
@@ -205,7 +207,7 @@ def test_a_cache_goes_through_a_registry_alone_and_inside_an_image(context: Path
         server.stop()
 
 
-def test_words_for_caches_are_checked(context: Path) -> None:
+def test_words_for_caches_are_checked(context: Path, build: Build) -> None:
     for words in (
         ("--cache-to", "type=s3,region=x"),
         ("--cache-to", "type=gha"),
@@ -217,16 +219,16 @@ def test_words_for_caches_are_checked(context: Path) -> None:
         ("--cache-to", "type=local,dest=x,compression=zstd", "--compression", "gzip"),
         ("--cache-to", "type=s3,bucket=b,touch_refresh=soon"),
     ):
-        done = dockyard(context, *words)
+        done = build(context, *words)
         assert (done.returncode, "hint" in done.stderr) == (2, True), words
     kept = f"type=local,dest={context.parent / 'kept'},tag=v1"
     more = "mode=MAX,image-manifest=true,oci-mediatypes=true,compression=zstd,ignore-error"
-    assert dockyard(context, "--cache-to", f"{kept},{more}").returncode == 0
+    assert build(context, "--cache-to", f"{kept},{more}").returncode == 0
     (named,) = json.loads((context.parent / "kept" / "index.json").read_text())["manifests"]
     shutil.rmtree(context.parent / "home")
     for which in ("tag=v1", f"digest={named['digest']}"):
         source = f"type=local,src={context.parent / 'kept'},{which}"
-        taken = dockyard(context, "--cache-from", source, "--compression", "zstd", "--json")
+        taken = build(context, "--cache-from", source, "--compression", "zstd", "--json")
         assert all(step["cached"] for step in json.loads(taken.stdout)["steps"])
 
 
@@ -243,9 +245,9 @@ def test_events_come_as_json_lines_and_the_log_is_told(context: Path) -> None:
 
 
 @pytest.mark.slow
-def test_words_of_docker_build_are_taken_or_refused_by_name(context: Path) -> None:
+def test_words_of_docker_build_are_taken_or_refused_by_name(context: Path, build: Build) -> None:
     for words in (("--builder", "x"), ("--memory=1g",), ("--rm",), ("--cpu-shares", "2"), ("--isolation=process",)):
-        done = dockyard(context, *words)
+        done = build(context, *words)
         assert (done.returncode, "hint" in done.stderr) == (2, True), words
         assert f"does not take {words[0].partition('=')[0]}" in done.stderr
     for words in (
@@ -259,11 +261,11 @@ def test_words_of_docker_build_are_taken_or_refused_by_name(context: Path) -> No
         ("--processors", "-1"),
         ("--memory-budget", "0"),
     ):
-        done = dockyard(context, *words)
+        done = build(context, *words)
         assert (done.returncode, "hint" in done.stderr) == (2, True), words
     more = ["--load", "--ulimit", "nofile=10:20", "--shm-size", "1m", "--attest", "type=provenance,mode=max"]
-    assert dockyard(context, *more, "--no-cache-filter", "a,b", "--processors", "1").returncode == 0
-    checked = dockyard(context, "--check", "--json")
+    assert build(context, *more, "--no-cache-filter", "a,b", "--processors", "1").returncode == 0
+    checked = build(context, "--check", "--json")
     assert "findings" in json.loads(checked.stdout)
 
 

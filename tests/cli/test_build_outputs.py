@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from dockyard.content.layout import Layout
 from dockyard.errors import UsageError
 from dockyard.images.image import open_image
 
+from .conftest import Build
+
 TEXT = """\
 FROM scratch AS below
 COPY tree /
@@ -26,6 +28,9 @@ COPY --from=below /gone /kept
 COPY new /d/new
 COPY new /usr/x
 """
+
+
+Good = Callable[..., None]
 
 
 @pytest.fixture
@@ -39,19 +44,19 @@ def context(tmp_path: Path) -> Path:
     return folder
 
 
-def dockyard(context: Path, *words: str, stdout: int = subprocess.PIPE) -> "subprocess.CompletedProcess[str]":
-    env = {"DOCKYARD_HOME": str(context.parent / "home"), "PATH": "/usr/bin:/bin"}
-    command = [str(Path(sys.executable).parent / "dockyard"), "build", str(context), "-q", *words]
-    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=env, timeout=60)
+@pytest.fixture
+def good(build: Build) -> Good:
+    """Builds the context where that must go well."""
 
+    def do(context: Path, *words: str) -> None:
+        done = build(context, ".", "-q", *words)
+        assert done.returncode == 0, done.stderr
 
-def good(context: Path, *words: str) -> None:
-    done = dockyard(context, *words)
-    assert done.returncode == 0, done.stderr
+    return do
 
 
 @pytest.mark.parametrize("kind", ["oci", "tar"])
-def test_links_are_followed_and_pipes_are_written_to(context: Path, tmp_path: Path, kind: str) -> None:
+def test_links_are_followed_and_pipes_are_written_to(context: Path, tmp_path: Path, kind: str, good: Good) -> None:
     (tmp_path / "real").write_text("before")
     (tmp_path / "link").symlink_to("real")
     good(context, "-o", f"type={kind},dest={tmp_path / 'link'}")
@@ -80,7 +85,7 @@ def reader(pipe: Path, most: int = 1 << 30) -> Iterator[list[bytes]]:
     thread.join()
 
 
-def test_a_device_stays_one(context: Path, tmp_path: Path) -> None:
+def test_a_device_stays_one(context: Path, tmp_path: Path, good: Good) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root")
     os.mknod(tmp_path / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
@@ -89,10 +94,16 @@ def test_a_device_stays_one(context: Path, tmp_path: Path) -> None:
     assert stat.S_ISCHR((tmp_path / "null").stat().st_mode)
 
 
+def process(context: Path, *words: str, stdout: int = subprocess.PIPE) -> "subprocess.CompletedProcess[str]":
+    env = {"DOCKYARD_HOME": str(context.parent / "home"), "PATH": "/usr/bin:/bin"}
+    command = [str(Path(sys.executable).parent / "dockyard"), "build", str(context), "-q", *words]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=env, timeout=60)
+
+
 def test_a_reader_that_goes_away_early_is_told_of(context: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with reader(tmp_path / "pipe", 10):
-        done = dockyard(context, "-o", f"type=tar,dest={tmp_path / 'pipe'}")
+        done = process(context, "-o", f"type=tar,dest={tmp_path / 'pipe'}")
     assert (done.returncode, "output-closed" in done.stderr) == (2, True)
     ours, theirs = os.pipe()
 
@@ -102,7 +113,7 @@ def test_a_reader_that_goes_away_early_is_told_of(context: Path, tmp_path: Path)
 
     thread = threading.Thread(target=look)
     thread.start()
-    done = dockyard(context, "-o", "-", stdout=theirs)
+    done = process(context, "-o", "-", stdout=theirs)
     thread.join()
     os.close(theirs)
     assert (done.returncode, "output-closed" in done.stderr) == (2, True)
@@ -113,14 +124,16 @@ def test_a_reader_that_goes_away_early_is_told_of(context: Path, tmp_path: Path)
     ("kind", "place"),
     [("oci", "nowhere/x"), ("docker", "file/x"), ("tar", "folder"), ("local", "nowhere/x"), ("local", "folder")],
 )
-def test_places_that_take_no_output_are_named(context: Path, tmp_path: Path, kind: str, place: str) -> None:
+def test_places_that_take_no_output_are_named(
+    context: Path, tmp_path: Path, kind: str, place: str, build: Build
+) -> None:
     (tmp_path / "file").write_text("before")
     (tmp_path / "folder").mkdir()
     (tmp_path / "nowhere").symlink_to("/proc/nothing")
     if kind == "local" and place == "folder":
         (tmp_path / "folder").rmdir()
         (tmp_path / "folder").write_text("a file")
-    done = dockyard(context, "-o", f"type={kind},dest={tmp_path / place}")
+    done = build(context, ".", "-q", "-o", f"type={kind},dest={tmp_path / place}")
     assert done.returncode == 2
     assert "output-refused" in done.stderr or "folder-taken" in done.stderr
     assert str(tmp_path / place) in done.stderr
@@ -129,7 +142,9 @@ def test_places_that_take_no_output_are_named(context: Path, tmp_path: Path, kin
     assert not [path for path in tmp_path.rglob("*.tmp") if "home" not in path.parts]
 
 
-def test_files_are_laid_over_a_folder_and_nothing_else_in_it_is_touched(context: Path, tmp_path: Path) -> None:
+def test_files_are_laid_over_a_folder_and_nothing_else_in_it_is_touched(
+    context: Path, tmp_path: Path, good: Good
+) -> None:
     out, outside = tmp_path / "out", tmp_path / "outside"
     (out / "d").mkdir(parents=True)
     outside.mkdir()
@@ -149,7 +164,7 @@ def test_files_are_laid_over_a_folder_and_nothing_else_in_it_is_touched(context:
     assert {path.stat().st_uid for path in out.rglob("*") if not path.is_symlink()} == {os.geteuid()}
 
 
-def test_what_a_layer_deletes_is_not_deleted_from_a_folder(context: Path, tmp_path: Path) -> None:
+def test_what_a_layer_deletes_is_not_deleted_from_a_folder(context: Path, tmp_path: Path, good: Good) -> None:
     """`squash` has no whiteouts; by layers there would be one, for a folder that becomes a file."""
     text = "FROM scratch AS below\nCOPY tree /x/\nFROM below\nADD whole.tar /\n"
     (context / "Dockerfile").write_text(text)
@@ -182,7 +197,9 @@ def test_a_full_disk_leaves_nothing_half_written(context: Path, tmp_path: Path, 
     assert done.stdout == "x2\n"
 
 
-def test_an_image_becomes_a_folder_with_its_annotations_and_compression(context: Path, tmp_path: Path) -> None:
+def test_an_image_becomes_a_folder_with_its_annotations_and_compression(
+    context: Path, tmp_path: Path, good: Good
+) -> None:
     out = tmp_path / "layout"
     words = "tar=false,compression=zstd,compression-level=9,annotation.a=b,annotation-manifest.c=d,oci-mediatypes=true"
     good(context, "-t", "x:1", "-o", f"type=oci,dest={out},{words}")
@@ -241,7 +258,7 @@ def test_one_image_has_one_compression() -> None:
             packing(*words)
 
 
-def test_docker_s_archive_is_a_layout_with_docker_s_list(context: Path, tmp_path: Path) -> None:
+def test_docker_s_archive_is_a_layout_with_docker_s_list(context: Path, tmp_path: Path, good: Good) -> None:
     good(context, "-o", f'type=docker,dest={tmp_path / "x"},"name=foo/bar:1,baz",annotation-manifest-descriptor.a=b')
     with tarfile.open(tmp_path / "x") as archive:
         read = {member.name: archive.extractfile(member) for member in archive}
@@ -261,13 +278,13 @@ def test_docker_s_archive_is_a_layout_with_docker_s_list(context: Path, tmp_path
         assert "manifest.json" not in archive.getnames()
 
 
-def test_names_of_an_output_are_those_of_the_store_s_image(context: Path, tmp_path: Path) -> None:
+def test_names_of_an_output_are_those_of_the_store_s_image(context: Path, tmp_path: Path, good: Good) -> None:
     good(context, "-o", "type=image,name=foo/bar:1")
     good(context, "-o", "type=image,name=foo/gone:1,store=false")
     assert set(Layout(tmp_path / "home" / "store").tags()) == {"docker.io/foo/bar:1"}
 
 
-def test_attestations_stand_beside_files_with_a_mode_of_their_own(context: Path, tmp_path: Path) -> None:
+def test_attestations_stand_beside_files_with_a_mode_of_their_own(context: Path, tmp_path: Path, good: Good) -> None:
     words = ["--provenance", "min", "--sbom"]
     good(context, *words, "-o", str(tmp_path / "out"), "-o", f"type=tar,dest={tmp_path / 'x'},attestation-prefix=pre-")
     names = ["provenance.json", "sbom.spdx.json"]
@@ -281,10 +298,12 @@ def test_attestations_stand_beside_files_with_a_mode_of_their_own(context: Path,
             assert json.load(stream) == json.loads((tmp_path / "out" / name).read_bytes())
 
 
-def test_platforms_share_a_folder_where_their_files_differ_in_name(context: Path, tmp_path: Path) -> None:
+def test_platforms_share_a_folder_where_their_files_differ_in_name(
+    context: Path, tmp_path: Path, good: Good, build: Build
+) -> None:
     two = ["--platform", "linux/amd64,linux/arm64", "--provenance", "min"]
     shared = f"type=local,dest={tmp_path / 'out'},platform-split=false"
-    done = dockyard(context, *two, "-o", shared)
+    done = build(context, ".", "-q", *two, "-o", shared)
     assert (done.returncode, "more than one platform" in done.stderr) == (2, True)
     assert not (tmp_path / "out").exists()
     (context / "Dockerfile").write_text("FROM scratch\nARG TARGETARCH\nCOPY new /all/$TARGETARCH\n")
@@ -296,7 +315,9 @@ def test_platforms_share_a_folder_where_their_files_differ_in_name(context: Path
         assert {"linux_amd64/all/amd64", "linux_arm64/provenance.linux_arm64.json"} < set(archive.getnames())
 
 
-def test_nothing_else_stays_in_a_folder_where_that_is_asked_for(context: Path, tmp_path: Path) -> None:
+def test_nothing_else_stays_in_a_folder_where_that_is_asked_for(
+    context: Path, tmp_path: Path, good: Good, build: Build
+) -> None:
     out, outside = tmp_path / "out", tmp_path / "outside"
     (out / "d" / "deep").mkdir(parents=True)
     (out / "d" / "deep" / "mine").write_text("mine")
@@ -315,10 +336,10 @@ def test_nothing_else_stays_in_a_folder_where_that_is_asked_for(context: Path, t
         "usr/x",
     } | {"gone"}
     assert (outside / "safe").read_text() == "safe"
-    assert dockyard(context, "-o", "type=local,dest=/,mode=delete").returncode == 2
+    assert build(context, ".", "-q", "-o", "type=local,dest=/,mode=delete").returncode == 2
 
 
-def test_the_base_s_layers_get_the_compression_where_that_is_forced(context: Path, tmp_path: Path) -> None:
+def test_the_base_s_layers_get_the_compression_where_that_is_forced(context: Path, tmp_path: Path, good: Good) -> None:
     good(context, "-t", "below:1")
     (context / "Dockerfile").write_text("FROM below:1\nCOPY new /more\n")
     words = "tar=false,compression=zstd"

@@ -40,7 +40,7 @@ def test_a_file_for_a_folder_is_told_from_a_missing_one(tmp_path: Path, capsys: 
     assert f"dockyard build -f {file} {tmp_path}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["images"], ["serve"], ["keygen"]])
+@pytest.mark.parametrize("words", [["images"], ["serve", "--listen", "127.0.0.1:0"], ["keygen"]])
 def test_a_home_that_is_a_file_is_told(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

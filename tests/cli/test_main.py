@@ -33,6 +33,23 @@ def test_an_error_is_text_for_people_and_one_document_for_programs(capsys: pytes
     assert json.loads(capsys.readouterr().out)["error"]["reference"] == "transient"
 
 
+def test_what_comes_from_elsewhere_moves_no_cursor_and_stands_below_its_key(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "it said\x1b[2J\r\n\nmore\x9b1A\n    indented\n"
+    report.failure(Error("no\x07", context={"why": hostile, "reasons": "\n    one"}, hint="\x1b]0;x"), json=False)
+    assert capsys.readouterr().err.splitlines() == [
+        "error[error]: no\\x07",
+        "  why: it said\\x1b[2J",
+        "",
+        "    more\\x9b1A",
+        "    indented",
+        "  reasons:",
+        "    one",
+        "  hint: \\x1b]0;x",
+    ]
+    report.table(["NAME", "SAID"], [["web", "a\x1b[1m\nb"]])
+    assert capsys.readouterr().out == "NAME  SAID\nweb   a\\x1b[1m b\n"
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

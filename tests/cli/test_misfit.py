@@ -16,6 +16,7 @@ WRONG = [
     (["images", "extra"], "dockyard images does not take 'extra'", "dockyard images --help"),
     (["build", "--tga", "x"], "dockyard build has no option --tga", "Did you mean --tag?"),
     (["save", "--ouput=x", "a"], "dockyard save has no option --ouput", "Did you mean --output?"),
+    (["load", "x.tar"], "dockyard load does not take 'x.tar'", "dockyard load -i FILE"),
     (["inspect"], "NAME is missing", "dockyard inspect --help"),
     (["tag", "a"], "TARGET is missing", "dockyard tag --help"),
     (["sign", "a"], "--key is missing", "dockyard sign --help"),

@@ -16,6 +16,8 @@ from dockyard.oci.digest import Digest
 from making.buckets import served
 from making.images import synthesize
 
+pytestmark = pytest.mark.slow  # the server alone takes a second to load
+
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[Bucket]:

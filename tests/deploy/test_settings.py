@@ -2,7 +2,14 @@
 
 import pytest
 
-from dockyard.deploy.settings import DeploySettings, DurationInvalidError, TargetUnsupportedError, check, seconds
+from dockyard.deploy.settings import (
+    DeploySettings,
+    DurationInvalidError,
+    HealthSettings,
+    TargetUnsupportedError,
+    check,
+    seconds,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +26,23 @@ def test_anything_else_is_no_time_span(text: str) -> None:
 
 
 def test_a_target_or_strategy_that_does_not_work_yet_is_refused_by_name() -> None:
-    check(DeploySettings())
+    check(DeploySettings(), HealthSettings())
     for settings in (DeploySettings(target="cluster"), DeploySettings(strategy="canary")):
         with pytest.raises(TargetUnsupportedError, match=r"cluster|canary"):
-            check(settings)
+            check(settings, HealthSettings())
+
+
+@pytest.mark.parametrize(
+    ("deploy", "health", "place"),
+    [
+        (DeploySettings(drain="long"), HealthSettings(), "[deploy] drain is 'long'"),
+        (DeploySettings(stop="5"), HealthSettings(), "[deploy] stop is '5'"),
+        (DeploySettings(), HealthSettings(interval=""), "[health] interval is ''"),
+        (DeploySettings(), HealthSettings(timeout="1d"), "[health] timeout is '1d'"),
+        (DeploySettings(), HealthSettings(deadline="-1s"), "[health] deadline is '-1s'"),
+    ],
+)
+def test_a_wrong_time_span_is_named_with_its_place(deploy: DeploySettings, health: HealthSettings, place: str) -> None:
+    with pytest.raises(DurationInvalidError) as caught:
+        check(deploy, health)
+    assert caught.value.message.startswith(place)

@@ -138,7 +138,7 @@ LINES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 @given(LINES, st.sampled_from(["\n", "\r\n"]))
 @example(["RUN yum install x \\", "", "# apt-get install z", "  && apt install y \\"], "\n")
 def test_fixing_twice_is_fixing_once_and_the_meaning_stays(lines: list[str], end: str) -> None:

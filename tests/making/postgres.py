@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,11 @@ _QUICK = "fsync=off full_page_writes=off"
 
 
 class Postgres:
-    """One server. `url(name)` is the address of a database in it."""
+    """One server. `url(name)` is the address of a new database in it, `fresh()` of one whose name does not matter."""
 
     def __init__(self, programs: Path, folder: Path, *, durable: bool = False) -> None:
         self.programs, self.folder, self.port = programs, folder, free_port()
+        self._numbers = count()
         # PostgreSQL refuses to run as root, so root lends it the user that Debian's package made.
         self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
         if self._as:
@@ -54,6 +56,10 @@ class Postgres:
     def stop(self) -> None:
         """Stop it at once, with clients connected, as a crash does."""
         self._run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+    def fresh(self) -> str:
+        """The address of a new database."""
+        return self.url(f"db{next(self._numbers)}")
 
     def url(self, name: str) -> str:
         """The address of the database `name`, which is made."""

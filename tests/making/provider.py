@@ -9,6 +9,7 @@ import hashlib
 import json
 import secrets
 import time
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -16,6 +17,12 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from making.answering import Answering, Handler
+
+
+@cache
+def _key() -> RSAKey:
+    """Every provider's first key: to make one takes longer than most tests."""
+    return RSAKey.generate_key(2048, auto_kid=True)
 
 
 class Provider:
@@ -26,7 +33,7 @@ class Provider:
     def __init__(self) -> None:
         self.client, self.secret = "dockyard", "s3cr3t/&+"
         self.claims: dict[str, Any] = {"sub": "u-1", "preferred_username": "Ada Lovelace", "email": "ada@example.org"}
-        self.key: Any = RSAKey.generate_key(2048, auto_kid=True)
+        self.key: Any = _key()
         self.algorithm = "RS256"
         self.nonce: str | None = None
         self.audience: Any = None

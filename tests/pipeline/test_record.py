@@ -78,3 +78,10 @@ def test_records_are_found_by_the_beginning_of_their_number(tmp_path: Path) -> N
     assert records.load(tmp_path, first.number)["record"] == first.number
     with pytest.raises(RecordNotFoundError, match="2 records begin"):
         records.load(tmp_path, "2")
+
+
+def test_records_of_one_second_are_in_the_order_in_which_they_began(tmp_path: Path) -> None:
+    times = (1.0, 1.001, 1.001001, 1.5, 1.999, 1.9999999, 2.000001)
+    made = [Record(tmp_path, {}, clock=iter([at]).__next__).number for at in times]
+    assert records.numbers(tmp_path) == made
+    assert records.load(tmp_path)["record"] == made[-1]

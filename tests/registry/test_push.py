@@ -15,6 +15,8 @@ from dockyard.registry.push import push
 from making.images import synthesize
 from making.serving import Server
 
+pytestmark = pytest.mark.slow  # a server in a process of its own
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,27 +20,10 @@ from dockyard.server.webhooks import kept
 from dockyard.server.webhooks.deliver import deliver
 from dockyard.server.webhooks.log import deliveries
 from dockyard.server.webhooks.settings import Webhooks
-from making.postgres import Postgres, postgres
 from making.pushed import image
 from making.receivers import Receiver
 
 pytestmark = pytest.mark.slow
-
-_NUMBERS = count()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest) -> str:
-    if request.param == "sqlite":
-        return ""
-    server: Postgres = request.getfixturevalue("server")
-    return server.url(f"following{next(_NUMBERS)}")
 
 
 @pytest.fixture

@@ -4,38 +4,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from dockyard.errors import UsageError
 from dockyard.server import migrating
 from dockyard.server.database import connect, open_database
 from dockyard.server.migrating import DatabaseAheadError, DatabaseBehindError
 from dockyard.server.schema.every import metadata
-from making.postgres import Postgres, postgres
+from making.postgres import Postgres
 
-pytestmark = pytest.mark.slow
-
-_NUMBERS = count()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest) -> str:
-    if request.param == "sqlite":
-        return ""
-    server: Postgres = request.getfixturevalue("server")
-    return server.url(f"migrating{next(_NUMBERS)}")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("made_tables")]
 
 
 @pytest.fixture
@@ -45,6 +27,16 @@ def engine(address: str, tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
+def differences(connection: Connection, **opts: bool) -> list[Any]:
+    """What the tables of the database lack or have too much."""
+    # Only here: every worker would load it when it looks for tests.
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    found: list[Any] = compare_metadata(MigrationContext.configure(connection, opts=dict(opts)), metadata())
+    return found
+
+
 def test_the_head_is_the_newest_revision() -> None:
     assert migrating.revisions()[-1] == migrating.HEAD
 
@@ -52,8 +44,7 @@ def test_the_head_is_the_newest_revision() -> None:
 def test_all_revisions_together_come_to_the_tables_as_they_are(engine: Engine) -> None:
     migrating.migrate(engine)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata()) == [], "run `make migration`"
+        assert differences(connection, compare_type=True) == [], "run `make migration`"
 
 
 def test_an_empty_database_gets_all_tables_without_alembic(tmp_path: Path) -> None:
@@ -67,7 +58,7 @@ def test_an_empty_database_gets_all_tables_without_alembic(tmp_path: Path) -> No
     engine = connect("", tmp_path)
     with engine.connect() as connection:
         assert migrating.revision(connection) == migrating.HEAD
-        assert compare_metadata(MigrationContext.configure(connection), metadata()) == []
+        assert differences(connection) == []
     engine.dispose()
 
 
@@ -117,7 +108,7 @@ def behind(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_shared_database_that_is_behind_is_refused_until_somebody_says_so(
     server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = server.url(f"migrating{next(_NUMBERS)}")
+    url = server.fresh()
     engine = connect(url, tmp_path)
     behind(engine, monkeypatch)
     with pytest.raises(DatabaseBehindError, match="9999") as caught:
@@ -157,4 +148,4 @@ def test_a_revision_that_is_cut_off_leaves_nothing_and_is_taken_again(
     monkeypatch.undo()
     migrating.migrate(engine)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata()) == []
+        assert differences(connection) == []

@@ -22,23 +22,15 @@ from dockyard.server.settings import Limits, Settings
 from dockyard.server.stored import deleting
 from making.asgi import Answer, call
 from making.calls import Caller
-from making.postgres import Postgres, postgres
+from making.postgres import Postgres
 from making.pushed import image
 
 pytestmark = pytest.mark.slow
 
-_NUMBERS = count()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as server:
-        yield server
-
 
 @pytest.fixture
 def url(server: Postgres) -> str:
-    return server.url(f"registry{next(_NUMBERS)}")
+    return server.fresh()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
@@ -17,10 +18,8 @@ from dockyard.signing.sign import Format, sign
 from dockyard.signing.verify import SignatureInvalidError, SignatureMissingError, examine, verify
 from making.images import synthesize
 
-PRIVATE_PEM, PUBLIC_PEM = keys.generate(b"secret")
-KEY = keys.load_private(PRIVATE_PEM, b"secret")
-PUBLIC = keys.load_public(PUBLIC_PEM)
-OTHER = keys.public_of(keys.load_private(keys.generate(b"")[0], b""))
+KEY, ANOTHER = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+PUBLIC, OTHER = keys.public_of(KEY), keys.public_of(ANOTHER)
 FORMATS: list[Format] = ["bundle", "tag"]
 
 
@@ -109,20 +108,31 @@ def test_an_attestation_is_found_with_its_predicate_and_is_no_signature(store: L
     ]
 
 
-def test_key_files_open_only_with_their_password() -> None:
-    assert b"ENCRYPTED SIGSTORE PRIVATE KEY" in PRIVATE_PEM
+@pytest.fixture(scope="module")
+def files() -> tuple[bytes, bytes]:
+    """A private and a public key's file, as made by the program."""
+    return keys.generate(b"secret")
+
+
+def test_key_files_open_only_with_their_password(files: tuple[bytes, bytes]) -> None:
+    private, public = files
+    assert b"ENCRYPTED SIGSTORE PRIVATE KEY" in private
+    key = keys.load_private(private, b"secret")
+    assert keys.load_public(public).verifies(keys.signature(key, b"x"), b"x")
     with pytest.raises(Error) as caught:
-        keys.load_private(PRIVATE_PEM, b"wrong")
+        keys.load_private(private, b"wrong")
     assert caught.value.reference
-    for data in (b"", b"nonsense", PUBLIC_PEM, PRIVATE_PEM[:80]):
+    for data in (b"", b"nonsense", public, private[:80]):
         with pytest.raises(Error):
             keys.load_private(data, b"secret")
     with pytest.raises(Error):
-        keys.load_public(PRIVATE_PEM)
+        keys.load_public(private)
 
 
-def test_key_files_with_other_scrypt_parameters_are_refused_before_they_cost_anything() -> None:
-    lines = PRIVATE_PEM.decode().splitlines()
+def test_key_files_with_other_scrypt_parameters_are_refused_before_they_cost_anything(
+    files: tuple[bytes, bytes],
+) -> None:
+    lines = files[0].decode().splitlines()
     document = json.loads(base64.b64decode("".join(lines[1:-1])))
     document["kdf"]["params"]["N"] = 1 << 28
     body = base64.b64encode(json.dumps(document).encode()).decode()

@@ -85,6 +85,12 @@ def test_without_a_line_it_stops_where_a_run_fails_with_its_mounts_and_user(cont
     assert leftovers(context) == []
 
 
+def test_where_nothing_failed_the_line_is_told_that_is_done(context: Path) -> None:
+    for words, line in ((["--at", "3"], 3), (["--at", "4"], 4), (["--target", "early"], 4)):
+        done = dockyard(context, "debug", ".", *words, "--progress", "quiet", stdin="exit 5\n")
+        assert (done.returncode, f"line {line} is done: /bin/sh there" in done.stderr) == (5, True), done.stderr
+
+
 def test_lines_that_are_none_are_refused(context: Path) -> None:
     for line in ("99", "-1"):
         done = dockyard(context, "debug", ".", "--at", line, "--", "true")

@@ -18,6 +18,12 @@ def shown(count: int) -> str:
     return f"{value:.0f} {unit}" if value >= 99.5 or unit == "B" else f"{value:.1f} {unit}"
 
 
+def span(seconds: int) -> str:
+    """A span of time in the largest unit of which there are two: 90 s, 2 m, 5 h, 3 d."""
+    unit = next((each for each in ("d", "h", "m") if seconds >= 2 * _SPANS[each]), "s")
+    return f"{seconds // _SPANS[unit]} {unit}"
+
+
 def size(text: str, what: str = "", *, thousand: int = 1000) -> int:
     """The bytes that a text such as 500MB, 1.5g or 4096 means.
 

@@ -14,7 +14,7 @@ from dockyard.runtime.bundle import Mount
 from dockyard.runtime.rootfs import Overlay
 
 if TYPE_CHECKING:
-    from dockyard.build.mounting import Wanted
+    from dockyard.build.mount import Wanted
 
 HOST_GATEWAY = "host-gateway"  # what Docker's users write for this machine's address, whatever that is
 _HOST_FILES = ("/etc/resolv.conf", "/etc/hosts")

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from dockyard import __version__
 from dockyard.build.annotations import Annotation, of
 from dockyard.build.options import Slsa
-from dockyard.build.plan import Base
+from dockyard.build.origins import Base
 from dockyard.build.state import rfc3339
 from dockyard.build.tools import PROXIES
 from dockyard.content.layout import Layout

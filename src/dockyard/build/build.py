@@ -26,7 +26,8 @@ from dockyard.build.gather import gathered
 from dockyard.build.journal import Journal
 from dockyard.build.options import Options
 from dockyard.build.order import better
-from dockyard.build.plan import Base, Plan, predefined
+from dockyard.build.origins import Base, Origins
+from dockyard.build.plan import Plan, predefined
 from dockyard.build.recompress import forced, recompressor
 from dockyard.build.state import State, rfc3339
 from dockyard.build.tools import Halted, StepReport, Tools
@@ -107,7 +108,7 @@ def build(
 
     Args:
         context: the folder that COPY and ADD take from.
-        dockerfile: the file; `Dockerfile` in the context by default.
+        dockerfile: the file; the context's own by default (`names.within`).
         store: gets layers and image.
         data: holds the cache, unpacked layers and folders to work in.
         bases: finds the images of FROM and --from.
@@ -177,7 +178,7 @@ def _build(
             _asked(options),
             options.build_args,
             {name: _mounted(parsed, plans[0], name) for name in ("secrets", "ssh")},
-            {str(plan.platform): plan.bases_used for plan in plans},
+            {str(plan.platform): plan.origins.used for plan in plans},
             {str(plan.platform): plan.tools.materials for plan in plans},
             time.time() - (time.monotonic() - began),
             path.read_bytes(),
@@ -205,8 +206,8 @@ def _build(
     if unused:
         journal.log(f"warning: no ARG takes these build arguments: {', '.join(unused)}")
     steps = [report for plan in plans for report in plan.reports]
-    origins = {digest: name for plan in plans for digest, name in plan.origins.items()}
-    used = list({(base.reference, base.digest): base for plan in plans for base in plan.bases_used}.values())
+    origins = {digest: name for plan in plans for digest, name in plan.origins.layers.items()}
+    used = list({(base.reference, base.digest): base for plan in plans for base in plan.origins.used}.values())
     seconds, logs = round(time.monotonic() - began, 3), str(journal.folder or "")
     return BuildResult(descriptor, image, images, steps, used, seconds, cache, unused, logs, away, origins)
 
@@ -265,7 +266,8 @@ def planned(
     given = dict(options.build_args)
     if options.epoch is not None:
         given.setdefault("SOURCE_DATE_EPOCH", str(options.epoch))
-    plan = Plan(stages, bases, given, platform, options, f"{context.root}\0{path}")
+    origins = Origins(bases, options.contexts, platform)
+    plan = Plan(stages, origins, given, platform, options, f"{context.root}\0{path}")
     values = plan.globals(global_args, parsed.escape)
     names = Names(options.made, options.contexts, stages, given, values, parsed.escape)
     epoch = settled(names, data, journal)

@@ -10,6 +10,7 @@ from dockyard.build.context import Context
 from dockyard.build.fault import ContextUnreadableError
 from dockyard.content.layout import Layout
 from dockyard.dockerfile.ignore import IgnoreRules
+from dockyard.dockerfile.names import near, within
 from dockyard.dockerfile.node import Dockerfile
 from dockyard.dockerfile.parser import parse
 from dockyard.errors import Error, UsageError
@@ -30,13 +31,13 @@ class NamedContextError(UsageError):
 
 
 def read_dockerfile(context: Path, dockerfile: Path | None) -> tuple[Path, Dockerfile]:
-    """The Dockerfile of a build and where it lies: `dockerfile`, or the file `Dockerfile` in `context`.
+    """The Dockerfile of a build and where it lies: `dockerfile`, or the one in `context` (`names.within`).
 
     Raises:
         ContextUnreadableError: it is not there, cannot be read, or is too large.
         DockerfileInvalidError: it is not well formed.
     """
-    path = dockerfile if dockerfile is not None else context / "Dockerfile"
+    path = dockerfile if dockerfile is not None else within(context)
     try:
         with open(path, "rb") as stream:
             raw = stream.read(DOCKERFILE_BYTES + 1)
@@ -44,6 +45,8 @@ def read_dockerfile(context: Path, dockerfile: Path | None) -> tuple[Path, Docke
         hint = None
         if isinstance(error, NotADirectoryError) and path.parent.is_file():
             hint = f"Give the folder, and the file with -f: dockyard build -f {path.parent} {path.parent.parent}"
+        elif isinstance(error, FileNotFoundError) and (name := near(path)):
+            hint = f"Did you mean {name}? {ContextUnreadableError.hint}"
         raise ContextUnreadableError(
             f"cannot read {path}: {error.strerror}", context={"file": path}, hint=hint
         ) from error

@@ -128,9 +128,11 @@ def _visited(plan: Plan, stage: language.Stage, visit: Visit, at: int) -> int:
 
     runner = plan.runner(stage, plan.result)
     last = stage.instructions[-1] if stage.instructions else None
-    instruction: ins.Instruction = (
-        last if at and isinstance(last, ins.Run) else ins.interpret(parse("RUN true").nodes[0])
-    )
+    instruction: ins.Instruction | None = last if at else None
+    if not isinstance(instruction, ins.Run):
+        (node,) = parse("RUN true").nodes
+        end = (last or stage.head).node.end_line
+        instruction = ins.interpret(msgspec.structs.replace(node, start_line=end, end_line=end))
     assert isinstance(instruction, ins.Run)
     runner.step = plan.tools.progress.step(stage.title, at or stage.head.node.start_line, "shell")
 

@@ -29,7 +29,7 @@ from dockyard.runtime.user import resolve_user
 from dockyard.runtime.way import ROOT, IdsMissingError
 
 if TYPE_CHECKING:
-    from dockyard.build.mounting import Wanted
+    from dockyard.build.mount import Wanted
     from dockyard.build.tools import Tools
 
 _GROUPS = Mount("cgroup", "/sys/fs/cgroup", type="cgroup", options=("nosuid", "nodev", "noexec"))

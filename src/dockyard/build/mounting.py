@@ -1,7 +1,6 @@
 """`RUN --mount`: what is there only while the command runs."""
 
 import contextlib
-import hashlib
 import os
 import posixpath
 import secrets as random
@@ -13,13 +12,14 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from dockyard._internal.lock import locked, try_locked
 from dockyard.build.agent import forwarded
 from dockyard.build.cache import key
+from dockyard.build.cache_mount import cached
 from dockyard.build.context import Context
 from dockyard.build.copy import Copier, Order, Out, write, write_tree
 from dockyard.build.destination import Destination
 from dockyard.build.fault import SecretInvalidError, SourceMissingError, place
+from dockyard.build.mount import Wanted, give, mode
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
 from dockyard.build.trees import TreeSource
@@ -31,7 +31,6 @@ from dockyard.layers.layer import Layer
 from dockyard.layers.write import LayerWriter
 from dockyard.runtime import bundle
 from dockyard.runtime.rootfs import Overlay, lower_dirs
-from dockyard.runtime.way import IdsMissingError
 
 if TYPE_CHECKING:
     from dockyard.build.tools import Tools
@@ -55,32 +54,6 @@ class MountRefusedError(Error):
 
     reference = "mount-refused"
     hint = "Give the secret as a variable (--mount=type=secret,id=…,env=…), or build where mounting is allowed."
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """One mount, resolved: `key` is what the step's result depends on, `target` is absolute.
-
-    For a bind, `layer` has what comes from a folder of this machine, and `state` is the stage or image it comes from.
-    """
-
-    mount: Mount
-    target: str
-    key: str
-    layer: Layer | None = None
-    state: State | None = None
-    source: str = ""
-
-    @property
-    def kind(self) -> str:
-        """What it is, for telling which input differs."""
-        return {"bind": "file", "secret": "secret"}.get(self.mount.type, "mount")
-
-    @property
-    def name(self) -> str:
-        """For telling which one differs."""
-        if self.mount.type == "bind":
-            return f"{self.mount.source or '/'}{f' of {self.mount.from_}' if self.mount.from_ else ''}"
-        return self.source if self.mount.type == "secret" else f"{self.mount.type} {self.mount.id or self.target}"
 
 
 class Prepared(msgspec.Struct):
@@ -159,7 +132,7 @@ def _cache(stage: Stage, instruction: ins.Run, mount: Mount, target: str) -> Wan
     given = (mount.mode, mount.uid, mount.gid)
     if source == "/" and given != (None, None, None):
         # With an owner or mode it begins empty, whatever `from` has.
-        name += f",mode={_mode(mount, 0o755):o},uid={mount.uid or 0},gid={mount.gid or 0}"
+        name += f",mode={mode(mount, 0o755):o},uid={mount.uid or 0},gid={mount.gid or 0}"
         return Wanted(mount, target, key(facts, given), source=f"{space}/{name}")
     if not mount.from_:
         if source != "/":
@@ -230,7 +203,7 @@ def prepared(stage: Stage, mounts: tuple[Wanted, ...], work: Path) -> Iterator[P
             if mount.type == "bind":
                 ready.mounts.append(_bound(stage, each, folder, ready))
             elif mount.type == "cache":
-                place_ = stack.enter_context(_cached(tools, each))
+                place_ = stack.enter_context(cached(tools, each))
                 file = each.source.partition("\0")[2]
                 ready.mounts.append(bundle.Mount(str(place_ / file), each.target, mount.readonly))
             elif mount.type == "tmpfs":
@@ -281,77 +254,6 @@ def _unpacked(tools: "Tools", layers: list[Layer], folder: Path) -> list[Path]:
     for layer in layers:
         apply(layer, folder, whiteouts="apply", ids=tools.way.ids)
     return [folder]
-
-
-def noted(tools: "Tools", mounts: tuple[Wanted, ...]) -> None:
-    """A step was found in the cache: its cache mounts are the build's all the same, and are sent along with it."""
-    for each in mounts:
-        if each.mount.type != "cache":
-            continue
-        folder = _cache_folder(tools, each)
-        if (folder / "0").is_dir() and (folder / "id").is_file():
-            tools.cache.mounts[(folder / "id").read_text()] = folder / "0"
-        elif folder.name in tools.cache.lent:
-            name, layer = tools.cache.lent[folder.name]
-            tools.cache.mounts[name] = layer
-
-
-def _cache_folder(tools: "Tools", each: Wanted) -> Path:
-    name = hashlib.sha256(each.source.partition("\0")[0].encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return tools.data / "cache" / "mounts" / name
-
-
-@contextlib.contextmanager
-def _cached(tools: "Tools", each: Wanted) -> Iterator[Path]:
-    """A cache's folder, under the lock that its sharing asks for."""
-    folder = _cache_folder(tools, each)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "id").write_text(each.source.partition("\0")[0].lstrip("/") or "/")
-    with contextlib.ExitStack() as stack:
-        number = 0
-        if each.mount.sharing == "private":
-            while not stack.enter_context(try_locked(folder / f"{number}.lock")):
-                number += 1
-        elif each.mount.sharing == "locked":
-            stack.enter_context(locked(folder / f"{number}.lock"))
-        place_ = folder / str(number)
-        if not place_.is_dir():
-            _begun(tools, each, place_)
-        os.utime(folder)
-        if number == 0:
-            tools.cache.mounts[(folder / "id").read_text()] = place_
-        yield place_
-
-
-def _begun(tools: "Tools", each: Wanted, place_: Path) -> None:
-    """A new cache, with its first content if it has any."""
-    mount = each.mount
-    beside = place_.with_name(f".{place_.name}.{random.token_hex(4)}.tmp")
-    beside.mkdir(parents=True)
-    lent = tools.cache.lent.get(place_.parent.name) if place_.name == "0" else None
-    if lent is not None and _came(tools, lent[1], beside):
-        pass
-    elif each.layer is not None:
-        beside.chmod(0o755)
-        apply(each.layer, beside, whiteouts="apply", ids=tools.way.ids)
-    else:
-        _give(tools, beside, mount)
-        beside.chmod(_mode(mount, 0o755))
-    with contextlib.suppress(OSError):  # another build has made the same mount before
-        beside.rename(place_)
-    shutil.rmtree(beside, ignore_errors=True)
-
-
-def _came(tools: "Tools", layer: Layer, folder: Path) -> bool:
-    """Fill a cache with what came from another machine; without that it begins as if it were new."""
-    try:
-        apply(layer, folder, whiteouts="apply", ids=tools.way.ids)
-    except Error as error:
-        tools.progress.log(f"warning: a cache mount that was sent along cannot be had: {error.message}")
-        shutil.rmtree(folder)
-        folder.mkdir()
-        return False
-    return True
 
 
 @contextlib.contextmanager
@@ -407,23 +309,6 @@ def _confided(
         ready.mounts.append(bundle.Mount(str(path), each.target, True))
 
 
-def _owned(tools: "Tools", path: Path, mount: Mount, mode: int) -> None:
-    _give(tools, path, mount)
-    path.chmod(_mode(mount, mode))
-
-
-def _give(tools: "Tools", path: Path, mount: Mount) -> None:
-    uid, gid = mount.uid or 0, mount.gid or 0
-    try:
-        os.chown(path, uid, gid)
-    except OSError as error:
-        if tools.way.ids == "all":
-            raise
-        raise IdsMissingError(
-            f"RUN --mount=type={mount.type} needs the ID {uid}:{gid}", context={"target": mount.target}
-        ) from error
-
-
-def _mode(mount: Mount, usual: int) -> int:
-    """The permissions of a mount. As with BuildKit, where Go has other numbers for them, set bits go nowhere."""
-    return usual if mount.mode is None else mount.mode & 0o777
+def _owned(tools: "Tools", path: Path, mount: Mount, usual: int) -> None:
+    give(tools, path, mount)
+    path.chmod(mode(mount, usual))

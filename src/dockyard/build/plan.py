@@ -6,23 +6,18 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
 
 import msgspec
 
 from dockyard.build import costs, steps
-from dockyard.build.bases import Bases
-from dockyard.build.budget import FETCH
 from dockyard.build.context import Context
-from dockyard.build.contexts import key_of, opened
-from dockyard.build.copy import Copier, Order, Out, write
-from dockyard.build.destination import Destination
 from dockyard.build.distant import Distant
 from dockyard.build.explain import Inputs
 from dockyard.build.fault import located, place
 from dockyard.build.graph import Graph, StageOrderError, patterns
 from dockyard.build.lent import LayerAbsentError, Lent, absent, bring
 from dockyard.build.options import Options
+from dockyard.build.origins import Origins
 from dockyard.build.promise import Promise
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
@@ -31,28 +26,12 @@ from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile import shell
 from dockyard.dockerfile import stages as language
 from dockyard.dockerfile.node import Node
-from dockyard.images.image import Image
 from dockyard.layers.layer import Layer
 from dockyard.oci.digest import Digest
 from dockyard.oci.platform import Platform
-from dockyard.oci.reference import Reference
 
 _AT_ONCE = 4
 _MOST_TIMES = 3  # that one stage asks for one layer in vain
-
-
-class Base(msgspec.Struct, frozen=True):
-    """An image that a build took something from: as written, and what that was."""
-
-    written: str
-    reference: str
-    digest: Digest
-    pinned: bool
-    platform: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """As results and records print it."""
-        return {"image": self.reference, "digest": str(self.digest), "pinned": self.pinned}
 
 
 def predefined(platform: Platform, target: str, given: Mapping[str, str]) -> dict[str, str]:
@@ -76,26 +55,22 @@ class Plan(msgspec.Struct, dict=True):
     """One build for one platform.
 
     Attributes:
+        origins: where it takes images and named contexts from.
         location: what tells this build's Dockerfile from others on this machine.
-        origins: the name of the base that a layer is known from.
     """
 
     stages: Sequence[language.Stage]
-    bases: Bases
+    origins: Origins
     given: Mapping[str, str]
     platform: Platform
     options: Options
     location: str
     consumed: set[str] = msgspec.field(default_factory=set)
-    bases_used: list[Base] = msgspec.field(default_factory=list)
-    origins: dict[Digest, Reference] = msgspec.field(default_factory=dict)
     _reports: dict[int, list[StepReport]] = msgspec.field(default_factory=dict)
     _tools: Tools | None = None
     _result: State | None = None
     _lock: threading.RLock = msgspec.field(default_factory=threading.RLock)
     _done: dict[int, Promise] = msgspec.field(default_factory=dict)
-    _images: dict[str, State] = msgspec.field(default_factory=dict)
-    _contexts: dict[str, Context | Image] = msgspec.field(default_factory=dict)
     _real: set[int] = msgspec.field(default_factory=set)
     _missed: Counter[tuple[int, Digest]] = msgspec.field(default_factory=Counter)
     _ran: dict[int, list[StepReport]] = msgspec.field(default_factory=dict)
@@ -153,7 +128,7 @@ class Plan(msgspec.Struct, dict=True):
 
     def build(self, stage: language.Stage) -> None:
         """Finish `stage` and whatever it needs."""
-        self.graph.judge(self.tools.global_args, self.tools.escape, lambda name: self._named(name) is not None)
+        self.graph.judge(self.tools.global_args, self.tools.escape, lambda name: self.origins.named(name) is not None)
         self.tools.context.asked = patterns(self._reached(stage))
         while True:
             state = self.finished(stage)
@@ -302,13 +277,13 @@ class Plan(msgspec.Struct, dict=True):
 
     def _stage_below(self, name: str, before: int) -> language.Stage | None:
         """The earlier stage that FROM means: by its name in lower case, never by its number."""
-        if self._named(name) is not None:
+        if self.origins.named(name) is not None:
             return None
         return next((each for each in reversed(self.stages[:before]) if each.name and each.name == name), None)
 
     def earlier(self, name: str, before: int) -> language.Stage | None:
         """The stage of that name or number before stage `before`, unless a named context goes before it."""
-        if self._named(name) is not None:
+        if self.origins.named(name) is not None:
             return None
         found = self.graph.source(name)
         return found if isinstance(found, language.Stage) and found.number < before else None
@@ -317,82 +292,23 @@ class Plan(msgspec.Struct, dict=True):
         return shell.expand(stage.base, self.tools.global_args, self.tools.escape)
 
     def _base(self, stage: language.Stage) -> State:
-        tools, node = self.tools, stage.head.node
-        platform = self.platform
+        tools, platform = self.tools, self.platform
         if stage.platform:
             text = shell.expand(stage.platform, tools.global_args, tools.escape)
             platform = Platform.parse(text).normal()
         name = self._base_name(stage)
-        named = (self._named(stage.name) if stage.name else None) or self._named(name)
+        named = (self.origins.named(stage.name) if stage.name else None) or self.origins.named(name)
         if named is not None:
-            return self._on_context(named, node, platform)
+            return self.origins.root(named, stage.head.node, platform, tools)
         earlier = self._stage_below(name, stage.number)
         if earlier is not None:
             return self.finished(earlier).branch()
         if name == "scratch":
             return State.scratch(self.platform.to_json(), tools.data / "index")
-        state = self._opened(name, platform)
+        state = self.origins.image(name, platform, tools)
         branch = state.branch()
         branch.triggers = state.triggers
         return branch
-
-    def _on_context(self, name: str, node: Node, platform: Platform) -> State:
-        found = self._context(name)
-        if isinstance(found, Image):
-            self._note(name, self.options.contexts[name], found)
-            state = State.on(found, self.tools.data / "index")
-            branch = state.branch()
-            branch.triggers = state.triggers
-            return branch
-        # FROM a folder: its files are the root file system.
-        state = State.scratch(platform.to_json(), self.tools.data / "index")
-        with self.tools.writer() as writer:
-            copier = Copier(Order(node, "/"), Destination(None))
-            write(copier.plan(found.find("/", node)[0], found), found, Out(writer))
-            state.layers.append(writer.commit())
-        state.key = f"folder {state.layers[0].diff_id}"
-        state.history.append({"created_by": f"FROM {name}", "comment": "dockyard"})
-        return state
-
-    def _opened(self, name: str, platform: Platform) -> State:
-        key = f"{platform} {name}"
-        with self._lock:
-            if key not in self._images:
-                reference = Reference.parse(name)
-                with self.tools.budget.granted(FETCH, self.tools.cancelled.is_set):
-                    found = self.bases.open(reference, platform)
-                image, written = found.image, str(reference)
-                self._note(name, written, image, pinned=reference.digest is not None, digest=found.digest)
-                self.origins.update(dict.fromkeys((each.digest for each in image.manifest.layers), reference))
-                self._images[key] = State.on(image, self.tools.data / "index")
-            return self._images[key]
-
-    def _note(
-        self, name: str, written: str, image: Image, *, pinned: bool = False, digest: Digest | None = None
-    ) -> None:
-        base = Base(name, written, digest or image.descriptor.digest, pinned, str(image.config.platform.normal()))
-        if base not in self.bases_used:
-            self.bases_used.append(base)
-
-    def _named(self, name: str) -> str | None:
-        """The named context that `name` means, if there is one."""
-        if not self.options.contexts or name.lower() in ("scratch", "context"):
-            return None
-        wanted = key_of(name)
-        return next((each for each in self.options.contexts if each == name or key_of(each) == wanted), None)
-
-    def _context(self, name: str) -> Context | Image:
-        with self._lock:
-            if name not in self._contexts:
-                self._contexts[name] = opened(
-                    name,
-                    self.options.contexts[name],
-                    data=self.tools.data,
-                    bases=self.bases,
-                    platform=self.platform,
-                    progress=self.tools.progress,
-                )
-            return self._contexts[name]
 
     def named(self, name: str, before: int, node: Node, *, numbers: bool = True) -> State | Context:
         """What `--from` names: a named context, an earlier stage (by its number only with `numbers`), or an image.
@@ -400,10 +316,9 @@ class Plan(msgspec.Struct, dict=True):
         Raises:
             StageOrderError: the stage that is named comes later.
         """
-        context = self._named(name)
+        context = self.origins.named(name)
         if context is not None:
-            found = self._context(context)
-            return State.on(found, self.tools.data / "index") if isinstance(found, Image) else found
+            return self.origins.context(context, self.tools)
         stage = self.graph.source(name, node) if numbers else self.graph.named(name) or name
         if stage == "scratch":
             return State.scratch(self.platform.to_json(), self.tools.data / "index")
@@ -418,7 +333,7 @@ class Plan(msgspec.Struct, dict=True):
 
             if difflib.get_close_matches(name, known, 1, 0.8):
                 return self.finished(language.target_stage(self.stages[:before], name))  # raises with the nearest name
-        return self._opened(name, self.platform)
+        return self.origins.image(name, self.platform, self.tools)
 
 
 def _lacking(layer: Layer, digest: Digest) -> bool:

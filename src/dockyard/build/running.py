@@ -18,7 +18,7 @@ from dockyard.errors import UsageError
 from dockyard.oci.platform import Platform
 
 if TYPE_CHECKING:
-    from dockyard.build.mounting import Wanted
+    from dockyard.build.mount import Wanted
 
 _KINDS = ("file", "secret", "mount")  # that mounts are told by where one differs
 
@@ -99,9 +99,9 @@ def run(stage: Stage, instruction: ins.Run) -> None:
             made = Made(stage.now(), layer)
             tools.cache.put(step, made)
         elif mounts:
-            from dockyard.build import mounting
+            from dockyard.build import cache_mount
 
-            mounting.noted(tools, mounts)
+            cache_mount.noted(tools, mounts)
     state.key = step
     state.add(made, shown, [mount.target for mount in mounts])
 

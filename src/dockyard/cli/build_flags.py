@@ -31,7 +31,8 @@ class Flags:
     known steps needs for all it does.
 
     Attributes:
-        file: the Dockerfile; `Dockerfile` in the context by default, `-` for standard input.
+        file: the Dockerfile; `Dockerfile`, `Containerfile` or `dockerfile` in the context by default, `-` for standard
+            input.
         build_arg: NAME=value for an ARG, or NAME to take it from the environment.
         target: the stage to build; the last by default.
         platform: os/architecture, such as linux/arm64; several give an index.

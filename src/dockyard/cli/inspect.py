@@ -1,5 +1,6 @@
 """`dockyard inspect`: an image's manifest and configuration."""
 
+import json as json_module
 import sys
 from typing import Annotated
 
@@ -55,7 +56,8 @@ def inspect(
     for key in ("name", "digest", "image_id", "platform", "created"):
         print(f"{key:<9} {document[key]}")
     for key, value in image.config.execution.items():
-        print(f"  {key}: {value}")
+        shown = value if isinstance(value, str) else json_module.dumps(value, ensure_ascii=False)
+        print(f"  {key}: {report.harmless(shown)}")
     rows = [
         [layer.descriptor.digest.short, report.size(layer.descriptor.size), layer.diff_id.short]
         for layer in image.layers

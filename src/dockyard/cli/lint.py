@@ -151,7 +151,7 @@ def lint(
             no_fail=no_fail,
             disable_ignore_pragma=disable_ignore_pragma,
         )
-        judge = _judge(path, file, name, raw, image, settings, _split(rule), check)
+        judge = _judge(path, file, name, image, settings, _split(rule), check)
         return _judged(name, raw, settings, judge, _split(rule) if shellcheck else None, severity, fix=fix, diff=diff)
 
     found = [one(*each) for each in given]
@@ -238,7 +238,6 @@ def _judge(
     path: str,
     file: str,
     name: str,
-    raw: bytes,
     image: str,
     settings: LintSettings,
     only: Sequence[str],

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dockyard.dockerfile.fault import DockerfileInvalidError
 from dockyard.dockerfile.ignore import IgnoreRules
+from dockyard.dockerfile.names import near, within
 from dockyard.errors import UsageError
 
 STDIN = "<stdin>"
@@ -38,15 +39,15 @@ def read(path: str, file: str = "") -> tuple[str, bytes]:
         return STDIN, read_bounded(sys.stdin.buffer, DOCKERFILE_BYTES, "the Dockerfile")
     where = Path(file) if file else Path(path)
     if not file and where.is_dir():
-        candidates = [where / "Dockerfile", where / "Containerfile", where / "dockerfile"]
-        where = next((each for each in candidates if each.is_file()), candidates[0])
+        where = within(where)
     try:
         with where.open("rb") as stream:
             return str(where), read_bounded(stream, DOCKERFILE_BYTES, str(where))
     except OSError as error:
-        raise DockerfileMissingError(
-            f"cannot read {where}: {error.strerror or error}", context={"file": where}
-        ) from error
+        name = near(where) if isinstance(error, FileNotFoundError) else ""
+        hint = f"Did you mean {name}? {DockerfileMissingError.hint}" if name else None
+        said = f"cannot read {where}: {error.strerror or error}"
+        raise DockerfileMissingError(said, context={"file": where}, hint=hint) from error
 
 
 def ignore_rules(path: str, file: str) -> IgnoreRules | None:
@@ -54,9 +55,9 @@ def ignore_rules(path: str, file: str) -> IgnoreRules | None:
     from dockyard._internal.limits import DOCKERFILE_BYTES, read_bounded
 
     where = Path(path)
-    folder = where if where.is_dir() else where.parent
-    dockerfile = Path(file) if file else where / "Dockerfile" if where.is_dir() else where
-    for candidate in (dockerfile.with_name(f"{dockerfile.name}.dockerignore"), folder / ".dockerignore"):
+    context = where if where.is_dir() else where.parent
+    dockerfile = Path(file) if file else within(where) if where.is_dir() else where
+    for candidate in (dockerfile.with_name(f"{dockerfile.name}.dockerignore"), context / ".dockerignore"):
         if candidate.is_file():
             with candidate.open("rb") as stream:
                 return IgnoreRules.parse(read_bounded(stream, DOCKERFILE_BYTES, str(candidate)))

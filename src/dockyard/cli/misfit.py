@@ -30,6 +30,9 @@ _ELSEWHERE = {
     "check": "lint",
 }
 
+# Where a command takes by an option what it is easily given as a word.
+_BY_OPTION = {"load": "Name the file with -i: dockyard load -i FILE."}
+
 
 def unknown(words: Sequence[str]) -> UsageError:
     """The error for `words` that begin with no command."""
@@ -66,7 +69,8 @@ def misfit(error: "cyclopts.CycloptsError", command: Command) -> UsageError:
     name = f"dockyard {command.word}"
     hint = f"`{name} --help` shows what it takes."
     if isinstance(error, cyclopts.UnusedCliTokensError) and error.unused_tokens:
-        return UsageError(f"{name} does not take {' '.join(map(repr, error.unused_tokens))}", hint=hint)
+        said = f"{name} does not take {' '.join(map(repr, error.unused_tokens))}"
+        return UsageError(said, hint=_BY_OPTION.get(command.word, hint))
     if isinstance(error, cyclopts.UnknownOptionError):
         flag = error.token.keyword or error.token.value
         names = [each for argument in error.argument_collection if argument.parse for each in argument.names]

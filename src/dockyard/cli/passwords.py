@@ -2,11 +2,8 @@
 
 import os
 import sys
-from pathlib import Path
 
 from dockyard.errors import UsageError
-
-_BYTES = 64 << 10
 
 
 class PasswordMissingError(UsageError):
@@ -29,16 +26,3 @@ def password(*, confirm: bool = False) -> bytes:
     if confirm and getpass.getpass("Again: ") != typed:
         raise UsageError("the two passwords differ", hint="Run the command again.")
     return typed.encode()
-
-
-def key_file(path: Path) -> bytes:
-    """The bytes of a key file.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    try:
-        with open(path, "rb") as stream:
-            return stream.read(_BYTES)
-    except OSError as error:
-        raise UsageError(f"cannot read the key {path}: {error.strerror}", hint="Make one: dockyard keygen") from error

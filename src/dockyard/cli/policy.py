@@ -27,7 +27,7 @@ def policy(
         json: print the verdict as one JSON document.
     """
     from dockyard.cli.beside import beside
-    from dockyard.cli.passwords import key_file
+    from dockyard.cli.key_files import public_key
     from dockyard.images.image import open_image
     from dockyard.packages.inventory import inventory
     from dockyard.pipeline.settings import load
@@ -36,10 +36,9 @@ def policy(
     from dockyard.policy.judge import judge
     from dockyard.scan.feed import Feed, FeedMissingError
     from dockyard.scan.match import match
-    from dockyard.signing.keys import load_public
 
     rules = load(folder).policy
-    keys = [load_public(key_file(folder / name)) for name in rules.keys]
+    keys = [public_key(folder / name) for name in rules.keys]
     reference, target, place = beside(image, store=store)
     source = context.store()
     if not source.exists(target):

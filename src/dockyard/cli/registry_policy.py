@@ -94,8 +94,8 @@ def _wanted(
 
     import msgspec
 
-    from dockyard.cli.passwords import key_file
-    from dockyard.pipeline.settings import load
+    from dockyard.cli.key_files import public_text
+    from dockyard.pipeline.settings import FILE, read
     from dockyard.policy.settings import FailOn, Policy
     from dockyard.server.trust.settings import ProjectPolicy
 
@@ -104,15 +104,16 @@ def _wanted(
         raise UsageError(f"not a time: {grace!r}", hint="Write it like 10m or 2h.")
     rules = Policy()
     if file is not None:
-        rules = load(file if file.is_dir() else file.parent).policy
-        texts = [key_file((file if file.is_dir() else file.parent) / name).decode() for name in rules.keys]
+        path = file / FILE if file.is_dir() else file
+        rules = read(path).policy
+        texts = [public_text(path.parent / name) for name in rules.keys]
         rules = msgspec.structs.replace(rules, keys=texts)
     if fail_on or only_fixed:
         before = rules.fail_on or FailOn()
         severity: Any = fail_on or before.severity
         rules = msgspec.structs.replace(rules, fail_on=FailOn(severity, only_fixed or before.only_fixed))
     more = [each for each in require if each not in rules.require]
-    texts = [*rules.keys, *(key_file(path).decode() for path in keys)]
+    texts = [*rules.keys, *(public_text(path) for path in keys)]
     rules = msgspec.structs.replace(rules, require=[*rules.require, *more], keys=texts)
     return ProjectPolicy(rules, int(span[1]) * _SPANS[span[2]], warn)
 

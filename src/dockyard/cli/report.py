@@ -16,6 +16,8 @@ _FILES: Mapping[int, type[Error]] = {
     errno.EPERM: FileDeniedError,
     errno.EROFS: FileDeniedError,
 }
+# Those of Unicode's control characters that are neither line feed nor tab.
+_CONTROLS = {number: f"\\x{number:02x}" for number in (*range(9), *range(11, 32), *range(127, 160))}
 _RED, _DIM, _BOLD, _OFF = "\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
 
 
@@ -40,12 +42,24 @@ def failure(error: Exception, *, json: bool) -> int:
         result(known.to_json())
         return known.exit_code
     red, dim, bold, off = (_RED, _DIM, _BOLD, _OFF) if styled(sys.stderr) else ("", "", "", "")
-    print(f"{red}{bold}error[{known.reference}]{off}: {known.message}", file=sys.stderr)
+    print(f"{red}{bold}error[{known.reference}]{off}: {harmless(known.message)}", file=sys.stderr)
     for key, value in known.context.items():
-        print(f"  {dim}{key}:{off} {value}", file=sys.stderr)
+        print(f"  {dim}{key}:{off}{_below(harmless(value))}", file=sys.stderr)
     if known.hint:
-        print(f"  hint: {known.hint}", file=sys.stderr)
+        print(f"  hint: {harmless(known.hint)}", file=sys.stderr)
     return known.exit_code
+
+
+def harmless(text: str) -> str:
+    """`text` with its control characters as escapes: what comes from elsewhere moves no cursor and hides nothing."""
+    return text.replace("\r\n", "\n").translate(_CONTROLS)
+
+
+def _below(text: str) -> str:
+    """A value behind its key, with all its lines but the first further in than the key."""
+    first, *others = text.rstrip("\n").split("\n")
+    lines = [line if not line or line.startswith("    ") else f"    {line}" for line in others]
+    return "\n".join([f" {first}" if first else "", *lines])
 
 
 def _known(error: Exception) -> Error | None:
@@ -80,6 +94,7 @@ def size(count: int) -> str:
 
 def table(headings: list[str], rows: list[list[str]]) -> None:
     """Print a plain table, aligned by columns; on a terminal the headings are dim."""
+    rows = [[harmless(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
     dim, off = (_DIM, _OFF) if styled(sys.stdout) else ("", "")
     for number, row in enumerate([headings, *rows]):

@@ -29,32 +29,30 @@ def ship(
     """
     from dockyard.build.bases import Bases
     from dockyard.cli.fetch import reacher
-    from dockyard.cli.passwords import key_file, password
+    from dockyard.cli.key_files import private_key, public_key
+    from dockyard.cli.passwords import password
     from dockyard.cli.registry_access import client
-    from dockyard.pipeline import record as records
     from dockyard.pipeline import settings as files
     from dockyard.pipeline.revision import revision
     from dockyard.pipeline.ship import Means
     from dockyard.pipeline.ship import ship as run
-    from dockyard.signing.keys import PrivateKey, load_private, load_public, public_of
+    from dockyard.signing.keys import public_of
 
     settings = files.load(folder)
     context.enter_namespace()
     store = context.store()
 
-    def private_key() -> PrivateKey:
-        return load_private(key_file(folder / settings.sign.key), password())
-
-    public = [load_public(key_file(folder / name)) for name in settings.policy.keys]
-    if not public and settings.sign.key:
-        public = [public_of(private_key())]
+    private = private_key(folder / settings.sign.key, password) if settings.sign.key else None
+    public = [public_key(folder / name) for name in settings.policy.keys]
+    if not public and private is not None:
+        public = [public_of(private())]
     with bars.shown(quiet=json) as progress:
         means = Means(
             store=store,
             data=context.data_folder(),
             client=client(),
             bases=Bases(store, reacher(progress)),
-            private_key=private_key if settings.sign.key else None,
+            private_key=private,
             public_keys=public,
             progress=progress,
             epoch=context.epoch(),
@@ -63,21 +61,23 @@ def ship(
     if json:
         report.result(document)
         return
+    width = max(8, *(len(step["step"]) for step in document["steps"]))
     for step in document["steps"]:
         mark = "=" if step["status"] == "already done" else "✓"
-        print(f"{mark} {step['step']:<8} {step['seconds']:6.2f} s  {_said(step)}")
+        print(f"{mark} {step['step']:<{width}} {step['seconds']:6.2f} s  {_said(step)}".rstrip())
     print(f"{document['reference']} {document['digest']}")
     if document.get("rollout"):
         print(f"serves on http://127.0.0.1:{document['rollout']['port']}/")
-    print(f"record {records.numbers(context.data_folder() / 'records')[-1]}")
+    print(f"record {document['record']}")
 
 
 def _said(step: dict[str, object]) -> str:
     findings = step.get("findings")
-    if step["step"] == "build":
+    kind = str(step["step"]).partition(" ")[0]  # of several platforms the steps name theirs
+    if kind == "build":
         steps, size = report.counted(int(str(step["steps"])), "step"), report.size(int(str(step["size"])))
         return f"{steps}, {step['cached_steps']} cached, {size}"
-    if step["step"] == "scan":
+    if kind == "scan":
         shown = (
             "no feed"
             if step.get("feed") == "missing"
@@ -86,8 +86,8 @@ def _said(step: dict[str, object]) -> str:
             else ""
         )
         return f"{report.counted(int(str(step['packages'])), 'package')}, {shown}"
-    if step["step"] == "lint":
+    if kind == "lint":
         return report.counted(len(findings) if isinstance(findings, list) else 0, "finding")
-    if step["step"] in ("policy", "verdict"):
+    if kind in ("policy", "verdict"):
         return f"allowed by {report.counted(len(step['rules']) if isinstance(step['rules'], list) else 0, 'rule')}"
     return "already done" if step["status"] == "already done" else ""

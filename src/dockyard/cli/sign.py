@@ -29,11 +29,12 @@ def sign(
         json: print one JSON document.
     """
     from dockyard.cli.beside import beside
-    from dockyard.cli.passwords import key_file, password
-    from dockyard.signing.keys import load_private, public_of
+    from dockyard.cli.key_files import private_key
+    from dockyard.cli.passwords import password
+    from dockyard.signing.keys import public_of
     from dockyard.signing.sign import sign as sign_image
 
-    private = load_private(key_file(key), password())
+    private = private_key(key, password)()
     reference, target, place = beside(image, store=store)
     annotations = context.pairs(annotation, "-a")
     made = sign_image(target, private, place=place, name=reference.name, annotations=annotations, format=format)

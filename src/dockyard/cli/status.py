@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from dockyard._internal import amounts
 from dockyard._internal.cut import cut
 from dockyard.cli import context, report
 
@@ -51,7 +52,7 @@ def status(app: str = "", /, *, json: bool = False) -> None:
             if last["succeeded"]
             else cut(" ".join(f"failed: {last['reason']}".split()), 80)
         )
-        up = f"{each['seconds']} s"
+        up = amounts.span(each["seconds"])
         row = [each["app"], each["state"], each["revision"], each["image"], each["port"], up, each["restarts"], said]
         rows.append([str(cell) for cell in row])
     report.table(headings, rows)

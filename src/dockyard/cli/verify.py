@@ -27,11 +27,10 @@ def verify(
         json: print one JSON document.
     """
     from dockyard.cli.beside import beside
-    from dockyard.cli.passwords import key_file
-    from dockyard.signing.keys import load_public
+    from dockyard.cli.key_files import public_key
     from dockyard.signing.verify import verify as verify_image
 
-    keys = [load_public(key_file(path)) for path in key]
+    keys = [public_key(path) for path in key]
     reference, target, place = beside(image, store=store)
     found = verify_image(target, keys, place=place, format=None if format == "any" else format)
     if json:

@@ -39,7 +39,7 @@ class AppUnknownError(UsageError):
     """No application of that name is deployed here."""
 
     reference = "app-unknown"
-    hint = "`dockyard status` lists them."
+    hint = "`dockyard status` lists them. What root has deployed only root sees."
 
 
 class NothingToUndoError(UsageError):
@@ -133,7 +133,7 @@ def deploy(
         PortInUseError, TargetUnsupportedError, CommandMissingError, RootNeededError: nothing was started.
     """
     need_root()
-    check(settings)
+    check(settings, health)
     process.find("haproxy")
     folder = app_folder(data, name)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,6 +1,7 @@
 """`[deploy]` and `[health]` of dockyard.toml."""
 
 import re
+from typing import Annotated
 
 import msgspec
 
@@ -30,7 +31,7 @@ class DeploySettings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True,
     target: str = "host"
     strategy: str = "blue-green"
     name: str = ""
-    port: int = 8080
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 8080
     env: dict[str, str] = {}
     drain: str = "10s"
     stop: str = "10s"
@@ -44,7 +45,7 @@ class HealthSettings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True,
     tcp: bool = False
     interval: str = "2s"
     timeout: str = "3s"
-    successes: int = 1
+    successes: Annotated[int, msgspec.Meta(ge=1)] = 1
     deadline: str = "60s"
 
 
@@ -59,13 +60,25 @@ def seconds(text: str) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text))
 
 
-def check(deploy: DeploySettings) -> None:
-    """Refuse what cannot be carried out.
+def check(deploy: DeploySettings, health: HealthSettings) -> None:
+    """Refuse what cannot be carried out, before anything is.
 
     Raises:
-        TargetUnsupportedError: naming it.
+        TargetUnsupportedError, DurationInvalidError: naming it.
     """
     if deploy.target != "host":
         raise TargetUnsupportedError(f"the target {deploy.target!r} is not supported yet")
     if deploy.strategy != "blue-green":
         raise TargetUnsupportedError(f"the strategy {deploy.strategy!r} is not supported yet")
+    spans = {
+        "[deploy] drain": deploy.drain,
+        "[deploy] stop": deploy.stop,
+        "[health] interval": health.interval,
+        "[health] timeout": health.timeout,
+        "[health] deadline": health.deadline,
+    }
+    for place, text in spans.items():
+        try:
+            seconds(text)
+        except DurationInvalidError as error:
+            raise DurationInvalidError(f"{place} is {text!r}, which is not a time span") from error

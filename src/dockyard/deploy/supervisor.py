@@ -18,7 +18,7 @@ from dockyard.deploy import state as files
 from dockyard.deploy.proxy import SLOTS, Proxy
 from dockyard.deploy.state import Outcome, Revision, Running, State
 from dockyard.errors import Error
-from dockyard.runtime import container
+from dockyard.runtime import service
 from dockyard.runtime.bundle import Mount, spec
 from dockyard.runtime.health import Answer, Probe, ask
 from dockyard.runtime.rootfs import Overlay
@@ -132,7 +132,7 @@ class Supervisor:
     def _start(self, revision: Revision, slot: str, restarts: int = 0) -> Running:
         name = f"{self.folder.name}-{revision.number}-{restarts}-{slot}"
         folder = self.folder / "containers" / name
-        container.remove(name, folder)
+        service.remove(name, folder)
         folder.mkdir(parents=True)
         port = _free_port()
         pipe = folder / "output"
@@ -152,7 +152,7 @@ class Supervisor:
         lowers = [Path(each) for each in revision.lowers]
         try:
             overlay = Overlay(lowers, folder / "upper", folder / "work")
-            pid = container.create(document, overlay=overlay, folder=folder, name=name, output=handle)
+            pid = service.create(document, overlay=overlay, folder=folder, name=name, output=handle)
         except BaseException:
             os.close(reader)
             raise
@@ -202,7 +202,7 @@ class Supervisor:
             if files.load_desired(self.folder).stopped:
                 raise _FailedError("it was told to stop")
             folder = self.folder / "containers" / running.container
-            if not container.alive(running.pid, folder):
+            if not service.alive(running.pid, folder):
                 raise _FailedError("it ended by itself before it was healthy")
             answer = self._ask(running)
             said = answer.output
@@ -218,7 +218,7 @@ class Supervisor:
         probe = Probe(health.http, health.command, health.timeout)
         folder = self.folder / "containers" / running.container
         return ask(
-            probe, running.port, lambda words, most: container.execute(running.container, folder, list(words), most)
+            probe, running.port, lambda words, most: service.execute(running.container, folder, list(words), most)
         )
 
     def _watch(self, active: Running) -> None:
@@ -226,7 +226,7 @@ class Supervisor:
         if not self.proxy.answers():
             self._ensure_proxy(active.revision.port)
             self.proxy.serve(active.slot, active.port)
-        if not container.alive(active.pid, folder):
+        if not service.alive(active.pid, folder):
             self._restart(active, "it ended by itself")
             return
         if time.monotonic() < self._next_probe:
@@ -287,22 +287,22 @@ class Supervisor:
         return SLOTS[1] if used == SLOTS[0] else SLOTS[0]
 
     def _remove(self, running: Running) -> None:
-        container.remove(running.container, self.folder / "containers" / running.container)
+        service.remove(running.container, self.folder / "containers" / running.container)
 
     def _stop_container(self, name: str, revision: Revision | None) -> None:
         folder = self.folder / "containers" / name
         number = getattr(signal, revision.stop_signal if revision else "SIGTERM", signal.SIGTERM)
         with contextlib.suppress(OSError, ValueError):
             pid = int((folder / "pid").read_text())
-            if container.heeds(pid, number):
-                container.kill(name, folder, number)
+            if service.heeds(pid, number):
+                service.kill(name, folder, number)
             else:
                 # The first process of a container does not get signals that it has no handler for: nothing to wait for.
-                container.kill(name, folder, signal.SIGKILL)
+                service.kill(name, folder, signal.SIGKILL)
             deadline = time.monotonic() + (revision.stop if revision else 5)
-            while container.alive(pid, folder) and time.monotonic() < deadline:
+            while service.alive(pid, folder) and time.monotonic() < deadline:
                 time.sleep(0.05)
-        container.remove(name, folder)
+        service.remove(name, folder)
 
     def _stop(self) -> None:
         active = self.state.active

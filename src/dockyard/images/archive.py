@@ -88,7 +88,7 @@ def load(stream: BinaryIO, store: Layout) -> dict[str, Descriptor]:
     small: dict[str, bytes] = {}
     links: dict[str, str] = {}
     with open_uncompressed(stream, "sniff") as plain:
-        for entry, content in tar.read(plain):
+        for entry, content in _members(plain):
             if entry.kind in ("symlink", "hardlink"):
                 target = entry.target
                 if entry.kind == "symlink":
@@ -116,6 +116,18 @@ def load(stream: BinaryIO, store: Layout) -> dict[str, Descriptor]:
     for name, descriptor in found.items():
         store.tag(name, descriptor)
     return found
+
+
+def _members(plain: BinaryIO) -> Iterator[tuple[Entry, BinaryIO]]:
+    begun = False
+    try:
+        for entry, content in tar.read(plain):
+            begun = True
+            yield entry, content
+    except ArchiveInvalidError as error:
+        if begun:
+            raise
+        raise ArchiveKindError("this is no archive of images, nor any tar archive") from error
 
 
 def _write_oci(targets: Sequence[tuple[str, str, Descriptor, Reader]], out: BinaryIO) -> None:

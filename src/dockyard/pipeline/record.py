@@ -52,8 +52,10 @@ class Record:
         folder.mkdir(parents=True, exist_ok=True)
         self._clock = clock
         began = clock()
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(began))
-        self.number = f"{stamp}-{secrets.token_hex(3)}"
+        whole, part = divmod(round(began * 1_000_000), 1_000_000)
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(whole))
+        # Those of one second come in order, too: "the last" is the one that began last.
+        self.number = f"{stamp}-{part:05x}{secrets.token_hex(2)}"
         self.path = folder / f"{self.number}.json"
         self.document: dict[str, Any] = {
             "record": self.number,

@@ -31,7 +31,9 @@ class ImageSettings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, 
 
 
 class BuildSettings(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
-    """What is built; `{tag}` in a value of `args` stands for the tag."""
+    """What is built, and for which platforms (this machine's by default); `{tag}` in a value of `args` stands for the
+    tag.
+    """
 
     context: str = "."
     dockerfile: str = ""
@@ -62,14 +64,23 @@ def load(folder: Path) -> Settings:
     """The settings in `folder`.
 
     Raises:
+        SettingsMissingError, SettingsInvalidError: as `read`.
+    """
+    return read(folder / FILE)
+
+
+def read(path: Path) -> Settings:
+    """The settings in the file at `path`.
+
+    Raises:
         SettingsMissingError: there is no file.
         SettingsInvalidError: naming the place and the nearest known key.
     """
-    path = folder / FILE
     try:
         raw = path.read_bytes()
     except FileNotFoundError as error:
-        raise SettingsMissingError(f"there is no {FILE} in {folder.absolute()}", context={"file": path}) from error
+        said = f"there is no {path.name} in {path.parent.absolute()}"
+        raise SettingsMissingError(said, context={"file": path}) from error
     settings = decode(raw, Settings, what=str(path))
     if not settings.policy.tags:
         policy = msgspec.structs.replace(settings.policy, tags=settings.image.tags)

@@ -14,11 +14,14 @@ from dockyard.content.layout import Layout
 from dockyard.content.store import ContentNotFoundError
 from dockyard.deploy import rollout
 from dockyard.deploy.rollout import Rollout
+from dockyard.deploy.settings import DeploySettings, check
 from dockyard.dockerfile.lint.finding import at_least
 from dockyard.dockerfile.lint.lint import lint
 from dockyard.dockerfile.lint.settings import threshold
-from dockyard.errors import Error, InconclusiveError, PolicyError, RolledBackError
+from dockyard.errors import Error, InconclusiveError, PolicyError, RolledBackError, UsageError
 from dockyard.images.image import Image
+from dockyard.oci.descriptor import Descriptor
+from dockyard.oci.platform import Platform
 from dockyard.oci.reference import Reference
 from dockyard.packages import cyclonedx
 from dockyard.packages.inventory import Inventory, inventory
@@ -28,7 +31,6 @@ from dockyard.policy.facts import Base, Facts
 from dockyard.policy.facts import Finding as KnownFinding
 from dockyard.policy.gather import gather
 from dockyard.policy.judge import judge
-from dockyard.policy.verdict import Verdict
 from dockyard.progress import Progress
 from dockyard.registry.client import Client
 from dockyard.registry.push import push
@@ -69,7 +71,8 @@ def ship(folder: Path, settings: Settings, tag: str, means: Means, build_args: M
     """Take the application in `folder` from source to running, and return the record.
 
     Every step looks first whether it is done already: a cached build, a pushed digest, a signature of the same key, a
-    version that serves. So an interrupted ship is simply run again.
+    version that serves. So an interrupted ship is simply run again. Of several platforms each image is scanned, judged
+    and signed, then the index over them is, and the one for this machine is deployed.
 
     Args:
         folder: the application's, with its dockyard.toml.
@@ -80,10 +83,17 @@ def ship(folder: Path, settings: Settings, tag: str, means: Means, build_args: M
 
     Raises:
         LintFailedError, ImageDeniedError, UndecidedError: nothing went further than the step that says no.
+        UsageError: a setting cannot be carried out, as what is to be deployed is not built for this machine.
         RolledBackError: the new version did not become healthy; the old one serves.
         Error: whatever a step raises. The record is written in every case.
     """
-    reference = Reference.parse(settings.image.name, default_tag="").with_tag(tag)
+    named = Reference.parse(settings.image.name, default_tag="")
+    if named.tag or named.digest is not None:
+        raise UsageError(
+            f"`image.name` of dockyard.toml names more than a repository: {settings.image.name!r}",
+            hint="Leave its tag or digest out: --tag, or the folder's Git revision, is the tag of what is shipped.",
+        )
+    reference = named.with_tag(tag)
     record = Record(
         means.data / "records", {"reference": str(reference), "folder": str(folder.absolute())}, clock=means.clock
     )
@@ -104,6 +114,17 @@ def ship(folder: Path, settings: Settings, tag: str, means: Means, build_args: M
     return document
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One platform's image and what its scan found; `suffix` tells its steps from the others' where it is not alone."""
+
+    image: Image
+    suffix: str
+    held: Inventory
+    findings: list[Finding] | None = None
+    snapshot: str = ""
+
+
 @dataclass
 class _Ship:
     folder: Path
@@ -115,19 +136,38 @@ class _Ship:
 
     def run(self) -> dict[str, Any]:
         if self.settings.deploy is not None:
-            need_root()  # before anything is built, pushed and signed in vain
+            self._deployable(self.settings.deploy)  # before anything is built, pushed and signed in vain
         self._lint()
         built = self._build()
-        image = built.image
-        held, findings, snapshot = self._scan(image)
         bases = [Base(each.reference.partition("@")[0], each.pinned) for each in built.bases]
-        self._judge("policy", self._facts(image, findings, snapshot, bases, attached=False), later=("signed", "sbom"))
-        self._push(image)
-        self._sign(image, held)
-        self._judge("verdict", self._facts(image, findings, snapshot, bases, attached=True))
-        rolled_out = self._deploy(image)
-        self.record.finish("done", digest=str(image.descriptor.digest), rollout=rolled_out)
+        several = len(built.images) > 1
+        parts = [
+            self._scan(image, f" {platform}" if several else "") for platform, image in sorted(built.images.items())
+        ]
+        for part in parts:
+            self._judge("policy", self._facts(part, bases, attached=False), part, later=("signed", "sbom"))
+        self._push(built.descriptor)
+        for part in parts:
+            self._sign(part.image.descriptor, part)
+        if built.descriptor.digest not in {part.image.descriptor.digest for part in parts}:
+            self._sign(built.descriptor, None)
+        for part in parts:
+            self._judge("verdict", self._facts(part, bases, attached=True), part)
+        rolled_out = self._deploy(built.image)
+        self.record.finish("done", digest=str(built.descriptor.digest), rollout=rolled_out)
         return self.record.document
+
+    def _deployable(self, deploy: DeploySettings) -> None:
+        need_root()
+        check(deploy, self.settings.health)
+        rollout.app_folder(self.means.data, self._app(deploy))
+        named, host = self._platforms(), Platform.host()
+        if named and not any(each.normal().satisfies(host) for each in named):
+            words = ", ".join(str(each) for each in named)
+            raise UsageError(
+                f"[deploy] runs the image on this host, which is {host}; [build] platforms names {words} alone",
+                hint=f"Add {host} to [build] platforms, or leave [deploy] out.",
+            )
 
     def _lint(self) -> None:
         with self.record.step("lint") as step:
@@ -157,6 +197,7 @@ class _Ship:
                 options=Options(
                     build_args={**given, **self.build_args},
                     target=self.settings.build.target,
+                    platforms=self._platforms(),
                     tags=[self.reference],
                     epoch=self.means.epoch,
                 ),
@@ -171,8 +212,8 @@ class _Ship:
             step.skipped = all(each["cached"] for each in steps)
             return built
 
-    def _scan(self, image: Image) -> tuple[Inventory, list[Finding] | None, str]:
-        with self.record.step("scan") as step:
+    def _scan(self, image: Image, suffix: str) -> "_Part":
+        with self.record.step("scan" + suffix) as step:
             held = inventory(image.layers, cache=self.means.data / "index")
             step.detail["packages"] = len(held.packages)
             try:
@@ -182,7 +223,7 @@ class _Ship:
             except FeedMissingError as error:
                 step.detail["feed"] = "missing"
                 self.means.progress.log(f"warning: {error.message}; {error.hint}")
-                return held, None, ""
+                return _Part(image, suffix, held)
             if age > STALE_SECONDS:
                 self.means.progress.log(f"warning: the feed is {age / 86400:.1f} days old")
             step.detail.update(feed=snapshot, feed_age_seconds=round(age))
@@ -190,55 +231,50 @@ class _Ship:
                 {"id": f.id, "severity": f.severity, "package": f"{f.package} {f.version}", "fixed_in": f.fixed_version}
                 for f in findings
             ]
-            return held, findings, snapshot
+            return _Part(image, suffix, held, findings, snapshot)
 
-    def _facts(
-        self, image: Image, findings: list[Finding] | None, snapshot: str, bases: Sequence[Base], *, attached: bool
-    ) -> Facts:
+    def _facts(self, part: "_Part", bases: Sequence[Base], *, attached: bool) -> Facts:
         known = None
-        if findings is not None:
+        if part.findings is not None:
             known = [
-                KnownFinding(f.id, f"{f.package} {f.version}", f.severity, f.fixed_version, f.aliases) for f in findings
+                KnownFinding(f.id, f"{f.package} {f.version}", f.severity, f.fixed_version, f.aliases)
+                for f in part.findings
             ]
         place = RegistryPlace(self.means.client.repository(self.reference)) if attached else None
         keys = self.means.public_keys
-        return gather(image, self.reference, findings=known, feed=snapshot, bases=bases, keys=keys, place=place)
+        return gather(
+            part.image, self.reference, findings=known, feed=part.snapshot, bases=bases, keys=keys, place=place
+        )
 
-    def _judge(self, name: str, facts: Facts, later: Sequence[str] = ()) -> Verdict:
-        with self.record.step(name) as step:
+    def _judge(self, name: str, facts: Facts, part: "_Part", later: Sequence[str] = ()) -> None:
+        with self.record.step(name + part.suffix) as step:
             verdict = judge(facts, self.settings.policy, later=later)
             document = verdict.to_json()
             step.detail.update(allowed=verdict.allowed, reasons=document["reasons"], rules=document["rules"])
             verdict.demand()
-            return verdict
 
-    def _push(self, image: Image) -> None:
+    def _push(self, descriptor: Descriptor) -> None:
         with self.record.step("push") as step:
             repository = self.means.client.repository(self.reference)
             try:
-                there = repository.resolve(self.reference.tag).digest == image.descriptor.digest
+                there = repository.resolve(self.reference.tag).digest == descriptor.digest
             except ContentNotFoundError:
                 there = False
             if there:
                 step.already_done()
             else:
                 push(
-                    self.reference,
-                    self.means.store,
-                    image.descriptor,
-                    client=self.means.client,
-                    progress=self.means.progress,
+                    self.reference, self.means.store, descriptor, client=self.means.client, progress=self.means.progress
                 )
-            step.detail.update(registry=self.reference.registry, digest=str(image.descriptor.digest))
+            step.detail.update(registry=self.reference.registry, digest=str(descriptor.digest))
 
-    def _sign(self, image: Image, held: Inventory) -> None:
+    def _sign(self, target: Descriptor, part: "_Part | None") -> None:
+        """Sign an image and attest its packages; without a part, sign the index over all of them."""
         if self.means.private_key is None:
             return
-        with self.record.step("sign") as step:
+        with self.record.step("sign" + (part.suffix if part else " index")) as step:
             place = RegistryPlace(self.means.client.repository(self.reference))
-            target = image.descriptor
-            done = self._attached(image, place)
-            wanted = {statement.SIGNATURE, statement.CYCLONEDX} - done
+            wanted = {statement.SIGNATURE, *([statement.CYCLONEDX] if part else [])} - self._attached(target, place)
             if not wanted:
                 step.already_done()
                 return
@@ -246,18 +282,19 @@ class _Ship:
             if statement.SIGNATURE in wanted:
                 made = sign(target, key, place=place, name=self.reference.name)
                 step.detail["signature"] = str(made.digest)
-            if statement.CYCLONEDX in wanted:
-                created = str(image.config.document.get("created") or "1970-01-01T00:00:00Z")
-                sbom = cyclonedx.document(held, name=self.reference.name, digest=str(target.digest), created=created)
+            if part is not None and statement.CYCLONEDX in wanted:
+                created = str(part.image.config.document.get("created") or "1970-01-01T00:00:00Z")
+                name, digest = self.reference.name, str(target.digest)
+                sbom = cyclonedx.document(part.held, name=name, digest=digest, created=created)
                 made = attest(target, statement.CYCLONEDX, sbom, key, place=place)
                 step.detail["sbom"] = str(made.digest)
             step.detail["key_id"] = public_of(key).id
 
-    def _attached(self, image: Image, place: RegistryPlace) -> set[str]:
+    def _attached(self, target: Descriptor, place: RegistryPlace) -> set[str]:
         if not self.means.public_keys:
             return set()
         try:
-            verified, _ = examine(image.descriptor, list(self.means.public_keys), place=place)
+            verified, _ = examine(target, list(self.means.public_keys), place=place)
         except SignatureMissingError:
             return set()
         return {each.predicate_type for each in verified}
@@ -267,11 +304,10 @@ class _Ship:
         if settings is None:
             return None
         with self.record.step("deploy") as step:
-            name = settings.name or self.reference.repository.rpartition("/")[2]
             done: Rollout = rollout.deploy(
                 image,
                 str(self.reference),
-                name=name,
+                name=self._app(settings),
                 settings=settings,
                 health=self.settings.health,
                 data=self.means.data,
@@ -280,6 +316,12 @@ class _Ship:
             step.detail.update(done.to_json())
             step.skipped = done.already
             return done.to_json()
+
+    def _app(self, deploy: DeploySettings) -> str:
+        return deploy.name or self.reference.repository.rpartition("/")[2]
+
+    def _platforms(self) -> list[Platform]:
+        return [Platform.parse(each) for each in self.settings.build.platforms]
 
     def _context(self) -> Path:
         return self.folder / self.settings.build.context

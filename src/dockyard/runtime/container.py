@@ -1,15 +1,14 @@
-"""Containers under runc: in the foreground for a step of a build, in the background for a service."""
+"""Containers under runc in the foreground, as for a step of a build, and what every container is made from."""
 
 import contextlib
 import json
 import os
 import selectors
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +28,7 @@ _POLL = 0.2
 _MERCY = 5.0
 _BEGINNING = 5.0  # seconds that making a folder takes at most
 _RUN = ("run", "--no-new-keyring")
-_UMASK = 0o022  # runc makes what it mounts on under this process's own, which must not show in an image
+UMASK = 0o022  # runc makes what it mounts on under this process's own, which must not show in an image
 # Mounts overlays in this process's own mount namespace, then becomes runc, whose container inherits the view.
 _IN_NAMESPACE = (
     'while [ "$1" != -- ]; do mount -t overlay overlay -o "$1" "$2" || exit 125; shift 2; done; shift; exec "$@"'
@@ -112,7 +111,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=folder,
-        umask=_UMASK,
+        umask=UMASK,
         preexec_fn=before,  # noqa: PLW1509 (no lock is held across it: it only makes system calls)
     )
     with contextlib.ExitStack() as stack:
@@ -149,56 +148,9 @@ def command(
     if own and not way.mounts:
         raise NetworkFailedError("a network of its own needs a namespace, which is not allowed here")
     if way.runc:
-        words = _prepare(spec, overlay, folder, overlays, way, own=own, memory=memory)
+        words = prepare(spec, overlay, folder, overlays, way, own=own, memory=memory)
         return [*words, *_RUN, name]
     return _changed_root(spec, overlay, folder, overlays, way, own=own, memory=memory)
-
-
-def create(spec: Mapping[str, Any], *, overlay: Overlay, folder: Path, name: str, output: int) -> int:
-    """Make and start a container in the background and return its process's number.
-
-    `output` is a file handle that becomes its standard output and error. The container outlives this process; use
-    `kill`, `alive` and `remove` with the same folder and name.
-
-    Raises:
-        ContainerError: it could not be started, with runc's own words.
-    """
-    need_root()
-    words = _prepare(spec, overlay, folder)
-    pid_file = folder / "pid"
-    log = folder / "runc.log"
-    command = [*words, "--log", str(log), "run", "--detach", "--no-new-keyring", "--pid-file", str(pid_file), name]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, umask=_UMASK)
-    if done.returncode != 0:
-        said = _runc_log(log)
-        _remove(name, folder)
-        raise ContainerError(f"the container could not be started: {said}", context={"container": name})
-    return int(pid_file.read_text())
-
-
-def alive(pid: int, folder: Path) -> bool:
-    """Whether the container's process still runs; a number that another process got since does not count."""
-    return (folder / "state").is_dir() and _started(pid) not in (None, "Z")
-
-
-def heeds(pid: int, number: signal.Signals) -> bool:
-    """Whether the process has a handler for the signal; without one the first process of a container ignores it."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:  # it has ended
-        return False
-    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
-    return bool(caught >> (int(number) - 1) & 1)
-
-
-def kill(name: str, folder: Path, number: signal.Signals) -> None:
-    """Send a signal to the container's process; no error if it is gone."""
-    _runc(folder, "kill", name, str(int(number)))
-
-
-def remove(name: str, folder: Path) -> None:
-    """Kill and remove a container and its folder; no error if it is gone."""
-    _remove(name, folder)
 
 
 def sweep(parent: Path) -> None:
@@ -208,7 +160,7 @@ def sweep(parent: Path) -> None:
             if not _is_owned(folder):
                 # Without root the container went with its builder, and runc's state means nothing outside.
                 for state in (folder / "state").glob("*") if ids() == "all" else ():
-                    _runc(folder, "delete", "--force", state.name)
+                    quietly(folder, "delete", "--force", state.name)
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -221,7 +173,7 @@ def _is_owned(folder: Path) -> bool:
         return time.time() - folder.stat().st_mtime < _BEGINNING
 
 
-def _prepare(
+def prepare(
     spec: Mapping[str, Any],
     overlay: Overlay | Path,
     folder: Path,
@@ -231,6 +183,9 @@ def _prepare(
     own: Served = "",
     memory: Path | None = None,
 ) -> list[str]:
+    """Make a container's folder ready, and return the words that begin a command of runc on it. Arguments are those of
+    `command`.
+    """
     process.find("mount")
     words = _isolated(overlay, folder, overlays, own=own, dying=way.ids != "all")
     return [*words, *_bundled(spec, overlay, folder, way, memory)]
@@ -341,7 +296,7 @@ def _alone(spec: Mapping[str, Any]) -> bool:
 def ended(child: "subprocess.Popen[bytes]", name: str, folder: Path, way: Way) -> None:
     """End a container in the foreground, if it still runs, and remove what it left."""
     if way.ids == "all" and (folder / "state" / name).exists():
-        _runc(folder, "delete", "--force", name)
+        quietly(folder, "delete", "--force", name)
     if child.poll() is None:
         if not way.runc:
             child.terminate()  # the keeper ends what it keeps
@@ -379,41 +334,6 @@ def _pump(
             output(data)
 
 
-def _runc(folder: Path, *words: str) -> None:
+def quietly(folder: Path, *words: str) -> None:
+    """Let runc do something with the containers of `folder`; what it says of it is nobody's business."""
     subprocess.run([process.find("runc"), "--root", str(folder / "state"), *words], capture_output=True, timeout=60)
-
-
-def _remove(name: str, folder: Path) -> None:
-    if (folder / "state" / name).exists():
-        _runc(folder, "delete", "--force", name)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _runc_log(path: Path) -> str:
-    lines: Iterator[str] = iter(path.read_text(errors="replace").splitlines() if path.exists() else ())
-    return " ".join(line for line in lines)[-500:] or "runc gave no reason"
-
-
-def _started(pid: int) -> str | None:
-    """The state letter of the process, or None."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:  # it has ended
-        return None
-
-
-def execute(name: str, folder: Path, words: list[str], timeout: float) -> tuple[int, str]:
-    """Run a command inside a running container; its exit code (124 when it took too long) and output.
-
-    Args:
-        name: the container's.
-        folder: the one that it was started with; it has runc's state.
-        words: the command and its arguments.
-        timeout: in seconds.
-    """
-    command = [process.find("runc"), "--root", str(folder / "state"), "exec", name, *words]
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        return 124, f"no answer within {timeout:.0f} s"
-    return done.returncode, done.stdout.decode(errors="replace")

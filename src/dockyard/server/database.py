@@ -8,14 +8,11 @@ outside the database that a second run could not repeat.
 """
 
 import contextlib
-import contextvars
 import math
-import queue
+import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,10 +24,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from dockyard._internal.retry import pauses
 from dockyard.errors import DiskFullError, TransientError, UsageError
 from dockyard.server import migrating
-from dockyard.server.turn import Turn
+from dockyard.server.writer import Writer
 
 T = TypeVar("T")
-_MOST_TOGETHER = 128
 _BUSY_MS = 30_000
 _TRIES = 8
 _CONNECT_SECONDS = 5
@@ -60,7 +56,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.postgresql = engine.dialect.name == "postgresql"
-        self._writer = None if self.postgresql else _Writer(engine)
+        self._writer = None if self.postgresql else Writer(engine)
         self._single = engine.execution_options(isolation_level="AUTOCOMMIT") if self.postgresql else engine
         self._moment = engine.execution_options(isolation_level="REPEATABLE READ") if self.postgresql else engine
 
@@ -157,14 +153,19 @@ def open_database(address: str, folder: Path, *, pool: int = 16, change: bool = 
 
 
 def connect(address: str, folder: Path, pool: int = 4) -> Engine:
-    """The database at `address` as it is, whatever its tables are.
+    """The database at `address` as it is, whatever its tables are. A file that is not there is made, for its owner
+    alone.
 
     Raises:
         DatabaseAddressError: the address is of no known form.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not address:
-        engine = create_engine(f"sqlite:///{folder / 'registry.db'}", pool_size=pool, max_overflow=pool)
+        path = folder / "registry.db"
+        if not path.exists():
+            # It holds what passwords and tokens are checked against; what SQLite lays beside it gets its mode.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        engine = create_engine(f"sqlite:///{path}", pool_size=pool, max_overflow=pool)
         event.listen(engine, "connect", _pragmas)
         event.listen(engine, "begin", _begin)
     elif address.startswith(("postgresql://", "postgres://")):
@@ -235,102 +236,3 @@ def translated() -> Iterator[None]:
                 raise DiskFullError(f"the database failed: {said}") from error
             raise DatabaseError(f"the database failed: {said}") from error
         raise
-
-
-class _Writer:
-    """The one thread that writes to an SQLite database in this process. Other processes take turns with it."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine.execution_options(immediate=True)
-        self._connection: Connection | None = None  # kept: for small transactions, getting one costs as much again
-        self._turn = Turn(Path(f"{engine.url.database}-turn"))
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="database writer", daemon=True)
-        self._thread.start()
-
-    def run(self, work: Callable[[Connection], T]) -> T:
-        if threading.current_thread() is self._thread:
-            raise RuntimeError("a write inside a write would wait for itself")
-        item = _Work(work, contextvars.copy_context())
-        self._queue.put(item)
-        result: T = item.future.result()
-        return result
-
-    def close(self) -> None:
-        self._queue.put(None)
-        self._thread.join()
-
-    def _serve(self) -> None:
-        while True:
-            batch = [self._queue.get()]
-            with self._turn if batch[0] is not None else contextlib.nullcontext():
-                # What came while others had their turn is done together.
-                while len(batch) < _MOST_TOGETHER and not self._queue.empty():
-                    batch.append(self._queue.get())
-                works = [each for each in batch if each is not None]
-                if works:
-                    self._commit(works)
-            if len(works) < len(batch):
-                self._let_go()
-                return
-
-    @contextlib.contextmanager
-    def _begun(self) -> Iterator[Connection]:
-        """A transaction; after one that failed the next has a new connection."""
-        connection = self._connection = self._connection or self._engine.connect()
-        try:
-            with connection.begin():
-                yield connection
-        except BaseException:
-            self._let_go()
-            raise
-
-    def _let_go(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-    def _commit(self, works: "list[_Work]") -> None:
-        """Do all as one transaction; if one of them fails, all again, so that it takes back only what it did itself."""
-        try:
-            with self._begun() as connection:
-                for each in works:
-                    each.result = each.context.run(each.work, connection)
-        except Exception as error:  # noqa: BLE001 (handed to whoever waits for it)
-            if len(works) == 1:
-                works[0].future.set_exception(error)
-            else:
-                self._apart(works)
-            return
-        for each in works:
-            each.future.set_result(each.result)
-
-    def _apart(self, works: "list[_Work]") -> None:
-        done: list[_Work] = []
-        try:
-            with self._begun() as connection:
-                for each in works:
-                    try:
-                        with connection.begin_nested():
-                            each.result = each.context.run(each.work, connection)
-                        done.append(each)
-                    except DBAPIError as error:
-                        if error.connection_invalidated:
-                            raise
-                        each.future.set_exception(error)
-                    except Exception as error:  # noqa: BLE001 (handed to whoever waits for it)
-                        each.future.set_exception(error)
-        except Exception as error:  # noqa: BLE001 (handed to whoever waits for it)
-            for each in works:
-                if not each.future.done():
-                    each.future.set_exception(error)
-            return
-        for each in done:
-            each.future.set_result(each.result)
-
-
-class _Work:
-    def __init__(self, work: Callable[[Connection], Any], context: contextvars.Context) -> None:
-        self.work, self.context = work, context
-        self.future: Future[Any] = Future()
-        self.result: Any = None

@@ -34,7 +34,7 @@ class PasswordWrongError(Error):
     """The password does not open the private key, or the file was changed."""
 
     reference = "password-wrong"
-    hint = "Set COSIGN_PASSWORD or DOCKYARD_PASSWORD to the password given to keygen."
+    hint = "Set COSIGN_PASSWORD to the password given to keygen."
 
 
 @dataclass(frozen=True)

@@ -13,20 +13,14 @@ from dockyard.server.jobs import history
 from dockyard.server.jobs.interface import Task, Work
 from dockyard.server.jobs.leading import DatabaseLead, FileLead, Lead
 from dockyard.server.jobs.local import LocalJobs
-from making.postgres import Postgres, postgres
+from making.postgres import Postgres
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as server:
-        yield server
-
-
 @pytest.fixture
-def database(server: Postgres, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    database = open_database(server.url(f"db{abs(hash(request.node.name))}"), tmp_path)
+def database(server: Postgres, tmp_path: Path) -> Iterator[Database]:
+    database = open_database(server.fresh(), tmp_path)
     yield database
     database.close()
 

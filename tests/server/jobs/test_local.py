@@ -235,7 +235,6 @@ def test_of_a_quiet_task_only_the_last_that_went_well_and_what_failed_is_kept(
         return int(work.arguments["n"])
 
     def ended(number: int | None) -> bool:
-        assert number is not None
         return state(database, number) in ("done", "failed")
 
     jobs = runner(database, tmp_path, tell=Task(tell, quiet=True))

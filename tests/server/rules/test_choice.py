@@ -159,7 +159,7 @@ RULES = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(repositories(), st.lists(RULES, min_size=1, max_size=3), st.sampled_from(["", "v*"]))
 def test_whatever_stays_is_complete_and_everything_is_chosen_once(
     images: list[Held], rules: list[RetentionRule], immutable: str

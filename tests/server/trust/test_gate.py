@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select
 
 from dockyard.content.memory import Memory
@@ -30,12 +32,11 @@ from dockyard.server.trust.scanning import changed, findings, packages_of, remat
 from dockyard.server.trust.settings import ProjectPolicy, set_policy
 from dockyard.server.trust.watching import Watch
 from dockyard.server.webhooks import kept
-from dockyard.signing import keys
 from dockyard.signing.sign import sign
 from making.images import image, layer
 
-PRIVATE_PEM, PUBLIC_PEM = keys.generate(b"")
-KEY = keys.load_private(PRIVATE_PEM, b"")
+KEY, OTHER = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+PUBLIC_PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 NAME = "team/app"
 METADATA = b"Metadata-Version: 2.1\nName: werkzeug\nVersion: 2.0\n\n"
 
@@ -195,10 +196,9 @@ class Store:
 
 
 def test_only_a_signature_by_the_policy_s_key_opens(house: House, pushed: Image) -> None:
-    other = keys.load_private(keys.generate(b"")[0], b"")
     asking(house, require=["signed"], keys=[PUBLIC_PEM.decode()])
     assert pull(house, "1.0")[0] == 403
-    sign(pushed.descriptor, other, place=Store(house), name=NAME)
+    sign(pushed.descriptor, OTHER, place=Store(house), name=NAME)
     forget(house)
     assert pull(house, "1.0")[0] == 403
     sign(pushed.descriptor, KEY, place=Store(house), name=NAME)

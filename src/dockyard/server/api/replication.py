@@ -30,7 +30,8 @@ Schedule = Annotated[
     msgspec.Meta(max_length=100, description="Five fields as in crontab (UTC), or a span such as 6h; empty: never."),
 ]
 Parallel = Annotated[int, msgspec.Meta(ge=1, le=32, description="Images at once.")]
-Rate = Annotated[int, msgspec.Meta(ge=0, le=2**50, description="Bytes a second; 0 for no bound.")]
+# Not `ge=0`: where null may stand too, the document would leave a least value of 0 out.
+Rate = Annotated[int, msgspec.Meta(gt=-1, le=2**50, description="Bytes a second; 0 for no bound.")]
 Text = Annotated[str, msgspec.Meta(max_length=1000)]
 
 

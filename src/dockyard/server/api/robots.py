@@ -42,7 +42,8 @@ class RobotChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What is to be another way with a robot; what is null or left out stays. An `expires_at` of 0 means never."""
 
     permissions: Permissions | None = None
-    expires_at: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
+    # Not `ge=0`: beside null, the document would leave a least value of 0 out.
+    expires_at: Annotated[int, msgspec.Meta(gt=-1, le=2**53)] | None = None
     disabled: bool | None = None
 
 
