@@ -151,7 +151,7 @@ def test_a_build_that_is_killed_at_any_moment_leaves_a_sound_store_and_completes
             child.communicate()
         sound(yard)
         there = pushed()
-        repository, descriptor = reach.find(Reference.parse(name))
+        repository, descriptor, _ = reach.find(Reference.parse(name))
         for layer in open_image(repository, descriptor).layers:
             layer.verify()
         held = archived(out, tmp_path / "loaded")
