@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from dockyard.registry.app.call import FIXED, Message, Scope, Ways
 from dockyard.registry.caller import CALLER, Caller
+from dockyard.registry.guard import Action
 from dockyard.registry.interface import Registry, StoredManifest, WireError
 from dockyard.registry.protocol import request
 
@@ -62,10 +63,14 @@ class _Short:
         if target is None:
             return None
         head = scope["method"] == "HEAD"
-        found = self._manifest(target, head) if target.kind == "manifest" else self._blob(target, head)
-        if found is None or not self._admitted(scope, target):
+        found = self._manifest(target) if target.kind == "manifest" else self._blob(target, head)
+        if found is None:
             return None
         thing, data = found
+        gate = self._ways.gate if target.kind == "manifest" else None
+        passed = gate is None or gate.passes(target.name, thing)
+        if not (passed or head) or not self._admitted(scope, target, "pull" if passed else "push"):
+            return None
         if known is None or known[1] is not thing:
             if len(self._made) >= _MOST:
                 self._made.clear()
@@ -76,11 +81,9 @@ class _Short:
             self._ways.pulled(target.name, target.item, thing.digest)
         return Answer(target, known[2], {"type": "http.response.body", "body": data}, len(data))
 
-    def _manifest(self, target: request.Target, head: bool) -> tuple[Any, bytes] | None:
-        stored, gate = self._registry.cached(target.name, target.item), self._ways.gate
-        if stored is None or not (head or gate is None or gate.passes(target.name, stored)):
-            return None
-        return stored, stored.raw
+    def _manifest(self, target: request.Target) -> tuple[Any, bytes] | None:
+        stored = self._registry.cached(target.name, target.item)
+        return None if stored is None else (stored, stored.raw)
 
     def _blob(self, target: request.Target, head: bool) -> tuple[Any, bytes] | None:
         if target.kind != "blob" or head or self._ways.accel:
@@ -91,8 +94,8 @@ class _Short:
         data = self._held.get(str(place.path), place.size)
         return None if data is None else (place, data)
 
-    def _admitted(self, scope: Scope, target: request.Target) -> bool:
-        """Whether nothing about the request is odd, and its caller is known and may have it."""
+    def _admitted(self, scope: Scope, target: request.Target, action: Action) -> bool:
+        """Whether nothing about the request is odd, and its caller is known and may do that."""
         authorization, forwarded = "", ""
         for name, value in scope["headers"]:
             if name in _NOTED:
@@ -106,7 +109,10 @@ class _Short:
             permit = self._ways.guard.known(authorization)
         except WireError:
             return False
-        if permit is None or not permit.allows(target.name, "pull"):
+        if permit is None:
+            return False
+        if not (permit.allows(target.name, "pull") and (action == "pull" or permit.allows(target.name, action))):
+            scope["dockyard.permit"] = permit  # it has paid for this request
             return False
         client = scope.get("client")
         who = (permit.caller.name, forwarded or (str(client[0]) if client else ""))
