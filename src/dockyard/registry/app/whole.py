@@ -136,15 +136,14 @@ class Whole:
                 return None
         elif length > 0:
             return None
-        permit = self._permit(authorization, target.name)
-        return None if permit is None else _Meant(target, digest, permit)
-
-    def _permit(self, authorization: str, name: str) -> Pass | None:
         try:
             permit = self._ways.guard.known(authorization)
         except WireError:
             return None
-        return permit if permit is not None and permit.allows(name, "push") else None
+        if permit is None:
+            return None
+        scope["dockyard.permit"] = permit  # it has paid for this request, whichever way that goes
+        return _Meant(target, digest, permit) if permit.allows(target.name, "push") else None
 
 
 def _digest(query: bytes) -> Digest | None:
