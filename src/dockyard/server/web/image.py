@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import msgspec
 from sqlalchemy import select
 
 from dockyard.content.store import read
@@ -14,15 +13,13 @@ from dockyard.images.image import Image
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import Index, Manifest, parse
 from dockyard.packages import cyclonedx, spdx
-from dockyard.packages.inventory import Inventory
 from dockyard.policy.verdict import Reason, Verdict
 from dockyard.registry.interface import StoredManifest, WireError
 from dockyard.server.names import project_of
 from dockyard.server.schema.content import MANIFEST, TAG
 from dockyard.server.schema.projects import REPOSITORY
-from dockyard.server.schema.trust import INVENTORY
 from dockyard.server.trust.inside import Inside
-from dockyard.server.trust.scanning import findings
+from dockyard.server.trust.scanning import findings, packages_of
 from dockyard.server.trust.settings import policy_of
 from dockyard.server.trust.watching import ask
 from dockyard.server.web import looking, words
@@ -259,16 +256,10 @@ def _content(visit: Visit, head: Head, found: Manifest) -> list[tuple[Descriptor
     return parts
 
 
-def _inventory(visit: Visit, head: Head) -> Inventory | None:
-    with visit.desk.database.read() as connection:
-        body = connection.execute(select(INVENTORY.c.body).where(INVENTORY.c.digest == head.digest)).scalar()
-    return None if body is None else msgspec.msgpack.decode(body, type=Inventory)
-
-
 def _packages(visit: Visit) -> Answer:
     head = _head(visit)
     _demand_read(visit, head, "sbom")
-    held, wanted = _inventory(visit, head), visit.query("q").lower()
+    held, wanted = packages_of(visit.desk.database, head.digest), visit.query("q").lower()
     found = [each for each in held.packages if wanted in each.name.lower()] if held is not None else []
     begin = _number(visit.query("after", 9))
     some = found[begin : begin + _COUNT]
@@ -315,7 +306,7 @@ def _referrers(visit: Visit) -> Answer:
 def _sbom(visit: Visit) -> Answer:
     head = _head(visit)
     _demand_read(visit, head, "sbom")
-    held = _inventory(visit, head)
+    held = packages_of(visit.desk.database, head.digest)
     if held is None:
         raise PageUnknownError("the image's packages were not read yet", hint="Look again in a moment.")
     make = cyclonedx.document if visit.places[-1] == "cyclonedx" else spdx.document
