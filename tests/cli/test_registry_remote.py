@@ -147,6 +147,8 @@ def test_replication_is_managed_through_a_server(server: Server, say: Say) -> No
     )
     assert (made["direction"], made["parallel"]) == ("push", 2)
     assert say("replication", "set", "self", "--schedule", "6h", "--rate", "10MB")["rate"] == 10**7
+    assert made["override"] is True
+    assert say("replication", "set", "self", "--no-override")["override"] is False
     assert "one to push" in say("replication", "set", "self", "--pull-from", "x.test", code=2)["error"]["message"]
     assert say("replication", "off", "self")["active"] is False
     assert [each["name"] for each in say("replication")["rules"]] == ["self"]

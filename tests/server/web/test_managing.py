@@ -132,13 +132,28 @@ def test_a_rule_uses_an_endpoint_that_then_cannot_be_removed(town: Town) -> None
     assert "127.0.0.1:9" in browser.text
     browser.send("/endpoints/backup", "change", registry="127.0.0.1:9", username="copier", password="p")
     browser.get("/endpoints/backup")
+    assert 'value="copier"' in browser.text
     assert "does not answer as it should" in browser.text
     assert "cannot be reached" in browser.text or "refused" in browser.text
     assert 'value="remove"' not in browser.text
     assert 'href="/replication/third"' in browser.text
     browser.send("/replication/third", "change", registry="127.0.0.1:8", parallel="2", rate="0", unit="MB")
+    assert 'value="copier"' not in browser.get("/replication/third").body.decode()
     browser.send("/endpoints/backup", "remove")
     assert "backup is removed" in browser.get("/endpoints").body.decode()
+
+
+def test_a_rule_overrides_unless_its_box_is_empty(town: Town) -> None:
+    browser = town.browser("root")
+    box = 'name="override" value="yes"'
+    assert f"{box} checked" in browser.get("/replication").body.decode()
+    browser.send("/replication", "add", name="third", registry="x.test", parallel="2", rate="0", unit="MB")
+    page = browser.get("/replication/third").body.decode()
+    assert box in page
+    assert f"{box} checked" not in page
+    values = {"registry": "x.test", "parallel": "2", "rate": "0", "unit": "MB", "override": "yes"}
+    browser.send("/replication/third", "change", **values)
+    assert f"{box} checked" in browser.get("/replication/third").body.decode()
 
 
 def test_a_rule_of_replication_says_what_it_would_copy_and_a_run_is_cancelled(town: Town) -> None:

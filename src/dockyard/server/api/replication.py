@@ -59,6 +59,7 @@ class RuleNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     events: bool = False
     schedule: Schedule = ""
     deletions: bool = False
+    override: Annotated[bool, msgspec.Meta(description="Move tags that lead to something else there.")] = True
     parallel: Parallel = 2
     rate: Rate = 0
 
@@ -78,6 +79,7 @@ class RuleChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     events: bool | None = None
     schedule: Schedule | None = None
     deletions: bool | None = None
+    override: bool | None = None
     parallel: Parallel | None = None
     rate: Rate | None = None
     active: bool | None = None
@@ -101,6 +103,7 @@ class RuleShown(msgspec.Struct, frozen=True):
     events: bool
     schedule: str
     deletions: bool
+    override: bool
     parallel: int
     rate: int
     active: bool
