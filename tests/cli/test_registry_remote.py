@@ -209,6 +209,14 @@ def test_the_audit_log_is_read_exported_and_proved_through_a_server(
     assert found["whole"] is True
     assert say("audit", "verify", "--expect", found["head"])["known"] is True
     assert say("audit", "verify", "--expect", "0" * 63 + "1", code=1)["error"]["reference"] == "audit-broken"
+    words = ("--older-than", "1h", "--keep", "push")
+    assert say("audit", "prune", *words, "--dry-run") == {"removed": 0, "kinds": {}}
+    job = say("audit", "prune", *words)["job"]
+    until(lambda: job in {each["number"] for each in say("jobs", "list", "--state", "done")["jobs"]})
+    assert say("audit", "schedule", "--every", "24h", *words)["pruning"]["keep"] == ["push"]
+    assert say("audit", "schedule")["pruning"]["hours"] == 1
+    assert "often" in say("audit", "schedule", "--every", "often", *words, code=2)["error"]["message"]
+    assert say("audit", "schedule", "--never") == {"pruning": None}
 
 
 def test_policies_and_searches_go_through_a_server_and_work_on_the_storage(
@@ -273,7 +281,7 @@ def test_what_the_server_refuses_is_told_with_its_reason(
 
 
 def test_commands_that_need_the_storage_say_so(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["import", "x"], ["migrate"], ["audit", "prune", "--older-than", "1d"]):
+    for words in (["import", "x"], ["migrate"]):
         assert run(["registry", *words, "--server", "127.0.0.1:1"]) == 2
         assert "works on the registry's storage" in capsys.readouterr().err
     assert run(["registry", "verify", "--repair", "--server", "127.0.0.1:1"]) == 2

@@ -5,10 +5,12 @@ import re
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import func, select, update
 
 from dockyard.server.access import users
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.events import record
+from dockyard.server.schema.events import EVENT
 from dockyard.server.settings import Access
 from dockyard.server.web import project
 from making.calls import Caller
@@ -35,6 +37,9 @@ FAULTS: list[tuple[str, str, dict[str, str], str]] = [
     ("/projects/team/policy", "try", {"image": "other/x:1", "severity": "low"}, "image"),
     ("/projects/team/retention", "add", {"keep": "latest-pushed", "amount": "many"}, "amount"),
     ("/audit", "prove", {"expected": "xyz"}, "expected"),
+    ("/audit", "schedule", {"hours": "24", "schedule": "often"}, "schedule"),
+    ("/audit", "prune", {"hours": "0"}, "hours"),
+    ("/audit", "rehearse", {"hours": "24", "keep": "Push"}, "keep"),
 ]  # fmt: skip
 
 
@@ -88,6 +93,28 @@ def test_the_audit_page_leads_to_exports_and_proves_the_chain(town: Town) -> Non
     assert "Whole." in browser.text
     browser.send("/audit", "prove", expected="0" * 63 + "1")
     assert "tampered" in browser.text
+
+
+def test_old_events_are_counted_and_go_by_schedule_from_the_audit_page(town: Town) -> None:
+    browser = town.browser("root")
+    assert "They stay until somebody removes them." in browser.get("/audit").body.decode()
+    browser.send("/audit", "rehearse", hours="1", keep="push")
+    assert "0 events would go." in browser.text
+    with town.house.database.read() as connection:
+        number = connection.execute(select(func.count()).select_from(EVENT).where(EVENT.c.kind != "push")).scalar_one()
+    town.house.database.write(lambda connection: connection.execute(update(EVENT).values(at=1000)).rowcount)
+    browser.send("/audit", "rehearse", hours="1", keep="push")
+    assert f"{number} events would go." in browser.text
+    assert "<code>project.create</code>" in browser.text.partition("would go.")[2].partition("</div>")[0]
+    browser.send("/audit", "schedule", hours="48", keep="push *.delete", schedule="0 3 * * *")
+    page = browser.get("/audit").body.decode()
+    assert "Events older than 2 days go by the schedule <code>0 3 * * *</code>" in page
+    assert "<code>*.delete</code> stay for ever" in page
+    browser.send("/audit", "prune", hours="1")
+    assert "removes old events" in browser.get("/audit").body.decode()
+    assert browser.send("/audit", "prune", hours="1").status == 400
+    browser.send("/audit", "schedule", hours="48", schedule="")
+    assert "They stay until somebody removes them." in browser.get("/audit").body.decode()
 
 
 def test_a_policy_is_tried_on_an_image_and_not_kept(town: Town) -> None:

@@ -30,7 +30,8 @@ AUDIT_GAP = Table(
     METADATA,
     Column("last_id", BigInteger, primary_key=True, autoincrement=False, comment="the last one that was removed"),
     Column("first_id", BigInteger, nullable=False),
-    Column("hash", ordered(64), nullable=False, comment="of the link of the last one"),
+    Column("before", ordered(64), nullable=False, comment="the link that the first one followed"),
+    Column("hash", ordered(64), nullable=False, comment="the link of the last one"),
     Column("removed", BigInteger, nullable=False, comment="how many events"),
 )
 

@@ -4,17 +4,18 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dockyard.server.audit import chain, read
+from dockyard.server.audit import chain, pruning, read
 from dockyard.server.audit.chain import Verdict
+from dockyard.server.audit.pruning import Pruning
 from dockyard.server.audit.read import Event, Wanted
-from dockyard.server.web.answer import Answer, Page, View
+from dockyard.server.web.answer import Answer, Moved, Page, View
 from dockyard.server.web.project import head
 from dockyard.server.web.visit import FieldInvalidError, Visit
 
 _COUNT = 50
 
 
-def _show(visit: Visit, proof: Verdict | None = None) -> Answer:
+def _show(visit: Visit, proof: Verdict | None = None, planned: dict[str, int] | None = None) -> Answer:
     top = head(visit) if visit.places else None
     visit.demand(top.name if top else "", "log", "list")
     events, more = _events(visit, top.name if top else visit.query("project"))
@@ -48,7 +49,8 @@ def _show(visit: Visit, proof: Verdict | None = None) -> Answer:
         "quota.",
     )
     words = {"project": top, "events": events, "more": more, "kinds": kinds, "exported": exported, "proof": proof}
-    return Page("audit.html", words)
+    pruned = {"planned": planned, "pruning": None if top else pruning.pruning(visit.desk.database)}
+    return Page("audit.html", {**words, **pruned})
 
 
 def _kind(visit: Visit) -> str:
@@ -63,6 +65,37 @@ def _prove(visit: Visit) -> Answer:
     if expected and (len(expected) != 64 or set(expected) - set("0123456789abcdef")):
         raise FieldInvalidError("expected: not the hash of an event: 64 digits of base 16")
     return _show(visit, chain.verify(visit.desk.database, expected=expected))
+
+
+def _wanted(visit: Visit) -> Pruning:
+    """What the form says of which events go, and when."""
+    return Pruning(visit.text("schedule", 100), visit.whole("hours"), tuple(visit.several("keep")))
+
+
+def _rehearse(visit: Visit) -> Answer:
+    """Count what would be removed now."""
+    visit.demand("", "log", "delete")
+    wanted = _wanted(visit)
+    return _show(visit, planned=pruning.planned(visit.desk.database, pruning.before(wanted.hours), wanted.keep))
+
+
+def _prune(visit: Visit) -> Answer:
+    visit.demand("", "log", "delete")
+    wanted = _wanted(visit)
+    pruning.before(wanted.hours)
+    pruning.kept(wanted.keep)
+    arguments = {"hours": wanted.hours, "keep": list(wanted.keep)}
+    job = visit.desk.jobs.defer("prune", arguments, key="asked prune")
+    if job is None:
+        raise FieldInvalidError("old events are being removed already", hint="Wait for it: the page Jobs shows it.")
+    return Moved("/audit", f"Job {job} removes old events.")
+
+
+def _schedule(visit: Visit) -> Answer:
+    visit.demand("", "log", "update")
+    wanted = _wanted(visit)
+    pruning.schedule(visit.desk.database, wanted if wanted.schedule else None)
+    return Moved("/audit", "Saved." if wanted.schedule else "Old events stay until somebody removes them.")
 
 
 def _events(visit: Visit, project: str) -> tuple[list[tuple[Event, int, str]], bool]:
@@ -100,4 +133,4 @@ def _said(value: Any) -> str:
 
 
 VIEW = View(_show)
-ALL = View(_show, {"prove": _prove})
+ALL = View(_show, {"prove": _prove, "rehearse": _rehearse, "prune": _prune, "schedule": _schedule})

@@ -17,7 +17,8 @@ def upgrade() -> None:
             "last_id", sa.BigInteger(), autoincrement=False, nullable=False, comment="the last one that was removed"
         ),
         sa.Column("first_id", sa.BigInteger(), nullable=False),
-        sa.Column("hash", ordered(64), nullable=False, comment="of the link of the last one"),
+        sa.Column("before", ordered(64), nullable=False, comment="the link that the first one followed"),
+        sa.Column("hash", ordered(64), nullable=False, comment="the link of the last one"),
         sa.Column("removed", sa.BigInteger(), nullable=False, comment="how many events"),
         sa.PrimaryKeyConstraint("last_id", name="pk_audit_gap"),
     )
