@@ -17,6 +17,8 @@ from dockyard.registry.interface import Registry, StoredManifest, WireError
 from dockyard.registry.protocol import request
 
 SMALL = 1 << 20
+# An answer is in memory until its client has taken it. HTTP/2 has many of them on one connection.
+_SMALL_MANY = 64 << 10
 _CONDITIONS = (b"if-none-match", b"if-match", b"if-modified-since", b"if-unmodified-since", b"if-range")
 _NOTED = frozenset((b"authorization", b"x-forwarded-for", b"range", b"expect", *_CONDITIONS))
 _LONGEST = 1024
@@ -63,7 +65,8 @@ class _Short:
         if target is None:
             return None
         head = scope["method"] == "HEAD"
-        found = self._manifest(target) if target.kind == "manifest" else self._blob(target, head)
+        most = _SMALL_MANY if scope.get("http_version") == "2" else SMALL
+        found = self._manifest(target) if target.kind == "manifest" else self._blob(target, head, most)
         if found is None:
             return None
         thing, data = found
@@ -85,11 +88,11 @@ class _Short:
         stored = self._registry.cached(target.name, target.item)
         return None if stored is None else (stored, stored.raw)
 
-    def _blob(self, target: request.Target, head: bool) -> tuple[Any, bytes] | None:
+    def _blob(self, target: request.Target, head: bool, most: int) -> tuple[Any, bytes] | None:
         if target.kind != "blob" or head or self._ways.accel:
             return None
         place = self._registry.cached_blob(target.name, target.item)
-        if place is None or place.path is None or place.size > SMALL:
+        if place is None or place.path is None or place.size > most:
             return None
         data = self._held.get(str(place.path), place.size)
         return None if data is None else (place, data)
