@@ -11,8 +11,11 @@ from dockyard.server.audit.read import Event, Wanted
 from dockyard.server.web.answer import Answer, Moved, Page, View
 from dockyard.server.web.project import head
 from dockyard.server.web.visit import FieldInvalidError, Visit
+from dockyard.server.web.words import moment
 
 _COUNT = 50
+# What of an event's details is a time in milliseconds since 1970.
+_TIMES = ("until", "expires_at", "before")
 
 
 def _show(visit: Visit, proof: Verdict | None = None, planned: dict[str, int] | None = None) -> Answer:
@@ -111,7 +114,8 @@ def _events(visit: Visit, project: str) -> tuple[list[tuple[Event, int, str]], b
     number = int(before) if before.isascii() and before.isdigit() else 0
     found = read.page(visit.desk.database, wanted, before=number, count=_COUNT + 1)
     rows = [
-        (each, _at(each), ", ".join(f"{name} {_said(value)}" for name, value in each.detail.items())) for each in found
+        (each, _at(each), ", ".join(f"{name} {_said(name, value)}" for name, value in each.detail.items()))
+        for each in found
     ]
     return rows[:_COUNT], len(rows) > _COUNT
 
@@ -128,7 +132,9 @@ def _day(text: str, more: int = 0) -> int:
         return 0
 
 
-def _said(value: Any) -> str:
+def _said(name: str, value: Any) -> str:
+    if name in _TIMES and isinstance(value, int):
+        return moment(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
