@@ -419,7 +419,8 @@ def test_pages_know_the_path_under_which_a_proxy_shows_them(opened: Callable[...
     browser = town.browser()
     browser.get("/registry/projects")
     assert 'href="/registry/jobs"' in browser.text
-    assert "hub.example/registry" in browser.text
+    assert "docker push hub.example/PROJECT" in browser.text
+    assert "hub.example/registry" not in browser.text, "clients know no path"
     assert all("Path=/registry/" in each and "Secure" in each for each in browser.answer.cookies)
 
 
