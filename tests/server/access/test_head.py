@@ -53,6 +53,13 @@ def test_those_who_are_nobody_are_refused_as_well(place: Place) -> None:
     assert (ask(place, "HEAD", anonymous).status, ask(place, "GET", anonymous).status) == (403, 403)
 
 
+def test_who_comes_without_a_login_is_asked_for_one_as_it_may_be_about_to_push(place: Place) -> None:
+    head, get = ask(place, "HEAD", ""), ask(place, "GET", "")
+    assert (head.status, get.status) == (401, 403)
+    assert f'scope="{PUSH}"' in head.headers["www-authenticate"]
+    assert "HEALTHCHECK" in get.body.decode()
+
+
 def test_who_has_the_image_already_is_not_told_that_it_is_still_good(place: Place) -> None:
     bearer = place.token(place.user("ann", project="team", role="guest"), PULL)
     for method in ("GET", "HEAD"):

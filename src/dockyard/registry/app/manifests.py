@@ -28,7 +28,13 @@ async def get(call: Call, target: request.Target) -> None:
     ]
     gate = call.ways.gate
     if gate is not None and not gate.passes(target.name, stored) and not (call.head and call.may_push(target.name)):
-        warnings = await asyncio.to_thread(gate.demand, target.name, target.item, stored)
+        try:
+            warnings = await asyncio.to_thread(gate.demand, target.name, target.item, stored)
+        except WireError:
+            if call.head and call.permit is not None and not call.header(b"authorization"):
+                # Whoever is about to push shows who it is only when it is asked.
+                raise call.permit.refusal(target.name, "push", call.base) from None
+            raise
         pairs += [(name.encode(), text.encode("latin-1", "replace")) for name, text in warned(warnings).items()]
     if call.fresh(b'"' + digest + b'"'):
         await call.start(304, pairs)
