@@ -84,6 +84,7 @@ FORMS = {
     ("/repository/team/web", "remove", "sure=team/web"): ("repository", "delete"),
     ("/repository/team/web", "delete-untagged", "digest=sha256:" + "0" * 64): ("artifact", "delete"),
     (IMAGE, "delete", ""): ("artifact", "delete"),
+    (IMAGE, "tag", "tag=stable"): ("repository", "push"),
     (IMAGE + "/findings", "scan", ""): ("scan", "create"),
     ("/projects/team/policy", "try", "severity=high&grace=0&image=team/web:1.0"): ("metadata", "update"),
     ("/projects/team/webhooks", "add", "url=https://x.test/&format=docker"): ("webhook", "create"),
@@ -189,6 +190,23 @@ def test_whoever_may_delete_removes_tags_images_and_repositories(town: Town, who
     assert browser.send("/repository/team/web", "remove", sure="team/other").status == 400
     assert browser.send("/repository/team/web", "remove", sure="team/web").status == 303
     assert browser.get("/repository/team/web").status == 404
+
+
+def test_an_image_gets_further_tags_and_none_is_taken_from_another(town: Town) -> None:
+    browser = town.browser("developer")
+    town.push("team/web", "2.0", {"bin/x": b"2"})
+    assert browser.send(IMAGE, "tag", tag="stable").status == 303
+    digest = str(town.house.registry.manifest("team/web", "1.0").digest)
+    assert str(town.house.registry.manifest("team/web", "stable").digest) == digest
+    for tag, said in (
+        ("2.0", "2.0 leads to another image here"),
+        ("stable", "it is stable already"),
+        ("a b", "not a tag"),
+    ):
+        assert browser.send(IMAGE, "tag", tag=tag).status == 400
+        assert said in browser.text
+    assert str(town.house.registry.manifest("team/web", "2.0").digest) != digest
+    assert 'value="tag"' not in town.browser("guest").get(IMAGE).body.decode()
 
 
 def test_images_without_a_tag_are_found_and_removed(town: Town) -> None:

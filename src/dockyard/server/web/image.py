@@ -14,7 +14,9 @@ from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import Index, Manifest, parse
 from dockyard.packages import cyclonedx, spdx
 from dockyard.policy.verdict import Reason, Verdict
-from dockyard.registry.interface import StoredManifest, WireError
+from dockyard.registry.interface import ABSENT, StoredManifest, WireError
+from dockyard.registry.protocol import codes
+from dockyard.registry.protocol.request import tag_valid
 from dockyard.server.names import project_of
 from dockyard.server.schema.content import MANIFEST, TAG
 from dockyard.server.schema.projects import REPOSITORY
@@ -25,7 +27,7 @@ from dockyard.server.trust.watching import ask
 from dockyard.server.web import looking, words
 from dockyard.server.web.answer import Answer, Download, Moved, Page, View
 from dockyard.server.web.trouble import PageUnknownError
-from dockyard.server.web.visit import Visit
+from dockyard.server.web.visit import FieldInvalidError, Visit
 
 _COUNT = 200
 _MOST_REFERRERS = 200
@@ -330,6 +332,26 @@ def _delete(visit: Visit) -> Answer:
     return Moved(f"/repository/{head.name}", f"{words.short(head.digest)} is removed with its tags.")
 
 
+def _tag(visit: Visit) -> Answer:
+    """Give the image a further tag. One that leads elsewhere is not moved: that is what a push is for."""
+    head, tag = _head(visit), visit.text("tag", 140)
+    visit.demand_repository(head.name, "push")
+    if not tag_valid(tag):
+        raise FieldInvalidError(f"tag: not a tag: {tag[:40]!r}", hint="Letters, digits, dots, dashes and underscores.")
+    if tag in head.tags:
+        raise FieldInvalidError(f"tag: it is {tag} already")
+    registry = visit.desk.registry
+    stored = registry.manifest(head.name, head.digest)
+    try:
+        registry.put_manifest(head.name, tag, stored.raw, stored.media_type, (), ABSENT)
+    except WireError as error:
+        if error.code != codes.PRECONDITION_FAILED:
+            raise
+        hint = "Remove that tag first, or push the image under it."
+        raise FieldInvalidError(f"tag: {tag} leads to another image here", hint=hint) from error
+    return Moved(f"/image/{head.name}:{tag}", f"It is {tag} as well now.")
+
+
 def _scan(visit: Visit) -> Answer:
     head = _head(visit)
     visit.demand(head.project, "scan", "create")
@@ -341,7 +363,7 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-VIEW = View(_show, {"delete": _delete})
+VIEW = View(_show, {"delete": _delete, "tag": _tag})
 PACKAGES = View(_packages)
 FINDINGS = View(_findings, {"scan": _scan})
 REFERRERS = View(_referrers)
