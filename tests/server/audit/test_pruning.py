@@ -1,5 +1,6 @@
 """Old events go on purpose, by hand or by schedule, and what stays can still be proved; nobody else's removal can."""
 
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -22,14 +23,26 @@ from dockyard.server.events import record
 from dockyard.server.replication.schedule import ScheduleInvalidError
 from dockyard.server.schema.audit import AUDIT_CHECKPOINT, AUDIT_GAP, AUDIT_LINK, AUDIT_PRUNING
 from dockyard.server.schema.events import EVENT
+from making.postgres import Postgres, postgres
 
 HOUR = 3_600_000
+_NUMBERS = itertools.count()
 KEEP = ("delete", "*.delete")
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_database("", tmp_path)
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    address = ""
+    if request.param == "postgresql":
+        found: Postgres = request.getfixturevalue("server")
+        address = found.url(f"pruning{next(_NUMBERS)}")
+    database = open_database(address, tmp_path)
     yield database
     database.close()
 
