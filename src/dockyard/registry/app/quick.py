@@ -65,13 +65,15 @@ class _Short:
         if target is None:
             return None
         head = scope["method"] == "HEAD"
-        most = _SMALL_MANY if scope.get("http_version") == "2" else SMALL
-        found = self._manifest(target) if target.kind == "manifest" else self._blob(target, head, most)
+        passed = True
+        if target.kind == "manifest":
+            found, gate = self._manifest(target), self._ways.gate
+            passed = found is None or gate is None or gate.passes(target.name, found[0])
+        else:
+            found = self._blob(target, head, _SMALL_MANY if scope.get("http_version") == "2" else SMALL)
         if found is None:
             return None
         thing, data = found
-        gate = self._ways.gate if target.kind == "manifest" else None
-        passed = gate is None or gate.passes(target.name, thing)
         if not (passed or head) or not self._admitted(scope, target, "pull" if passed else "push"):
             return None
         if known is None or known[1] is not thing:
