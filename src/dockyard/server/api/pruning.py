@@ -13,7 +13,7 @@ from dockyard.server.audit.pruning import Pruning
 
 Hours = Annotated[int, msgspec.Meta(ge=1, le=24 * 366 * 100, description="How old events become.")]
 Kinds = Annotated[
-    list[Annotated[str, msgspec.Meta(min_length=1, max_length=100)]],
+    list[str],
     msgspec.Meta(max_length=50, description="Kinds of events that stay, such as push, quota.* or *.refused."),
 ]
 
