@@ -85,8 +85,36 @@ def test_verify_ends_with_2_where_something_is_wrong(say: Say, tmp_path: Path) -
 def test_repositories_and_projects_are_removed(say: Say) -> None:
     assert say("rm", "shop", "--project", code=2)["error"]["message"].endswith("has 1 repositories")
     assert say("rm", "shop", "--project", "--force") == {"removed": "shop", "repositories": ["shop/web"]}
-    assert say("rm", "shop/web", code=2)["error"]["message"] == "NAME_UNKNOWN: shop/web"
+    assert say("rm", "shop/web", code=2)["error"]["message"].endswith("not known to registry: shop/web")
     assert say("quota") == {"quotas": []}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rm", "shop/Web"),
+        ("rm", "shop//web"),
+        ("advisory", "scan", "shop/Web:1.0.0"),
+        ("policy", "test", "shop", "shop/Web:1.0.0"),
+    ],
+)
+def test_what_can_be_no_repository_is_said_to_be_none(say: Say, words: tuple[str, ...]) -> None:
+    error = say(*words, code=2)["error"]
+    assert error["reference"] == "usage"
+    assert error["message"].startswith("not a repository's name: 'shop/")
+    assert "like shop/web" in error["hint"]
+
+
+def test_what_is_not_there_is_said_in_words_and_where_to_look(say: Say) -> None:
+    for words, message in [
+        (("rm", "shop/other"), "repository name not known to registry: shop/other"),
+        (("advisory", "scan", "shop/other:1"), "repository name not known to registry: shop/other:1"),
+        (("advisory", "scan", "shop/web:9"), "manifest unknown to registry: shop/web:9"),
+    ]:
+        error = say(*words, code=2)["error"]
+        assert error["message"] == message
+        assert "dockyard registry search" in error["hint"]
+    assert say("advisory", "scan", "shop/web:.", code=2)["error"]["message"] == "not an image: 'shop/web:.'"
 
 
 def test_jobs_are_asked_for_shown_and_cancelled(say: Say) -> None:

@@ -11,7 +11,10 @@ import pytest
 
 from dockyard.cli.main import run
 from dockyard.server.audit import chain
+from dockyard.server.following import begin_at_the_end
+from dockyard.server.schema.audit import AUDIT_LINK
 from dockyard.server.schema.events import EVENT
+from dockyard.server.schema.trust import FOLLOWER
 from making.pushed import image, opened
 
 Say = Callable[..., Any]
@@ -62,6 +65,30 @@ def test_tampering_with_the_audit_log_shows_and_fails(say: Say, tmp_path: Path) 
 def test_old_events_are_removed_only_when_asked(say: Say) -> None:
     assert say("audit", "prune", "--older-than", "1d") == {"removed": 0}
     assert say("audit", "prune", "--older-than", "soon", code=2)["error"]["reference"] == "usage"
+    assert say("audit", "prune", "--older-than", "1h", "--keep", "NO", code=2)["error"]["reference"] == "audit-prune"
+
+
+def test_old_events_are_counted_and_go_but_for_some_kinds_and_by_schedule(say: Say, tmp_path: Path) -> None:
+    with opened(tmp_path / "registry") as house:
+        database = house.database
+        for table in (AUDIT_LINK, FOLLOWER):  # the links are over the times, too
+            database.write(lambda connection, table=table: connection.execute(table.delete()).rowcount)  # type: ignore[misc]
+        database.write(lambda connection: connection.execute(EVENT.update().values(at=1000)).rowcount)
+        for name in ("webhooks", "replication"):
+            begin_at_the_end(database, name)
+    words = ("--older-than", "30d", "--keep", "project.*")
+    assert say("audit", "prune", *words, "--dry-run") == {"removed": 2, "kinds": {"push": 2}}
+    assert "2 events would be removed" in say("audit", "prune", *words, "--dry-run", plain=True)
+    assert say("audit", "prune", *words) == {"removed": 2}
+    assert [each["kind"] for each in say("audit", "list")["events"]] == ["audit.prune", "project.create"]
+    assert say("audit", "verify")["whole"] is True
+    assert say("audit", "schedule") == {"pruning": None}
+    made = say("audit", "schedule", "--every", "0 3 * * *", *words)["pruning"]
+    assert (made["schedule"], made["hours"], made["keep"]) == ("0 3 * * *", 720, ["project.*"])
+    assert "older than 720 hours go by 0 3 * * *, but project.*" in say("audit", "schedule", plain=True)
+    assert say("audit", "schedule", "--every", "6h", code=2)["error"]["message"] == "half a schedule"
+    assert say("audit", "schedule", "--never", *words, code=2)["error"]["reference"] == "usage"
+    assert say("audit", "schedule", "--never") == {"pruning": None}
 
 
 def test_webhooks_are_added_switched_and_removed(say: Say) -> None:

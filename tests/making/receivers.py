@@ -1,5 +1,6 @@
 """A receiver of webhooks, over real HTTP on loopback, that misbehaves on request."""
 
+import ssl
 import time
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ class Received:
 class Receiver:
     """Keeps what it gets. `status` is what it answers; `hang` makes it wait, `drip` answer a byte at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Received] = []
         self.status = 204
         self.headers: dict[str, str] = {}
@@ -48,7 +49,8 @@ class Receiver:
                 except OSError:
                     self.close_connection = True
 
-        self._server = Answering(Handling)
+        self._server = Answering(Handling, tls)
+        self.address = self._server.address
         self.url = f"{self._server.url}/hook"
 
     def close(self) -> None:

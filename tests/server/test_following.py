@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from dockyard.server.audit import chain
+from dockyard.server.audit import chain, pruning
 from dockyard.server.database import Database, open_database
 from dockyard.server.events import record
 from dockyard.server.following import begin_at_the_end, behind, follow, follow_together
@@ -104,7 +104,7 @@ def test_webhooks_replication_and_their_logs_work_on_either_database(address: st
         house.measuring.flush()
         chain.extend(database)
         assert chain.verify(database).whole
-        assert chain.prune(database, 1) == 0
+        assert pruning.prune(database, 1) == 0
     finally:
         house.close()
         receiver.close()

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from dockyard.cli import output_file, registry_source, report
+from dockyard.cli import output_file, registry_pruning, report
 from dockyard.cli.registry_source import source
 from dockyard.cli.registry_words import needed
 from dockyard.errors import PolicyError, UsageError
@@ -19,7 +19,7 @@ class AuditBrokenError(PolicyError):
 
 
 def audit(
-    verb: Literal["list", "export", "verify", "prune"] = "list",
+    verb: Literal["list", "export", "verify", "prune", "schedule"] = "list",
     /,
     *,
     project: str = "",
@@ -34,15 +34,20 @@ def audit(
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     expect: str = "",
     older_than: str = "",
+    keep: list[str] | None = None,
+    dry_run: bool = False,
+    every: str = "",
+    never: bool = False,
     server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Show what happened in a registry, newest first, export it, prove that it is whole, or remove what is old.
+    """Show what happened in a registry, newest first, export it, prove that it is whole, or remove what is old, now or
+    by schedule.
 
     Args:
-        verb: list, export, verify or prune.
+        verb: list, export, verify, prune or schedule.
         project: only of this project.
         actor: only what this account did.
         kind: only this kind, such as push, or its beginning, such as quota.*, or its end, such as *.refused
@@ -54,7 +59,12 @@ def audit(
         form: for export jsonl (one JSON object a line) or csv.
         output: for export a file; standard output where there is none.
         expect: for verify the hash of an event that was the newest once; shows whether all was made anew.
-        older_than: for prune a time such as 365d; a checkpoint remains, so that the rest can be proved.
+        older_than: for prune and schedule a time such as 365d; what remains can still be proved.
+        keep: for prune and schedule a kind of events that stay, such as push, quota.* or *.refused; several times for
+            several.
+        dry_run: for prune only count what would go.
+        every: for schedule five fields as in crontab, in UTC, or a span such as 24h; without it the schedule is shown.
+        never: for schedule end it.
         server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
@@ -62,8 +72,14 @@ def audit(
     """
     from dockyard.server.audit.read import Wanted
 
-    if verb == "prune" and server:
-        registry_source.refuse(["--server"])
+    if verb == "prune":
+        hours = _hours(needed(older_than, "--older-than"))
+        registry_pruning.prune(hours, keep or [], server, storage, config, dry=dry_run, json=json)
+        return
+    if verb == "schedule":
+        hours = _hours(older_than) if older_than else 0
+        registry_pruning.schedule(every, hours, keep or [], server, storage, config, never=never, json=json)
+        return
     wanted = Wanted((project,) if project else None, actor, kind, repository, _moment(since), _moment(until))
     read, place = source("audit.read", "events", server, storage, config, house=True)
     chain = source("audit.chain", "events", server, storage, config, house=True)[0]
@@ -80,10 +96,6 @@ def audit(
             events = report.counted(found.events, "event")
             said = f"{events}, nothing changed or missing; the newest link is {found.head} at event {found.head_event}"
             report.result(document) if json else print(said)
-            return
-        if verb == "prune":
-            removed = chain.prune(database, _age(needed(older_than, "--older-than")))
-            report.result({"removed": removed}) if json else print(f"removed {report.counted(removed, 'event')}")
             return
         if verb == "export":
             made = (read.json_lines if form == "jsonl" else read.comma_separated)(database, wanted)
@@ -113,12 +125,11 @@ def _moment(text: str) -> int:
     return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def _age(text: str) -> int:
-    """The time that long ago, in milliseconds since 1970."""
+def _hours(text: str) -> int:
+    """A time in hours."""
     import re
-    import time
 
     match = re.fullmatch(r"(\d{1,6})([hd])", text)
     if match is None:
         raise UsageError(f"not a time: {text!r}", hint="Write it like 12h or 365d.")
-    return int((time.time() - int(match[1]) * {"h": 3600, "d": 86400}[match[2]]) * 1000)
+    return int(match[1]) * {"h": 1, "d": 24}[match[2]]

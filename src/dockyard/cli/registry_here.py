@@ -28,11 +28,16 @@ def house(storage: Path | None, config: Path | None) -> "Iterator[House]":
         RegistryMissingError: there is no registry in the folder.
         DatabaseError, DatabaseAddressError, SettingsInvalidError: it cannot be opened.
     """
+    from dockyard.registry.interface import WireError
     from dockyard.server.house import open_house
+    from dockyard.server.refused import refused
 
     found = open_house(_settings(storage, config))
     try:
         yield found
+    except WireError as error:
+        error.message, error.hint = refused(error)  # as a server's API would tell it
+        raise
     finally:
         found.close()
 

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from dockyard.cli import report
 from dockyard.cli.registry_source import source
-from dockyard.cli.registry_words import needed
+from dockyard.cli.registry_words import image_named, needed
 from dockyard.errors import PolicyError, UsageError
 
 if TYPE_CHECKING:
@@ -119,10 +119,8 @@ def _wanted(
 
 
 def _named(image: str, project: str) -> tuple[str, str]:
-    name, at, reference = image.partition("@")
-    if not at:
-        name, _, reference = image.rpartition(":")
-    if not name or not reference or name.partition("/")[0] != project:
+    name, reference = image_named(image)
+    if name.partition("/")[0] != project:
         raise UsageError(f"not an image of {project}: {image!r}", hint=f"Write it like {project}/web:1.0.")
     return name, reference
 

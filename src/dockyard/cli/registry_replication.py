@@ -41,6 +41,7 @@ def replication(
     events: bool | None = None,
     schedule: str | None = None,
     deletions: bool | None = None,
+    override: bool | None = None,
     parallel: int | None = None,
     rate: str | None = None,
     before: int = 0,
@@ -68,6 +69,7 @@ def replication(
         events: for add and set copy what is pushed as it comes (only with --push-to).
         schedule: for add and set when everything is compared: five fields as in crontab, in UTC, or a span such as 6h.
         deletions: for add and set delete at the destination what is deleted at the source.
+        override: for add and set move tags that lead to something else at the destination, which is usual.
         parallel: for add and set how many images are copied at once.
         rate: for add and set bytes a second for the whole rule, such as 10MB; 0 for no bound.
         before: for history only runs with a lower number: the last one of the page before.
@@ -104,6 +106,7 @@ def replication(
                 "events": events,
                 "schedule": schedule,
                 "deletions": deletions,
+                "override": override,
                 "parallel": parallel,
                 "rate": None if rate is None else amounts.size(rate),
             }

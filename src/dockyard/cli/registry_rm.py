@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dockyard.cli import report
 from dockyard.cli.registry_source import source
+from dockyard.cli.registry_words import repository
 
 
 def remove(
@@ -31,7 +32,7 @@ def remove(
     removing, place = source("stored.removing", "removing", server, storage, config, house=True)
     with place as house:
         holdings = house if server else house.registry.holdings
-        names = [name]
+        names = [name if project else repository(name)]
         if project:
             names = removing.project(holdings, name, force=force)
         else:

@@ -7,8 +7,7 @@ from cyclopts import Parameter
 
 from dockyard.cli import output_file, report
 from dockyard.cli.registry_source import source
-from dockyard.cli.registry_words import moment, needed
-from dockyard.errors import UsageError
+from dockyard.cli.registry_words import image_named, moment, needed
 
 _MOST = 100_000
 
@@ -84,7 +83,7 @@ def advisory(
     verbs, place = source("browse.advisories", "finding", server, storage, config, house=True)
     with place as house:
         if verb == "scan":
-            repository, reference = _image(needed(name, "image"))
+            repository, reference = image_named(needed(name, "image"))
             if server:
                 job = verbs.rescan(house, repository, reference)
             else:
@@ -132,16 +131,6 @@ def advisory(
         for each in found
     ]
     report.table(["ADVISORY", "SEVERITY", "IMAGES", "FIX", "SINCE"], rows)
-
-
-def _image(text: str) -> tuple[str, str]:
-    """Repository and tag or digest of `shop/web:1.0` or `shop/web@sha256:…`."""
-    name, at, reference = text.partition("@")
-    if not at:
-        name, _, reference = text.rpartition(":")
-    if not name or not reference:
-        raise UsageError(f"not an image: {text!r}", hint="Write it like shop/web:1.0 or shop/web@sha256:….")
-    return name, reference
 
 
 def _named(found: Any) -> str:

@@ -24,6 +24,39 @@ def needed(text: str, what: str) -> str:
     return text
 
 
+def repository(text: str) -> str:
+    """The name of a repository.
+
+    Raises:
+        UsageError: nothing can be called so.
+    """
+    from dockyard.registry.protocol.request import name_valid
+
+    if not name_valid(text):
+        raise UsageError(
+            f"not a repository's name: {text!r}",
+            hint="Write it like shop/web: lower-case letters and digits, with . _ - between them, in parts between /.",
+        )
+    return text
+
+
+def image_named(text: str) -> tuple[str, str]:
+    """Repository and tag or digest of `shop/web:1.0` or `shop/web@sha256:…`.
+
+    Raises:
+        UsageError, DigestInvalidError: it is no image's name.
+    """
+    from dockyard.oci.digest import Digest
+    from dockyard.registry.protocol.request import tag_valid
+
+    name, at, reference = text.partition("@")
+    if not at:
+        name, _, reference = text.rpartition(":")
+    if not name or not (at or tag_valid(reference)):
+        raise UsageError(f"not an image: {text!r}", hint="Write it like shop/web:1.0 or shop/web@sha256:….")
+    return repository(name), str(Digest.parse(reference)) if at else reference
+
+
 def number(text: str, what: str) -> int:
     """A whole number.
 

@@ -226,9 +226,9 @@ class DiskBlobs:
             os.replace(self._path(digest), self._root / "damaged" / f"{digest.algorithm}-{digest.hex}")
 
     def walk(self) -> Iterator[tuple[Digest, int]]:
-        """Every blob with its size."""
-        for algorithm in sorted((self._root / "blobs").iterdir()):
-            for shard in sorted(algorithm.iterdir()):
+        """Every blob with its size. What else somebody has put there is passed over."""
+        for algorithm in _folders(self._root / "blobs"):
+            for shard in _folders(algorithm):
                 for name in os.listdir(shard):
                     with contextlib.suppress(DigestInvalidError, FileNotFoundError):
                         yield Digest(algorithm.name, name), os.stat(shard / name).st_size
@@ -354,3 +354,7 @@ def _to_disk(path: Path | str) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _folders(place: Path) -> list[Path]:
+    return sorted(each for each in place.iterdir() if each.is_dir())

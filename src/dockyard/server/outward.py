@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dockyard.registry.interface import Registry
-from dockyard.server.audit import chain
+from dockyard.server.audit import chain, pruning
 from dockyard.server.database import Database
 from dockyard.server.following import begin_at_the_end, behind
 from dockyard.server.jobs.interface import Jobs, Task, Work
@@ -53,16 +53,26 @@ def outward(database: Database, registry: Registry, seal: Seal, webhooks: Webhoo
     def extend(work: Work) -> dict[str, Any]:
         return {"events": chain.extend(database)}
 
+    def prune(work: Work) -> dict[str, Any]:
+        if not work.arguments.get("hours"):
+            return {"removed": pruning.prune_due(database)}
+        keep = [str(each) for each in work.arguments.get("keep", ())]
+        return {"removed": pruning.prune(database, pruning.before(int(work.arguments["hours"])), keep)}
+
     for name in (outbox.FOLLOWER, replicate.FOLLOWER):
         # What happened before there were webhooks and rules is nobody's news.
         begin_at_the_end(database, name)
     # Deliveries, runs and the audit log's links have logs of their own.
     functions = {"webhooks": tell, "audit": extend, "replication": copy}
     return Outward(
-        {name: Task(each, attempts=3, quiet=True) for name, each in functions.items()},
+        {
+            **{name: Task(each, attempts=3, quiet=True) for name, each in functions.items()},
+            "prune": Task(prune, attempts=3),
+        },
         {
             "webhooks": lambda: deliver.due(database) or behind(database, outbox.FOLLOWER),
             "audit": lambda: behind(database, chain.NAME),
             "replication": lambda: replicate.due(database),
+            "prune": lambda: pruning.due(database),
         },
     )

@@ -25,6 +25,9 @@ from dockyard.server.prompt import install
 from dockyard.server.settings import Settings
 from dockyard.server.tls import certificate
 
+# Answers at once on one connection of HTTP/2. Each that its client does not take is in memory for a while, about 300 KB
+# of it, so a connection has less than 10 MB at most.
+_STREAMS = 32
 # Bodies come in pieces of at most this. Longer headers than the settings allow are refused where they are read.
 _BUFFER = 1 << 20
 _LOG = logging.getLogger("dockyard.registry")
@@ -147,7 +150,7 @@ def _options(settings: Settings, host: str, port: int) -> dict[str, Any]:
         "http2_settings": HTTP2Settings(
             keep_alive_interval=milliseconds,
             max_headers_size=limits.headers,
-            max_concurrent_streams=100,
+            max_concurrent_streams=_STREAMS,
         ),
     }
     found = certificate(settings.tls, settings.home, host)

@@ -55,7 +55,8 @@ def tasks(holdings: Holdings, changed: Callable[[str], None], watch: Watch) -> d
         return {"events": watch.pushes()}
 
     def match(work: Work) -> dict[str, int]:
-        return {"images": watch.advisories()}
+        count, failed = watch.advisories()
+        return {"images": count, "failed": failed} if failed else {"images": count}
 
     return {
         "scan": Task(scan, every=10, attempts=3),

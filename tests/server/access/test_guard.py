@@ -1,5 +1,6 @@
 """The guard: who is challenged, what is kept, and how soon a change of rights holds."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dockyard.registry.app.call import Application, Message, Scope
 from dockyard.registry.interface import WireError
 from dockyard.server.access import members, personal, projects, robots, state, users
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
@@ -282,6 +284,61 @@ def test_a_caller_that_comes_too_often_is_asked_for_patience(
     assert place.call("GET", "/v2/", address="192.0.2.51").status == 401
     monkeypatch.setattr(time, "monotonic", lambda: frozen + 2)
     assert [place.call("GET", "/v2/", auth=auth).status for _ in range(3)] == [200, 200, 429]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_request_that_the_short_way_leaves_to_the_long_one_is_counted_once(
+    opened: Callable[..., Place], monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    place = opened(Access(rate=1.0, burst=5), fresh=60.0)
+    pushing = place.token(place.user("root", admin=True), "repository:team/web:pull,push")
+    place.image("team/web", auth=pushing)
+    assert place.call("GET", "/v2/team/web/manifests/1", auth=pushing).status == 200  # it is in memory now
+    other = place.user("other")
+    path = "/v2/team/web/" + ("blobs/uploads/" if method == "POST" else "manifests/1")
+    place.call("GET", "/v2/", auth=other)
+    frozen = time.monotonic() + 6
+    monkeypatch.setattr(time, "monotonic", lambda: frozen)
+    place.call("GET", "/v2/", auth=other)  # the first of five, and what the others are known by
+
+    def asked() -> int:
+        exchange = Shown(method, path, other)
+        return exchange.status if place.house.app.prompt(exchange) else exchange.left(place.house.app)
+
+    assert [asked() for _ in range(6)] == [403] * 4 + [429] * 2
+
+
+class Shown:
+    """A request that is shown to the short way first (`registry.app.whole.Exchange`)."""
+
+    def __init__(self, method: str, path: str, auth: str) -> None:
+        headers = [(b"authorization", auth.encode()), (b"content-length", b"0")]
+        self.scope: Scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers}
+        self.status = 0
+
+    def put(self, message: Message) -> None:
+        self.status = message.get("status", self.status)
+
+    def gather(self, then: object) -> None:
+        pytest.fail("there is no body")
+
+    def end(self) -> None:
+        """Nothing holds it."""
+
+    def left(self, app: Application) -> int:
+        """The status of the long way."""
+
+        async def send(message: Message) -> None:
+            self.put(message)
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def run() -> None:
+            await app(self.scope, receive, send)
+
+        asyncio.run(run())
+        return self.status
 
 
 def test_a_database_that_is_away_for_a_moment_locks_nobody_out(

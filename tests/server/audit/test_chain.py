@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from dockyard.server.audit import chain
-from dockyard.server.audit.chain import AuditPruneError, Flaw
+from dockyard.server.audit.chain import Flaw
+from dockyard.server.audit.pruning import AuditPruneError, prune
 from dockyard.server.audit.read import Wanted, comma_separated, every, json_lines, page
 from dockyard.server.clock import now
 from dockyard.server.database import Database, open_database
@@ -107,7 +108,7 @@ def test_a_chain_made_anew_is_known_by_the_link_that_somebody_kept(database: Dat
 def test_old_events_go_only_on_purpose_and_leave_a_checkpoint(database: Database) -> None:
     happen(database, 10)
     tamper(database, update(EVENT).where(EVENT.c.id <= 6).values(at=1000))
-    assert chain.prune(database, 2000) == 6
+    assert prune(database, 2000) == 6
     found = chain.verify(database)
     assert (found.whole, found.begins_after, found.events) == (True, 6, 5)
     assert [(each["event_id"], each["removed"]) for each in chain.checkpoints(database)] == [(6, 6)]
@@ -121,7 +122,7 @@ def test_old_events_go_only_on_purpose_and_leave_a_checkpoint(database: Database
 
 def test_all_events_can_go_and_no_number_is_given_twice(database: Database) -> None:
     happen(database, 4)
-    assert chain.prune(database, now() + 1000) == 4
+    assert prune(database, now() + 1000) == 4
     happen(database, 1)
     assert [each.id for each in every(database, Wanted())] == [5, 6]
     chain.extend(database)
@@ -132,9 +133,9 @@ def test_events_that_a_follower_has_not_read_stay(database: Database) -> None:
     happen(database, 4)
     follow(database, "webhooks", lambda event: None, most=2)
     with pytest.raises(AuditPruneError):
-        chain.prune(database, now() + 1000)
+        prune(database, now() + 1000)
     follow(database, "webhooks", lambda event: None)
-    assert chain.prune(database, now() + 1000) == 4
+    assert prune(database, now() + 1000) == 4
 
 
 def test_pages_are_told_apart_by_project_actor_kind_and_time(database: Database) -> None:

@@ -47,6 +47,10 @@ def tags(there: Server, name: str) -> list[str]:
     return list(answer.json()["tags"]) if answer.status == 200 else []
 
 
+def digest_of(there: Server, name: str, tag: str) -> str:
+    return urllib3.request("HEAD", f"http://{there.address}/v2/{name}/manifests/{tag}").headers["docker-content-digest"]
+
+
 def state(house: House) -> tuple[str, int]:
     run = runs.history(house.database)[0]
     return run.state, run.left
@@ -127,6 +131,27 @@ def test_a_comparison_copies_what_is_missing_and_deletes_what_is_gone(house: Hou
     replicate.ask(house.database, mine)
     go(house)
     assert tags(there, "copy/shop/web") == ["2", "3"]
+
+
+def test_a_rule_that_overrides_nothing_leaves_tags_that_lead_elsewhere(house: House, there: Server) -> None:
+    registry = house.registry
+    mine = rule(house, there, override=False)
+    image(registry, "shop/web", "1", note="old")
+    replicate.ask(house.database, mine)
+    go(house)
+    before = digest_of(there, "copy/shop/web", "1")
+    image(registry, "shop/web", "1", [b"y" * 1000], note="new")
+    image(registry, "shop/web", "2", note="2")
+    assert [each.reference for each in replicate.plan(house.database, registry, house.seal, mine)] == ["2"]
+    replicate.ask(house.database, mine)
+    counts = go(house)
+    assert (counts["tags"], counts["tags_kept"]) == (1, 1)
+    assert digest_of(there, "copy/shop/web", "1") == before
+    assert tags(there, "copy/shop/web") == ["1", "2"]
+    rules.change(house.database, house.seal, "r", override=True)
+    replicate.ask(house.database, mine)
+    assert go(house)["tags"] == 1
+    assert digest_of(there, "copy/shop/web", "1") == str(registry.manifest("shop/web", "1").digest)
 
 
 def test_a_rule_can_pull_from_another_registry(house: House, there: Server) -> None:

@@ -42,6 +42,16 @@ def test_a_sound_registry_is_whole(house: House) -> None:
     assert report.to_json()["whole"] is True
 
 
+def test_what_else_lies_among_the_blobs_is_passed_over(house: House) -> None:
+    place = file(house, b"one").parents[1]
+    for stray in (place.parent / "README", place.parent / "lost+found" / "#12", place / ".DS_Store"):
+        stray.parent.mkdir(exist_ok=True)
+        stray.write_text("not ours")
+    (place / "nothing").mkdir()
+    assert verify(house.registry.holdings, deep=True, repair=True).whole
+    assert (place.parent / "README").exists()
+
+
 def test_a_missing_a_shortened_and_a_changed_file_are_found_and_never_removed(house: House) -> None:
     file(house, b"one").unlink()
     assert kinds(house, repair=True) == ["blob-missing"]

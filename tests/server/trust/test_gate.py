@@ -226,8 +226,8 @@ def test_what_is_pushed_is_looked_at_and_a_new_feed_tells_what_it_means(house: H
     watch.advisories()
     assert findings(house.database, digest) == []
     compile_feed(house.folder / "feed.sqlite", [advisory("CVE-9", "flask"), advisory("CVE-3")])
-    assert watch.advisories() == 1
-    assert watch.advisories() == 0
+    assert watch.advisories() == (1, 0)
+    assert watch.advisories() == (0, 0)
     assert [each.id for each in findings(house.database, digest) or []] == ["CVE-3"]
     with house.database.read() as connection:
         kinds = connection.execute(select(EVENT.c.kind).order_by(EVENT.c.id)).scalars().all()
@@ -310,9 +310,9 @@ def test_a_new_feed_asks_only_for_what_has_changed(house: House, pushed: Image, 
     compile_feed(new, [advisory("CVE-1"), advisory("CVE-9", "flask"), advisory("CVE-3")])
     assert changed(old, new) == [("pypi", "werkzeug")]
     with Feed(new) as feed:
-        assert rematch(house.database, feed, changed(old, new)) == 1
+        assert rematch(house.database, feed, changed(old, new)) == (1, [])
     assert sorted(each.id for each in findings(house.database, digest) or []) == ["CVE-1", "CVE-3"]
     compile_feed(old, [advisory("CVE-3", fixed="1.0")])
     with Feed(old) as feed:
-        assert rematch(house.database, feed, changed(new, old)) == 1
+        assert rematch(house.database, feed, changed(new, old)) == (1, [])
     assert findings(house.database, digest) == []

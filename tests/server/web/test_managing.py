@@ -5,10 +5,12 @@ import re
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import func, select, update
 
 from dockyard.server.access import users
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.events import record
+from dockyard.server.schema.events import EVENT
 from dockyard.server.settings import Access
 from dockyard.server.web import project
 from making.calls import Caller
@@ -35,6 +37,9 @@ FAULTS: list[tuple[str, str, dict[str, str], str]] = [
     ("/projects/team/policy", "try", {"image": "other/x:1", "severity": "low"}, "image"),
     ("/projects/team/retention", "add", {"keep": "latest-pushed", "amount": "many"}, "amount"),
     ("/audit", "prove", {"expected": "xyz"}, "expected"),
+    ("/audit", "schedule", {"hours": "24", "schedule": "often"}, "schedule"),
+    ("/audit", "prune", {"hours": "0"}, "hours"),
+    ("/audit", "rehearse", {"hours": "24", "keep": "Push"}, "keep"),
 ]  # fmt: skip
 
 
@@ -90,6 +95,28 @@ def test_the_audit_page_leads_to_exports_and_proves_the_chain(town: Town) -> Non
     assert "tampered" in browser.text
 
 
+def test_old_events_are_counted_and_go_by_schedule_from_the_audit_page(town: Town) -> None:
+    browser = town.browser("root")
+    assert "They stay until somebody removes them." in browser.get("/audit").body.decode()
+    browser.send("/audit", "rehearse", hours="1", keep="push")
+    assert "0 events would go." in browser.text
+    with town.house.database.read() as connection:
+        number = connection.execute(select(func.count()).select_from(EVENT).where(EVENT.c.kind != "push")).scalar_one()
+    town.house.database.write(lambda connection: connection.execute(update(EVENT).values(at=1000)).rowcount)
+    browser.send("/audit", "rehearse", hours="1", keep="push")
+    assert f"{number} events would go." in browser.text
+    assert "<code>project.create</code>" in browser.text.partition("would go.")[2].partition("</div>")[0]
+    browser.send("/audit", "schedule", hours="48", keep="push *.delete", schedule="0 3 * * *")
+    page = browser.get("/audit").body.decode()
+    assert "Events older than 2 days go by the schedule <code>0 3 * * *</code>" in page
+    assert "<code>*.delete</code> stay for ever" in page
+    browser.send("/audit", "prune", hours="1")
+    assert "removes old events" in browser.get("/audit").body.decode()
+    assert browser.send("/audit", "prune", hours="1").status == 400
+    browser.send("/audit", "schedule", hours="48", schedule="")
+    assert "They stay until somebody removes them." in browser.get("/audit").body.decode()
+
+
 def test_a_policy_is_tried_on_an_image_and_not_kept(town: Town) -> None:
     browser = town.browser("project-admin")
     browser.send("/projects/team/policy", "try", severity="high", grace="0", image="team/web:1.0")
@@ -132,13 +159,28 @@ def test_a_rule_uses_an_endpoint_that_then_cannot_be_removed(town: Town) -> None
     assert "127.0.0.1:9" in browser.text
     browser.send("/endpoints/backup", "change", registry="127.0.0.1:9", username="copier", password="p")
     browser.get("/endpoints/backup")
+    assert 'value="copier"' in browser.text
     assert "does not answer as it should" in browser.text
     assert "cannot be reached" in browser.text or "refused" in browser.text
     assert 'value="remove"' not in browser.text
     assert 'href="/replication/third"' in browser.text
     browser.send("/replication/third", "change", registry="127.0.0.1:8", parallel="2", rate="0", unit="MB")
+    assert 'value="copier"' not in browser.get("/replication/third").body.decode()
     browser.send("/endpoints/backup", "remove")
     assert "backup is removed" in browser.get("/endpoints").body.decode()
+
+
+def test_a_rule_overrides_unless_its_box_is_empty(town: Town) -> None:
+    browser = town.browser("root")
+    box = 'name="override" value="yes"'
+    assert f"{box} checked" in browser.get("/replication").body.decode()
+    browser.send("/replication", "add", name="third", registry="x.test", parallel="2", rate="0", unit="MB")
+    page = browser.get("/replication/third").body.decode()
+    assert box in page
+    assert f"{box} checked" not in page
+    values = {"registry": "x.test", "parallel": "2", "rate": "0", "unit": "MB", "override": "yes"}
+    browser.send("/replication/third", "change", **values)
+    assert f"{box} checked" in browser.get("/replication/third").body.decode()
 
 
 def test_a_rule_of_replication_says_what_it_would_copy_and_a_run_is_cancelled(town: Town) -> None:

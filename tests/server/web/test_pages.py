@@ -81,7 +81,9 @@ FORMS = {
     ("/projects/team/settings", "quota", "amount=1&unit=GB"): ("*", ""),
     ("/repository/team/web", "delete-tag", "tag=1.0"): ("artifact", "delete"),
     ("/repository/team/web", "remove", "sure=team/web"): ("repository", "delete"),
+    ("/repository/team/web", "delete-untagged", "digest=sha256:" + "0" * 64): ("artifact", "delete"),
     (IMAGE, "delete", ""): ("artifact", "delete"),
+    (IMAGE, "tag", "tag=stable"): ("repository", "push"),
     (IMAGE + "/findings", "scan", ""): ("scan", "create"),
     ("/projects/team/policy", "try", "severity=high&grace=0&image=team/web:1.0"): ("metadata", "update"),
     ("/projects/team/webhooks", "add", "url=https://x.test/&format=docker"): ("webhook", "create"),
@@ -105,6 +107,9 @@ FORMS = {
     ("/replication/runs/1", "cancel", ""): ("*", ""),
     ("/replication/offsite", "remove", ""): ("*", ""),
     ("/audit", "prove", ""): ("*", ""),
+    ("/audit", "rehearse", "hours=90&keep=push"): ("*", ""),
+    ("/audit", "prune", "hours=90"): ("*", ""),
+    ("/audit", "schedule", "hours=90&schedule=24h"): ("*", ""),
     ("/repository/team/web", "describe", "description=What+it+is"): ("repository", "update"),
     ("/users", "add", "name=other&password=correct+horse"): ("*", ""),
     ("/users", "change", "name=guest&what=disable"): ("*", ""),
@@ -157,7 +162,7 @@ def test_every_form_works_for_whoever_may_send_it_and_for_nobody_else(town: Town
         answer = browser.send(path, do, token=token, **_words(words))
         assert answer.status == 403, (who, path, do, answer.status)
     for (path, do, words), needs in FORMS.items():
-        if not expected(who, needs) or do in ("remove", "delete", "delete-tag", "change"):
+        if not expected(who, needs) or do in ("remove", "delete", "delete-tag", "delete-untagged", "change"):
             continue
         answer = browser.send(path, do, token=_token(browser), **_words(words))
         assert answer.status in (200, 303) or (do == "cancel" and answer.status == 400), (who, path, do, browser.text)
@@ -385,7 +390,8 @@ def test_pages_know_the_path_under_which_a_proxy_shows_them(opened: Callable[...
     browser = town.browser()
     browser.get("/registry/projects")
     assert 'href="/registry/jobs"' in browser.text
-    assert "hub.example/registry" in browser.text
+    assert "docker push hub.example/PROJECT" in browser.text
+    assert "hub.example/registry" not in browser.text, "clients know no path"
     assert all("Path=/registry/" in each and "Secure" in each for each in browser.answer.cookies)
 
 

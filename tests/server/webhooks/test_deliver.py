@@ -17,7 +17,8 @@ from dockyard.server.webhooks import kept, log, outbox, trial
 from dockyard.server.webhooks.deliver import deliver, due
 from dockyard.server.webhooks.kept import WebhookInvalidError, WebhookUnknownError
 from dockyard.server.webhooks.log import DeliveryUnknownError, deliveries, redeliver
-from dockyard.server.webhooks.sending import public, send
+from dockyard.server.webhooks.reaching import public
+from dockyard.server.webhooks.sending import send
 from dockyard.server.webhooks.settings import Webhooks
 from dockyard.server.webhooks.signature import verified
 from making.pushed import image, opened

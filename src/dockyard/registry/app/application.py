@@ -9,7 +9,7 @@ from dockyard.oci.digest import DigestInvalidError
 from dockyard.registry.app import blobs, lists, manifests, uploads
 from dockyard.registry.app.call import Application, Call, Receive, Scope, Send, Ways
 from dockyard.registry.caller import CALLER, Caller
-from dockyard.registry.guard import Action
+from dockyard.registry.guard import Action, Pass
 from dockyard.registry.interface import Registry, WireError
 from dockyard.registry.protocol import codes, request
 
@@ -62,7 +62,8 @@ async def _answer(call: Call) -> None:
     if b"%00" in scope.get("query_string", b""):
         raise WireError(codes.PARAMETER_INVALID, "a parameter has a zero byte")
     authorization = call.header(b"authorization")
-    permit = ways.guard.known(authorization)
+    # Who was looked at on the short way already is not counted twice.
+    permit: Pass | None = scope.get("dockyard.permit") or ways.guard.known(authorization)
     if permit is None:
         permit = await asyncio.to_thread(ways.guard.admit, authorization, call.address, call.base)
     call.permit = permit

@@ -51,7 +51,7 @@ class Ways:
         patience: seconds for which a client may be silent within a body, or take nothing of an answer; after them a
             body must also have brought 1 KiB a second.
         named: the repository here that `name` of the namespace `ns` means, for clients that use this as a mirror.
-        gate: asked before a manifest is given.
+        gate: asked before a manifest is given, or those who may not push are told of it.
         pulled: told of every manifest that a client gets: the repository, the tag or digest asked for, the digest.
     """
 
@@ -137,6 +137,10 @@ class Call:
     def head(self) -> bool:
         """Whether only headers are wanted."""
         return bool(self.scope["method"] == "HEAD")
+
+    def may_push(self, name: str) -> bool:
+        """Whether the caller, with the token that it shows, may push to a repository."""
+        return self.permit is not None and self.permit.allows(name, "push")
 
     @property
     def address(self) -> str:

@@ -11,7 +11,11 @@ _MOST_TAGS = 64
 
 
 async def get(call: Call, target: request.Target) -> None:
-    """GET and HEAD."""
+    """GET and HEAD.
+
+    The gate holds for HEAD and for conditions as well: clients that have the image already fetch nothing more. Only who
+    may push is told what is there: most clients ask that of a tag before they put a better image in its place.
+    """
     stored = call.registry.cached(target.name, target.item)
     if stored is None:
         stored = await asyncio.to_thread(call.registry.manifest, target.name, target.item)
@@ -22,13 +26,19 @@ async def get(call: Call, target: request.Target) -> None:
         (b"etag", b'"' + digest + b'"'),
         (b"vary", b"accept"),
     ]
+    gate = call.ways.gate
+    if gate is not None and not gate.passes(target.name, stored) and not (call.head and call.may_push(target.name)):
+        try:
+            warnings = await asyncio.to_thread(gate.demand, target.name, target.item, stored)
+        except WireError:
+            if call.head and call.permit is not None and not call.header(b"authorization"):
+                # Whoever is about to push shows who it is only when it is asked.
+                raise call.permit.refusal(target.name, "push", call.base) from None
+            raise
+        pairs += [(name.encode(), text.encode("latin-1", "replace")) for name, text in warned(warnings).items()]
     if call.fresh(b'"' + digest + b'"'):
         await call.start(304, pairs)
         return await call.send({"type": "http.response.body", "body": b""})
-    gate = call.ways.gate
-    if gate is not None and not call.head and not gate.passes(target.name, stored):
-        warnings = await asyncio.to_thread(gate.demand, target.name, target.item, stored)
-        pairs += [(name.encode(), text.encode("latin-1", "replace")) for name, text in warned(warnings).items()]
     pairs.append((b"content-length", str(len(stored.raw)).encode()))
     await call.start(200, pairs)
     await call.send({"type": "http.response.body", "body": b"" if call.head else stored.raw})

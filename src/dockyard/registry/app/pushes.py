@@ -101,15 +101,19 @@ class Pushes:
             plain = small or (digest is None and not length)
         else:
             plain = digest is None
-        permit = self._permit(authorization, target.name) if plain else None
-        return None if permit is None else _Meant(target, digest, permit, small)
+        permit = self._permit(scope, authorization) if plain else None
+        if permit is None or not permit.allows(target.name, "push"):
+            return None
+        return _Meant(target, digest, permit, small)
 
-    def _permit(self, authorization: str, name: str) -> Pass | None:
+    def _permit(self, scope: Scope, authorization: str) -> Pass | None:
         try:
             permit = self._ways.guard.known(authorization)
         except WireError:
             return None
-        return permit if permit is not None and permit.allows(name, "push") else None
+        if permit is not None:
+            scope["dockyard.permit"] = permit  # it has paid for this request, whichever way that goes
+        return permit
 
 
 class _Pushed:

@@ -12,10 +12,13 @@ from typing import Any, NamedTuple
 
 from dockyard.registry.app.call import FIXED, Message, Scope, Ways
 from dockyard.registry.caller import CALLER, Caller
+from dockyard.registry.guard import Action
 from dockyard.registry.interface import Registry, StoredManifest, WireError
 from dockyard.registry.protocol import request
 
 SMALL = 1 << 20
+# An answer is in memory until its client has taken it. HTTP/2 has many of them on one connection.
+_SMALL_MANY = 64 << 10
 _CONDITIONS = (b"if-none-match", b"if-match", b"if-modified-since", b"if-unmodified-since", b"if-range")
 _NOTED = frozenset((b"authorization", b"x-forwarded-for", b"range", b"expect", *_CONDITIONS))
 _LONGEST = 1024
@@ -62,10 +65,17 @@ class _Short:
         if target is None:
             return None
         head = scope["method"] == "HEAD"
-        found = self._manifest(target, head) if target.kind == "manifest" else self._blob(target, head)
-        if found is None or not self._admitted(scope, target):
+        passed = True
+        if target.kind == "manifest":
+            found, gate = self._manifest(target), self._ways.gate
+            passed = found is None or gate is None or gate.passes(target.name, found[0])
+        else:
+            found = self._blob(target, head, _SMALL_MANY if scope.get("http_version") == "2" else SMALL)
+        if found is None:
             return None
         thing, data = found
+        if not (passed or head) or not self._admitted(scope, target, "pull" if passed else "push"):
+            return None
         if known is None or known[1] is not thing:
             if len(self._made) >= _MOST:
                 self._made.clear()
@@ -76,23 +86,21 @@ class _Short:
             self._ways.pulled(target.name, target.item, thing.digest)
         return Answer(target, known[2], {"type": "http.response.body", "body": data}, len(data))
 
-    def _manifest(self, target: request.Target, head: bool) -> tuple[Any, bytes] | None:
-        stored, gate = self._registry.cached(target.name, target.item), self._ways.gate
-        if stored is None or not (head or gate is None or gate.passes(target.name, stored)):
-            return None
-        return stored, stored.raw
+    def _manifest(self, target: request.Target) -> tuple[Any, bytes] | None:
+        stored = self._registry.cached(target.name, target.item)
+        return None if stored is None else (stored, stored.raw)
 
-    def _blob(self, target: request.Target, head: bool) -> tuple[Any, bytes] | None:
+    def _blob(self, target: request.Target, head: bool, most: int) -> tuple[Any, bytes] | None:
         if target.kind != "blob" or head or self._ways.accel:
             return None
         place = self._registry.cached_blob(target.name, target.item)
-        if place is None or place.path is None or place.size > SMALL:
+        if place is None or place.path is None or place.size > most:
             return None
         data = self._held.get(str(place.path), place.size)
         return None if data is None else (place, data)
 
-    def _admitted(self, scope: Scope, target: request.Target) -> bool:
-        """Whether nothing about the request is odd, and its caller is known and may have it."""
+    def _admitted(self, scope: Scope, target: request.Target, action: Action) -> bool:
+        """Whether nothing about the request is odd, and its caller is known and may do that."""
         authorization, forwarded = "", ""
         for name, value in scope["headers"]:
             if name in _NOTED:
@@ -106,7 +114,10 @@ class _Short:
             permit = self._ways.guard.known(authorization)
         except WireError:
             return False
-        if permit is None or not permit.allows(target.name, "pull"):
+        if permit is None:
+            return False
+        if not (permit.allows(target.name, "pull") and (action == "pull" or permit.allows(target.name, action))):
+            scope["dockyard.permit"] = permit  # it has paid for this request
             return False
         client = scope.get("client")
         who = (permit.caller.name, forwarded or (str(client[0]) if client else ""))

@@ -5,8 +5,9 @@ from typing import Annotated
 import msgspec
 from litestar.params import JSONBody
 
-from dockyard.server.api.replication import Host, Name, Text
+from dockyard.server.api.replication import Host, Text
 from dockyard.server.api.route import Guest, Part, route
+from dockyard.server.api.words import ShortName
 from dockyard.server.replication import endpoints
 from dockyard.server.replication.endpoints import Endpoint
 from dockyard.server.replication.pinging import Ping, ping
@@ -18,7 +19,7 @@ Description = Annotated[str, msgspec.Meta(max_length=1000)]
 class EndpointNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """An endpoint to be made: another registry, and the account to log in with there."""
 
-    name: Name
+    name: ShortName
     registry: Host
     description: Description = ""
     username: Text = ""

@@ -10,6 +10,7 @@ from litestar.response import Stream
 
 from dockyard.server.api.paging import page
 from dockyard.server.api.route import Count, Guest, LastNumber, Part, route
+from dockyard.server.api.words import LINK
 from dockyard.server.audit import chain, read
 from dockyard.server.audit.read import Wanted
 
@@ -25,7 +26,7 @@ Since = Annotated[int, QueryParameter(ge=0, le=2**53, description="Only from thi
 Until = Annotated[int, QueryParameter(ge=0, le=2**53, description="Only before this time; milliseconds since 1970.")]
 Expected = Annotated[
     str,
-    QueryParameter(pattern="^([0-9a-f]{64})?$", description="A link that was the newest once: it must still be there."),
+    QueryParameter(pattern=LINK, description="A link that was the newest once: it must still be there."),
 ]
 _JSONL, _CSV = "application/jsonl", "text/csv"
 

@@ -15,6 +15,8 @@ from dockyard.server.access.principal import AccessDeniedError, allowed
 from dockyard.server.access.projects import ProjectNotEmptyError
 from dockyard.server.access.users import LastAdminError
 from dockyard.server.api.visit import Visit
+from dockyard.server.api.words import FORMS
+from dockyard.server.refused import refused
 from dockyard.server.replication.endpoints import EndpointUnknownError, EndpointUsedError
 from dockyard.server.replication.rules import ReplicationRuleUnknownError
 from dockyard.server.replication.runs import ReplicationRunUnknownError
@@ -38,17 +40,6 @@ _MISSING = (
 )
 _CONFLICTS = (NameTakenError, ProjectNotEmptyError, LastAdminError, EndpointUsedError)
 _LONGEST = 1000
-# What to do about what the registry itself refuses, by the code's name and status.
-_HINTS: Mapping[tuple[str, int], str] = {
-    ("DENIED", 412): "Use another tag, or let a maintainer take the rule away: /projects/…/tag-rules has it.",
-    ("DENIED", 405): "Remove first what names it; …/referrers and the indexes of the repository say what that is.",
-    ("DENIED", 403): "The message names the rule, quota or policy; a project admin can change it.",
-    ("TOOMANYREQUESTS", 429): "Wait as many seconds as Retry-After says; a system admin can unlock an account.",
-    ("MANIFEST_INVALID", 412): "Look at what it is now, and send that as If-Match.",
-    ("DENIED", 507): "The registry's admin has to make room; nothing is lost meanwhile.",
-    ("UNAVAILABLE", 503): "The same request may succeed later.",
-}
-_HINT = "The lists above it have what is there; names of repositories have colons or %2F for their slashes."
 
 
 class RequestInvalidError(UsageError):
@@ -123,9 +114,7 @@ def problem(
     status = status or status_of(error)
     message, reference, hint = error.message, error.reference, error.hint
     if isinstance(error, WireError):
-        about = "" if error.detail in ("", error.code.meaning) else f": {error.detail}"
-        message = f"{error.code.meaning}{about}"
-        hint = hint or _HINTS.get((error.code.name, error.code.status), _HINT if status == 404 else "")
+        message, hint = refused(error)
     details = Details(reference, message[:_LONGEST], hint, error.context, status)
     given = {"content-type": "application/json", "cache-control": "no-store", **(headers or {})}
     if isinstance(error, WireError):
@@ -173,7 +162,7 @@ def _of_form(error: HTTPException) -> tuple[Error, int, dict[str, str]]:
     context = {}
     for each in extra if isinstance(extra, list) else ():
         if isinstance(each, dict):
-            context[str(each.get("key", "body"))[:100]] = str(each.get("message", ""))[:_LONGEST]
+            context[str(each.get("key", "body"))[:100]] = _plain(str(each.get("message", "")))[:_LONGEST]
     if status == 404:
         found: Error = UnknownNameError("there is no such path in the API", hint=RequestInvalidError.hint)
         return found, 404, {}
@@ -181,7 +170,16 @@ def _of_form(error: HTTPException) -> tuple[Error, int, dict[str, str]]:
         _LOG.error("a request to the API failed", exc_info=error)
         return ApiFailedError("the server failed to do this"), 503, {}
     headers = {str(key).lower(): str(value) for key, value in (error.headers or {}).items()}
-    return RequestInvalidError(str(error.detail)[:_LONGEST], context=context), status, headers
+    said = "; ".join(f"{name}: {why}" for name, why in context.items()) or str(error.detail)
+    return RequestInvalidError(said[:_LONGEST], context=context), status, headers
+
+
+def _plain(message: str) -> str:
+    """What a form asks for, in words where the framework says it as a pattern."""
+    for pattern, words in FORMS.items():
+        if pattern in message:
+            return f"write {words}"
+    return message
 
 
 def _knows(visit: Visit, project: str) -> bool:

@@ -10,6 +10,7 @@ from litestar.params import JSONBody, QueryParameter
 from dockyard.server.api.paging import page
 from dockyard.server.api.route import Count, Guest, LastNumber, Number, Part, route
 from dockyard.server.api.webhooks import Pattern
+from dockyard.server.api.words import ShortName
 from dockyard.server.replication import replicate, rules, runs
 from dockyard.server.replication.replicate import Planned
 from dockyard.server.replication.rules import Direction, Rule
@@ -35,7 +36,6 @@ Rate = Annotated[int, msgspec.Meta(gt=-1, le=2**50, description="Bytes a second;
 Text = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 EndpointName = Annotated[
     str, msgspec.Meta(max_length=64, description="An endpoint, instead of registry, username, password, insecure, ca.")
 ]
@@ -46,7 +46,7 @@ class RuleNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     named by the rule itself with the account to log in with.
     """
 
-    name: Name
+    name: ShortName
     direction: Direction
     registry: Annotated[str, msgspec.Meta(max_length=255, description="With port where it has one.")] = ""
     endpoint: EndpointName = ""
@@ -60,6 +60,7 @@ class RuleNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     events: bool = False
     schedule: Schedule = ""
     deletions: bool = False
+    override: Annotated[bool, msgspec.Meta(description="Move tags that lead to something else there.")] = True
     parallel: Parallel = 2
     rate: Rate = 0
 
@@ -79,6 +80,7 @@ class RuleChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     events: bool | None = None
     schedule: Schedule | None = None
     deletions: bool | None = None
+    override: bool | None = None
     parallel: Parallel | None = None
     rate: Rate | None = None
     active: bool | None = None
@@ -102,6 +104,7 @@ class RuleShown(msgspec.Struct, frozen=True):
     events: bool
     schedule: str
     deletions: bool
+    override: bool
     parallel: int
     rate: int
     active: bool

@@ -1,6 +1,6 @@
 """`/repositories/…/tags`: the names of artifacts."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Request, Response
@@ -9,16 +9,15 @@ from litestar.params import JSONBody
 from dockyard.server.api.paging import page
 from dockyard.server.api.repositories import named
 from dockyard.server.api.route import Count, Guest, Last, Part, route
+from dockyard.server.api.words import DigestText
 from dockyard.server.browse import artifacts
 from dockyard.server.browse.artifacts import Tag
-
-_PATTERN = "^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$"
 
 
 class TagTarget(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What a tag is to lead to: a manifest that the repository has."""
 
-    digest: Annotated[str, msgspec.Meta(pattern=_PATTERN)]
+    digest: DigestText
 
 
 @route("GET", "/repositories/{repository:str}/tags", "tags", open=True, paged=True)

@@ -9,12 +9,12 @@ from litestar.params import JSONBody, QueryParameter
 from dockyard.server.access import projects
 from dockyard.server.api.paging import page
 from dockyard.server.api.route import Count, Guest, LastNumber, Number, Part, route
+from dockyard.server.api.words import Url
 from dockyard.server.webhooks import kept, log, trial
 from dockyard.server.webhooks.formats import Format
 from dockyard.server.webhooks.kept import Webhook
 from dockyard.server.webhooks.log import Try
 
-Url = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, pattern="^https?://")]
 Kinds = Annotated[
     list[str],
     msgspec.Meta(min_length=1, max_length=50, description="Of events, such as push; `*` ends a beginning: quota.*"),

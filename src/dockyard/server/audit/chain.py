@@ -8,36 +8,45 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select
+from sqlalchemy import Connection, RowMapping, func, insert, select
 
-from dockyard.errors import UsageError
-from dockyard.registry.caller import CALLER
-from dockyard.server.clock import now
 from dockyard.server.database import Database
-from dockyard.server.events import record
-from dockyard.server.following import behind, follow_together
-from dockyard.server.schema.audit import AUDIT_CHECKPOINT, AUDIT_LINK
+from dockyard.server.following import follow_together
+from dockyard.server.schema.audit import AUDIT_CHECKPOINT, AUDIT_GAP, AUDIT_LINK
 from dockyard.server.schema.events import EVENT
 from dockyard.server.schema.trust import FOLLOWER
 
 NAME = "audit"
+PRUNED = "audit.prune"
 START = "0" * 64
 _PAGE = 1000
 _MOST_FLAWS = 100
 
 
-class AuditPruneError(UsageError):
-    """Events cannot be removed: somebody has not read them yet, or they are not in the chain."""
+class Gap(NamedTuple):
+    """Events that were removed on purpose from between others.
 
-    reference = "audit-prune"
-    hint = "Let the registry serve for a moment, so that webhooks, replication and the chain have read the events."
+    Attributes:
+        first, last: the numbers of the first and the last one.
+        before: the link that the first one followed.
+        hash: the link of the last one.
+        removed: how many there were.
+    """
+
+    first: int
+    last: int
+    before: str
+    hash: str
+    removed: int
 
 
 @dataclass(frozen=True)
 class Flaw:
-    """Where the events are not what they were: `missing`, `changed` or `added`, and the event's number."""
+    """Where the events are not what they were: `missing`, `changed` or `added`, and the event's number; `removed` where
+    the last removal on purpose that is in the chain does not tell of this one.
+    """
 
     kind: str
     event: int
@@ -98,7 +107,9 @@ def verify(database: Database, *, expected: str = "") -> Verdict:
     """
     with database.read() as connection:
         found = Verdict(known=(expected == START) if expected else None)
-        found.begins_after, found.head = _begin(connection)
+        found.begins_after, found.head = begin(connection)
+        holes = gaps(connection)
+        seal = sealed(found.begins_after, found.head, holes)
         found.head_event = found.begins_after
         found.known = found.known or (expected == found.head) if expected else None
         last = connection.execute(select(FOLLOWER.c.event_id).where(FOLLOWER.c.name == NAME)).scalar() or 0
@@ -106,9 +117,18 @@ def verify(database: Database, *, expected: str = "") -> Verdict:
         if connection.execute(early).scalar():
             first = connection.execute(select(func.min(EVENT.c.id))).scalar_one()
             found.flaws.append(Flaw("added", int(first)))
+        told, hole, ended = None, 0, 0
         for number, event, kept in _both(connection, found.begins_after):
+            while hole < len(holes) and holes[hole].first <= number:
+                ended = _passed(found, holes[hole], expected)
+                hole += 1
             if event is not None:
                 found.events += 1
+            if number <= ended:
+                _flaw(found, "missing" if event is None else "added", number)
+                continue
+            if event is not None and event["kind"] == PRUNED:
+                told = event["detail"]
             if kept is None:
                 if number > last:
                     found.unlinked += 1
@@ -122,44 +142,14 @@ def verify(database: Database, *, expected: str = "") -> Verdict:
             # From here on the kept link is gone by, so that one change is told of once.
             found.head, found.head_event = kept, number
             found.known = True if expected and kept == expected else found.known
+        for each in holes[hole:]:
+            _passed(found, each, expected)
+        if _told(told, seal if told is not None else _NOTHING) != seal:
+            _flaw(found, "removed", found.begins_after or holes[0].first)
         if last > found.head_event:
             # The follower has seen more than there are links: the end was cut off.
             _flaw(found, "missing", int(last))
     return found
-
-
-def prune(database: Database, before: int) -> int:
-    """Remove the events from before the time `before`, and leave a checkpoint; returns how many.
-
-    Raises:
-        AuditPruneError: an event was not yet read by everybody who follows, or has no link.
-    """
-
-    def work(connection: Connection) -> int:
-        query = select(func.max(EVENT.c.id)).where(EVENT.c.at < before)
-        last = connection.execute(query).scalar()
-        newer = connection.execute(select(func.min(EVENT.c.id)).where(EVENT.c.at >= before)).scalar()
-        if last is not None and newer is not None:
-            last = min(last, newer - 1)  # clocks are set back now and then; the order of the events counts
-        if last is None:
-            return 0
-        slowest = connection.execute(select(func.min(FOLLOWER.c.event_id))).scalar() or 0
-        kept = connection.execute(select(AUDIT_LINK.c.hash).where(AUDIT_LINK.c.event_id == last)).scalar()
-        if slowest < last or kept is None:
-            raise AuditPruneError(f"not everybody has read event {last}")
-        old = EVENT.c.id <= last
-        count = connection.execute(select(func.count()).select_from(EVENT).where(old)).scalar_one()
-        # Before the removal: SQLite would give the numbers of a table that is empty out again.
-        record(connection, "audit.prune", reference=str(last), detail={"removed": count, "before": before})
-        connection.execute(delete(EVENT).where(old))
-        connection.execute(delete(AUDIT_LINK).where(AUDIT_LINK.c.event_id <= last))
-        values = {"event_id": last, "hash": kept, "removed": count, "at": now(), "actor": CALLER.get().name}
-        connection.execute(insert(AUDIT_CHECKPOINT).values(values))
-        return int(count)
-
-    while behind(database, NAME):
-        extend(database)
-    return database.write(work)
 
 
 def checkpoints(database: Database) -> list[dict[str, Any]]:
@@ -169,10 +159,47 @@ def checkpoints(database: Database) -> list[dict[str, Any]]:
         return [dict(row) for row in rows]
 
 
+def begin(connection: Connection) -> tuple[int, str]:
+    """The last event that was removed on purpose, and its link."""
+    query = select(AUDIT_CHECKPOINT.c.event_id, AUDIT_CHECKPOINT.c.hash).order_by(AUDIT_CHECKPOINT.c.id.desc())
+    row = connection.execute(query.limit(1)).first()
+    return (int(row[0]), str(row[1])) if row is not None else (0, START)
+
+
+def gaps(connection: Connection) -> list[Gap]:
+    """The gaps, by number."""
+    rows = connection.execute(_GAPS.order_by(AUDIT_GAP.c.last_id)).all()
+    return [Gap(int(row[0]), int(row[1]), str(row[2]), str(row[3]), int(row[4])) for row in rows]
+
+
+def sealed(begins_after: int, link: str, gaps: Sequence[Gap]) -> str:
+    """A hash over all that was removed on purpose."""
+    text = json.dumps([begins_after, link, *gaps], separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+_NOTHING = sealed(0, START, ())
+_GAPS = select(*(AUDIT_GAP.c[name] for name in ("first_id", "last_id", "before", "hash", "removed")))
+
+
+def _told(detail: str | None, otherwise: str) -> str:
+    """The seal of a removal, as its event tells it; those of older programs have none."""
+    try:
+        return str(json.loads(detail or "{}").get("seal", otherwise))
+    except (ValueError, AttributeError):
+        return ""
+
+
 def _extend(connection: Connection, events: Sequence[RowMapping]) -> None:
     first = int(events[0]["id"])
-    query = select(AUDIT_LINK.c.hash).where(AUDIT_LINK.c.event_id < first).order_by(AUDIT_LINK.c.event_id.desc())
-    before = connection.execute(query.limit(1)).scalar() or _begin(connection)[1]
+    query = select(AUDIT_LINK).where(AUDIT_LINK.c.event_id < first).order_by(AUDIT_LINK.c.event_id.desc())
+    newest = connection.execute(query.limit(1)).first()
+    hole = connection.execute(_GAPS.order_by(AUDIT_GAP.c.last_id.desc()).limit(1)).first()
+    ends = [begin(connection)]
+    ends += [(int(newest[0]), str(newest[1]))] if newest is not None else []
+    # Events at the end may all have been removed on purpose.
+    ends += [(int(hole[1]), str(hole[3]))] if hole is not None else []
+    before = max(ends)[1]
     rows = []
     for event in events:
         before = link(before, dict(event))
@@ -180,11 +207,13 @@ def _extend(connection: Connection, events: Sequence[RowMapping]) -> None:
     connection.execute(insert(AUDIT_LINK), rows)
 
 
-def _begin(connection: Connection) -> tuple[int, str]:
-    """The last event that was removed on purpose, and its link."""
-    query = select(AUDIT_CHECKPOINT.c.event_id, AUDIT_CHECKPOINT.c.hash).order_by(AUDIT_CHECKPOINT.c.id.desc())
-    row = connection.execute(query.limit(1)).first()
-    return (int(row[0]), str(row[1])) if row is not None else (0, START)
+def _passed(found: Verdict, gap: Gap, expected: str) -> int:
+    """Go on behind a gap; returns where it ends."""
+    if found.head != gap.before:
+        _flaw(found, "missing", gap.first - 1)
+    found.head, found.head_event = gap.hash, gap.last
+    found.known = True if expected and gap.hash == expected else found.known
+    return gap.last
 
 
 def _both(connection: Connection, after: int) -> Iterator[tuple[int, RowMapping | None, str | None]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 
 from dockyard.server.clock import stamp
 from dockyard.server.database import Database
@@ -94,18 +94,23 @@ def comma_separated(database: Database, wanted: Wanted) -> Iterator[str]:
         yield line(document[name] for name in _COLUMNS)
 
 
+def of_kind(kind: str) -> ColumnElement[bool]:
+    """The condition that an event is of a kind: `push`, or begins as `quota.*` does, or ends as `*.refused`."""
+    if kind.endswith("*"):
+        return EVENT.c.kind.startswith(kind[:-1], autoescape=True)
+    if kind.startswith("*"):
+        return EVENT.c.kind.endswith(kind[1:], autoescape=True)
+    return EVENT.c.kind == kind
+
+
 def _query(wanted: Wanted) -> Select[Any]:
     query = select(EVENT, AUDIT_LINK.c.hash).join_from(
         EVENT, AUDIT_LINK, AUDIT_LINK.c.event_id == EVENT.c.id, isouter=True
     )
     if wanted.projects is not None:
         query = query.where(EVENT.c.project.in_(wanted.projects))
-    if wanted.kind.endswith("*"):
-        query = query.where(EVENT.c.kind.startswith(wanted.kind[:-1], autoescape=True))
-    elif wanted.kind.startswith("*"):
-        query = query.where(EVENT.c.kind.endswith(wanted.kind[1:], autoescape=True))
-    elif wanted.kind:
-        query = query.where(EVENT.c.kind == wanted.kind)
+    if wanted.kind:
+        query = query.where(of_kind(wanted.kind))
     for value, condition in (
         (wanted.actor, EVENT.c.actor == wanted.actor),
         (wanted.repository, EVENT.c.repository == wanted.repository),

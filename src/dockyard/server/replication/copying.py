@@ -66,12 +66,23 @@ class Copy:
         name: of the target, for `turns`.
         rate: bounds the bytes a second.
         turns: keeps copies side by side from sending one blob twice.
+        override: move tags that lead to something else at the target. Those of signatures are moved in any case.
         dry: only count what would be sent.
     """
 
-    def __init__(self, source: Place, target: Place, name: str, *, rate: Rate, turns: Turns, dry: bool = False) -> None:
+    def __init__(
+        self,
+        source: Place,
+        target: Place,
+        name: str,
+        *,
+        rate: Rate,
+        turns: Turns,
+        override: bool = True,
+        dry: bool = False,
+    ) -> None:
         self._source, self._target, self._name = source, target, name
-        self._rate, self._turns, self._dry = rate, turns, dry
+        self._rate, self._turns, self._override, self._dry = rate, turns, override, dry
         self._seen: set[Digest] = set()
         self.counts: Counter[str] = Counter()
 
@@ -86,6 +97,9 @@ class Copy:
         raw, media_type = self._source.manifest(Digest.parse(reference) if by_digest else reference)
         found = Descriptor.of(media_type, raw) if not by_digest else _named(Digest.parse(reference), media_type, raw)
         there = None if by_digest else self._head(reference)
+        if not self._override and there not in (None, found.digest):
+            self.counts["tags_kept"] += 1
+            return
         self._whole(found, raw, 0)
         if by_digest:
             return

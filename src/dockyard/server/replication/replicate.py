@@ -112,7 +112,8 @@ def plan(database: Database, registry: Registry, seal: Seal, rule: Rule) -> Iter
         if action == "delete":
             yield Planned(repository, reference, name, action, 0)
             continue
-        copy = Copy(source.place(repository), target.place(name), name, rate=Rate(0), turns=Turns(), dry=True)
+        ends = source.place(repository), target.place(name)
+        copy = Copy(*ends, name, rate=Rate(0), turns=Turns(), override=rule.override, dry=True)
         copy.run(reference)
         if copy.counts["tags"] or copy.counts["manifests"]:
             yield Planned(repository, reference, name, action, copy.counts["bytes"])
@@ -183,7 +184,8 @@ class _Work:
             except ContentNotFoundError:
                 return Counter({"gone": 1})
             return Counter({"deleted": 1})
-        copy = Copy(source.place(item.repository), target.place(name), name, rate=rate, turns=self._turns)
+        ends = source.place(item.repository), target.place(name)
+        copy = Copy(*ends, name, rate=rate, turns=self._turns, override=rule.override)
         try:
             copy.run(item.reference)
         except ContentNotFoundError:

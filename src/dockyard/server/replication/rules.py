@@ -56,6 +56,7 @@ class Rule:
         events: whether pushes here are copied as they come (push only).
         schedule: when everything is compared; empty for never.
         deletions: whether what is deleted at the source is deleted at the destination.
+        override: whether a tag that leads to something else at the destination is moved; else it is left as it is.
         parallel: how many images are copied at once.
         rate: bytes a second for the whole rule; 0 for no bound.
     """
@@ -73,6 +74,7 @@ class Rule:
     events: bool = False
     schedule: str = ""
     deletions: bool = False
+    override: bool = True
     parallel: int = 2
     rate: int = 0
     active: bool = True

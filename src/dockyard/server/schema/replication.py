@@ -37,6 +37,7 @@ REPLICATION_RULE = Table(
     Column("events", Boolean, nullable=False, default=False, comment="whether pushes are copied as they come"),
     Column("schedule", Text, nullable=False, default="", comment="five fields as in crontab, or a span such as 6h"),
     Column("deletions", Boolean, nullable=False, default=False),
+    Column("override", Boolean, nullable=False, default=True, comment="whether tags that lead elsewhere are moved"),
     Column("parallel", Integer, nullable=False),
     Column("rate", BigInteger, nullable=False, comment="bytes a second; 0 for no bound"),
     Column("active", Boolean, nullable=False, default=True),

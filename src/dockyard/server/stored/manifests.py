@@ -47,7 +47,10 @@ def get(database: Database, name: str, reference: str) -> StoredManifest:
         found = connection.execute(query).first()
         if found is None:
             known = connection.execute(select(REPOSITORY.c.id).where(REPOSITORY.c.name == name)).first()
-            raise WireError(codes.MANIFEST_UNKNOWN if known else codes.NAME_UNKNOWN, f"{name}: {reference[:140]}")
+            raise WireError(
+                codes.MANIFEST_UNKNOWN if known else codes.NAME_UNKNOWN,
+                f"{name}{'@' if ':' in reference else ':'}{reference[:140]}",
+            )
     return StoredManifest(bytes(found[0]), str(found[1]), Digest.parse(found[2]))
 
 

@@ -4,6 +4,7 @@ An inventory is made once for each image; a new feed asks only which images have
 advisories speak of.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,12 +23,13 @@ from dockyard.registry.interface import Registry, StoredManifest
 from dockyard.scan.feed import Feed
 from dockyard.scan.match import Finding, match
 from dockyard.server.clock import now
-from dockyard.server.database import Database
+from dockyard.server.database import Database, DatabaseError
 from dockyard.server.events import record
 from dockyard.server.schema.trust import FINDING, INVENTORY, INVENTORY_PACKAGE
 from dockyard.server.trust.inside import Inside
 
 _MOST_IMAGES = 64
+_LOG = logging.getLogger("dockyard.trust")
 
 
 def images(registry: Registry, name: str, stored: StoredManifest) -> list[Image]:
@@ -54,12 +56,11 @@ def scan(database: Database, image: Image, *, cache: Path, feed: Feed | None, af
         row = connection.execute(
             select(INVENTORY.c.body, INVENTORY.c.snapshot).where(INVENTORY.c.digest == digest)
         ).first()
-    if row is None or afresh:
-        held = inventory(image.layers, cache=cache)
+    known = None if row is None or afresh else _read(digest, row[0])
+    held = known or inventory(image.layers, cache=cache)
+    if known is None:
         database.write(lambda connection: _keep(database, connection, digest, held))
-    else:
-        held = msgspec.msgpack.decode(row[0], type=Inventory)
-    if feed is not None and (afresh or row is None or row[1] != feed.about["snapshot"]):
+    if feed is not None and (known is None or row is None or row[1] != feed.about["snapshot"]):
         found = match(held, feed)
         snapshot = str(feed.about["snapshot"])
         database.write(lambda connection: _replace(connection, digest, held, found, snapshot, None))
@@ -67,10 +68,10 @@ def scan(database: Database, image: Image, *, cache: Path, feed: Feed | None, af
 
 
 def packages_of(database: Database, digest: str) -> Inventory | None:
-    """The packages of an image; None if nobody has looked yet."""
+    """The packages of an image; None if nobody has looked yet, or what was found cannot be read."""
     with database.read() as connection:
         body = connection.execute(select(INVENTORY.c.body).where(INVENTORY.c.digest == digest)).scalar()
-    return None if body is None else msgspec.msgpack.decode(body, type=Inventory)
+    return None if body is None else _read(digest, body)
 
 
 def findings(database: Database, digest: str) -> list[Finding] | None:
@@ -98,8 +99,12 @@ def changed(old: Path, new: Path) -> list[tuple[str, str]]:
         database.close()
 
 
-def rematch(database: Database, feed: Feed, packages: Iterable[tuple[str, str]]) -> int:
-    """Match the images that have one of `packages` anew, for those packages alone; returns how many images."""
+def rematch(database: Database, feed: Feed, packages: Iterable[tuple[str, str]]) -> tuple[int, list[str]]:
+    """Match the images that have one of `packages` anew, for those packages alone.
+
+    Returns:
+        how many there were; and the digests of those that could not be matched, which count as not matched from now on.
+    """
     wanted: dict[str, set[tuple[str, str]]] = {}
     with database.read() as connection:
         for scope, package in packages:
@@ -108,21 +113,50 @@ def rematch(database: Database, feed: Feed, packages: Iterable[tuple[str, str]])
             )
             for digest in connection.execute(query).scalars():
                 wanted.setdefault(digest, set()).add((scope, package))
-    snapshot = str(feed.about["snapshot"])
+    failed: list[str] = []
     for digest, names in sorted(wanted.items()):
-        _rematched(database, feed, digest, names)
-    # The others need no look: nothing that is said about their packages has changed.
-    database.write(lambda connection: connection.execute(update(INVENTORY).values(snapshot=snapshot)).rowcount)
-    return len(wanted)
+        try:
+            if not _rematched(database, feed, digest, names):
+                failed.append(digest)
+        except DatabaseError:
+            raise
+        except Exception:  # noqa: BLE001 (one image that cannot be matched must not hold up all others)
+            _LOG.exception("the packages of %s could not be matched", digest)
+            failed.append(digest)
+    snapshot = str(feed.about["snapshot"])
+
+    def noted(connection: Connection) -> None:
+        # The others need no look: nothing that is said about their packages has changed.
+        connection.execute(update(INVENTORY).values(snapshot=snapshot))
+        for digest in failed:
+            connection.execute(update(INVENTORY).where(INVENTORY.c.digest == digest).values(snapshot=""))
+
+    database.write(noted)
+    return len(wanted), failed
 
 
-def _rematched(database: Database, feed: Feed, digest: str, names: set[tuple[str, str]]) -> None:
+def _rematched(database: Database, feed: Feed, digest: str, names: set[tuple[str, str]]) -> bool:
+    """Match an image for some packages; false if nobody can read what it has."""
     with database.read() as connection:
-        body = connection.execute(select(INVENTORY.c.body).where(INVENTORY.c.digest == digest)).scalar_one()
-    held = msgspec.msgpack.decode(body, type=Inventory)
+        body = connection.execute(select(INVENTORY.c.body).where(INVENTORY.c.digest == digest)).scalar()
+    if body is None:
+        return True  # removed in the meantime
+    held = _read(digest, body)
+    if held is None:
+        return False
     part = Inventory([each for each in held.packages if _key(held, each) in names], held.distribution)
     found, snapshot = match(part, feed), str(feed.about["snapshot"])
     database.write(lambda connection: _replace(connection, digest, part, found, snapshot, names))
+    return True
+
+
+def _read(digest: str, body: bytes) -> Inventory | None:
+    """A stored inventory; None, with a warning, if it is damaged, as it can be made anew."""
+    try:
+        return msgspec.msgpack.decode(body, type=Inventory)
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        _LOG.warning("what is stored of the packages of %s cannot be read: %s", digest, error)
+        return None
 
 
 def forget(connection: Connection, digest: Digest) -> None:

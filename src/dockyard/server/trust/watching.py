@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, func, literal, select
 
 from dockyard.errors import Error
 from dockyard.registry.interface import Registry, WireError
@@ -17,6 +17,8 @@ from dockyard.server.database import Database, DatabaseError
 from dockyard.server.events import record
 from dockyard.server.following import follow
 from dockyard.server.jobs.interface import Jobs
+from dockyard.server.schema.content import MANIFEST
+from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.schema.trust import FINDING, INVENTORY, INVENTORY_PACKAGE
 from dockyard.server.trust.gate import opener
 from dockyard.server.trust.scanning import changed, images, rematch, scan
@@ -73,33 +75,54 @@ class Watch:
             if feed is not None:
                 feed.close()
 
-    def advisories(self) -> int:
-        """Match the feed, if it is another than last time, where it says something new; returns how many images."""
+    def advisories(self) -> tuple[int, int]:
+        """Match the feed, if it is another than last time, where it says something new.
+
+        Returns:
+            how many images that concerned; and how many of them could not be matched, not even after another look.
+        """
         feed = opener(self.feed)()
         if feed is None:
-            return 0
+            return 0, 0
         with feed:
             before = self.feed.with_name("feed.matched.sqlite")
             old = opener(before)()
             if old is not None:
                 with old:
                     if old.about["snapshot"] == feed.about["snapshot"]:
-                        return 0
-                count = rematch(self.database, feed, changed(before, self.feed))
-            else:
-                count = self._all(feed)
+                        return 0, 0
+                count, failed = rematch(self.database, feed, changed(before, self.feed))
+            else:  # the first feed: every image is matched with it
+                _, failed = rematch(self.database, feed, self._packages(feed))
+                with self.database.read() as connection:
+                    count = connection.execute(select(func.count()).select_from(INVENTORY)).scalar_one()
+        lost = sum(not self._mended(digest) for digest in failed)
         beside = before.with_name(f".{before.name}.{os.getpid()}.tmp")
         shutil.copyfile(self.feed, beside)
         beside.replace(before)
-        return count
+        return count, lost
 
-    def _all(self, feed: Feed) -> int:
-        """The first feed: every image is matched with it."""
+    def _mended(self, digest: str) -> bool:
+        """Look at an image anew whose packages could not be matched; whether that went well."""
+        query = (
+            select(REPOSITORY.c.name.label("repository"), literal("").label("reference"), MANIFEST.c.digest)
+            .join_from(MANIFEST, REPOSITORY, MANIFEST.c.repository_id == REPOSITORY.c.id)
+            .where(MANIFEST.c.digest == digest)
+        )
         with self.database.read() as connection:
-            digests = connection.execute(select(INVENTORY.c.digest).order_by(INVENTORY.c.digest)).scalars().all()
-        packages = self._packages(feed)
-        rematch(self.database, feed, packages)
-        return len(digests)
+            row = connection.execute(query.limit(1)).mappings().first()
+        if row is None:
+            return True  # gone
+        try:
+            self.again(str(row["repository"]), digest)
+        except DatabaseError:
+            raise
+        except WireError:  # gone, just now
+            return True
+        except Exception as error:  # noqa: BLE001 (as in `_look`)
+            self._failed(row, error)
+            return False
+        return True
 
     def _packages(self, feed: Feed) -> list[tuple[str, str]]:
         with self.database.read() as connection:
@@ -122,13 +145,17 @@ class Watch:
             _LOG.info("%s@%s was not looked at: %s", event["repository"], event["digest"], error)
         except Exception as error:  # noqa: BLE001 (one image that cannot be read must not hold up all others)
             # Damaged, or its layers cannot be fetched. What cannot be looked at is judged when it is pulled.
-            if not isinstance(error, Error):
-                _LOG.exception("%s@%s could not be looked at", event["repository"], event["digest"])
-            said = error.message if isinstance(error, Error) else type(error).__name__
-            self.database.write(partial(_tell, event=event, kind="scan.failed", detail={"reason": said[:_LONGEST]}))
+            self._failed(event, error)
         finally:
             if feed is not None:
                 feed.close()
+
+    def _failed(self, event: RowMapping, error: Exception) -> None:
+        """Tell, from where it was caught, that an image could not be looked at."""
+        if not isinstance(error, Error):
+            _LOG.exception("%s@%s could not be looked at", event["repository"], event["digest"])
+        said = error.message if isinstance(error, Error) else type(error).__name__
+        self.database.write(partial(_tell, event=event, kind="scan.failed", detail={"reason": said[:_LONGEST]}))
 
     def _done(self, event: RowMapping, digests: list[str], packages: int) -> None:
         """Tell that an image was looked at, if a webhook asks for that: there are as many such events as pushes."""

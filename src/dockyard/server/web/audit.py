@@ -4,17 +4,21 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dockyard.server.audit import chain, read
+from dockyard.server.audit import chain, pruning, read
 from dockyard.server.audit.chain import Verdict
+from dockyard.server.audit.pruning import Pruning
 from dockyard.server.audit.read import Event, Wanted
-from dockyard.server.web.answer import Answer, Page, View
+from dockyard.server.web.answer import Answer, Moved, Page, View
 from dockyard.server.web.project import head
 from dockyard.server.web.visit import FieldInvalidError, Visit
+from dockyard.server.web.words import moment
 
 _COUNT = 50
+# What of an event's details is a time in milliseconds since 1970.
+_TIMES = ("until", "expires_at", "before")
 
 
-def _show(visit: Visit, proof: Verdict | None = None) -> Answer:
+def _show(visit: Visit, proof: Verdict | None = None, planned: dict[str, int] | None = None) -> Answer:
     top = head(visit) if visit.places else None
     visit.demand(top.name if top else "", "log", "list")
     events, more = _events(visit, top.name if top else visit.query("project"))
@@ -48,7 +52,8 @@ def _show(visit: Visit, proof: Verdict | None = None) -> Answer:
         "quota.",
     )
     words = {"project": top, "events": events, "more": more, "kinds": kinds, "exported": exported, "proof": proof}
-    return Page("audit.html", words)
+    pruned = {"planned": planned, "pruning": None if top else pruning.pruning(visit.desk.database)}
+    return Page("audit.html", {**words, **pruned})
 
 
 def _kind(visit: Visit) -> str:
@@ -65,6 +70,37 @@ def _prove(visit: Visit) -> Answer:
     return _show(visit, chain.verify(visit.desk.database, expected=expected))
 
 
+def _wanted(visit: Visit) -> Pruning:
+    """What the form says of which events go, and when."""
+    return Pruning(visit.text("schedule", 100), visit.whole("hours"), tuple(visit.several("keep")))
+
+
+def _rehearse(visit: Visit) -> Answer:
+    """Count what would be removed now."""
+    visit.demand("", "log", "delete")
+    wanted = _wanted(visit)
+    return _show(visit, planned=pruning.planned(visit.desk.database, pruning.before(wanted.hours), wanted.keep))
+
+
+def _prune(visit: Visit) -> Answer:
+    visit.demand("", "log", "delete")
+    wanted = _wanted(visit)
+    pruning.before(wanted.hours)
+    pruning.kept(wanted.keep)
+    arguments = {"hours": wanted.hours, "keep": list(wanted.keep)}
+    job = visit.desk.jobs.defer("prune", arguments, key="asked prune")
+    if job is None:
+        raise FieldInvalidError("old events are being removed already", hint="Wait for it: the page Jobs shows it.")
+    return Moved("/audit", f"Job {job} removes old events.")
+
+
+def _schedule(visit: Visit) -> Answer:
+    visit.demand("", "log", "update")
+    wanted = _wanted(visit)
+    pruning.schedule(visit.desk.database, wanted if wanted.schedule else None)
+    return Moved("/audit", "Saved." if wanted.schedule else "Old events stay until somebody removes them.")
+
+
 def _events(visit: Visit, project: str) -> tuple[list[tuple[Event, int, str]], bool]:
     """A page of events, each with its time in milliseconds and what else is known of it in words."""
     before = visit.query("before", 17)
@@ -78,7 +114,8 @@ def _events(visit: Visit, project: str) -> tuple[list[tuple[Event, int, str]], b
     number = int(before) if before.isascii() and before.isdigit() else 0
     found = read.page(visit.desk.database, wanted, before=number, count=_COUNT + 1)
     rows = [
-        (each, _at(each), ", ".join(f"{name} {_said(value)}" for name, value in each.detail.items())) for each in found
+        (each, _at(each), ", ".join(f"{name} {_said(name, value)}" for name, value in each.detail.items()))
+        for each in found
     ]
     return rows[:_COUNT], len(rows) > _COUNT
 
@@ -95,9 +132,11 @@ def _day(text: str, more: int = 0) -> int:
         return 0
 
 
-def _said(value: Any) -> str:
+def _said(name: str, value: Any) -> str:
+    if name in _TIMES and isinstance(value, int):
+        return moment(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 VIEW = View(_show)
-ALL = View(_show, {"prove": _prove})
+ALL = View(_show, {"prove": _prove, "rehearse": _rehearse, "prune": _prune, "schedule": _schedule})

@@ -13,15 +13,18 @@ def _show(visit: Visit) -> Answer:
     return Page("endpoints.html", {"endpoints": endpoints.listing(visit.desk.database), "endpoint": None})
 
 
-def _values(visit: Visit) -> dict[str, object]:
-    """The parts of an endpoint that its form has."""
+def elsewhere(visit: Visit) -> dict[str, object]:
+    """What a form says of another registry and how to log in there; its password is asked for apart."""
     return {
         "registry": visit.text("registry", 255),
-        "description": visit.text("description"),
         "username": visit.text("username"),
         "insecure": visit.checked("insecure"),
         "ca": visit.text("ca"),
     }
+
+
+def _values(visit: Visit) -> dict[str, object]:
+    return {**elsewhere(visit), "description": visit.text("description")}
 
 
 def _add(visit: Visit) -> Answer:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import msgspec
 from sqlalchemy import select
 
 from dockyard.content.store import read
@@ -14,21 +13,21 @@ from dockyard.images.image import Image
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.manifest import Index, Manifest, parse
 from dockyard.packages import cyclonedx, spdx
-from dockyard.packages.inventory import Inventory
 from dockyard.policy.verdict import Reason, Verdict
-from dockyard.registry.interface import StoredManifest, WireError
+from dockyard.registry.interface import ABSENT, StoredManifest, WireError
+from dockyard.registry.protocol import codes
+from dockyard.registry.protocol.request import tag_valid
 from dockyard.server.names import project_of
 from dockyard.server.schema.content import MANIFEST, TAG
 from dockyard.server.schema.projects import REPOSITORY
-from dockyard.server.schema.trust import INVENTORY
 from dockyard.server.trust.inside import Inside
-from dockyard.server.trust.scanning import findings
+from dockyard.server.trust.scanning import findings, packages_of
 from dockyard.server.trust.settings import policy_of
 from dockyard.server.trust.watching import ask
 from dockyard.server.web import looking, words
 from dockyard.server.web.answer import Answer, Download, Moved, Page, View
 from dockyard.server.web.trouble import PageUnknownError
-from dockyard.server.web.visit import Visit
+from dockyard.server.web.visit import FieldInvalidError, Visit
 
 _COUNT = 200
 _MOST_REFERRERS = 200
@@ -259,16 +258,10 @@ def _content(visit: Visit, head: Head, found: Manifest) -> list[tuple[Descriptor
     return parts
 
 
-def _inventory(visit: Visit, head: Head) -> Inventory | None:
-    with visit.desk.database.read() as connection:
-        body = connection.execute(select(INVENTORY.c.body).where(INVENTORY.c.digest == head.digest)).scalar()
-    return None if body is None else msgspec.msgpack.decode(body, type=Inventory)
-
-
 def _packages(visit: Visit) -> Answer:
     head = _head(visit)
     _demand_read(visit, head, "sbom")
-    held, wanted = _inventory(visit, head), visit.query("q").lower()
+    held, wanted = packages_of(visit.desk.database, head.digest), visit.query("q").lower()
     found = [each for each in held.packages if wanted in each.name.lower()] if held is not None else []
     begin = _number(visit.query("after", 9))
     some = found[begin : begin + _COUNT]
@@ -315,7 +308,7 @@ def _referrers(visit: Visit) -> Answer:
 def _sbom(visit: Visit) -> Answer:
     head = _head(visit)
     _demand_read(visit, head, "sbom")
-    held = _inventory(visit, head)
+    held = packages_of(visit.desk.database, head.digest)
     if held is None:
         raise PageUnknownError("the image's packages were not read yet", hint="Look again in a moment.")
     make = cyclonedx.document if visit.places[-1] == "cyclonedx" else spdx.document
@@ -339,6 +332,26 @@ def _delete(visit: Visit) -> Answer:
     return Moved(f"/repository/{head.name}", f"{words.short(head.digest)} is removed with its tags.")
 
 
+def _tag(visit: Visit) -> Answer:
+    """Give the image a further tag. One that leads elsewhere is not moved: that is what a push is for."""
+    head, tag = _head(visit), visit.text("tag", 140)
+    visit.demand_repository(head.name, "push")
+    if not tag_valid(tag):
+        raise FieldInvalidError(f"tag: not a tag: {tag[:40]!r}", hint="Letters, digits, dots, dashes and underscores.")
+    if tag in head.tags:
+        raise FieldInvalidError(f"tag: it is {tag} already")
+    registry = visit.desk.registry
+    stored = registry.manifest(head.name, head.digest)
+    try:
+        registry.put_manifest(head.name, tag, stored.raw, stored.media_type, (), ABSENT)
+    except WireError as error:
+        if error.code != codes.PRECONDITION_FAILED:
+            raise
+        hint = "Remove that tag first, or push the image under it."
+        raise FieldInvalidError(f"tag: {tag} leads to another image here", hint=hint) from error
+    return Moved(f"/image/{head.name}:{tag}", f"It is {tag} as well now.")
+
+
 def _scan(visit: Visit) -> Answer:
     head = _head(visit)
     visit.demand(head.project, "scan", "create")
@@ -350,7 +363,7 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-VIEW = View(_show, {"delete": _delete})
+VIEW = View(_show, {"delete": _delete, "tag": _tag})
 PACKAGES = View(_packages)
 FINDINGS = View(_findings, {"scan": _scan})
 REFERRERS = View(_referrers)

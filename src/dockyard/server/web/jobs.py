@@ -22,6 +22,7 @@ _TOLD = {
     "verify": "proves that every tag is complete",
     "webhooks": "tells other systems what happened",
     "audit": "chains the audit log, so that a change to it shows",
+    "prune": "removes old events from the audit log, as its schedule says",
     "replication": "copies images to and from other registries",
 }
 

@@ -9,13 +9,14 @@ from dockyard.server.replication.replicate import Planned
 from dockyard.server.replication.rules import Direction, ReplicationRuleUnknownError, Rule
 from dockyard.server.replication.runs import ReplicationRunUnknownError, Run
 from dockyard.server.web.answer import Answer, Moved, Page, View
+from dockyard.server.web.endpoints import elsewhere
 from dockyard.server.web.trouble import PageUnknownError
 from dockyard.server.web.visit import FieldInvalidError, Visit
 
 _RUNS = 25
 _PLANNED = 200
 # What an item of a run can come to.
-_ENDED = ("tags", "tags_same", "deleted", "gone", "failed")
+_ENDED = ("tags", "tags_same", "tags_kept", "deleted", "gone", "failed")
 _RATES = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
@@ -45,20 +46,15 @@ def _values(visit: Visit) -> dict[str, object]:
     if unit is None:
         raise FieldInvalidError("unit: choose kB, MB or GB")
     endpoint = visit.text("endpoint", 64)
-    there: dict[str, object] = {
-        "registry": visit.text("registry"),
-        "username": visit.text("username"),
-        "insecure": visit.checked("insecure"),
-        "ca": visit.text("ca"),
-    }
     return {
-        **({"endpoint": endpoint} if endpoint else there),
+        **({"endpoint": endpoint} if endpoint else elsewhere(visit)),
         "repositories": visit.text("repositories", 512) or "**",
         "tags": visit.text("tags", 512) or "**",
         "target": visit.text("target") or "{name}",
         "events": visit.checked("events"),
         "schedule": visit.text("schedule"),
         "deletions": visit.checked("deletions"),
+        "override": visit.checked("override"),
         "parallel": visit.whole("parallel", 2),
         "rate": visit.whole("rate") * unit,
     }

@@ -1,4 +1,4 @@
-"""A repository: its tags, found by name or by time, page by page."""
+"""A repository: its tags, found by name or by time, and its images without one, page by page."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy import Select, Subquery, and_, func, or_, select
 from dockyard.server.access.principal import AccessDeniedError
 from dockyard.server.browse import repositories
 from dockyard.server.names import project_of
-from dockyard.server.schema.content import MANIFEST, TAG
+from dockyard.server.schema.content import MANIFEST, REFERENCE, TAG
 from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.stored import removing
 from dockyard.server.web import looking
@@ -16,13 +16,14 @@ from dockyard.server.web.answer import Answer, Moved, Page, View
 from dockyard.server.web.looking import Scan
 from dockyard.server.web.trouble import PageUnknownError
 from dockyard.server.web.visit import FieldInvalidError, Visit
+from dockyard.server.web.words import short
 
 _COUNT = 50
 
 
 @dataclass(frozen=True)
 class Row:
-    """A tag and what it leads to."""
+    """A tag and what it leads to; an image without a tag is called by its digest."""
 
     name: str
     digest: str
@@ -40,12 +41,14 @@ def _show(visit: Visit) -> Answer:
     name = visit.places[0]
     visit.demand_repository(name)
     wanted, order = visit.query("q", 128), visit.query("order", 10)
-    order = order if order in ("name", "newest") else "newest"
+    untagged = visit.query("show", 10) == "untagged"
+    order = "name" if order == "name" and not untagged else "newest"
     with visit.desk.database.read() as connection:
         about = connection.execute(select(REPOSITORY).where(REPOSITORY.c.name == name)).first()
         if about is None:
             raise PageUnknownError(f"there is no repository {name!r}")
-        query = _tags(int(about.id), wanted, order, visit)
+        number = int(about.id)
+        query = _untagged(number, wanted, visit) if untagged else _tags(number, wanted, order, visit)
         rows = connection.execute(query).all()
         some = rows[:_COUNT]
         digests = sorted({str(row.digest) for row in some})
@@ -91,6 +94,7 @@ def _show(visit: Visit) -> Answer:
         "manifests": counts[1],
         "q": wanted,
         "order": order,
+        "untagged": untagged,
         "after": "" if last is None else str(last.name),
         "at": 0 if last is None or order == "name" else int(last.updated_at),
     }
@@ -118,6 +122,32 @@ def _tags(repository: int, wanted: str, order: str, visit: Visit) -> Select[Any]
     return _leading(repository, some).order_by(some.c.updated_at.desc(), some.c.name)
 
 
+def _untagged(repository: int, wanted: str, visit: Visit) -> Select[Any]:
+    """One page of what has no tag, belongs to no index and refers to nothing, newest first."""
+    mine = MANIFEST.c.repository_id == repository
+    tagged = select(TAG.c.name).where(TAG.c.repository_id == repository, TAG.c.digest == MANIFEST.c.digest)
+    named = select(REFERENCE.c.manifest).where(
+        REFERENCE.c.repository_id == repository, REFERENCE.c.child == MANIFEST.c.digest
+    )
+    query = select(
+        MANIFEST.c.digest.label("name"),
+        MANIFEST.c.digest,
+        MANIFEST.c.pushed_at.label("updated_at"),
+        MANIFEST.c.pushed_by.label("updated_by"),
+        MANIFEST.c.pulled_at,
+        MANIFEST.c.raw,
+        MANIFEST.c.media_type,
+        MANIFEST.c.size,
+    ).where(mine, MANIFEST.c.subject.is_(None), ~tagged.exists(), ~named.exists())
+    if wanted:
+        query = query.where(MANIFEST.c.digest.contains(wanted, autoescape=True))
+    after, at = visit.query("after", 140), visit.query("at", 17)
+    if at.isascii() and at.isdigit():
+        same = and_(MANIFEST.c.pushed_at == int(at), MANIFEST.c.digest > after)
+        query = query.where(or_(MANIFEST.c.pushed_at < int(at), same))
+    return query.order_by(MANIFEST.c.pushed_at.desc(), MANIFEST.c.digest).limit(_COUNT + 1)
+
+
 def _leading(repository: int, some: Subquery) -> Select[Any]:
     there = (MANIFEST.c.repository_id == repository) & (MANIFEST.c.digest == some.c.digest)
     return select(some, MANIFEST.c.raw, MANIFEST.c.media_type, MANIFEST.c.size).join_from(some, MANIFEST, there)
@@ -141,6 +171,15 @@ def _delete_tag(visit: Visit) -> Answer:
     )
 
 
+def _delete_untagged(visit: Visit) -> Answer:
+    name, digest = visit.places[0], visit.text("digest", 140)
+    visit.demand_repository(name, "delete")
+    if ":" not in digest:
+        raise FieldInvalidError("that is no digest")
+    visit.desk.registry.delete_manifest(name, digest)
+    return Moved(f"/repository/{name}?show=untagged", f"{short(digest)} is removed.")
+
+
 def _remove(visit: Visit) -> Answer:
     name = visit.places[0]
     visit.demand_repository(name, "delete")
@@ -160,4 +199,6 @@ def _describe(visit: Visit) -> Answer:
     return Moved(f"/repository/{name}", "The description is changed.")
 
 
-VIEW = View(_show, {"describe": _describe, "delete-tag": _delete_tag, "remove": _remove})
+VIEW = View(
+    _show, {"describe": _describe, "delete-tag": _delete_tag, "delete-untagged": _delete_untagged, "remove": _remove}
+)

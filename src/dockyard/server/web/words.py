@@ -72,8 +72,8 @@ def moment(at: int | None) -> str:
 
 
 def host(base: str) -> str:
-    """What clients write before a repository's name: the host of a URL, and its path where it has one."""
-    return base.partition("://")[2]
+    """What clients write before a repository's name: the host of a URL. They ask it for `/v2/…`, whatever its path."""
+    return base.partition("://")[2].partition("/")[0]
 
 
 def cut(text: str, most: int = 200) -> str:

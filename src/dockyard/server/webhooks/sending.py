@@ -2,15 +2,17 @@
 
 import contextlib
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
+from dockyard._internal.proxy import ProxyInvalidError
+from dockyard.server.webhooks.reaching import reach, secured
 from dockyard.server.webhooks.settings import Webhooks
 
 _ANSWER_BYTES = 1024
@@ -40,14 +42,10 @@ def send(url: str, headers: Mapping[str, str], body: bytes, settings: Webhooks, 
         status, answer = _post(url, headers, body, settings, verify, begun + settings.timeout)
         if not 200 <= status < 300:
             error = "a redirect, which is not followed" if 300 <= status < 400 else f"HTTP status {status}"
-    except (OSError, http.client.HTTPException, ValueError) as failed:
+    except (OSError, http.client.HTTPException, ValueError, ProxyInvalidError) as failed:
         late = time.monotonic() - begun >= settings.timeout
         error = f"no whole answer within {settings.timeout:g} s" if late else _said(failed)
     return Outcome(status, answer, error, int((time.monotonic() - begun) * 1000))
-
-
-class _RefusedAddress(ValueError):  # noqa: N818 (never leaves this file)
-    pass
 
 
 def _post(
@@ -56,67 +54,41 @@ def _post(
     parts = urlsplit(url)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
-    sock = _connected(host, port, settings, deadline)
-    # A receiver that sends a byte now and then resets every timeout of a socket: the end comes from outside.
-    handle = sock.dup()
-    timer = threading.Timer(max(0.01, deadline - time.monotonic()), _cut, (handle,))
-    timer.daemon = True
-    timer.start()
-    try:
-        wrapped = sock
+    place = parts.netloc.rpartition("@")[2]
+    with contextlib.ExitStack() as held:
+        sock, by = reach(parts.scheme, host, port, settings, deadline, partial(_watch, held, deadline))
+        held.callback(sock.close)
         if secure:
             context = ssl.create_default_context()
             if not verify:
                 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            wrapped = context.wrap_socket(sock, server_hostname=host)
+            sock = secured(sock, context, host)
         connection = http.client.HTTPConnection(host, port)
-        connection.sock = wrapped
-        try:
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            sent = {"Host": parts.netloc.rpartition("@")[2], **headers, "Connection": "close"}
-            connection.request("POST", target, body, sent)
-            response = connection.getresponse()
-            return response.status, response.read(_ANSWER_BYTES).decode("utf-8", "replace")
-        finally:
-            connection.close()
-    finally:
-        timer.cancel()
-        handle.close()
-        sock.close()
+        connection.sock = sock
+        held.callback(connection.close)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        sent = {"Host": place, **headers, "Connection": "close"}
+        if by is not None:
+            target = f"http://{place}{target}"
+            sent |= {"Proxy-Authorization": by.authorization} if by.authorization else {}
+        connection.request("POST", target, body, sent)
+        response = connection.getresponse()
+        if by is not None and response.status == 407:
+            raise OSError(f"the proxy {by} asks for a login")
+        return response.status, response.read(_ANSWER_BYTES).decode("utf-8", "replace")
 
 
-def _connected(host: str, port: int, settings: Webhooks, deadline: float) -> socket.socket:
-    """A socket to the first address of `host` that answers. The address that was looked at is the one that is used, so
-    a name that changes its mind gains nothing.
+def _watch(held: contextlib.ExitStack, deadline: float, sock: socket.socket) -> None:
+    """Have a connection end at `deadline`, or with `held`. A receiver that sends a byte now and then resets every
+    timeout of a socket: the end comes from outside.
     """
-    if settings.hosts and host.lower() not in {each.lower() for each in settings.hosts}:
-        raise _RefusedAddress(f"{host} is not among the hosts that the settings allow")
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for *_, place in found:
-        if not settings.private_addresses and not public(str(place[0])):
-            raise _RefusedAddress(f"{host} is at {place[0]}, which is not a public address")
-    failed: OSError = OSError(f"{host} has no address")
-    for family, kind, protocol, _, place in found:
-        sock = socket.socket(family, kind, protocol)
-        sock.settimeout(max(0.01, deadline - time.monotonic()))
-        try:
-            sock.connect(place)
-        except OSError as error:
-            sock.close()
-            failed = error
-        else:
-            return sock
-    raise failed
-
-
-def public(address: str) -> bool:
-    """Whether an IP address is one of the public Internet."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour
-        if inner is not None:
-            found = inner
-    return found.is_global and not found.is_multicast
+    held.callback(sock.close)
+    handle = sock.dup()
+    held.callback(handle.close)
+    timer = threading.Timer(max(0.01, deadline - time.monotonic()), _cut, (handle,))
+    timer.daemon = True
+    held.callback(timer.cancel)
+    timer.start()
 
 
 def _cut(sock: socket.socket) -> None:
