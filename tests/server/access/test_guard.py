@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dockyard.registry.app.body import Came
 from dockyard.registry.app.call import Application, Message, Scope
 from dockyard.registry.interface import WireError
 from dockyard.server.access import members, personal, projects, robots, state, users
@@ -309,7 +310,7 @@ def test_a_request_that_the_short_way_leaves_to_the_long_one_is_counted_once(
 
 
 class Shown:
-    """A request that is shown to the short way first (`registry.app.whole.Exchange`)."""
+    """A request that is shown to the short way first (`registry.app.body.Exchange`)."""
 
     def __init__(self, method: str, path: str, auth: str) -> None:
         headers = [(b"authorization", auth.encode()), (b"content-length", b"0")]
@@ -319,7 +320,10 @@ class Shown:
     def put(self, message: Message) -> None:
         self.status = message.get("status", self.status)
 
-    def gather(self, then: object) -> None:
+    def receive(self, came: Came) -> None:
+        pytest.fail("there is no body")
+
+    def go_on(self) -> None:
         pytest.fail("there is no body")
 
     def end(self) -> None:
