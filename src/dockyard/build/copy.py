@@ -1,25 +1,25 @@
 """COPY and ADD: from a source into a layer, in one pass. Where things land is as with BuildKit's file operations."""
 
 import hashlib
-import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, Protocol
 
 import msgspec
 from msgspec.structs import replace
 
 from dockyard.build import mode
+from dockyard.build.archived import Archived, Named
 from dockyard.build.destination import Destination, DestinationInvalidError
 from dockyard.build.listing import digest_of
 from dockyard.build.source import Contents, Item, Source
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Node
-from dockyard.layers.fault import ArchiveInvalidError
 from dockyard.layers.tar import Entry
-from dockyard.layers.tree import WHITEOUT, FileTree
+from dockyard.layers.tree import FileTree
 
 Planned = tuple[Entry, Item | BinaryIO | None]
+_NONE: Mapping[Named, Entry] = {}
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -45,10 +45,14 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Copier:
-    """Plans what goes into a layer; `destination` knows the image and what was planned before."""
+    """Plans what goes into a layer; `destination` knows the image and what was planned before.
 
-    def __init__(self, order: Order, destination: Destination) -> None:
-        self.order, self._destination = order, destination
+    `headers` are those of archives' files that `RelinkedError` told.
+    """
+
+    def __init__(self, order: Order, destination: Destination, headers: Mapping[Named, Entry] = _NONE) -> None:
+        self.order, self._destination, self._headers = order, destination, headers
+        self._archived: Archived | None = None
         self._octal = mode.octal(order.chmod)
         self._changed: Callable[[int, bool], int] = lambda bits, folder: mode.changed(
             bits, order.chmod, folder=folder, node=order.node
@@ -270,46 +274,9 @@ class Copier:
         root = destination.resolve(order.target)
         for entry in destination.folders(root, 0o755, order.owner, order.mtime):
             yield entry, None
-        for entry, content in members:
-            if not entry.path:
-                continue
-            above, _, name = entry.path.rpartition("/")
-            folder = destination.resolve(above, root)
-            if destination.kind(folder) is None:
-                destination.passable(above, root)
-            for made in destination.folders(folder, 0o755, (0, 0), order.mtime):
-                yield made, None
-            path = f"{folder}/{name}" if folder else name
-            if name.startswith(WHITEOUT) and name.removeprefix(WHITEOUT) in ("", ".", ".."):
-                raise ArchiveInvalidError(f"the member {entry.path!r} has a name that no layer can hold")
-            target = entry.target
-            if entry.kind == "hardlink":
-                above, _, name = entry.target.rpartition("/")
-                folder = destination.resolve(above, root)
-                target = f"{folder}/{name}" if folder else name
-                yield from self._brought(entry, target, path)
-            uid, gid = (entry.uid, entry.gid) if order.owner is None else order.owner
-            placed = replace(entry, path=path, target=target, uid=uid, gid=gid)
-            destination.replace(placed)
-            yield placed, content if entry.kind == "file" else None
-
-    def _brought(self, link: Entry, target: str, path: str) -> Iterator[Planned]:
-        """What a hard link of an archive points to: nothing where this layer has it, or the image's own file.
-
-        Raises:
-            ArchiveInvalidError: it points to nothing, to a folder, or to itself.
-        """
-        found = self._destination.look(target)
-        if found is None or found.kind == "dir" or target == path:
-            what = "nothing" if found is None else "itself" if target == path else "a folder"
-            raise ArchiveInvalidError(f"the hard link {link.path!r} points to {what}", context={"target": link.target})
-        tree = self._destination.tree
-        if tree is None or self._destination.has(target):
-            return
-        # A layer cannot link to what lies in another one: the file becomes part of this layer, too.
-        entry = replace(found, path=target)
-        self._destination.add(entry)
-        yield entry, io.BytesIO(tree.read(target)) if entry.kind == "file" else None
+        if self._archived is None:
+            self._archived = Archived(destination, order.owner, order.mtime, self._headers)
+        yield from self._archived.plan(members, root)
 
 
 class Members(Protocol):

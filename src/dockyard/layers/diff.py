@@ -153,7 +153,9 @@ def _entry(path: str, place: str, found: os.stat_result, links: dict[tuple[int, 
     if found.st_nlink > 1 and kind != "dir":
         first = links.setdefault((found.st_dev, found.st_ino), path)
         if first != path:
-            return Entry(path, "hardlink", mode, found.st_uid, found.st_gid, 0, mtime, first)
+            # Whoever unpacks it gives the file what is said here: an attribute that was not said again would be lost.
+            named = Entry(path, "hardlink", mode, found.st_uid, found.st_gid, 0, mtime, first)
+            return replace(named, xattrs=_attributes(place))
     return Entry(
         path,
         kind,
