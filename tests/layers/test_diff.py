@@ -55,4 +55,5 @@ def test_a_capability_stays_with_a_file_of_several_names_through_layer_and_unpac
     apply(made, again, whiteouts="apply")
     assert os.getxattr(again / "a", "security.capability") == os.getxattr(again / "b", "security.capability")
     node = FileTree.of([made]).get("a")
-    assert node is not None and node.entry.xattrs == {"security.capability": capability}
+    assert node is not None
+    assert node.entry.xattrs == {"security.capability": capability}
