@@ -47,8 +47,10 @@ class Order(msgspec.Struct, frozen=True):
 class Copier:
     """Plans what goes into a layer; `destination` knows the image and what was planned before.
 
-    `headers` are those of archives' files that `RelinkedError` told.
+    `headers` are those of archives' files that `RelinkedError` told; `same` has the paths where nothing would change.
     """
+
+    same: frozenset[str] = frozenset()
 
     def __init__(self, order: Order, destination: Destination, headers: Mapping[Named, Entry] = _NONE) -> None:
         self.order, self._destination, self._headers = order, destination, headers
@@ -103,15 +105,19 @@ class Copier:
                 return
         folder = order.target if order.target.endswith("/") else os.path.dirname(order.target)
         yield from self._folders(destination.resolve(folder))
-        at = destination.resolve(order.target)
-        kind = destination.kind(at)
-        if item.kind != "dir" and kind == "dir":
-            at = f"{at}/{item.name}" if at else item.name
-        if item.kind == "dir" and kind is None:
+        at = self.at(item)
+        if item.kind == "dir" and destination.kind(at) is None:
             yield from self._folders(at, self._time(item))
         else:
             yield from self._folders(at.rpartition("/")[0])
         yield from self._copy(item, "", at, source)
+
+    def at(self, item: Item) -> str:
+        """Where an item goes: of a folder its content."""
+        at = self._destination.resolve(self.order.target)
+        if item.kind != "dir" and self._destination.kind(at) == "dir":
+            at = f"{at}/{item.name}" if at else item.name
+        return at
 
     def fresh(self, item: Item) -> str | None:
         """Where a folder's content goes, if nothing can be in its way there and all of it is copied; else None."""
@@ -167,6 +173,8 @@ class Copier:
             return
         if not included:
             return
+        if at in self.same and not self._destination.has(at):
+            return
         yield from self._late()
         if self._destination.kind(at) == "dir":
             raise DestinationInvalidError(f"/{at} is a folder there, which the file cannot replace")
@@ -203,7 +211,7 @@ class Copier:
             if at:
                 yield from self._timed(item, found, replace(found, path=at, mtime=self._time(item)))
             return
-        entry = self._header(item, at)
+        entry = self.header(item, at)
         if found is None or (found.mode, found.uid, found.gid, found.xattrs) != (
             entry.mode,
             entry.uid,
@@ -242,11 +250,12 @@ class Copier:
 
     def entry(self, item: Item, at: str, mtime: int | None = None) -> Entry:
         """The header that `item` gets at the path `at`; with `mtime` instead of its own time, if that is given."""
-        entry = self._header(item, at, mtime)
+        entry = self.header(item, at, mtime)
         self._destination.add(entry)
         return entry
 
-    def _header(self, item: Item, at: str, mtime: int | None = None) -> Entry:
+    def header(self, item: Item, at: str, mtime: int | None = None) -> Entry:
+        """The same, of something that may not be written."""
         owner, kind = self.order.owner, item.kind
         uid, gid = (item.uid, item.gid) if owner is None else owner
         bits = item.mode

@@ -17,6 +17,7 @@ from dockyard.build.context import TICK, Context
 from dockyard.build.copy import Copier, Order, Out, Planned, write, write_tree
 from dockyard.build.destination import Destination
 from dockyard.build.fault import ContextUnreadableError, SourceMissingError, place
+from dockyard.build.identical import identical
 from dockyard.build.identity import by_content
 from dockyard.build.lent import absent
 from dockyard.build.owner import OwnerUnknownError, by_number, owner
@@ -161,6 +162,7 @@ def _made(
     destination = Destination(None) if linked else Destination(stage.state.tree, stage.state.stirred)
     copier = Copier(order, destination, headers)
     plain = Copier(replace(order, unpack=False), destination)
+    plain.same = copier.same = identical(plain, taken, destination.tree, tools.epoch)
     with tools.writer() as writer:
         out = Out(writer)
         segments = _segments(stage, source)
