@@ -1,7 +1,6 @@
 """A folder on this machine as a source: the build context, a named context, or a Git checkout."""
 
 import errno
-import io
 import itertools
 import os
 import re
@@ -9,19 +8,17 @@ import stat
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from dockyard.build.ahead import Ahead, Seen
 from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, SourceMissingError, place
 from dockyard.build.listing import Facts, Listed, digest_of, facts, look, packed, rows, sight, stamp
 from dockyard.build.source import WILD, Item
+from dockyard.build.watched import Watched, check
 from dockyard.dockerfile.ignore import IgnoreRules, expression
 from dockyard.dockerfile.node import Node
 from dockyard.layers.tar import Kind
 from dockyard.layers.write import FileChangedError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 _MOST_LINKS = 255
 _SMALL = 1 << 20
@@ -95,6 +92,13 @@ class Context:
         for name, item in zip(names, found, strict=True):
             if wild and item is None and (self.root / name).is_symlink() and not self._rules.ignored(name):
                 raise SourceMissingError(f"{name!r} is a link to nothing", context=place(node))
+            if item is not None and item.path != name and _wild_above(parts) and not self._sent(item.path):
+                raise SourceMissingError(
+                    f"{name!r} is a link to {item.path}, which no instruction names: "
+                    "links that are found in a folder with a wildcard are not followed",
+                    context=place(node),
+                    hint=f"Write the folder's name without a wildcard, or copy {item.path} itself.",
+                )
         kept = [each for each in found if each is not None and self._takes_part(each)]
         if not kept and outside:
             raise ContextEscapeError(f"{pattern!r} leads out of the context", context=place(node))
@@ -124,13 +128,21 @@ class Context:
             parts = [part for part in os.path.normpath("/" + pattern).split("/") if part]
             names = self._glob(parts) if any(map(WILD.search, parts)) else ["/".join(parts)]
             for name in names:
-                real = os.path.relpath(os.path.realpath(self.root / name), self.root)
-                if not os.path.lexists(self.root / real) or not (_within(path, real) or _within(real, path)):
-                    continue
-                # A folder comes with what is named in it, unless the ignore file leaves that out.
-                if _within(path, real) or not self._rules.ignored(real) or self._rules.may_reinclude_below(real):
-                    return True
+                folder, _, last = name.rpartition("/")
+                link = os.path.join(os.path.realpath(self.root / folder), last)
+                # A link is sent as such, and what it leads to; the latter not below a folder with a wildcard.
+                for real in {link} if _wild_above(parts) else {link, os.path.realpath(link)}:
+                    if self._is_sent(path, os.path.relpath(real, self.root)):
+                        return True
         return False
+
+    def _is_sent(self, path: str, named: str) -> bool:
+        """Whether `path` comes with what is `named`; a folder does with what is in it, if that is not ignored."""
+        if not os.path.lexists(self.root / named):
+            return False
+        if _within(path, named):
+            return True
+        return _within(named, path) and (not self._rules.ignored(named) or self._rules.may_reinclude_below(named))
 
     def folder_of(self, pattern: str, node: Node) -> None:
         """As `find` does with a pattern's folder, for patterns that are matched below it."""
@@ -210,10 +222,10 @@ class Context:
             kind = FileChangedError if error.errno in (errno.ELOOP, errno.ENXIO) else ContextUnreadableError
             raise kind(f"cannot read {item.path}: {error.strerror}", context={"file": item.handle}) from error
         if item.size >= _SMALL:
-            return cast("BinaryIO", _Watched(handle, item))
+            return cast("BinaryIO", Watched(handle, item))
         try:
             data = os.read(handle, item.size + 1)
-            _check(handle, item)  # afterwards: what is changed between listing and reading shows as well
+            check(handle, item)  # afterwards: what is changed between listing and reading shows as well
             return data
         finally:
             os.close(handle)
@@ -462,37 +474,9 @@ class Context:
         return SourceMissingError(f"{pattern!r} is not in the context {self.root}", context=place(node), hint=nearest)
 
 
-class _Watched(io.RawIOBase):
-    """A large file; when its end is reached it has to be what it was when its folder was listed."""
-
-    def __init__(self, handle: int, item: Item) -> None:
-        super().__init__()
-        self._handle, self._item, self._left = handle, item, item.size
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        size = os.readv(self._handle, [buffer])
-        self._left -= size
-        if self._left <= 0 or not size:
-            _check(self._handle, self._item)
-        return size
-
-    def close(self) -> None:
-        if not self.closed:
-            os.close(self._handle)
-        super().close()
+def _wild_above(parts: list[str]) -> bool:
+    return any(map(WILD.search, parts[:-1]))
 
 
 def _within(path: str, folder: str) -> bool:
     return folder in ("", ".", path) or path.startswith(f"{folder}/")
-
-
-def _check(handle: int, item: Item) -> None:
-    if item.facts is not None and item.facts != _facts(os.fstat(handle)):
-        raise FileChangedError(f"{item.path} was changed while it was copied", context={"file": item.path})
-
-
-def _facts(status: os.stat_result) -> tuple[int, int, int, int]:
-    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

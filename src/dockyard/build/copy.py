@@ -226,7 +226,7 @@ class Copier:
 
     def _timed(self, item: Item, found: Entry, entry: Entry) -> Iterator[Planned]:
         """A folder that differs from what is there in its time at most: at once where this layer tells of it anyway."""
-        if not self._filled and not self._destination.made(entry.path):
+        if not self._filled and not self._destination.told(entry.path):
             self._delayed.append((item, entry.path, entry))
         elif found.mtime != entry.mtime or not self._destination.made(entry.path):
             self._destination.add(entry)
