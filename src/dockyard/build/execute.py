@@ -2,20 +2,22 @@
 
 import contextlib
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec.structs import replace
 
+from dockyard._internal import leftover
 from dockyard.build import authorities
 from dockyard.build.around import Around, around
 from dockyard.build.confide import leaks
 from dockyard.build.enter import Cell
 from dockyard.build.fault import RunFailedError, place
+from dockyard.build.program import lacking
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
+from dockyard.build.tools import WORK
 from dockyard.dockerfile.instructions import Run
 from dockyard.layers import snapshot
 from dockyard.layers.diff import diff
@@ -72,22 +74,34 @@ def execute(
     tools.limits.check(way)
     runs = tools.runs
     name = f"build-{os.getpid()}-{os.urandom(4).hex()}"
-    work = tools.data / "work" / name
     reached = networks.chosen(network, root=way.ids == "all" or not way.mounts)
     with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, work, ignore_errors=True)
+        work, _ = stack.enter_context(leftover.beside(tools.data / WORK, folder=True))
         beside = around(stage, reached, files, mounts, work, stack)
         root = _Overlaid(stage, work) if way.overlay else _Copied(stage, work)
         document = _document(stage, instruction, args, environment, reached, beside, root)
         tools.limits.put_on(document, name)
         node, shell, seen = instruction.node, str(stage.state.shell[0]), tuple(beside.overlays)
-        cell = Cell(document, root.place, seen, runs / name, name, shell, node.start_line, node.text, way, reached)
+        tree, changed = stage.state.tree, root.changed
+        cell = Cell(
+            document,
+            root.place,
+            seen,
+            runs / name,
+            name,
+            shell,
+            node.start_line,
+            node.text,
+            way,
+            reached,
+            lambda wanted: lacking(wanted, tree, changed),
+        )
         with root.ready(beside.binds):
             if instead is not None:
                 instead(cell)
             code = _carried_out(stage, cell, beside)
         if code != 0:
-            raise _failed(stage, instruction, code)
+            raise _failed(stage, instruction, code, cell.lacking(document))
         _told(stage, instruction, root, mounts)
         return root.layer(beside.targets)
 
@@ -146,8 +160,11 @@ def _carried_out(stage: Stage, cell: Cell, beside: Around) -> int:
     return code
 
 
-def _failed(stage: Stage, instruction: Run, code: int) -> RunFailedError:
+def _failed(stage: Stage, instruction: Run, code: int, missing: str) -> RunFailedError:
     step = stage.step
+    hint = _SINGLE if stage.tools.way.ids == "single" else None
+    if missing:
+        hint = f"The image has no {missing}: bring it, or begin the stage FROM an image that has it."
     return RunFailedError(
         f"the command ended with status {code}",
         context={
@@ -155,7 +172,7 @@ def _failed(stage: Stage, instruction: Run, code: int) -> RunFailedError:
             **({"log": step.path} if step.path is not None else {}),
             "output": "\n    ".join(["", *step.tail]),
         },
-        hint=_SINGLE if stage.tools.way.ids == "single" else None,
+        hint=hint,
     )
 
 
