@@ -5,14 +5,16 @@ import itertools
 import os
 import re
 import stat
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from dockyard.build.ahead import Ahead, Seen
 from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, SourceMissingError, place
 from dockyard.build.listing import Facts, Listed, digest_of, facts, look, packed, rows, sight, stamp
+from dockyard.build.sent import sent, wild_above
 from dockyard.build.source import WILD, Item
 from dockyard.build.watched import Watched, check
 from dockyard.dockerfile.ignore import IgnoreRules, expression
@@ -39,7 +41,7 @@ class Context:
     and has no extended attributes: of those a layer keeps `security.capability` only, which BuildKit loses on the way
     from the context, as it gives a file its owner last.
 
-    An item's `handle` is its path on this machine. `folders` has the digests of the folders that were stamped last.
+    An item's `handle` is its path on this machine.
     `asked` has the patterns of all instructions of the build, where only what they name counts as there. With `owned`
     everything belongs to whom it belongs here. `dated` is the time that all files were given, where times count as
     much as content does: a commit's.
@@ -60,7 +62,7 @@ class Context:
         if not root.is_dir():
             raise ContextUnreadableError(f"the context {root} is not a folder", context={"context": root})
         self.root = root.resolve()
-        self.folders: dict[str, str] = {}
+        self._stamped = threading.local()  # stages that go on side by side copy from one context
         self.dated = dated
         self.owned = owned
         self.asked: list[str] | None = None
@@ -92,7 +94,11 @@ class Context:
         for name, item in zip(names, found, strict=True):
             if wild and item is None and (self.root / name).is_symlink() and not self._rules.ignored(name):
                 raise SourceMissingError(f"{name!r} is a link to nothing", context=place(node))
-            if item is not None and item.path != name and _wild_above(parts) and not self._sent(item.path):
+            if item is None or item.path == name or self._rules.ignored(name):
+                continue
+            if not self._takes_part(item):
+                raise self._missing(name, item.path, node)
+            if wild_above(parts) and not self._sent(item.path):
                 raise SourceMissingError(
                     f"{name!r} is a link to {item.path}, which no instruction names: "
                     "links that are found in a folder with a wildcard are not followed",
@@ -100,6 +106,8 @@ class Context:
                     hint=f"Write the folder's name without a wildcard, or copy {item.path} itself.",
                 )
         kept = [each for each in found if each is not None and self._takes_part(each)]
+        if "\\" in pattern and not wild:
+            kept = [each for each in kept if self._sent(each.path)]
         if not kept and outside:
             raise ContextEscapeError(f"{pattern!r} leads out of the context", context=place(node))
         if not kept and not wild:
@@ -122,27 +130,7 @@ class Context:
 
     def _sent(self, path: str) -> bool:
         """Whether an instruction names `path`, a folder above it, or something in it."""
-        if self.asked is None:
-            return True
-        for pattern in self.asked:
-            parts = [part for part in os.path.normpath("/" + pattern).split("/") if part]
-            names = self._glob(parts) if any(map(WILD.search, parts)) else ["/".join(parts)]
-            for name in names:
-                folder, _, last = name.rpartition("/")
-                link = os.path.join(os.path.realpath(self.root / folder), last)
-                # A link is sent as such, and what it leads to; the latter not below a folder with a wildcard.
-                for real in {link} if _wild_above(parts) else {link, os.path.realpath(link)}:
-                    if self._is_sent(path, os.path.relpath(real, self.root)):
-                        return True
-        return False
-
-    def _is_sent(self, path: str, named: str) -> bool:
-        """Whether `path` comes with what is `named`; a folder does with what is in it, if that is not ignored."""
-        if not os.path.lexists(self.root / named):
-            return False
-        if _within(path, named):
-            return True
-        return _within(named, path) and (not self._rules.ignored(named) or self._rules.may_reinclude_below(named))
+        return self.asked is None or sent(path, self.asked, self.root, self._rules, self._glob)
 
     def folder_of(self, pattern: str, node: Node) -> None:
         """As `find` does with a pattern's folder, for patterns that are matched below it."""
@@ -180,7 +168,8 @@ class Context:
         known = self._listed.get(path)
         if known is not None:
             return known
-        known_ahead = self._ahead.rows.pop(path, None) if self._ahead is not None else None
+        ahead = self._ahead  # another thread may give it up
+        known_ahead = ahead.rows.pop(path, None) if ahead is not None else None
         self._before[path] = (whole, known_ahead[0] if known_ahead else facts(whole))
         try:
             sighted, found = known_ahead[1:] if known_ahead else self._looked(whole)
@@ -188,7 +177,7 @@ class Context:
             raise FileChangedError(f"{path} is gone", context={"file": whole}) from error
         except OSError as error:
             raise ContextUnreadableError(f"cannot read {path}: {error.strerror}", context={"file": whole}) from error
-        if self._ahead is not None:
+        if ahead is not None:
             self._folders[path] = sighted
         if self._rules.patterns:
             found = [row for row in found if self._has_part(f"{path}/{row[0]}" if path else row[0], whole, row)]
@@ -260,23 +249,30 @@ class Context:
         one tick of the clock, so what was touched in the last moments is not relied on: list it again after `TICK`.
         """
         rows = []
-        self.folders = {}
+        folders: dict[str, str] = {}
         newest = 0
         for item in items:
             rows.append((item.path, item.mode, item.mtime, item.size, item.facts))
             if item.kind == "dir":
-                newest = max(newest, self._stamp(item.path, str(item.handle)))
+                newest = max(newest, self._stamp(item.path, str(item.handle), folders))
             elif item.facts is not None:
                 newest = max(newest, item.facts[2])
         settled = time.time_ns() - newest > TICK * 1e9
         self._settled = self._settled and settled
-        return digest_of([rows, sorted(self.folders.items())]), settled
+        self._stamped.folders = folders
+        return digest_of([rows, sorted(folders.items())]), settled
 
-    def _stamp(self, path: str, whole: str) -> int:
+    @property
+    def folders(self) -> Mapping[str, str]:
+        """The digests of the folders that this thread stamped last, by their paths."""
+        found: Mapping[str, str] = getattr(self._stamped, "folders", {})
+        return found
+
+    def _stamp(self, path: str, whole: str, folders: dict[str, str]) -> int:
         """Note the digest of every folder at and below `path`; returns the latest change of a file."""
         before = self._stamped_before(path)
         if before is not None:
-            self.folders.update({each: stamped for each, (stamped, _) in before.items()})
+            folders.update({each: stamped for each, (stamped, _) in before.items()})
             return max(latest for _, latest in before.values())
         newest = 0
         stack = [(path, whole)]
@@ -286,7 +282,7 @@ class Context:
             names = [row[0] for row in rows if row[1] & 0o170000 == stat.S_IFDIR]
             stack += [(f"{path}/{name}" if path else name, f"{whole}/{name}") for name in names]
             stamped = stamp(rows)
-            self.folders[path] = stamped[0]
+            folders[path] = stamped[0]
             if self._ahead is not None:
                 self._stamps[path] = stamped
             newest = max(newest, stamped[1])
@@ -387,11 +383,11 @@ class Context:
             return True
         return item.kind == "dir" and bool(self.listing(item.path, str(item.handle)))
 
-    def _glob(self, parts: list[str]) -> list[str]:
+    def _glob(self, parts: list[str], special: re.Pattern[str] = WILD) -> list[str]:
         names = [""]
         fixed = True
         for part in parts:
-            if fixed and not WILD.search(part):
+            if fixed and not special.search(part):
                 names = [f"{name}/{part}" if name else part for name in names]
                 continue
             matcher = re.compile(expression(part), re.DOTALL)
@@ -472,11 +468,3 @@ class Context:
         near = difflib.get_close_matches(name, known, 1)
         nearest = f"Did you mean {folder + '/' if folder else ''}{near[0]}?" if near else None
         return SourceMissingError(f"{pattern!r} is not in the context {self.root}", context=place(node), hint=nearest)
-
-
-def _wild_above(parts: list[str]) -> bool:
-    return any(map(WILD.search, parts[:-1]))
-
-
-def _within(path: str, folder: str) -> bool:
-    return folder in ("", ".", path) or path.startswith(f"{folder}/")

@@ -223,9 +223,13 @@ class _Overlaid:
             authorities.taken_out(state, tools.certificates, self._upper)
         _tidy(self._upper, state, targets)
         with tools.writer() as writer:
-            diff(self._upper, writer, lower=state.tree, folders=self._lowers, ids=way.ids)
+            left: dict[str, None] = {}
+            diff(self._upper, writer, lower=state.tree, folders=self._lowers, ids=way.ids, left=left)
             layer = writer.commit()
         if tools.epoch is None:
+            # It serves other images, too, in which the layer may lie on something else.
+            for path in reversed(left):
+                _remove(self._upper / path)
             _keep(self._upper, layer, tools.data / way.layers)
         return layer
 
@@ -276,7 +280,10 @@ def _groups(tools: "Tools") -> list[Mount]:
 
 
 def _tidy(upper: Path, state: State, files: Sequence[str]) -> None:
-    """Remove the empty files and folders that the runtime made only to mount something on them."""
+    """Remove the empty files and folders that the runtime made only to mount something on them.
+
+    The folders around them keep their times, which the command may have set.
+    """
     paths: set[str] = set()
     for each in files:
         path = each.lstrip("/")
@@ -287,11 +294,19 @@ def _tidy(upper: Path, state: State, files: Sequence[str]) -> None:
         if state.tree.get(path, follow=False) is not None:
             continue
         here = upper / path
-        with contextlib.suppress(OSError):
-            if here.is_dir() and not here.is_symlink():
-                here.rmdir()
-            elif here.is_file() and here.stat().st_size == 0:
-                here.unlink()
+        if not here.is_symlink() and (here.is_dir() or (here.is_file() and here.stat().st_size == 0)):
+            _remove(here)
+
+
+def _remove(here: Path) -> None:
+    """Remove a file or an empty folder; the folder around it keeps its time."""
+    with contextlib.suppress(OSError):
+        around = here.parent.stat()
+        if here.is_dir() and not here.is_symlink():
+            here.rmdir()
+        else:
+            here.unlink()
+        os.utime(here.parent, ns=(around.st_atime_ns, around.st_mtime_ns))
 
 
 def _keep(upper: Path, layer: Layer, folder: Path) -> None:

@@ -30,7 +30,13 @@ Found = tuple[str, str, os.stat_result | None]
 
 
 def diff(
-    upper: Path, writer: LayerWriter, *, lower: FileTree | None, folders: Sequence[Path] = (), ids: Ids = "all"
+    upper: Path,
+    writer: LayerWriter,
+    *,
+    lower: FileTree | None,
+    folders: Sequence[Path] = (),
+    ids: Ids = "all",
+    left: dict[str, None] | None = None,
 ) -> int:
     """Write what `upper` holds into `writer`, sorted by path, and return how many members that were.
 
@@ -45,8 +51,9 @@ def diff(
         lower: what lies below.
         folders: its layers unpacked, lowest first; without them files are not compared.
         ids: as for `apply`; with a `single` ID, what lies below keeps its owner.
+        left: gets the paths of what was left out as it is the same below.
     """
-    return write(_walk(upper), writer, lower=lower, folders=folders, ids=ids)
+    return write(_walk(upper), writer, lower=lower, folders=folders, ids=ids, left=left)
 
 
 def write(
@@ -56,6 +63,7 @@ def write(
     lower: FileTree | None,
     folders: Sequence[Path] = (),
     ids: Ids = "all",
+    left: dict[str, None] | None = None,
 ) -> int:
     """What `diff` does, for `items` sorted by path, each after the folder that holds it."""
     mark = opaque_attribute(ids)
@@ -63,11 +71,13 @@ def write(
     above: list[Entry] = []
     hidden = ""  # the opaque folder that the walk is in: nothing below it shows
     count = 0
+    left = {} if left is None else left
     for path, place, found in items:
         if hidden and not path.startswith(hidden):
             hidden = ""
         seen = None if hidden else lower
         if found is not None and _unchanged(path, place, found, seen, folders, ids):
+            left[path] = None
             continue
         entry = _whiteout(path, int(time.time())) if found is None else _entry(path, place, found, links)
         if entry is None:
@@ -78,9 +88,11 @@ def write(
         above = [each for each in above if path.startswith(f"{each.path}/")]
         if entry.kind == "dir" and not opaque and seen is not None and _untouched(entry, seen):
             above.append(entry)
+            left[path] = None
             continue
         for folder in above:
             writer.add(folder)
+            del left[folder.path]
         count += len(above) + 1
         above = []
         if entry.size:
