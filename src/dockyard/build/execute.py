@@ -12,6 +12,7 @@ from dockyard._internal import leftover
 from dockyard.build import authorities
 from dockyard.build.around import Around, around
 from dockyard.build.confide import leaks
+from dockyard.build.destination import Destination
 from dockyard.build.enter import Cell
 from dockyard.build.fault import RunFailedError, place
 from dockyard.build.program import lacking
@@ -130,13 +131,20 @@ def _document(
     return spec(
         args=args,
         env={"HOME": user.home, **beside.trusted, **environment, **proxies, **beside.confided},
-        cwd=state.workdir,
+        cwd=_folder(state),
         user=user,
         network="none" if network == "none" else "host",
         mounts=[*beside.binds, *_groups(tools)],
         hostname=tools.hostname,
         privileged=instruction.security == "insecure",
     )
+
+
+def _folder(state: State) -> str:
+    """The working folder; where links lead to one that is not there, that itself, as the runtime makes it then."""
+    if state.tree.get(state.workdir) is not None:
+        return state.workdir
+    return f"/{Destination(state.tree).resolve(state.workdir)}"
 
 
 def _carried_out(stage: Stage, cell: Cell, beside: Around) -> int:
