@@ -53,3 +53,5 @@ def test_a_program_is_looked_for_where_the_runtime_does(tmp_path: Path, program:
         "mounts": [{"destination": "/proc"}, {"destination": "/mnt"}],
     }
     assert lacking(document, TREE, tmp_path) == (program if missing else "")
+    document["process"]["args"] = []
+    assert lacking(document, TREE, tmp_path) == ""

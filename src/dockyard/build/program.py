@@ -26,6 +26,8 @@ def lacking(document: Mapping[str, Any], tree: FileTree, changed: Path) -> str:
         changed: the folder with what commands have changed of them.
     """
     process = document["process"]
+    if not process["args"]:
+        return ""
     program: str = process["args"][0]
     mounts = [each["destination"].rstrip("/") for each in document["mounts"]]
     folders = [process["cwd"]]
