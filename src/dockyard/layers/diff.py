@@ -4,7 +4,7 @@ import filecmp
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -76,7 +76,7 @@ def write(
         if hidden and not path.startswith(hidden):
             hidden = ""
         seen = None if hidden else lower
-        if found is not None and _unchanged(path, place, found, seen, folders, ids):
+        if found is not None and _unchanged(path, place, found, seen, folders, ids, writer.attributes):
             left[path] = None
             continue
         entry = _whiteout(path, int(time.time())) if found is None else _entry(path, place, found, links)
@@ -86,7 +86,7 @@ def write(
             entry = _owned_as_below(entry, seen)
         opaque = entry.kind == "dir" and mark in os.listxattr(place, follow_symlinks=False)
         above = [each for each in above if path.startswith(f"{each.path}/")]
-        if entry.kind == "dir" and not opaque and seen is not None and _untouched(entry, seen):
+        if entry.kind == "dir" and not opaque and seen is not None and _untouched(entry, seen, writer.attributes):
             above.append(entry)
             left[path] = None
             continue
@@ -109,20 +109,30 @@ def write(
 
 
 def _unchanged(
-    path: str, place: str, found: os.stat_result, lower: FileTree | None, folders: Sequence[Path], ids: Ids
+    path: str,
+    place: str,
+    found: os.stat_result,
+    lower: FileTree | None,
+    folders: Sequence[Path],
+    ids: Ids,
+    kept: frozenset[str] | None,
 ) -> bool:
     """Whether a file is in all the same as below: it was copied up, but not changed."""
-    if lower is None or not folders or not stat.S_ISREG(found.st_mode):
+    if lower is None or not folders or not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
         return False
     node = lower.get(path, follow=False)
-    if node is None or node.entry.kind != "file":
+    if node is None or node.entry.kind != _KINDS[stat.S_IFMT(found.st_mode)] or node.entry.mtime != int(found.st_mtime):
         return False
     entry = node.entry
-    if (entry.mode, entry.size, entry.mtime) != (stat.S_IMODE(found.st_mode), found.st_size, int(found.st_mtime)):
+    if entry.kind == "file" and (entry.mode, entry.size) != (stat.S_IMODE(found.st_mode), found.st_size):
         return False
     if ids != "single" and (entry.uid, entry.gid) != (found.st_uid, found.st_gid):
         return False
-    return dict(entry.xattrs) == _attributes(place) and filecmp.cmp(place, folders[node.layer] / node.content, False)
+    if entry.kind == "symlink":
+        return entry.target == os.readlink(place)
+    return _kept(entry.xattrs, kept) == _kept(_attributes(place), kept) and filecmp.cmp(
+        place, folders[node.layer] / node.content, False
+    )
 
 
 def _owned_as_below(entry: Entry, lower: FileTree) -> Entry:
@@ -189,18 +199,19 @@ def _whiteout(path: str, mtime: int) -> Entry:
     return Entry(f"{folder}/{hidden}" if folder else hidden, mtime=mtime)
 
 
-def _untouched(entry: Entry, lower: FileTree) -> bool:
+def _kept(attributes: Mapping[str, bytes], kept: frozenset[str] | None) -> dict[str, bytes]:
+    """Those that members of the layer keep: the others are no difference, as no layer says them."""
+    return {key: value for key, value in attributes.items() if kept is None or key in kept}
+
+
+def _untouched(entry: Entry, lower: FileTree, kept: frozenset[str] | None) -> bool:
     """Whether the folder differs from what is below at most in its time, which a change inside it moves."""
     node = lower.get(entry.path, follow=False)
     if node is None or node.entry.kind != "dir":
         return False
     below = node.entry
-    return (below.mode, below.uid, below.gid, dict(below.xattrs)) == (
-        entry.mode,
-        entry.uid,
-        entry.gid,
-        dict(entry.xattrs),
-    )
+    one, two = ((each.mode, each.uid, each.gid, _kept(each.xattrs, kept)) for each in (below, entry))
+    return one == two
 
 
 def _attributes(place: str) -> dict[str, bytes]:
