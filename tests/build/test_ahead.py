@@ -1,6 +1,8 @@
 import os
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -205,3 +207,20 @@ def test_stamps_taken_over_are_those_of_a_context_that_is_listed(data: st.DataOb
             time.sleep(2 * context.TICK)
             assert stamp(root, Path(place), rules)[0] == plain(root, rules)
             assert stamp(root, Path(place), rules)[0] == plain(root, rules)
+
+
+def test_stages_side_by_side_stamp_what_they_copy_themselves(tmp_path: Path) -> None:
+    for number in range(2):
+        for below in range(300):
+            (tmp_path / f"{number}" / f"{below}").mkdir(parents=True)
+    seen = Context(tmp_path, IgnoreRules.parse(b""))
+    items = [seen.find(str(number), NODE) for number in range(2)]
+    alone = [seen.stamp(each)[0] for each in items]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda each: (seen.stamp(each)[0], len(seen.folders)), items * 40))
+    finally:
+        sys.setswitchinterval(before)
+    assert found == [(stamp, 301) for stamp in alone] * 40

@@ -184,3 +184,25 @@ def test_links_after_the_first_wildcard_are_not_followed(yard: Yard) -> None:
     text = "FROM base:1 AS a\nCOPY one.txt /real/\nFROM scratch\nCOPY --from=a {} /d/\n"
     assert "d/one.txt" in members(yard.build(text.format("/link/*")))
     assert members(yard.build(text.format("/l*/*"))) == {}
+
+
+def test_a_file_that_is_there_already_is_not_told_of_again_but_everything_that_differs_is(yard: Yard) -> None:
+    again = "FROM scratch\nCOPY one.txt two.txt app /d/\n"
+    assert members(yard.build(again + "COPY one.txt two.txt app /d/\n")) == {}
+    assert set(members(yard.build(again + "COPY --chmod=600 one.txt two.txt /d/\n"))) == {"d", "d/one.txt", "d/two.txt"}
+    yard.write({"other/one.txt": "9"})
+    os.utime(yard.context / "other/one.txt", (yard.context / "one.txt").stat()[7:9])
+    assert set(members(yard.build(again + "COPY other/one.txt two.txt /d/\n"))) == {"d", "d/one.txt"}
+    assert members(yard.build(again + "COPY --link one.txt /d/\n"))["d/one.txt"] == ("file", 0o644, 0, 0)
+
+
+def test_what_is_overwritten_twice_in_one_copy_is_what_came_last(yard: Yard) -> None:
+    yard.write({"other/one.txt": "9"})
+    os.utime(yard.context / "other/one.txt", (yard.context / "one.txt").stat()[7:9])
+    result = yard.build("FROM scratch\nCOPY one.txt /d/\nCOPY one.txt other/one.txt /d/\n")
+    assert result.image.tree().read("d/one.txt") == b"9"
+
+
+def test_a_stage_copied_over_itself_leaves_nothing_without_reading_a_file(yard: Yard) -> None:
+    result = yard.build("FROM scratch AS a\nCOPY app /d/\nFROM a\nCOPY --from=a /d /d\nCOPY --from=a / /\n")
+    assert [len(list(layer.entries())) for layer in result.image.layers[1:]] == [0, 0]

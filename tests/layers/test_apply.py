@@ -12,6 +12,7 @@ from dockyard.content.store import DigestMismatchError
 from dockyard.layers.apply import apply
 from dockyard.layers.fault import ArchiveEscapeError, ArchiveInvalidError
 from dockyard.layers.tar import Entry
+from dockyard.layers.tree import FileTree
 from dockyard.layers.write import LayerWriter
 from making.images import layer
 
@@ -22,7 +23,7 @@ def test_mode_time_links_and_attributes_are_kept(tmp_path: Path) -> None:
     files: dict[str, bytes | Entry] = {
         "d": Entry("", "dir", 0o2750, mtime=1000),
         "d/f": Entry("", "file", 0o4711, mtime=2000),
-        "d/hard": Entry("", "hardlink", target="d/f"),
+        "d/hard": Entry("", "hardlink", 0o4711, mtime=2000, target="d/f"),
         "d/sym": Entry("", "symlink", target="f", mtime=3000),
         "fifo": Entry("", "fifo", 0o600),
     }
@@ -34,6 +35,26 @@ def test_mode_time_links_and_attributes_are_kept(tmp_path: Path) -> None:
     assert os.readlink(tmp_path / "d/sym") == "f"
     assert (tmp_path / "d/sym").lstat().st_mtime == 3000
     assert stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
+
+
+def test_a_hard_link_says_what_its_file_is_like_and_a_link_on_the_way_is_not_followed(tmp_path: Path) -> None:
+    files: dict[str, bytes | Entry] = {
+        "f": Entry("", "file", 0o600, mtime=1000),
+        "one": Entry("", "hardlink", 0o4755, mtime=2000, target="f"),
+        "two": Entry("", "hardlink", 0o640, mtime=3000, target="one"),
+        "real": Entry("", "file", 0o600, mtime=1000),
+        "sym": Entry("", "symlink", target="real", mtime=1000),
+        "again": Entry("", "hardlink", 0o777, mtime=2000, target="sym"),
+    }
+    made = layer(Memory(), files)
+    apply(made, tmp_path, whiteouts="apply")
+    assert [
+        (stat.S_IMODE(path.stat().st_mode), path.stat().st_mtime) for path in (tmp_path / "f", tmp_path / "two")
+    ] == [(0o640, 3000)] * 2
+    assert (tmp_path / "again").lstat().st_mtime == 2000
+    assert (stat.S_IMODE((tmp_path / "real").stat().st_mode), (tmp_path / "real").stat().st_mtime) == (0o600, 1000)
+    entries = [node.entry for node in FileTree.of([made]).walk() if node.path in ("f", "one", "two")]
+    assert [(entry.mode, entry.mtime) for entry in entries] == [(0o640, 3000)] * 3
 
 
 @pytest.mark.parametrize(

@@ -37,3 +37,23 @@ def test_what_lies_in_a_folder_made_anew_stays_though_the_same_was_below(tmp_pat
         made = writer.commit()
     merged = FileTree.of([base, made])
     assert {node.path for node in merged.walk() if node.path} == {"d", "d/e", "d/e/f"}
+
+
+def test_a_capability_stays_with_a_file_of_several_names_through_layer_and_unpacking(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    store, upper, again = Layout(tmp_path / "store", create=True), tmp_path / "upper", tmp_path / "again"
+    capability = bytes.fromhex("0100000200040000000000000000000000000000")
+    for place in (upper, again):
+        place.mkdir()
+    (upper / "a").write_bytes(b"program")
+    os.setxattr(upper / "a", "security.capability", capability)
+    os.link(upper / "a", upper / "b")
+    with LayerWriter(store) as writer:
+        diff(upper, writer, lower=None)
+        made = writer.commit()
+    apply(made, again, whiteouts="apply")
+    assert os.getxattr(again / "a", "security.capability") == os.getxattr(again / "b", "security.capability")
+    node = FileTree.of([made]).get("a")
+    assert node is not None
+    assert node.entry.xattrs == {"security.capability": capability}

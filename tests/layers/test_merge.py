@@ -86,3 +86,18 @@ def test_hard_links_stay_and_follow_their_file() -> None:
         merged = writer.commit()
     tree = FileTree.of([merged])
     assert (tree.read("a"), tree.read("b")) == (b"2", b"1")
+
+
+def test_what_a_hard_link_says_of_its_file_holds_for_all_names_once_merged() -> None:
+    store = Memory()
+    with LayerWriter(store) as writer:
+        writer.add(Entry("a", mode=0o600, size=1, mtime=1), b"x")
+        writer.add(Entry("b", "hardlink", 0o4755, 5, 6, mtime=2, target="a"))
+        below = writer.commit()
+    with LayerWriter(store) as writer:
+        merge([below, layer(store, [("c", "file", b"")])], writer)
+        made = writer.commit()
+    found = {node.path: node.entry for node in FileTree.of([made]).walk()}
+    assert {(found[path].mode, found[path].uid, found[path].gid, found[path].mtime) for path in "ab"} == {
+        (0o4755, 5, 6, 2)
+    }

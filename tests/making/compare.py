@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dockyard.images.image import Image
-from dockyard.layers.tree import Node
+from dockyard.layers.links import Node
 
 # Times later than this are the time of the build, which two builds do not share.
 _BUILT = 1_750_000_000

@@ -23,6 +23,9 @@ CASES = [
         "FROM a\nRUN apk add c\nCOPY . .",
     ),
     ("relative-workdir", "FROM a\nWORKDIR b", 2, "relative", "FROM a\nWORKDIR /b\nWORKDIR c"),
+    ("relative-workdir", "FROM scratch\nWORKDIR $B", 2, "relative", "FROM a\nWORKDIR $MAYBE_OF_THE_BASE"),
+    ("relative-workdir", "FROM a\nENV B=b\nWORKDIR $B", 3, "relative", "FROM a\nARG B=/b\nWORKDIR $B\nWORKDIR c"),
+    ("relative-workdir", "FROM a\nENV B=/b\nENV B=b\nWORKDIR $B", 4, "relative", "FROM a\nARG B\nWORKDIR $B"),
     (
         "apt-lists",
         "FROM a\nRUN apt-get update",

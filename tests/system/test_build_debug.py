@@ -97,6 +97,21 @@ def test_lines_that_are_none_are_refused(context: Path) -> None:
         assert (done.returncode, "debug-line-unknown" in done.stderr) == (2, True)
 
 
+def test_where_there_is_no_shell_that_is_said_with_what_to_do(context: Path) -> None:
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\nRUN true\n")
+    for words in (("--at", "2"), ("--at", "2", "--", "ls"), ()):
+        done = dockyard(context, "debug", ".", "--progress", "quiet", *words)
+        assert (done.returncode, "no-program-there" in done.stderr, "hint: Name a program" in done.stderr) == (
+            2,
+            True,
+            True,
+        )
+    failed = dockyard(context, "build", ".", "--progress", "quiet", "--on-error", "shell")
+    assert "no shell opens" in failed.stderr
+    assert "hint: The image has no /bin/sh" in failed.stderr
+    assert leftovers(context) == []
+
+
 def test_what_is_changed_inside_goes_nowhere(context: Path) -> None:
     dockyard(context, "debug", ".", "--at", "4", "--progress", "quiet", "--", "sh", "-c", "echo other > file")
     done = dockyard(context, "debug", ".", "--at", "4", "--progress", "quiet", "--", "cat", "file")

@@ -83,3 +83,24 @@ def test_a_context_from_standard_input_of_a_build_that_was_killed_is_thrown_away
     done = subprocess.run(command, env=environment, input=b"FROM busybox\n", capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not any(work.iterdir())
+
+
+def test_what_a_killed_build_worked_in_goes_with_the_next_be_it_cached_or_without_a_run(yard: Yard) -> None:
+    (yard.context / "Dockerfile").write_text("FROM busybox\nRUN touch /begun; sleep 60\n")
+    command = [sys.executable, "-m", "dockyard.cli.main", "build", "-q", str(yard.context)]
+    environment = {**os.environ, "DOCKYARD_HOME": str(yard.data)}
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    work = yard.data / "work"
+    deadline = time.monotonic() + 30
+    while not any(work.glob("*/upper/begun")):
+        assert child.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    (yard.context / "Dockerfile").write_text("FROM scratch\nLABEL a=b\n")
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert any(work.glob("*/upper/begun")), "of a build that still runs"
+    child.kill()
+    child.wait()
+    time.sleep(0.5)  # what ran below it ends with it, and holds its folders so long
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert not any(work.iterdir())

@@ -170,3 +170,24 @@ def test_a_corrupt_layer_in_the_store_stops_the_build(yard: Yard) -> None:
         yard.build("FROM alpine:3.16\nRUN true\n", tag="broken:1")
     assert yard.store.resolve("docker.io/library/alpine:3.16") == base
     assert "docker.io/library/broken:1" not in dict(yard.store.tags())
+
+
+def test_a_step_that_changed_nothing_leaves_nothing_of_its_base_to_another_base_s(yard: Yard) -> None:
+    """Both steps have the same, empty layer, which is unpacked once."""
+    for name, mode in (("open", 0o755), ("shut", 0o700)):
+        below = yard.build(f"FROM alpine:3.16\nRUN mkdir -m {mode:o} /d; echo {name} > /d/f\n", tag=f"{name}:1")
+        assert below.image.tree().read("d/f") == f"{name}\n".encode()
+    step = "RUN touch /d/x && rm /d/x && cp -p /d/f /tmp/f && cp -p /tmp/f /d/f && rm /tmp/f\n"
+    layers = set()
+    for name, mode in (("open", 0o755), ("shut", 0o700)):
+        built = yard.build(f"FROM {name}:1\n{step}RUN stat -c %a /d > /said; cat /d/f >> /said\n")
+        layers.add(built.image.layers[-2].diff_id)
+        assert built.image.tree().read("said") == f"{mode:o}\n{name}\n".encode()
+    assert len(layers) == 1
+
+
+def test_a_command_may_set_the_time_of_a_folder_in_which_something_was_mounted(yard: Yard) -> None:
+    text = "FROM alpine:3.16\nRUN --mount=type=tmpfs,target=/etc/mounted touch /etc/new && touch -d @1000000000 /etc\n"
+    node = yard.build(text).image.tree().get("etc")
+    assert node is not None
+    assert node.entry.mtime == 1_000_000_000

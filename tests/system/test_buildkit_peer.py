@@ -90,8 +90,42 @@ def context(folder: Path) -> None:
         member.size, member.mtime, member.pax_headers = 2, TIME, {"SCHILY.xattr.user.a": "b"}
         archive.addfile(member, io.BytesIO(b"g\n"))
     strange(folder)
+    relinked(folder)
     for path in sorted(folder.rglob("*"), reverse=True):
         os.utime(path, (TIME, TIME), follow_symlinks=False)
+
+
+def relinked(folder: Path) -> None:
+    """Archives whose hard links say something else of a file than the file's own header."""
+    for name, members in {
+        "relinked.tar": (
+            ("r/file", tarfile.REGTYPE, "", 0o644, 31, 100),
+            ("r/other", tarfile.REGTYPE, "", 0o4755, 41, 110),
+            ("r/symlink", tarfile.SYMTYPE, "file", 0o777, 51, 120),
+            ("r/hard", tarfile.LNKTYPE, "r/file", 0o4711, 32, 200),
+            ("r/again", tarfile.LNKTYPE, "r/hard", 0o600, 33, 300),
+            ("r/same", tarfile.LNKTYPE, "./r/other", 0o4755, 41, 110),
+            ("r/sym", tarfile.LNKTYPE, "r/symlink", 0o640, 52, 220),
+        ),
+        # A file that was linked is written over, by a file and by a link: the names part.
+        "parted.tar": (
+            ("r/file", tarfile.REGTYPE, "", 0o644, 31, 100),
+            ("r/one", tarfile.LNKTYPE, "r/file", 0o600, 32, 200),
+            ("r/one", tarfile.REGTYPE, "", 0o444, 33, 300),
+            ("r/two", tarfile.LNKTYPE, "r/one", 0o755, 34, 400),
+            ("r/three", tarfile.LNKTYPE, "r/file", 0o700, 35, 500),
+            ("r/two", tarfile.LNKTYPE, "r/three", 0o711, 36, 600),
+        ),
+        "onto.tar": (("etc/mine", tarfile.LNKTYPE, "etc/passwd", 0o600, 32, 200),),
+    }.items():
+        with tarfile.open(folder / name, "w", format=tarfile.PAX_FORMAT) as archive:
+            for path, type_, target, mode, owner, age in members:
+                member = tarfile.TarInfo(path)
+                member.type, member.linkname, member.mode, member.mtime = type_, target, mode, TIME - age
+                member.uid = member.gid = owner
+                data = path.encode() if type_ == tarfile.REGTYPE else b""
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
 
 
 def strange(folder: Path) -> None:
@@ -224,6 +258,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
         "busybox": image(store, files, config={"Env": ["PATH=/bin"], "Cmd": ["sh"]}),
         "alpine": image(store, rootfs(store, alpine), config={"Cmd": ["/bin/sh"]}),
         "odd": image(store, files, odd(store), config={"Env": ["PATH=/bin"], "User": "worker"}),
+        "hard": image(store, files, hard(store), config={"Env": ["PATH=/bin"]}),
     }
     for name, base in bases.items():
         store.tag(f"docker.io/library/{name}:latest", base.descriptor)
@@ -257,6 +292,21 @@ def odd(store: Layout) -> Layer:
         "etc/group": b"root:x:0:\nworker:x:1001:\nextra:x:1002:worker\nmore:x:1003:root,worker\n8:x:80:\n",
         "home": Entry("", "dir", mtime=TIME),
         "home/worker": Entry("", "dir", 0o750, 1000, 1001, mtime=TIME),
+    }
+    return layer(store, entries)
+
+
+def hard(store: Layout) -> Layer:
+    """A layer whose hard links say something else of a file than its own header."""
+    entries: dict[str, bytes | Entry] = {
+        "h": Entry("", "dir", mtime=TIME),
+        "h/one": Entry("", mode=0o600, uid=1, gid=2, mtime=TIME - 100),
+        "h/two": Entry("", "hardlink", 0o4755, 3, 4, mtime=TIME - 200, target="h/one"),
+        "h/three": Entry("", "hardlink", 0o640, 5, 6, mtime=TIME - 300, target="h/two"),
+        "h/s": Entry("", "symlink", 0o777, 1, 2, mtime=TIME - 100, target="one"),
+        "h/t": Entry("", "hardlink", 0o600, 3, 4, mtime=TIME - 200, target="h/s"),
+        "h/x": Entry("", mode=0o600, mtime=TIME, xattrs={"user.a": b"1"}),
+        "h/y": Entry("", "hardlink", 0o644, mtime=TIME, target="h/x", xattrs={"user.b": b"2"}),
     }
     return layer(store, entries)
 

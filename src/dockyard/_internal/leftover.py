@@ -21,13 +21,31 @@ def beside(path: Path, *, folder: bool = False) -> Iterator[tuple[Path, int]]:
     """
     if folder:
         path.parent.mkdir(parents=True, exist_ok=True)
-    _clear(path)
+    clear(path)
     place, handle = _made(path, folder=folder)
     try:
         yield place, handle
     finally:
         os.close(handle)
         _remove(place)
+
+
+def clear(path: Path) -> None:
+    """Remove what killed processes left beside `path`."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{12}}\.tmp")
+    try:
+        names = [name for name in os.listdir(path.parent) if pattern.fullmatch(name)]
+    except OSError:
+        return
+    for name in names:
+        with contextlib.suppress(OSError):
+            handle = os.open(path.parent / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                if stat.S_ISREG(os.fstat(handle).st_mode) or stat.S_ISDIR(os.fstat(handle).st_mode):
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _remove(path.parent / name)
+            finally:
+                os.close(handle)
 
 
 def _made(path: Path, *, folder: bool) -> tuple[Path, int]:
@@ -43,23 +61,6 @@ def _made(path: Path, *, folder: bool) -> tuple[Path, int]:
         if place.exists():  # nobody took it for a leftover before it was locked
             return place, handle
         os.close(handle)
-
-
-def _clear(path: Path) -> None:
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{12}}\.tmp")
-    try:
-        names = [name for name in os.listdir(path.parent) if pattern.fullmatch(name)]
-    except OSError:
-        return
-    for name in names:
-        with contextlib.suppress(OSError):
-            handle = os.open(path.parent / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                if stat.S_ISREG(os.fstat(handle).st_mode) or stat.S_ISDIR(os.fstat(handle).st_mode):
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    _remove(path.parent / name)
-            finally:
-                os.close(handle)
 
 
 def _remove(place: Path) -> None:

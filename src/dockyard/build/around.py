@@ -88,14 +88,17 @@ def around(
 def _machine_files(hosts: Mapping[str, str], network: networks.Network, hostname: str, work: Path) -> list[Mount]:
     """The machine's name server as it is reached from the step's network, and hosts that are the same everywhere."""
     machine = Path("/etc/resolv.conf")
-    mounts = [Mount(str(machine), "/etc/resolv.conf", options=_PLAIN)] if machine.exists() else []
+    text = machine.read_text() if machine.exists() else ""
     if networks.private(network):
+        text = networks.resolver(text)
+        hosts = {**dict.fromkeys(networks.MACHINE, networks.GATEWAY), **hosts}
+    mounts = []
+    if text:
         place_ = work / "resolv.conf"
         place_.parent.mkdir(parents=True, exist_ok=True)
-        place_.write_text(networks.resolver(machine.read_text() if machine.exists() else ""))
+        place_.write_text(text)
         place_.chmod(0o644)
-        mounts = [Mount(str(place_), "/etc/resolv.conf", options=_PLAIN)]
-        hosts = {**dict.fromkeys(networks.MACHINE, networks.GATEWAY), **hosts}
+        mounts.append(Mount(str(place_), "/etc/resolv.conf", options=_PLAIN))
     gateway = networks.GATEWAY if networks.private(network) else "127.0.0.1"
     hosts = {name: gateway if address == HOST_GATEWAY else address for name, address in hosts.items()}
     return [*mounts, _hosts(hosts, hostname, work)]

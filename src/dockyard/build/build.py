@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from dockyard._internal import redact
+from dockyard._internal import leftover, redact
 from dockyard._internal.confidential import Confidential
 from dockyard.build import builds
 from dockyard.build.ahead import Ahead
@@ -30,7 +30,7 @@ from dockyard.build.origins import Base, Origins
 from dockyard.build.plan import Plan, predefined
 from dockyard.build.recompress import forced, recompressor
 from dockyard.build.state import State, rfc3339
-from dockyard.build.tools import Halted, StepReport, Tools
+from dockyard.build.tools import WORK, Halted, StepReport, Tools
 from dockyard.content.layout import Layout
 from dockyard.dockerfile import stages as language
 from dockyard.dockerfile.ignore import IgnoreRules
@@ -146,6 +146,7 @@ def _build(
     ahead: Ahead | None,
 ) -> BuildResult:
     began = time.monotonic()
+    leftover.clear(data / WORK)
     path, parsed = read_dockerfile(context, dockerfile)
     check(instructed(parsed, options.build_args))
     platforms = list(dict.fromkeys(each.normal() for each in options.platforms or (Platform.host(),)))

@@ -1,27 +1,26 @@
 """A folder on this machine as a source: the build context, a named context, or a Git checkout."""
 
 import errno
-import io
 import itertools
 import os
 import re
 import stat
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from dockyard.build.ahead import Ahead, Seen
 from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, SourceMissingError, place
 from dockyard.build.listing import Facts, Listed, digest_of, facts, look, packed, rows, sight, stamp
+from dockyard.build.sent import sent, wild_above
 from dockyard.build.source import WILD, Item
+from dockyard.build.watched import Watched, check
 from dockyard.dockerfile.ignore import IgnoreRules, expression
 from dockyard.dockerfile.node import Node
 from dockyard.layers.tar import Kind
 from dockyard.layers.write import FileChangedError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 _MOST_LINKS = 255
 _SMALL = 1 << 20
@@ -42,7 +41,7 @@ class Context:
     and has no extended attributes: of those a layer keeps `security.capability` only, which BuildKit loses on the way
     from the context, as it gives a file its owner last.
 
-    An item's `handle` is its path on this machine. `folders` has the digests of the folders that were stamped last.
+    An item's `handle` is its path on this machine.
     `asked` has the patterns of all instructions of the build, where only what they name counts as there. With `owned`
     everything belongs to whom it belongs here. `dated` is the time that all files were given, where times count as
     much as content does: a commit's.
@@ -63,7 +62,7 @@ class Context:
         if not root.is_dir():
             raise ContextUnreadableError(f"the context {root} is not a folder", context={"context": root})
         self.root = root.resolve()
-        self.folders: dict[str, str] = {}
+        self._stamped = threading.local()  # stages that go on side by side copy from one context
         self.dated = dated
         self.owned = owned
         self.asked: list[str] | None = None
@@ -95,7 +94,20 @@ class Context:
         for name, item in zip(names, found, strict=True):
             if wild and item is None and (self.root / name).is_symlink() and not self._rules.ignored(name):
                 raise SourceMissingError(f"{name!r} is a link to nothing", context=place(node))
+            if item is None or item.path == name or self._rules.ignored(name):
+                continue
+            if not self._takes_part(item):
+                raise self._missing(name, item.path, node)
+            if wild_above(parts) and not self._sent(item.path):
+                raise SourceMissingError(
+                    f"{name!r} is a link to {item.path}, which no instruction names: "
+                    "links that are found in a folder with a wildcard are not followed",
+                    context=place(node),
+                    hint=f"Write the folder's name without a wildcard, or copy {item.path} itself.",
+                )
         kept = [each for each in found if each is not None and self._takes_part(each)]
+        if "\\" in pattern and not wild:
+            kept = [each for each in kept if self._sent(each.path)]
         if not kept and outside:
             raise ContextEscapeError(f"{pattern!r} leads out of the context", context=place(node))
         if not kept and not wild:
@@ -118,19 +130,7 @@ class Context:
 
     def _sent(self, path: str) -> bool:
         """Whether an instruction names `path`, a folder above it, or something in it."""
-        if self.asked is None:
-            return True
-        for pattern in self.asked:
-            parts = [part for part in os.path.normpath("/" + pattern).split("/") if part]
-            names = self._glob(parts) if any(map(WILD.search, parts)) else ["/".join(parts)]
-            for name in names:
-                real = os.path.relpath(os.path.realpath(self.root / name), self.root)
-                if not os.path.lexists(self.root / real) or not (_within(path, real) or _within(real, path)):
-                    continue
-                # A folder comes with what is named in it, unless the ignore file leaves that out.
-                if _within(path, real) or not self._rules.ignored(real) or self._rules.may_reinclude_below(real):
-                    return True
-        return False
+        return self.asked is None or sent(path, self.asked, self.root, self._rules, self._glob)
 
     def folder_of(self, pattern: str, node: Node) -> None:
         """As `find` does with a pattern's folder, for patterns that are matched below it."""
@@ -168,7 +168,8 @@ class Context:
         known = self._listed.get(path)
         if known is not None:
             return known
-        known_ahead = self._ahead.rows.pop(path, None) if self._ahead is not None else None
+        ahead = self._ahead  # another thread may give it up
+        known_ahead = ahead.rows.pop(path, None) if ahead is not None else None
         self._before[path] = (whole, known_ahead[0] if known_ahead else facts(whole))
         try:
             sighted, found = known_ahead[1:] if known_ahead else self._looked(whole)
@@ -176,7 +177,7 @@ class Context:
             raise FileChangedError(f"{path} is gone", context={"file": whole}) from error
         except OSError as error:
             raise ContextUnreadableError(f"cannot read {path}: {error.strerror}", context={"file": whole}) from error
-        if self._ahead is not None:
+        if ahead is not None:
             self._folders[path] = sighted
         if self._rules.patterns:
             found = [row for row in found if self._has_part(f"{path}/{row[0]}" if path else row[0], whole, row)]
@@ -210,10 +211,10 @@ class Context:
             kind = FileChangedError if error.errno in (errno.ELOOP, errno.ENXIO) else ContextUnreadableError
             raise kind(f"cannot read {item.path}: {error.strerror}", context={"file": item.handle}) from error
         if item.size >= _SMALL:
-            return cast("BinaryIO", _Watched(handle, item))
+            return cast("BinaryIO", Watched(handle, item))
         try:
             data = os.read(handle, item.size + 1)
-            _check(handle, item)  # afterwards: what is changed between listing and reading shows as well
+            check(handle, item)  # afterwards: what is changed between listing and reading shows as well
             return data
         finally:
             os.close(handle)
@@ -248,23 +249,30 @@ class Context:
         one tick of the clock, so what was touched in the last moments is not relied on: list it again after `TICK`.
         """
         rows = []
-        self.folders = {}
+        folders: dict[str, str] = {}
         newest = 0
         for item in items:
             rows.append((item.path, item.mode, item.mtime, item.size, item.facts))
             if item.kind == "dir":
-                newest = max(newest, self._stamp(item.path, str(item.handle)))
+                newest = max(newest, self._stamp(item.path, str(item.handle), folders))
             elif item.facts is not None:
                 newest = max(newest, item.facts[2])
         settled = time.time_ns() - newest > TICK * 1e9
         self._settled = self._settled and settled
-        return digest_of([rows, sorted(self.folders.items())]), settled
+        self._stamped.folders = folders
+        return digest_of([rows, sorted(folders.items())]), settled
 
-    def _stamp(self, path: str, whole: str) -> int:
+    @property
+    def folders(self) -> Mapping[str, str]:
+        """The digests of the folders that this thread stamped last, by their paths."""
+        found: Mapping[str, str] = getattr(self._stamped, "folders", {})
+        return found
+
+    def _stamp(self, path: str, whole: str, folders: dict[str, str]) -> int:
         """Note the digest of every folder at and below `path`; returns the latest change of a file."""
         before = self._stamped_before(path)
         if before is not None:
-            self.folders.update({each: stamped for each, (stamped, _) in before.items()})
+            folders.update({each: stamped for each, (stamped, _) in before.items()})
             return max(latest for _, latest in before.values())
         newest = 0
         stack = [(path, whole)]
@@ -274,7 +282,7 @@ class Context:
             names = [row[0] for row in rows if row[1] & 0o170000 == stat.S_IFDIR]
             stack += [(f"{path}/{name}" if path else name, f"{whole}/{name}") for name in names]
             stamped = stamp(rows)
-            self.folders[path] = stamped[0]
+            folders[path] = stamped[0]
             if self._ahead is not None:
                 self._stamps[path] = stamped
             newest = max(newest, stamped[1])
@@ -375,11 +383,11 @@ class Context:
             return True
         return item.kind == "dir" and bool(self.listing(item.path, str(item.handle)))
 
-    def _glob(self, parts: list[str]) -> list[str]:
+    def _glob(self, parts: list[str], special: re.Pattern[str] = WILD) -> list[str]:
         names = [""]
         fixed = True
         for part in parts:
-            if fixed and not WILD.search(part):
+            if fixed and not special.search(part):
                 names = [f"{name}/{part}" if name else part for name in names]
                 continue
             matcher = re.compile(expression(part), re.DOTALL)
@@ -460,39 +468,3 @@ class Context:
         near = difflib.get_close_matches(name, known, 1)
         nearest = f"Did you mean {folder + '/' if folder else ''}{near[0]}?" if near else None
         return SourceMissingError(f"{pattern!r} is not in the context {self.root}", context=place(node), hint=nearest)
-
-
-class _Watched(io.RawIOBase):
-    """A large file; when its end is reached it has to be what it was when its folder was listed."""
-
-    def __init__(self, handle: int, item: Item) -> None:
-        super().__init__()
-        self._handle, self._item, self._left = handle, item, item.size
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        size = os.readv(self._handle, [buffer])
-        self._left -= size
-        if self._left <= 0 or not size:
-            _check(self._handle, self._item)
-        return size
-
-    def close(self) -> None:
-        if not self.closed:
-            os.close(self._handle)
-        super().close()
-
-
-def _within(path: str, folder: str) -> bool:
-    return folder in ("", ".", path) or path.startswith(f"{folder}/")
-
-
-def _check(handle: int, item: Item) -> None:
-    if item.facts is not None and item.facts != _facts(os.fstat(handle)):
-        raise FileChangedError(f"{item.path} was changed while it was copied", context={"file": item.path})
-
-
-def _facts(status: os.stat_result) -> tuple[int, int, int, int]:
-    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

@@ -1,25 +1,25 @@
 """COPY and ADD: from a source into a layer, in one pass. Where things land is as with BuildKit's file operations."""
 
 import hashlib
-import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, Protocol
 
 import msgspec
 from msgspec.structs import replace
 
 from dockyard.build import mode
+from dockyard.build.archived import Archived, Named
 from dockyard.build.destination import Destination, DestinationInvalidError
 from dockyard.build.listing import digest_of
 from dockyard.build.source import Contents, Item, Source
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Node
-from dockyard.layers.fault import ArchiveInvalidError
 from dockyard.layers.tar import Entry
-from dockyard.layers.tree import WHITEOUT, FileTree
+from dockyard.layers.tree import FileTree
 
 Planned = tuple[Entry, Item | BinaryIO | None]
+_NONE: Mapping[Named, Entry] = {}
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -45,10 +45,16 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Copier:
-    """Plans what goes into a layer; `destination` knows the image and what was planned before."""
+    """Plans what goes into a layer; `destination` knows the image and what was planned before.
 
-    def __init__(self, order: Order, destination: Destination) -> None:
-        self.order, self._destination = order, destination
+    `headers` are those of archives' files that `RelinkedError` told; `same` has the paths where nothing would change.
+    """
+
+    same: frozenset[str] = frozenset()
+
+    def __init__(self, order: Order, destination: Destination, headers: Mapping[Named, Entry] = _NONE) -> None:
+        self.order, self._destination, self._headers = order, destination, headers
+        self._archived: Archived | None = None
         self._octal = mode.octal(order.chmod)
         self._changed: Callable[[int, bool], int] = lambda bits, folder: mode.changed(
             bits, order.chmod, folder=folder, node=order.node
@@ -99,15 +105,19 @@ class Copier:
                 return
         folder = order.target if order.target.endswith("/") else os.path.dirname(order.target)
         yield from self._folders(destination.resolve(folder))
-        at = destination.resolve(order.target)
-        kind = destination.kind(at)
-        if item.kind != "dir" and kind == "dir":
-            at = f"{at}/{item.name}" if at else item.name
-        if item.kind == "dir" and kind is None:
+        at = self.at(item)
+        if item.kind == "dir" and destination.kind(at) is None:
             yield from self._folders(at, self._time(item))
         else:
             yield from self._folders(at.rpartition("/")[0])
         yield from self._copy(item, "", at, source)
+
+    def at(self, item: Item) -> str:
+        """Where an item goes: of a folder its content."""
+        at = self._destination.resolve(self.order.target)
+        if item.kind != "dir" and self._destination.kind(at) == "dir":
+            at = f"{at}/{item.name}" if at else item.name
+        return at
 
     def fresh(self, item: Item) -> str | None:
         """Where a folder's content goes, if nothing can be in its way there and all of it is copied; else None."""
@@ -163,6 +173,8 @@ class Copier:
             return
         if not included:
             return
+        if at in self.same and not self._destination.has(at):
+            return
         yield from self._late()
         if self._destination.kind(at) == "dir":
             raise DestinationInvalidError(f"/{at} is a folder there, which the file cannot replace")
@@ -199,7 +211,7 @@ class Copier:
             if at:
                 yield from self._timed(item, found, replace(found, path=at, mtime=self._time(item)))
             return
-        entry = self._header(item, at)
+        entry = self.header(item, at)
         if found is None or (found.mode, found.uid, found.gid, found.xattrs) != (
             entry.mode,
             entry.uid,
@@ -214,7 +226,7 @@ class Copier:
 
     def _timed(self, item: Item, found: Entry, entry: Entry) -> Iterator[Planned]:
         """A folder that differs from what is there in its time at most: at once where this layer tells of it anyway."""
-        if not self._filled and not self._destination.made(entry.path):
+        if not self._filled and not self._destination.told(entry.path):
             self._delayed.append((item, entry.path, entry))
         elif found.mtime != entry.mtime or not self._destination.made(entry.path):
             self._destination.add(entry)
@@ -238,11 +250,12 @@ class Copier:
 
     def entry(self, item: Item, at: str, mtime: int | None = None) -> Entry:
         """The header that `item` gets at the path `at`; with `mtime` instead of its own time, if that is given."""
-        entry = self._header(item, at, mtime)
+        entry = self.header(item, at, mtime)
         self._destination.add(entry)
         return entry
 
-    def _header(self, item: Item, at: str, mtime: int | None = None) -> Entry:
+    def header(self, item: Item, at: str, mtime: int | None = None) -> Entry:
+        """The same, of something that may not be written."""
         owner, kind = self.order.owner, item.kind
         uid, gid = (item.uid, item.gid) if owner is None else owner
         bits = item.mode
@@ -270,46 +283,9 @@ class Copier:
         root = destination.resolve(order.target)
         for entry in destination.folders(root, 0o755, order.owner, order.mtime):
             yield entry, None
-        for entry, content in members:
-            if not entry.path:
-                continue
-            above, _, name = entry.path.rpartition("/")
-            folder = destination.resolve(above, root)
-            if destination.kind(folder) is None:
-                destination.passable(above, root)
-            for made in destination.folders(folder, 0o755, (0, 0), order.mtime):
-                yield made, None
-            path = f"{folder}/{name}" if folder else name
-            if name.startswith(WHITEOUT) and name.removeprefix(WHITEOUT) in ("", ".", ".."):
-                raise ArchiveInvalidError(f"the member {entry.path!r} has a name that no layer can hold")
-            target = entry.target
-            if entry.kind == "hardlink":
-                above, _, name = entry.target.rpartition("/")
-                folder = destination.resolve(above, root)
-                target = f"{folder}/{name}" if folder else name
-                yield from self._brought(entry, target, path)
-            uid, gid = (entry.uid, entry.gid) if order.owner is None else order.owner
-            placed = replace(entry, path=path, target=target, uid=uid, gid=gid)
-            destination.replace(placed)
-            yield placed, content if entry.kind == "file" else None
-
-    def _brought(self, link: Entry, target: str, path: str) -> Iterator[Planned]:
-        """What a hard link of an archive points to: nothing where this layer has it, or the image's own file.
-
-        Raises:
-            ArchiveInvalidError: it points to nothing, to a folder, or to itself.
-        """
-        found = self._destination.look(target)
-        if found is None or found.kind == "dir" or target == path:
-            what = "nothing" if found is None else "itself" if target == path else "a folder"
-            raise ArchiveInvalidError(f"the hard link {link.path!r} points to {what}", context={"target": link.target})
-        tree = self._destination.tree
-        if tree is None or self._destination.has(target):
-            return
-        # A layer cannot link to what lies in another one: the file becomes part of this layer, too.
-        entry = replace(found, path=target)
-        self._destination.add(entry)
-        yield entry, io.BytesIO(tree.read(target)) if entry.kind == "file" else None
+        if self._archived is None:
+            self._archived = Archived(destination, order.owner, order.mtime, self._headers)
+        yield from self._archived.plan(members, root)
 
 
 class Members(Protocol):

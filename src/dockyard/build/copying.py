@@ -10,12 +10,14 @@ from msgspec.structs import replace
 
 from dockyard._internal.lock import locked
 from dockyard.build import configure, differing, mode
+from dockyard.build.archived import Named, RelinkedError
 from dockyard.build.bulk import Bulk
 from dockyard.build.cache import Made, key
 from dockyard.build.context import TICK, Context
 from dockyard.build.copy import Copier, Order, Out, Planned, write, write_tree
 from dockyard.build.destination import Destination
 from dockyard.build.fault import ContextUnreadableError, SourceMissingError, place
+from dockyard.build.identical import identical
 from dockyard.build.identity import by_content
 from dockyard.build.lent import absent
 from dockyard.build.owner import OwnerUnknownError, by_number, owner
@@ -28,6 +30,7 @@ from dockyard.build.trees import Held, Taken, TreeSource
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile import shell
 from dockyard.dockerfile.ignore import IgnoreRules
+from dockyard.layers.tar import Entry
 from dockyard.layers.write import FileChangedError
 
 if TYPE_CHECKING:
@@ -104,7 +107,12 @@ def _kept_or_made(
             plain = by_content(state.key, asked, order, taken, tools.epoch)
             made = stage.known(plain)
         if made is None:
-            made = _made(stage, instruction, order, taken, source, settled)
+            headers: dict[Named, Entry] = {}
+            while made is None:
+                try:
+                    made = _made(stage, instruction, order, taken, source, settled, headers)
+                except RelinkedError as error:  # of each archive once at most, as it says what is at the end
+                    headers |= error.headers
         if tools.portable and not made.plain:
             plain = plain or by_content(state.key, asked, order, taken, tools.epoch)
             made = replace(made, plain=plain)
@@ -146,13 +154,15 @@ def _made(
     taken: Sequence[Taken],
     source: State | Context,
     settled: bool,
+    headers: dict[Named, Entry],
 ) -> Made:
     tools = stage.tools
     order = replace(order, owner=_owner(stage, instruction))
     linked = instruction.link and not order.chmod
     destination = Destination(None) if linked else Destination(stage.state.tree, stage.state.stirred)
-    copier = Copier(order, destination)
+    copier = Copier(order, destination, headers)
     plain = Copier(replace(order, unpack=False), destination)
+    plain.same = copier.same = identical(plain, taken, destination.tree, tools.epoch)
     with tools.writer() as writer:
         out = Out(writer)
         segments = _segments(stage, source)

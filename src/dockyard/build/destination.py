@@ -170,6 +170,10 @@ class Destination:
         """Whether this step has written the header of `path`."""
         return path in self._made
 
+    def told(self, path: str) -> bool:
+        """Whether this step's layer has a header of the folder `path`, be it only for what is in it."""
+        return path in self._made or path in self._told
+
     def add(self, entry: Entry) -> None:
         """Note that `entry` will be there; nothing is in its way."""
         self._made[entry.path] = entry

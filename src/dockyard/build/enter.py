@@ -1,12 +1,13 @@
 """Going into the container of a step: to look around where a RUN has failed, or at any line."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from dockyard.build.program import ProgramMissingError
 from dockyard.runtime import console
 from dockyard.runtime.network import Network
 from dockyard.runtime.rootfs import Overlay
@@ -23,6 +24,7 @@ class Cell(msgspec.Struct, frozen=True):
         shell: what to run where nothing else is asked for.
         line, text: of the step.
         way, network: how it runs here, and what it reaches.
+        lacking: the program of a configuration where the container's files do not have it, or nothing.
         status: what the step ended with; None where it was not run.
     """
 
@@ -36,7 +38,18 @@ class Cell(msgspec.Struct, frozen=True):
     text: str
     way: Way = ROOT
     network: Network = "host"
+    lacking: Callable[[Mapping[str, Any]], str] = lambda document: ""
     status: int | None = None
+
+    def check(self, words: Sequence[str]) -> None:
+        """Refuse what cannot be run in it.
+
+        Raises:
+            ProgramMissingError: its files do not have the program of `words`, or the shell.
+        """
+        process = {**self.document["process"], "args": list(words) or [self.shell]}
+        if missing := self.lacking({**self.document, "process": process}):
+            raise ProgramMissingError(f"there is no {missing} in the image at line {self.line}")
 
     def enter(self, words: Sequence[str], *, terminal: bool, variables: Sequence[str] = ()) -> int:
         """Run `words`, or the shell, in a new container on the same files, with this process's standard input, output

@@ -2,20 +2,23 @@
 
 import contextlib
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec.structs import replace
 
+from dockyard._internal import leftover
 from dockyard.build import authorities
 from dockyard.build.around import Around, around
 from dockyard.build.confide import leaks
+from dockyard.build.destination import Destination
 from dockyard.build.enter import Cell
 from dockyard.build.fault import RunFailedError, place
+from dockyard.build.program import lacking
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
+from dockyard.build.tools import WORK
 from dockyard.dockerfile.instructions import Run
 from dockyard.layers import snapshot
 from dockyard.layers.diff import diff
@@ -72,22 +75,34 @@ def execute(
     tools.limits.check(way)
     runs = tools.runs
     name = f"build-{os.getpid()}-{os.urandom(4).hex()}"
-    work = tools.data / "work" / name
     reached = networks.chosen(network, root=way.ids == "all" or not way.mounts)
     with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, work, ignore_errors=True)
+        work, _ = stack.enter_context(leftover.beside(tools.data / WORK, folder=True))
         beside = around(stage, reached, files, mounts, work, stack)
         root = _Overlaid(stage, work) if way.overlay else _Copied(stage, work)
         document = _document(stage, instruction, args, environment, reached, beside, root)
         tools.limits.put_on(document, name)
         node, shell, seen = instruction.node, str(stage.state.shell[0]), tuple(beside.overlays)
-        cell = Cell(document, root.place, seen, runs / name, name, shell, node.start_line, node.text, way, reached)
+        tree, changed = stage.state.tree, root.changed
+        cell = Cell(
+            document,
+            root.place,
+            seen,
+            runs / name,
+            name,
+            shell,
+            node.start_line,
+            node.text,
+            way,
+            reached,
+            lambda wanted: lacking(wanted, tree, changed),
+        )
         with root.ready(beside.binds):
             if instead is not None:
                 instead(cell)
             code = _carried_out(stage, cell, beside)
         if code != 0:
-            raise _failed(stage, instruction, code)
+            raise _failed(stage, instruction, code, cell.lacking(document))
         _told(stage, instruction, root, mounts)
         return root.layer(beside.targets)
 
@@ -116,13 +131,20 @@ def _document(
     return spec(
         args=args,
         env={"HOME": user.home, **beside.trusted, **environment, **proxies, **beside.confided},
-        cwd=state.workdir,
+        cwd=_folder(state),
         user=user,
         network="none" if network == "none" else "host",
         mounts=[*beside.binds, *_groups(tools)],
         hostname=tools.hostname,
         privileged=instruction.security == "insecure",
     )
+
+
+def _folder(state: State) -> str:
+    """The working folder; where links lead to one that is not there, that itself, as the runtime makes it then."""
+    if state.tree.get(state.workdir) is not None:
+        return state.workdir
+    return f"/{Destination(state.tree).resolve(state.workdir)}"
 
 
 def _carried_out(stage: Stage, cell: Cell, beside: Around) -> int:
@@ -146,8 +168,11 @@ def _carried_out(stage: Stage, cell: Cell, beside: Around) -> int:
     return code
 
 
-def _failed(stage: Stage, instruction: Run, code: int) -> RunFailedError:
+def _failed(stage: Stage, instruction: Run, code: int, missing: str) -> RunFailedError:
     step = stage.step
+    hint = _SINGLE if stage.tools.way.ids == "single" else None
+    if missing:
+        hint = f"The image has no {missing}: bring it, or begin the stage FROM an image that has it."
     return RunFailedError(
         f"the command ended with status {code}",
         context={
@@ -155,7 +180,7 @@ def _failed(stage: Stage, instruction: Run, code: int) -> RunFailedError:
             **({"log": step.path} if step.path is not None else {}),
             "output": "\n    ".join(["", *step.tail]),
         },
-        hint=_SINGLE if stage.tools.way.ids == "single" else None,
+        hint=hint,
     )
 
 
@@ -206,9 +231,13 @@ class _Overlaid:
             authorities.taken_out(state, tools.certificates, self._upper)
         _tidy(self._upper, state, targets)
         with tools.writer() as writer:
-            diff(self._upper, writer, lower=state.tree, folders=self._lowers, ids=way.ids)
+            left: dict[str, None] = {}
+            diff(self._upper, writer, lower=state.tree, folders=self._lowers, ids=way.ids, left=left)
             layer = writer.commit()
         if tools.epoch is None:
+            # It serves other images, too, in which the layer may lie on something else.
+            for path in reversed(left):
+                _remove(self._upper / path)
             _keep(self._upper, layer, tools.data / way.layers)
         return layer
 
@@ -259,7 +288,10 @@ def _groups(tools: "Tools") -> list[Mount]:
 
 
 def _tidy(upper: Path, state: State, files: Sequence[str]) -> None:
-    """Remove the empty files and folders that the runtime made only to mount something on them."""
+    """Remove the empty files and folders that the runtime made only to mount something on them.
+
+    The folders around them keep their times, which the command may have set.
+    """
     paths: set[str] = set()
     for each in files:
         path = each.lstrip("/")
@@ -270,11 +302,19 @@ def _tidy(upper: Path, state: State, files: Sequence[str]) -> None:
         if state.tree.get(path, follow=False) is not None:
             continue
         here = upper / path
-        with contextlib.suppress(OSError):
-            if here.is_dir() and not here.is_symlink():
-                here.rmdir()
-            elif here.is_file() and here.stat().st_size == 0:
-                here.unlink()
+        if not here.is_symlink() and (here.is_dir() or (here.is_file() and here.stat().st_size == 0)):
+            _remove(here)
+
+
+def _remove(here: Path) -> None:
+    """Remove a file or an empty folder; the folder around it keeps its time."""
+    with contextlib.suppress(OSError):
+        around = here.parent.stat()
+        if here.is_dir() and not here.is_symlink():
+            here.rmdir()
+        else:
+            here.unlink()
+        os.utime(here.parent, ns=(around.st_atime_ns, around.st_mtime_ns))
 
 
 def _keep(upper: Path, layer: Layer, folder: Path) -> None:

@@ -123,7 +123,7 @@ class Graph(msgspec.Struct, dict=True):
         return {each.number for each in found if isinstance(each, Stage)}
 
 
-def patterns(stages: Sequence[Stage]) -> list[str] | None:
+def patterns(stages: Sequence[Stage], escape: str) -> list[str] | None:
     """What the instructions of `stages` name in the context; None where a variable may name anything."""
     found: list[str] = []
     for stage in stages:
@@ -132,7 +132,10 @@ def patterns(stages: Sequence[Stage]) -> list[str] | None:
                 found += instruction.sources
             elif isinstance(instruction, ins.Run):
                 found += [mount.source for mount in instruction.mounts if mount.type == "bind" and not mount.from_]
-    return None if any("$" in each for each in found) else found
+    try:
+        return None if any("$" in each for each in found) else [shell.process(each, {}, escape).text for each in found]
+    except shell.ExpansionError:
+        return None  # whoever carries the instruction out says what is wrong with it
 
 
 def _circle(stages: Sequence[Stage], taken: Sequence[set[int]]) -> None:

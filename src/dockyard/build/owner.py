@@ -53,7 +53,9 @@ def _number(text: str) -> int | None:
     if text == "root":
         return 0
     number = whole_number(text)
-    return number % 2**32 if number is not None and -_MOST - 1 <= number <= _MOST else None
+    if number is None or not -_MOST - 1 <= number <= _MOST:
+        return None
+    return 0 if number == -1 else number % 2**32  # to the kernel -1 means that the owner stays: root, who builds
 
 
 def _lines(tree: FileTree, path: str) -> list[list[str]]:

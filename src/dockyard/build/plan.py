@@ -129,7 +129,7 @@ class Plan(msgspec.Struct, dict=True):
     def build(self, stage: language.Stage) -> None:
         """Finish `stage` and whatever it needs."""
         self.graph.judge(self.tools.global_args, self.tools.escape, lambda name: self.origins.named(name) is not None)
-        self.tools.context.asked = patterns(self._reached(stage))
+        self.tools.context.asked = patterns(self._reached(stage), self.tools.escape)
         while True:
             state = self.finished(stage)
             try:

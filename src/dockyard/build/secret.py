@@ -40,22 +40,26 @@ def secrets(texts: Iterable[str], environment: Mapping[str, str]) -> dict[str, S
     """The secrets that texts like `id=token,src=token.txt` or `id=token,env=TOKEN` name, by id.
 
     `type=file` and `type=env` say which a source is; without one, and without a source, the variable of the id's name
-    is taken where it is set, and else the file.
+    is taken where it is set, and else the file. As with Docker an id is a must, and a text is CSV: with quotes
+    around `src=a,b` a path may have commas.
 
     Raises:
         SecretInvalidError: a text is not well formed, or there is no such file or variable.
     """
     found = {}
     for text in texts:
-        parts = dict(_part(each, text) for each in text.split(","))
+        parts = dict(_part(each, text) for each in _fields(text))
         unknown = set(parts) - {"type", "id", "src", "source", "env"}
         kind = parts.get("type", "")
         if unknown or kind not in ("", "file", "env"):
             raise SecretInvalidError(f"--secret {text}: {(sorted(unknown) or [kind])[0]!r} is not known")
         source = parts.get("src") or parts.get("source") or ""
-        name = parts.get("id") or (os.path.basename(source) if source else parts.get("env", ""))
+        name = parts.get("id", "")
         if not name:
-            raise SecretInvalidError(f"--secret {text} has no id")
+            like = os.path.basename(source) or parts.get("env", "") or "NAME"
+            raise SecretInvalidError(
+                f"--secret {text} has no id, by which a RUN could ask for it", hint=f"Write --secret id={like},{text}"
+            )
         variable = parts.get("env") or (source if kind == "env" else "")
         if not source and not variable:
             variable = name if kind == "env" or (kind == "" and name in environment) else ""
@@ -103,6 +107,18 @@ def agents(texts: Iterable[str], environment: Mapping[str, str]) -> dict[str, Ag
             )
         found[name] = Agent(name, paths[0])
     return found
+
+
+def _fields(text: str) -> list[str]:
+    if '"' not in text:
+        return text.split(",")
+    import csv  # seldom needed
+
+    try:
+        (fields,) = csv.reader([text], strict=True)
+    except (csv.Error, ValueError) as error:
+        raise SecretInvalidError(f"--secret {text}: {error}") from error
+    return fields
 
 
 def _part(each: str, text: str) -> tuple[str, str]:

@@ -7,7 +7,8 @@ from typing import Any, BinaryIO, Protocol
 from dockyard.dockerfile.node import Node
 from dockyard.layers.tar import Kind
 
-WILD = re.compile(r"[*?\[\\]")
+# A backslash hides what follows it; of itself it makes no pattern, and then stands for itself.
+WILD = re.compile(r"\A(?:[^\\*?\[]|\\.)*[*?\[]", re.DOTALL)
 _PLAIN: Mapping[str, bytes] = {}
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Halted = Callable[["Cell"], None]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
+WORK = Path("work", "build")  # in the data folder; the folders that steps work in are made beside it
 
 # What a layer keeps of extended attributes: what containerd's differ writes for BuildKit, and no more. Others belong to
 # the machine that built, and the same Dockerfile would give other layers there.
@@ -92,7 +93,6 @@ class Tools(msgspec.Struct, frozen=True, dict=True):
         from dockyard.runtime import container
 
         container.sweep(self.data / "run")
-        sweep(self.data / "work")
         return self.data / "run"
 
     @contextlib.contextmanager
@@ -164,12 +164,3 @@ class StepReport(msgspec.Struct):
             "size": self.size,
         }
         return {**found, "why": self.why} if self.why else found
-
-
-def sweep(parent: Path) -> None:
-    """Remove the work folders of builds that were killed: their process is gone."""
-    for folder in parent.glob("build-*-*") if parent.is_dir() else ():
-        if not Path("/proc", folder.name.split("-")[1]).exists():
-            import shutil
-
-            shutil.rmtree(folder, ignore_errors=True)

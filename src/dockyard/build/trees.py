@@ -11,7 +11,7 @@ from dockyard.build.source import WILD, Contents, Item
 from dockyard.build.state import State
 from dockyard.dockerfile.ignore import IgnoreRules, expression
 from dockyard.dockerfile.node import Node
-from dockyard.layers.tree import Node as TreeNode
+from dockyard.layers.links import Node as TreeNode
 
 
 class TreeSource:

@@ -1,7 +1,6 @@
 """What `dockyard build` is given: the context and the Dockerfile, wherever they come from."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,21 +75,12 @@ def opened(folder: str, file: str, progress: Progress = SILENT, options: "Option
 @contextlib.contextmanager
 def _place() -> Iterator[Path]:
     """A folder beside the other work of builds, as contexts may be larger than what holds temporary files."""
-    import tempfile
-
-    from dockyard.build.tools import sweep
+    from dockyard._internal import leftover
+    from dockyard.build.tools import WORK
     from dockyard.cli import context
 
-    work = context.data_folder() / "work"
-    work.mkdir(parents=True, exist_ok=True)
-    sweep(work)
-    place = Path(tempfile.mkdtemp(prefix=f"build-{os.getpid()}-", dir=work))
-    try:
+    with leftover.beside(context.data_folder() / WORK, folder=True) as (place, _):
         yield place
-    finally:
-        import shutil
-
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def _fetched(address: str, place: Path, progress: Progress, options: "Options | None") -> "Packed":

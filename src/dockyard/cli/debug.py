@@ -72,6 +72,7 @@ def visitor(shown: view.View, words: Sequence[str]) -> "Callable[[Cell], int]":
     """Goes into a container with this process's terminal, if it has one; the view waits meanwhile."""
 
     def visit(cell: "Cell") -> int:
+        cell.check(words)
         terminal = sys.stdin.isatty() and sys.stdout.isatty()
         variables = [f"TERM={context.environment().get('TERM', 'xterm')}"] if terminal else []
         with shown.paused():
@@ -85,13 +86,18 @@ def visitor(shown: view.View, words: Sequence[str]) -> "Callable[[Cell], int]":
 
 
 def opener(shown: view.View) -> "Callable[[Cell], None]":
-    """Opens a shell where a step has failed; only the first that fails."""
+    """Opens a shell where a step has failed; only the first that fails, and nowhere else where that has none."""
+    from dockyard.build.program import ProgramMissingError
+
     visited: list[int] = []
     visit = visitor(shown, ())
 
     def open_shell(cell: "Cell") -> None:
         if not visited:
             visited.append(0)
-            visit(cell)
+            try:
+                visit(cell)
+            except ProgramMissingError as error:
+                print(f"no shell opens: {error.message}", file=sys.stderr)
 
     return open_shell

@@ -16,8 +16,8 @@ from dockyard.errors import UsageError
 from dockyard.images.image import Image
 from dockyard.layers import tar
 from dockyard.layers.apply import Ids, lay
+from dockyard.layers.links import Node
 from dockyard.layers.tar import Entry
-from dockyard.layers.tree import Node
 
 
 class FolderTakenError(UsageError):

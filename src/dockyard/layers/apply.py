@@ -61,7 +61,8 @@ def apply(layer: Layer, target: Path, *, whiteouts: Whiteouts, ids: Ids = "all")
             `apply` deletes what they hide.
         ids: in a user namespace, what it has: devices are left out there, and with a `single` ID owners, too.
 
-    Owner, mode, time, extended attributes, hard links and devices are kept as far as the process may set them.
+    Owner, mode, time, extended attributes, hard links and devices are kept as far as the process may set them. What
+    the header of a hard link says of these, it says of the file, as it does to containerd.
 
     Raises:
         IdNotMappedError: an owner is not among the `subordinate` IDs.
@@ -179,7 +180,6 @@ class _Unpacker:
             os.symlink(entry.target, name, dir_fd=parent)
         elif entry.kind == "hardlink":
             self._link(entry, parent, name)
-            return
         else:
             if (entry.major, entry.minor) == (0, 0) and entry.kind == "char" and self._whiteouts == "overlay":
                 raise ArchiveInvalidError(f"/{entry.path} is a device that overlayfs takes for a deletion")
@@ -203,7 +203,7 @@ class _Unpacker:
     def _attributes(self, entry: Entry, parent: int, name: str) -> None:
         if self._privileged:
             self._own(entry, parent, name)
-        if entry.kind != "symlink":
+        if entry.kind != "symlink" and not (entry.kind == "hardlink" and _is_link(parent, name)):
             os.chmod(name, entry.mode, dir_fd=parent)
         for key, value in entry.xattrs.items():
             if key.startswith(("trusted.overlay.", "user.overlay.")):
@@ -333,6 +333,11 @@ def _step(handle: int, part: str, folder: str, *, make: bool) -> int:
     except OSError as error:
         # A link or a file where a folder should be: a layer that writes through it is refused.
         raise ArchiveEscapeError(f"{folder!r} leads through a link or file", context={"member": folder}) from error
+
+
+def _is_link(parent: int, name: str) -> bool:
+    found = _stat(parent, name)
+    return found is not None and stat.S_ISLNK(found.st_mode)
 
 
 def _stat(parent: int, name: str) -> os.stat_result | None:

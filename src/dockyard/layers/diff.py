@@ -4,7 +4,7 @@ import filecmp
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -30,7 +30,13 @@ Found = tuple[str, str, os.stat_result | None]
 
 
 def diff(
-    upper: Path, writer: LayerWriter, *, lower: FileTree | None, folders: Sequence[Path] = (), ids: Ids = "all"
+    upper: Path,
+    writer: LayerWriter,
+    *,
+    lower: FileTree | None,
+    folders: Sequence[Path] = (),
+    ids: Ids = "all",
+    left: dict[str, None] | None = None,
 ) -> int:
     """Write what `upper` holds into `writer`, sorted by path, and return how many members that were.
 
@@ -45,8 +51,9 @@ def diff(
         lower: what lies below.
         folders: its layers unpacked, lowest first; without them files are not compared.
         ids: as for `apply`; with a `single` ID, what lies below keeps its owner.
+        left: gets the paths of what was left out as it is the same below.
     """
-    return write(_walk(upper), writer, lower=lower, folders=folders, ids=ids)
+    return write(_walk(upper), writer, lower=lower, folders=folders, ids=ids, left=left)
 
 
 def write(
@@ -56,6 +63,7 @@ def write(
     lower: FileTree | None,
     folders: Sequence[Path] = (),
     ids: Ids = "all",
+    left: dict[str, None] | None = None,
 ) -> int:
     """What `diff` does, for `items` sorted by path, each after the folder that holds it."""
     mark = opaque_attribute(ids)
@@ -63,11 +71,13 @@ def write(
     above: list[Entry] = []
     hidden = ""  # the opaque folder that the walk is in: nothing below it shows
     count = 0
+    left = {} if left is None else left
     for path, place, found in items:
         if hidden and not path.startswith(hidden):
             hidden = ""
         seen = None if hidden else lower
-        if found is not None and _unchanged(path, place, found, seen, folders, ids):
+        if found is not None and _unchanged(path, place, found, seen, folders, ids, writer.attributes):
+            left[path] = None
             continue
         entry = _whiteout(path, int(time.time())) if found is None else _entry(path, place, found, links)
         if entry is None:
@@ -76,11 +86,13 @@ def write(
             entry = _owned_as_below(entry, seen)
         opaque = entry.kind == "dir" and mark in os.listxattr(place, follow_symlinks=False)
         above = [each for each in above if path.startswith(f"{each.path}/")]
-        if entry.kind == "dir" and not opaque and seen is not None and _untouched(entry, seen):
+        if entry.kind == "dir" and not opaque and seen is not None and _untouched(entry, seen, writer.attributes):
             above.append(entry)
+            left[path] = None
             continue
         for folder in above:
             writer.add(folder)
+            del left[folder.path]
         count += len(above) + 1
         above = []
         if entry.size:
@@ -97,20 +109,30 @@ def write(
 
 
 def _unchanged(
-    path: str, place: str, found: os.stat_result, lower: FileTree | None, folders: Sequence[Path], ids: Ids
+    path: str,
+    place: str,
+    found: os.stat_result,
+    lower: FileTree | None,
+    folders: Sequence[Path],
+    ids: Ids,
+    kept: frozenset[str] | None,
 ) -> bool:
     """Whether a file is in all the same as below: it was copied up, but not changed."""
-    if lower is None or not folders or not stat.S_ISREG(found.st_mode):
+    if lower is None or not folders or not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
         return False
     node = lower.get(path, follow=False)
-    if node is None or node.entry.kind != "file":
+    if node is None or node.entry.kind != _KINDS[stat.S_IFMT(found.st_mode)] or node.entry.mtime != int(found.st_mtime):
         return False
     entry = node.entry
-    if (entry.mode, entry.size, entry.mtime) != (stat.S_IMODE(found.st_mode), found.st_size, int(found.st_mtime)):
+    if entry.kind == "file" and (entry.mode, entry.size) != (stat.S_IMODE(found.st_mode), found.st_size):
         return False
     if ids != "single" and (entry.uid, entry.gid) != (found.st_uid, found.st_gid):
         return False
-    return dict(entry.xattrs) == _attributes(place) and filecmp.cmp(place, folders[node.layer] / node.content, False)
+    if entry.kind == "symlink":
+        return entry.target == os.readlink(place)
+    return _kept(entry.xattrs, kept) == _kept(_attributes(place), kept) and filecmp.cmp(
+        place, folders[node.layer] / node.content, False
+    )
 
 
 def _owned_as_below(entry: Entry, lower: FileTree) -> Entry:
@@ -153,7 +175,9 @@ def _entry(path: str, place: str, found: os.stat_result, links: dict[tuple[int, 
     if found.st_nlink > 1 and kind != "dir":
         first = links.setdefault((found.st_dev, found.st_ino), path)
         if first != path:
-            return Entry(path, "hardlink", mode, found.st_uid, found.st_gid, 0, mtime, first)
+            # Whoever unpacks it gives the file what is said here: an attribute that was not said again would be lost.
+            named = Entry(path, "hardlink", mode, found.st_uid, found.st_gid, 0, mtime, first)
+            return replace(named, xattrs=_attributes(place))
     return Entry(
         path,
         kind,
@@ -175,18 +199,19 @@ def _whiteout(path: str, mtime: int) -> Entry:
     return Entry(f"{folder}/{hidden}" if folder else hidden, mtime=mtime)
 
 
-def _untouched(entry: Entry, lower: FileTree) -> bool:
+def _kept(attributes: Mapping[str, bytes], kept: frozenset[str] | None) -> dict[str, bytes]:
+    """Those that members of the layer keep: the others are no difference, as no layer says them."""
+    return {key: value for key, value in attributes.items() if kept is None or key in kept}
+
+
+def _untouched(entry: Entry, lower: FileTree, kept: frozenset[str] | None) -> bool:
     """Whether the folder differs from what is below at most in its time, which a change inside it moves."""
     node = lower.get(entry.path, follow=False)
     if node is None or node.entry.kind != "dir":
         return False
     below = node.entry
-    return (below.mode, below.uid, below.gid, dict(below.xattrs)) == (
-        entry.mode,
-        entry.uid,
-        entry.gid,
-        dict(entry.xattrs),
-    )
+    one, two = ((each.mode, each.uid, each.gid, _kept(each.xattrs, kept)) for each in (below, entry))
+    return one == two
 
 
 def _attributes(place: str) -> dict[str, bytes]:

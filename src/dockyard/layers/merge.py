@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from dockyard.layers import index
 from dockyard.layers.layer import Layer
+from dockyard.layers.links import Links, Node
 from dockyard.layers.tar import Entry
 from dockyard.layers.tree import OPAQUE, WHITEOUT
 from dockyard.layers.write import LayerWriter
@@ -15,11 +16,12 @@ from dockyard.layers.write import LayerWriter
 class _Merged(msgspec.Struct):
     """What the layers so far amount to: members by path, with the layer and path that a file's bytes are stored at."""
 
-    nodes: dict[str, tuple[Entry, int, str]] = msgspec.field(default_factory=dict)
+    nodes: dict[str, Node] = msgspec.field(default_factory=dict)
     hidden: set[str] = msgspec.field(default_factory=set)
     opaque: set[str] = msgspec.field(default_factory=set)
 
     def lay(self, number: int, entries: Sequence[Entry]) -> None:
+        links = Links(self.nodes)
         for entry in entries:
             folder, _, name = entry.path.rpartition("/")
             if name == OPAQUE:
@@ -31,29 +33,29 @@ class _Merged(msgspec.Struct):
                 self.nodes.pop(path, None)
                 self.hidden.add(path)
         for entry in entries:
-            if entry.path.rpartition("/")[2].startswith(WHITEOUT):
-                continue
-            self._add(number, entry)
+            if not entry.path.rpartition("/")[2].startswith(WHITEOUT):
+                self._add(number, entry, links)
+        links.settle()
 
-    def _add(self, number: int, entry: Entry) -> None:
+    def _add(self, number: int, entry: Entry, links: Links) -> None:
         path = entry.path
         before = self.nodes.get(path)
-        if before is not None and before[0].kind == "dir" and entry.kind != "dir":
+        if before is not None and before.entry.kind == "dir" and entry.kind != "dir":
             self._remove_below(path)
             self.opaque.discard(path)
-        if before is not None and before[0].kind != "dir" and entry.kind == "dir":
+        if before is not None and before.entry.kind != "dir" and entry.kind == "dir":
             self.opaque.add(path)  # what was there in between hid a folder below
         if path in self.hidden:
             self.hidden.discard(path)
             if entry.kind == "dir":
                 self.opaque.add(path)  # what lies below a folder of that name stays hidden
-        content = path
         if entry.kind == "hardlink":
-            target = self.nodes.get(entry.target)
-            if target is not None and target[0].kind == "file":
-                self.nodes[path] = (replace(target[0], path=path), target[1], target[2])
+            file = self.nodes.get(entry.target)
+            if file is not None and file.entry.kind == "file":
+                self.nodes[path] = links.link(file, entry)
                 return
-        self.nodes[path] = (entry, number, content)
+        links.replaced(number, path)
+        self.nodes[path] = Node(path, entry, number, path)
 
     def _remove_below(self, folder: str) -> None:
         lead = f"{folder}/" if folder else ""
@@ -71,9 +73,10 @@ def merge(layers: Sequence[Layer], writer: LayerWriter) -> None:
         merged.lay(number, entries)
     files: dict[int, dict[str, list[Entry]]] = {}
     for path in sorted(merged.nodes, key=lambda each: each.split("/")):
-        entry, number, content = merged.nodes[path]
+        node = merged.nodes[path]
+        entry = node.entry
         if entry.kind == "file":
-            files.setdefault(number, {}).setdefault(content, []).append(entry)
+            files.setdefault(node.layer, {}).setdefault(node.content, []).append(entry)
         elif entry.kind != "hardlink":
             writer.add(entry)
             if path in merged.opaque:
@@ -89,6 +92,6 @@ def merge(layers: Sequence[Layer], writer: LayerWriter) -> None:
                     writer.add(replace(entry, size=found.size), stream)
                 else:
                     writer.add(replace(entry, kind="hardlink", size=0, target=wanted[found.path][0].path))
-    for path, (entry, _, _) in sorted(merged.nodes.items()):
-        if entry.kind == "hardlink":
-            writer.add(replace(entry, path=path))
+    for _, node in sorted(merged.nodes.items()):
+        if node.entry.kind == "hardlink":
+            writer.add(node.entry)

@@ -5,13 +5,11 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
-import msgspec
-from msgspec.structs import replace
-
 from dockyard._internal.limits import TooLargeError, read_bounded
 from dockyard.errors import Error
 from dockyard.layers import index
 from dockyard.layers.layer import Layer
+from dockyard.layers.links import Links, Node
 from dockyard.layers.tar import Entry
 
 WHITEOUT = ".wh."
@@ -24,16 +22,6 @@ class PathNotFoundError(Error):
     """An image has no file at the path that was asked for."""
 
     reference = "path-not-found"
-
-
-class Node(msgspec.Struct, frozen=True, gc=False):
-    """What is at `path`, and which layer (from 0, the lowest) brought it. A hard link shows its target's header."""
-
-    path: str
-    entry: Entry
-    layer: int
-    content: str
-    """The path in that layer under which the bytes are stored."""
 
 
 class FileTree:
@@ -199,6 +187,7 @@ def _merge(nodes: dict[str, Node], children: _Children, number: int, entries: Se
         elif name.startswith(WHITEOUT):
             hidden = name.removeprefix(WHITEOUT)
             _remove(nodes, children, f"{folder}/{hidden}" if folder else hidden, below=number)
+    links = Links(nodes)
     for entry in entries:
         path = entry.path
         folder, _, name = path.rpartition("/")
@@ -210,18 +199,18 @@ def _merge(nodes: dict[str, Node], children: _Children, number: int, entries: Se
             for child in children.of(path):
                 _remove(nodes, children, child, below=number + 1)
         _parents(nodes, children, folder, number)
-        content = path
         if entry.kind == "hardlink":
-            linked = nodes.get(entry.target)
-            if linked is None:
+            file = nodes.get(entry.target)
+            if file is None:
                 continue  # a link to nothing cannot be unpacked either
-            entry, content = replace(linked.entry, path=path), linked.content
-            nodes[path] = Node(path, entry, linked.layer, content)
+            nodes[path] = links.link(file, entry)
         else:
             doubled = doubled or (before is not None and before.layer == number and entry.kind == "file")
-            nodes[path] = Node(path, entry, number, content)
+            links.replaced(number, path)
+            nodes[path] = Node(path, entry, number, path)
         if path:
             children.changed(folder).add(path)
+    links.settle()
     return doubled
 
 

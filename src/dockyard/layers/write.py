@@ -69,6 +69,7 @@ class LayerWriter:
         attributes: the extended attributes that members keep; all by default.
 
     Attributes:
+        attributes: as given.
         size: bytes of tar so far.
         begun: nominal bytes in the segment under way; 0 where one begins.
         members: what the blob consists of; whole once it is committed.
@@ -84,7 +85,7 @@ class LayerWriter:
         attributes: frozenset[str] | None = None,
     ) -> None:
         self._store = store
-        self._attributes = attributes
+        self.attributes = attributes
         self.epoch = epoch
         self._media_type = MEDIA_TYPES[compression]
         self._compress = compressor(compression, level)
@@ -118,8 +119,8 @@ class LayerWriter:
         """
         if self.epoch is not None and entry.mtime > self.epoch:
             entry = replace(entry, mtime=self.epoch)
-        if entry.xattrs and self._attributes is not None:
-            entry = replace(entry, xattrs={key: each for key, each in entry.xattrs.items() if key in self._attributes})
+        if entry.xattrs and self.attributes is not None:
+            entry = replace(entry, xattrs={key: each for key, each in entry.xattrs.items() if key in self.attributes})
         if isinstance(content, bytes) and entry.kind == "file":
             if len(content) != entry.size:
                 raise FileChangedError(f"{entry.path} has {len(content)} bytes, not {entry.size}")

@@ -2,10 +2,11 @@
 
 import os
 import secrets
-import shutil
 from collections import deque
 from pathlib import Path
 
+from dockyard._internal import leftover
+from dockyard.build.tools import WORK
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
 from dockyard.layers import snapshot
@@ -78,7 +79,6 @@ def configure(
     """
     task = progress.start("configure", total=None)
     name = f"base-{os.getpid()}-{secrets.token_hex(4)}"
-    work = data / "work" / name
     tail: deque[bytes] = deque(maxlen=60)
     environment = {
         "DEBIAN_FRONTEND": "noninteractive",
@@ -88,7 +88,7 @@ def configure(
         "SOURCES": sources,
         "SOURCE_DATE_EPOCH": str(mtime),
     }
-    try:
+    with leftover.beside(data / WORK, folder=True) as (work, _):
         if way.overlay:
             lowers = lower_dirs([unpacked], data, progress, way)
             root: Overlay | Path = Overlay(lowers, work / "upper", work / "work", user=way.ids != "all", passing=True)
@@ -114,7 +114,5 @@ def configure(
             else:
                 snapshot.changes(before, root, writer, lower=lower, ignored=["proc", "sys", "dev"], ids=way.ids)
             layer = writer.commit()
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     task.done()
     return layer

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from dockyard.dockerfile.instructions import Add, Copy, Instruction, Run, Workdir
+from dockyard.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, Run, Workdir
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.needs import needs
 from dockyard.dockerfile.lint.script import script, short
 from dockyard.dockerfile.lint.subject import Subject, remark
+from dockyard.dockerfile.lint.variables import set_here
+from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage
 
 _MANIFESTS = re.compile(
@@ -128,18 +130,48 @@ class RelativeWorkdir:
     severity: Severity = "error"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
-        """Find relative WORKDIRs before any absolute one."""
+        """Find relative WORKDIRs before any absolute one, variables with the values that the file gives them."""
         for stage in subject.stages:
-            above = [each for parent in subject.lineage(stage)[1:] for each in parent.instructions]
-            absolute = any(_is_absolute(each) for each in above)
-            for each in stage.instructions:
-                if isinstance(each, Workdir) and not absolute and not _is_absolute(each):
-                    yield remark(each, f"{each.path} is relative to the base's folder", f"WORKDIR /{each.path}")
-                absolute = absolute or _is_absolute(each)
+            known, absolute = _Known(subject, stage), False
+            above = [each for parent in subject.lineage(stage)[:0:-1] for each in parent.instructions]
+            for number, each in enumerate([*above, *stage.instructions]):
+                if isinstance(each, Workdir):
+                    path = known.expanded(each.path)
+                    relative = path is not None and not re.match(r"[\"']?(/|\\|[a-zA-Z]:)", path)
+                    if relative and not absolute and number >= len(above):
+                        better = f"WORKDIR /{each.path}" if path else ""
+                        yield remark(each, f"{each.path} is relative to the base's folder", better)
+                    absolute = absolute or not relative
+                known.add(each)
 
 
-def _is_absolute(instruction: Instruction) -> bool:
-    return isinstance(instruction, Workdir) and bool(re.match(r"[\"']?(/|\$|\\|[a-zA-Z]:)", instruction.path))
+class _Known:
+    """The variables of a stage as far as the file, and what is known of its base, tell their values."""
+
+    def __init__(self, subject: Subject, stage: Stage) -> None:
+        base = subject.lineage(stage)[-1].base
+        theirs = subject.options.variables.get(base, () if base == "scratch" else None)
+        self._all_told = theirs is not None
+        self._set: dict[str, str] = {}
+        self._unsure = {"PATH", *(theirs or ())}
+
+    def add(self, instruction: Instruction) -> None:
+        """Take in what `instruction` sets."""
+        if isinstance(instruction, Arg | Env):
+            told = set_here(instruction, self._set)
+            for name, _ in instruction.pairs:
+                if isinstance(instruction, Env) and name not in told:
+                    self._set.pop(name, None)
+            self._set |= told
+            self._unsure |= {name for name, _ in instruction.pairs if name not in self._set}
+
+    def expanded(self, text: str) -> str | None:
+        """`text` with its values in it, or None where it has variables of which nothing is known."""
+        try:
+            found = process(text, self._set)
+        except ExpansionError:  # the build refuses it
+            return None
+        return None if found.missing and (not self._all_told or found.missing & self._unsure) else found.text
 
 
 RULES = (CopyBeforeRun, RelativeWorkdir)

@@ -1,0 +1,115 @@
+"""Files that are the very same where a copy would put them: as with BuildKit, no layer tells of them again."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+from dockyard.build.copy import Copier
+from dockyard.build.source import Contents, Item
+from dockyard.build.trees import Held, Taken, TreeSource
+from dockyard.layers.links import Node
+from dockyard.layers.tar import Entry
+from dockyard.layers.tree import FileTree
+
+_PIECE = 1 << 20
+_CAPABILITY = "security.capability"  # of the attributes the one that layers keep
+
+
+def identical(copier: Copier, taken: Sequence[Taken], tree: FileTree | None, epoch: int | None) -> frozenset[str]:
+    """The paths at which `tree`, the image so far, has what `copier` would write there.
+
+    Contents are read only of files whose headers are the same, each layer once.
+
+    Raises:
+        FileChangedError: a file was changed while it was read.
+    """
+    if tree is None:
+        return frozenset()
+    found: set[str] = set()
+    met: set[str] = set()
+    twice: set[str] = set()
+    for each in taken:
+        pairs: dict[str, tuple[Node, Item]] = {}
+        for item in each.items:
+            for node, child in _there(copier.at(item), item, each.source, tree):
+                if node.path in met:
+                    twice.add(node.path)
+                met.add(node.path)
+                if not _said(node.entry, copier.header(child, node.path), epoch):
+                    continue
+                if child.kind == "file" and child.size and not _shared(node, tree, child, each.source):
+                    pairs[node.path] = (node, child)
+                else:
+                    found.add(node.path)
+        if pairs:
+            here = _digests_there([node for node, _ in pairs.values()], tree)
+            wanted = _digests([child for _, child in pairs.values()], each.source)
+            found.update(path for path, (node, child) in pairs.items() if here[node.path] == wanted[child.path])
+    return frozenset(found - twice)
+
+
+def _there(at: str, item: Item, source: Held, tree: FileTree) -> Iterator[tuple[Node, Item]]:
+    """What is no folder in `item` and has something at its place in the image; only folders that both have are read."""
+    stack = [(at, item)]
+    while stack:
+        at, item = stack.pop()
+        node = tree.get(at, follow=False)
+        if node is None or node.path != at:
+            continue
+        if item.kind != "dir":
+            yield node, item
+        elif names := {each.path.rpartition("/")[2] for each in tree.list(at)}:
+            children = (child for child in source.children(item) if child.name in names)
+            stack += [(f"{at}/{child.name}" if at else child.name, child) for child in children]
+
+
+def _said(entry: Entry, header: Entry, epoch: int | None) -> bool:
+    """Whether a file's header is what another would be in a layer."""
+    mtime = header.mtime if epoch is None else min(header.mtime, epoch)
+    one, two = (
+        (each.kind, each.mode, each.uid, each.gid, each.size, each.target, each.major, each.minor)
+        for each in (entry, header)
+    )
+    return one == two and entry.mtime == mtime and entry.xattrs.get(_CAPABILITY) == header.xattrs.get(_CAPABILITY)
+
+
+def _shared(node: Node, tree: FileTree, item: Item, source: Held) -> bool:
+    """Whether both are the same file of the same layer."""
+    if not isinstance(source, TreeSource):
+        return False
+    other: Node = item.handle
+    same = tree.layers[node.layer].diff_id == source.tree.layers[other.layer].diff_id
+    return same and node.content == other.content
+
+
+def _digests_there(nodes: Iterable[Node], tree: FileTree) -> dict[str, bytes]:
+    """The digests of an image's files by their paths."""
+    wanted: dict[int, dict[str, list[str]]] = {}
+    for node in nodes:
+        wanted.setdefault(node.layer, {}).setdefault(node.content, []).append(node.path)
+    found: dict[str, bytes] = {}
+    for number in sorted(wanted):
+        for entry, content in tree.files(number, wanted[number]):
+            found.update(dict.fromkeys(wanted[number][entry.path], _digest(content)))
+    return found
+
+
+def _digests(items: Iterable[Item], source: Held) -> dict[str, bytes]:
+    if isinstance(source, TreeSource):
+        return _digests_there((item.handle for item in items), source.tree)
+    return {item.path: _digest_of(item, source) for item in items}
+
+
+def _digest_of(item: Item, source: Contents) -> bytes:
+    data = source.content(item)
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).digest()
+    with data:
+        return _digest(data)
+
+
+def _digest(content: BinaryIO) -> bytes:
+    digest = hashlib.sha256()
+    while data := content.read(_PIECE):
+        digest.update(data)
+    return digest.digest()
