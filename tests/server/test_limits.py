@@ -230,6 +230,8 @@ def test_what_takes_too_long_is_cut_off_when_the_server_is_told_to_stop(tmp_path
         server.kill()
 
 
+# Python 3.11 does not close a connection that is reset just before its handshake.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 def test_a_new_certificate_is_taken_up_by_many_workers_one_after_another(tmp_path: Path) -> None:
     from dockyard.server.tls import self_made
 
