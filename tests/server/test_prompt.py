@@ -186,6 +186,18 @@ def test_nothing_is_asked_for_until_the_receiver_goes_on() -> None:
     assert came == [(b"ab", None), (b"c", "whole")]
 
 
+def test_where_no_more_can_be_asked_for_the_body_has_ended() -> None:
+    watcher = Watcher("PUT")
+    _, found = collected(watcher)
+
+    def broken() -> Any:
+        raise RuntimeError("the connection is gone")
+
+    watcher.proto.receive = broken
+    watcher.say(b"ab")
+    assert found == [(b"ab", None), (b"", "gone")]
+
+
 def test_a_client_that_goes_away_ends_its_body() -> None:
     watcher = Watcher("PUT")
     _, found = collected(watcher)

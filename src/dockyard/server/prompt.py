@@ -117,12 +117,19 @@ class Exchange:
         self._begun = time.monotonic()
         self._gathering.add(self)
         try:
-            self.go_on()
+            self._ask()
         except BaseException:
             self._gathering.claim(self)
             raise
 
     def go_on(self) -> None:
+        """Receive more."""
+        try:
+            self._ask()
+        except Exception:  # noqa: BLE001 (whatever it is, no more will come)
+            self.over("gone")
+
+    def _ask(self) -> None:
         """Ask for the next piece, and for those after it that are there already."""
         while True:
             self._last = time.monotonic()
