@@ -206,3 +206,19 @@ def test_what_is_overwritten_twice_in_one_copy_is_what_came_last(yard: Yard) -> 
 def test_a_stage_copied_over_itself_leaves_nothing_without_reading_a_file(yard: Yard) -> None:
     result = yard.build("FROM scratch AS a\nCOPY app /d/\nFROM a\nCOPY --from=a /d /d\nCOPY --from=a / /\n")
     assert [len(list(layer.entries())) for layer in result.image.layers[1:]] == [0, 0]
+
+
+def test_the_same_bytes_under_another_name_keep_their_own_time(yard: Yard) -> None:
+    """The cache leaves times out, so it must not give a heredoc the time of a file that was copied before."""
+
+    def time_of(line: str) -> int:
+        layer = yard.build(f"FROM scratch\n{line}").image.layers[-1]
+        return next(entry.mtime for entry, _ in layer.entries() if entry.path == "d")
+
+    os.utime(yard.context / "one.txt", (1_000_000_000, 1_000_000_000))
+    (yard.context / "two.txt").write_text("1")
+    os.utime(yard.context / "two.txt", (1_100_000_000, 1_100_000_000))
+    assert time_of("COPY one.txt /d\n") == 1_000_000_000
+    assert time_of("COPY two.txt /d\n") == 1_100_000_000
+    os.utime(yard.context / "one.txt", (1_200_000_000, 1_200_000_000))
+    assert time_of("COPY one.txt /d\n") == 1_000_000_000, "a new time alone is no change"

@@ -185,6 +185,8 @@ def _made(
                 each.source.check()
         if isinstance(source, Context) and source.dated is not None:
             out.note(f"at {source.dated}")
+        # As with BuildKit: what has another name may have another time, which the key leaves out.
+        out.note(f"named {_names(stage, instruction)}")
         content = out.key()
         step = key(stage.state.key, "copied", content, tools.epoch)
         earlier = stage.known(step)
@@ -352,6 +354,12 @@ def _owner(stage: Stage, instruction: ins.Copy | ins.Add) -> tuple[int, int] | N
 def _patterns(stage: Stage, instruction: ins.Copy | ins.Add) -> list[Any]:
     parents = isinstance(instruction, ins.Copy) and instruction.parents
     return [parents, list(map(stage.expand, instruction.sources)), [doc.name for doc in instruction.heredocs]]
+
+
+def _names(stage: Stage, instruction: ins.Copy | ins.Add) -> list[str]:
+    """What the sources are called, without the folders in which they are."""
+    sources = [*map(stage.expand, instruction.sources), *(doc.name for doc in instruction.heredocs)]
+    return [posixpath.basename(posixpath.normpath(each)) for each in sources]
 
 
 def _shown(stage: Stage, instruction: ins.Copy | ins.Add) -> str:
