@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 
 from dockyard.registry.blobs import SMALL_BYTES
 
-MOST = SMALL_BYTES
-"""The largest file, in bytes."""
 _BLOCK = 4096
 _KEPT = 8
 FLAGS = os.O_RDWR | getattr(os, "O_DIRECT", 0)
@@ -28,11 +26,11 @@ class Direct:
 
     @contextlib.contextmanager
     def gathered(self, pieces: Sequence[bytes]) -> Iterator[memoryview]:
-        """The pieces one after another, as `write` takes them; at most `MOST` bytes."""
+        """The pieces one after another, as `write` takes them; at most `SMALL_BYTES`."""
         try:
             buffer = self._buffers.pop()
         except IndexError:
-            buffer = mmap.mmap(-1, MOST + _BLOCK)  # begins where a page does, as O_DIRECT needs it
+            buffer = mmap.mmap(-1, SMALL_BYTES + _BLOCK)  # begins where a page does, as O_DIRECT needs it
         with memoryview(buffer) as whole:
             end = 0
             for piece in pieces:

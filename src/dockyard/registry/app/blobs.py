@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from dockyard.oci.digest import Digest
 from dockyard.registry.app.call import PIECE, Call
+from dockyard.registry.app.quick import blob_headers
 from dockyard.registry.interface import BlobPlace, WireError
 from dockyard.registry.protocol import codes, request
 
@@ -25,12 +26,7 @@ async def get(call: Call, target: request.Target) -> None:
     if place is None:
         place = await asyncio.to_thread(call.registry.blob, target.name, Digest.parse(target.item))
     etag = f'"{target.item}"'.encode()
-    pairs = [
-        (b"docker-content-digest", target.item.encode()),
-        (b"etag", etag),
-        (b"accept-ranges", b"bytes"),
-        (b"cache-control", b"private, max-age=31536000, immutable"),
-    ]
+    pairs = blob_headers(target.item)
     if place.path is not None and not _there(place):
         # Clients that ask before they push will then push it anew, and that mends it.
         raise WireError(codes.BLOB_UNKNOWN, target.item)

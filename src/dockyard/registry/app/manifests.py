@@ -4,6 +4,7 @@ import asyncio
 
 from dockyard._internal.limits import MANIFEST_BYTES
 from dockyard.registry.app.call import Call, warned
+from dockyard.registry.app.quick import manifest_headers
 from dockyard.registry.interface import ABSENT, WireError
 from dockyard.registry.protocol import codes, request
 
@@ -19,13 +20,7 @@ async def get(call: Call, target: request.Target) -> None:
     stored = call.registry.cached(target.name, target.item)
     if stored is None:
         stored = await asyncio.to_thread(call.registry.manifest, target.name, target.item)
-    digest = str(stored.digest).encode()
-    pairs = [
-        (b"content-type", stored.media_type.encode("latin-1", "replace")),
-        (b"docker-content-digest", digest),
-        (b"etag", b'"' + digest + b'"'),
-        (b"vary", b"accept"),
-    ]
+    pairs = manifest_headers(stored)
     gate = call.ways.gate
     if gate is not None and not gate.passes(target.name, stored) and not (call.head and call.may_push(target.name)):
         try:
@@ -36,7 +31,7 @@ async def get(call: Call, target: request.Target) -> None:
                 raise call.permit.refusal(target.name, "push", call.base) from None
             raise
         pairs += [(name.encode(), text.encode("latin-1", "replace")) for name, text in warned(warnings).items()]
-    if call.fresh(b'"' + digest + b'"'):
+    if call.fresh(f'"{stored.digest}"'.encode()):
         await call.start(304, pairs)
         return await call.send({"type": "http.response.body", "body": b""})
     pairs.append((b"content-length", str(len(stored.raw)).encode()))

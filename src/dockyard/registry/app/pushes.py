@@ -69,7 +69,7 @@ class Pushes:
             exchange.end()
             return True
         scope["dockyard.target"] = target
-        pushed = (_Whole if meant.small else _Parts)(self._registry, call, target, meant.digest, exchange.end)
+        pushed = _Pushed(self._registry, call, meant, exchange.end)
         Body(exchange, self._apart, SMALL_BYTES + 1 if meant.small else PIECE, pushed.take, pushed.then).receive()
         return True
 
@@ -117,17 +117,25 @@ class Pushes:
 
 
 class _Pushed:
-    """A request with a body. `digest`: of the blob that it ends; `end`: to be called at the end."""
+    """A request with a body: the whole of a small blob, or more bytes of an upload, with a digest its last ones.
 
-    def __init__(
-        self, registry: Registry, call: Call, target: request.Target, digest: Digest | None, end: Callable[[], None]
-    ) -> None:
-        self._registry, self._call, self._digest, self._over = registry, call, digest, end
-        self._name, self._upload = target.name, target.item
+    Args:
+        registry: takes the bytes.
+        call: is answered.
+        meant: what is asked for.
+        over: is called at the end.
+    """
+
+    def __init__(self, registry: Registry, call: Call, meant: _Meant, over: Callable[[], None]) -> None:
+        self._registry, self._call, self._over = registry, call, over
+        self._name, self._upload = meant.target.name, meant.target.item
+        self._digest, self._small = meant.digest, meant.small
+        self._before: int | None = None
         self._taken = 0
 
     def take(self, pieces: Sequence[bytes]) -> None:
         """Take a batch."""
+        self._look()
         self._taken += sum(map(len, pieces))
         self._registry.append(self._name, self._upload, *pieces)
 
@@ -147,13 +155,30 @@ class _Pushed:
                 raise WireError(codes.BLOB_UPLOAD_INVALID, "the client went away")
             _now(self._end(rest))
         except Exception as failure:  # noqa: BLE001 (no request, however odd, may end without an answer)
-            if error is not None:
-                self._leave(error)
-            elif isinstance(failure, DiskFullError):
+            if error is not None or isinstance(failure, DiskFullError):
                 self._leave(failure)
             _now(refuse(call, failure))
         finally:
             self._over()
+
+    def _look(self) -> None:
+        """See how many bytes had come before, where the answer has to tell it."""
+        if self._digest is None and self._before is None:
+            self._before = self._registry.received(self._name, self._upload)
+
+    def _end(self, rest: Sequence[bytes]) -> Coroutine[Any, Any, None]:
+        """Do the rest of a body that came as it should; gives the answer."""
+        if self._digest is None:
+            self._look()
+            assert self._before is not None
+            self._registry.append(self._name, self._upload, *rest, b"")
+            received = self._before + self._taken + sum(map(len, rest))
+            return uploads.accepted(self._call, self._name, self._upload, received)
+        if self._small:
+            self._registry.put_blob(self._name, self._digest, rest, self._upload)
+        else:
+            self._registry.finish(self._name, self._upload, self._digest, rest)
+        return uploads.created(self._call, self._name, self._digest)
 
     def _leave(self, error: Exception) -> None:
         """Where the disk is full, most clients begin anew, and what had come would keep it full; else it counts."""
@@ -162,43 +187,6 @@ class _Pushed:
                 self._registry.cancel(self._name, self._upload)
             else:
                 self._registry.append(self._name, self._upload, b"")
-
-    def _end(self, rest: Sequence[bytes]) -> Coroutine[Any, Any, None]:
-        """Do the rest of a body that came as it should; gives the answer."""
-        raise NotImplementedError
-
-
-class _Whole(_Pushed):
-    """All of a small blob."""
-
-    def _end(self, rest: Sequence[bytes]) -> Coroutine[Any, Any, None]:
-        assert self._digest is not None
-        self._registry.put_blob(self._name, self._digest, rest, self._upload)
-        return uploads.created(self._call, self._name, self._digest)
-
-
-class _Parts(_Pushed):
-    """More bytes of an upload; with a digest its last ones."""
-
-    _before = -1
-
-    def take(self, pieces: Sequence[bytes]) -> None:
-        self._look()
-        super().take(pieces)
-
-    def _look(self) -> None:
-        """How many bytes had come before."""
-        if self._before < 0 and self._digest is None:
-            self._before = self._registry.received(self._name, self._upload)
-
-    def _end(self, rest: Sequence[bytes]) -> Coroutine[Any, Any, None]:
-        if self._digest is not None:
-            self._registry.finish(self._name, self._upload, self._digest, rest)
-            return uploads.created(self._call, self._name, self._digest)
-        self._look()
-        self._registry.append(self._name, self._upload, *rest, b"")
-        received = self._before + self._taken + sum(map(len, rest))
-        return uploads.accepted(self._call, self._name, self._upload, received)
 
 
 def _shown(scope: Scope) -> tuple[int, str] | None:
