@@ -44,6 +44,13 @@ class Proxy(msgspec.Struct, frozen=True):
     secure: bool = False
     authorization: str = ""
 
+    def connect(self, host: str, port: int) -> bytes:
+        """The request that has the proxy connect to a host (RFC 9110 §9.3.6)."""
+        name = f"[{host}]" if ":" in host else host if host.isascii() else host.encode("idna").decode()
+        asked = f"CONNECT {name}:{port} HTTP/1.1\r\nHost: {name}:{port}\r\n"
+        asked += f"Proxy-Authorization: {self.authorization}\r\n" if self.authorization else ""
+        return f"{asked}\r\n".encode("latin-1")
+
     def __repr__(self) -> str:
         return f"Proxy({self})"  # without its password, here too
 

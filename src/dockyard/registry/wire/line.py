@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dockyard._internal import redact
 from dockyard._internal.proxy import Proxy
+from dockyard._internal.secure import secured
 from dockyard.errors import Error, TransientError
 
 if TYPE_CHECKING:
@@ -83,24 +84,16 @@ class Line:
     def _secure(self, tls: "ssl.SSLContext", host: str) -> None:
         """Speak TLS from here on; within TLS, too."""
         try:
-            if isinstance(self._socket, socket.socket) and not hasattr(self._socket, "context"):
-                self._socket = tls.wrap_socket(self._socket, server_hostname=host)
-            else:
-                from urllib3.util.ssltransport import SSLTransport
-
-                self._socket = SSLTransport(self._socket, tls, server_hostname=host)  # type: ignore[assignment]
+            self._socket = secured(self._socket, tls, host)
         except (OSError, ValueError) as error:
             self._socket.close()
             raise RegistryUnreachableError(reason(error)) from error
 
     def _tunnel(self, host: str, port: int, by: Proxy) -> None:
-        """Have the proxy connect to the host (RFC 9110 §9.3.6)."""
-        name = f"[{host}]" if ":" in host else host if host.isascii() else host.encode("idna").decode()
-        asked = f"CONNECT {name}:{port} HTTP/1.1\r\nHost: {name}:{port}\r\n"
-        if by.authorization:
-            asked += f"Proxy-Authorization: {by.authorization}\r\n"
+        """Have the proxy connect to the host."""
+        asked = by.connect(host, port)
         try:
-            self.send(f"{asked}\r\n".encode("latin-1"))
+            self.send(asked)
             words = self.text(_PROXY_HEAD_BYTES).decode("latin-1").split(None, 2)
             status = int(words[1]) if len(words) > 1 and words[0].startswith("HTTP/1.") and words[1].isdigit() else 0
             size = 0

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from dockyard._internal.proxy import Proxies, Proxy
+from dockyard._internal.secure import secured
 from dockyard.server.webhooks.settings import Webhooks
 
 _HEAD_BYTES = 16 << 10
@@ -85,15 +86,6 @@ def public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
-def secured(sock: Any, context: ssl.SSLContext, host: str) -> Any:
-    """`sock` with TLS over it; over that of a proxy, too."""
-    if not isinstance(sock, ssl.SSLSocket):
-        return context.wrap_socket(sock, server_hostname=host)
-    from urllib3.util.ssltransport import SSLTransport
-
-    return SSLTransport(sock, context, server_hostname=host)
-
-
 def _places(host: str, port: int, settings: Webhooks) -> list[Any]:
     """The addresses of `host`, all of which are allowed."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -129,11 +121,8 @@ def _proxy(by: Proxy, deadline: float, watch: Callable[[socket.socket], None]) -
 
 
 def _tunnel(sock: Any, host: str, port: int, by: Proxy) -> None:
-    """Have the proxy connect to the receiver (RFC 9110 §9.3.6)."""
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    asked = f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n"
-    asked += f"Proxy-Authorization: {by.authorization}\r\n" if by.authorization else ""
-    sock.sendall(f"{asked}\r\n".encode("latin-1"))
+    """Have the proxy connect to the receiver."""
+    sock.sendall(by.connect(host, port))
     head = bytearray()
     while not head.endswith(b"\r\n\r\n"):
         byte = sock.recv(1)
@@ -145,4 +134,5 @@ def _tunnel(sock: Any, host: str, port: int, by: Proxy) -> None:
     if not version.startswith("HTTP/1.") or not said[:1].isdigit():
         raise OSError(f"the proxy {by} does not answer as one")
     if not said.startswith("2"):
-        raise OSError(f"the proxy {by} does not connect to {place}: {said[:100]}")
+        shown = f"[{host}]" if ":" in host else host
+        raise OSError(f"the proxy {by} does not connect to {shown}:{port}: {said[:100]}")

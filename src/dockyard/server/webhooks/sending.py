@@ -12,7 +12,8 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from dockyard._internal.proxy import ProxyInvalidError
-from dockyard.server.webhooks.reaching import reach, secured
+from dockyard._internal.secure import secured
+from dockyard.server.webhooks.reaching import reach
 from dockyard.server.webhooks.settings import Webhooks
 
 _ANSWER_BYTES = 1024
