@@ -76,9 +76,7 @@ def events_pruning_rehearse(visit: Guest, data: JSONBody[PruningAsked]) -> Pruni
 def events_pruning_run(visit: Guest, data: JSONBody[PruningAsked]) -> Deferred:
     """Have old events removed now."""
     visit.demand("", "log", "delete")
-    pruning.kept(data.keep)
-    arguments = {"hours": data.hours, "keep": data.keep}
-    return Deferred(visit.parts.jobs.defer("prune", arguments, key="asked prune"))
+    return Deferred(pruning.ask(visit.parts.jobs, data.hours, data.keep))
 
 
 def _shown(found: Pruning | None) -> PruningShown:

@@ -42,6 +42,10 @@ class Gap(NamedTuple):
     removed: int
 
 
+GAP_COLUMNS = ("first_id", "last_id", "before", "hash", "removed")
+"""Where the table has what a `Gap` has, in its order."""
+
+
 @dataclass(frozen=True)
 class Flaw:
     """Where the events are not what they were: `missing`, `changed` or `added`, and the event's number; `removed` where
@@ -179,7 +183,7 @@ def sealed(begins_after: int, link: str, gaps: Sequence[Gap]) -> str:
 
 
 _NOTHING = sealed(0, START, ())
-_GAPS = select(*(AUDIT_GAP.c[name] for name in ("first_id", "last_id", "before", "hash", "removed")))
+_GAPS = select(*(AUDIT_GAP.c[name] for name in GAP_COLUMNS))
 
 
 def _told(detail: str | None, otherwise: str) -> str:

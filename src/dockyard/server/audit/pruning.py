@@ -16,13 +16,14 @@ from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, n
 
 from dockyard.errors import UsageError
 from dockyard.registry.caller import CALLER
+from dockyard.server.audit.chain import GAP_COLUMNS, PRUNED, Gap, begin, extend, gaps, sealed
 from dockyard.server.audit.chain import NAME as CHAIN
-from dockyard.server.audit.chain import PRUNED, Gap, begin, extend, gaps, sealed
 from dockyard.server.audit.read import of_kind
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.events import record
 from dockyard.server.following import behind
+from dockyard.server.jobs.interface import Jobs
 from dockyard.server.replication.schedule import check, following
 from dockyard.server.schema.audit import AUDIT_CHECKPOINT, AUDIT_GAP, AUDIT_LINK, AUDIT_PRUNING
 from dockyard.server.schema.events import EVENT
@@ -169,6 +170,17 @@ def prune(database: Database, before: int, keep: Sequence[str] = (), *, together
     return total
 
 
+def ask(jobs: Jobs, hours: int, keep: Sequence[str]) -> int | None:
+    """Have a job remove what is older than so many hours; its number, None where one that was asked for waits already.
+
+    Raises:
+        AuditPruneError: that is no number of hours, or no events are of one of those kinds.
+    """
+    before(hours)
+    kept(keep)
+    return jobs.defer("prune", {"hours": hours, "keep": list(keep)}, key="asked prune")
+
+
 def kept(keep: Sequence[str]) -> ColumnElement[bool]:
     """The condition that an event is of one of the kinds.
 
@@ -209,8 +221,7 @@ def _prune(connection: Connection, last: int, stays: ColumnElement[bool], most: 
     if not front:
         begins, link = made[0].last, made[0].hash
         made = made[1:]
-    names = ("first_id", "last_id", "before", "hash", "removed")
-    rows = [dict(zip(names, each, strict=True)) for each in made]
+    rows = [dict(zip(GAP_COLUMNS, each, strict=True)) for each in made]
     if rows:
         connection.execute(insert(AUDIT_GAP), rows)
     detail = {"removed": len(gone), **told, "seal": sealed(begins, link, gaps(connection))}

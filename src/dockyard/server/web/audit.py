@@ -85,10 +85,7 @@ def _rehearse(visit: Visit) -> Answer:
 def _prune(visit: Visit) -> Answer:
     visit.demand("", "log", "delete")
     wanted = _wanted(visit)
-    pruning.before(wanted.hours)
-    pruning.kept(wanted.keep)
-    arguments = {"hours": wanted.hours, "keep": list(wanted.keep)}
-    job = visit.desk.jobs.defer("prune", arguments, key="asked prune")
+    job = pruning.ask(visit.desk.jobs, wanted.hours, wanted.keep)
     if job is None:
         raise FieldInvalidError("old events are being removed already", hint="Wait for it: the page Jobs shows it.")
     return Moved("/audit", f"Job {job} removes old events.")
