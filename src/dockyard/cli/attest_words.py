@@ -7,6 +7,7 @@ import msgspec
 
 from dockyard.build.options import Slsa
 from dockyard.cli import switch
+from dockyard.cli.fields import pairs
 from dockyard.errors import UsageError
 
 _OWN = ("mode", "version", "builder-id", "reproducible", "filename", "inline-only")
@@ -39,9 +40,9 @@ def parse(sbom: bool, provenance: str, attest: Sequence[str]) -> Wish:
     """
     wish = Wish(sbom)
     if provenance:
-        wish = _provenance(wish, _parts(provenance if "=" in provenance else _short(provenance)), provenance)
+        wish = _provenance(wish, pairs(provenance if "=" in provenance else _short(provenance)), provenance)
     for text in attest:
-        parts = _parts(text)
+        parts = pairs(text)
         kind = parts.pop("type", "")
         if kind == "provenance":
             wish = _provenance(wish, parts, text)
@@ -96,12 +97,6 @@ def _mode(mode: str, text: str) -> Literal["min", "max"]:
         case "max":
             return "max"
     raise UsageError(f"{text}: there is no mode {mode!r}", hint=_HINT)
-
-
-def _parts(text: str) -> dict[str, str]:
-    import csv
-
-    return dict(each.partition("=")[::2] for each in next(csv.reader([text]), []))
 
 
 def _switch(value: str, text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dockyard.cli import context
+from dockyard.cli.fields import pairs
 from dockyard.errors import Error, UsageError
 
 if TYPE_CHECKING:
@@ -82,9 +83,7 @@ def parse(texts: list[str] | None, flag: str) -> list[Place]:
 def _place(text: str, flag: str) -> Place:
     if "=" not in text:
         return Place("registry", text)
-    import csv
-
-    parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
+    parts = pairs(text)
     kind = parts.get("type", "registry")
     if kind not in _KEYS or (kind == "inline" and flag == "--cache-from"):
         hint = "An image with its cache inside is taken by its name: type=registry,ref=NAME."

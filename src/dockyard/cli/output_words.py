@@ -8,6 +8,7 @@ import msgspec
 
 from dockyard.build.annotations import Annotation, keyed
 from dockyard.cli import switch
+from dockyard.cli.fields import pairs
 from dockyard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,9 +85,7 @@ def parse(texts: Sequence[str]) -> list[Output]:
 def _output(text: str) -> Output:
     if "=" not in text:
         return _checked(Output("tar", "-") if text == "-" else Output("local", text))
-    import csv
-
-    parts = dict(each.partition("=")[::2] for each in next(csv.reader([text])))
+    parts = pairs(text)
     kind = parts.get("type", "")
     if kind not in _TYPES:
         raise UsageError(f"there is no output of type {kind!r}", hint=f"Give one of {', '.join(_TYPES)}.")
