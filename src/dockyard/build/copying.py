@@ -1,6 +1,5 @@
 """The steps COPY and ADD."""
 
-import hashlib
 import posixpath
 import time
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from dockyard.build.lent import absent
 from dockyard.build.owner import OwnerUnknownError, by_number, owner
 from dockyard.build.segments import Segments
 from dockyard.build.settle import Settled
-from dockyard.build.source import WILD, Files, Item
+from dockyard.build.source import WILD, Files, Item, digest
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
 from dockyard.build.trees import Held, Taken, TreeSource
@@ -358,8 +357,8 @@ def _patterns(stage: Stage, instruction: ins.Copy | ins.Add) -> list[Any]:
 
 def _names(stage: Stage, instruction: ins.Copy | ins.Add) -> list[str]:
     """What the sources are called, without the folders in which they are."""
-    sources = [*map(stage.expand, instruction.sources), *(doc.name for doc in instruction.heredocs)]
-    return [posixpath.basename(posixpath.normpath(each)) for each in sources]
+    _, sources, docs = _patterns(stage, instruction)
+    return [posixpath.basename(posixpath.normpath(each)) for each in (*sources, *docs)]
 
 
 def _shown(stage: Stage, instruction: ins.Copy | ins.Add) -> str:
@@ -394,11 +393,7 @@ def _relied(taken: Sequence[Taken]) -> bool:
 
 
 def _content(item: Item) -> str:
-    data = item.handle
-    if isinstance(data, bytes):
-        return hashlib.sha256(data).hexdigest()
-    with open(data, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return digest(item, Files())
 
 
 def _facts(instruction: ins.Copy | ins.Add, source: State | Context, taken: Sequence[Taken]) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """What tells later which file of a copy changed: of a small one every file's content, of a large one its folders."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
 from dockyard.build.context import Context
-from dockyard.build.source import Item
+from dockyard.build.source import Item, digest
 from dockyard.build.trees import Taken
 
 _MOST_FILES, _MOST_BYTES = 500, 8 << 20
@@ -23,7 +22,7 @@ def facts(context: Context, taken: Sequence[Taken]) -> dict[str, Any]:
     )
     if len(small) <= _MOST_FILES and sum(item.size for item in small) <= _MOST_BYTES:
         return {
-            item.path: [item.mode, _digest(context, item) if item.kind == "file" else item.target] for item in small
+            item.path: [item.mode, digest(item, context)[:16] if item.kind == "file" else item.target] for item in small
         }
     return {**context.folders, **{item.path: [item.mode, item.size, item.mtime] for item in single}}
 
@@ -44,14 +43,3 @@ def _below(context: Context, folder: Item) -> Iterator[Item]:
                 stack.append(item)
             else:
                 yield item
-
-
-def _digest(context: Context, item: Item) -> str:
-    data = context.content(item)
-    if isinstance(data, bytes):
-        return hashlib.sha256(data).hexdigest()[:16]
-    with data:
-        digest = hashlib.sha256()
-        while piece := data.read(1 << 20):
-            digest.update(piece)
-        return digest.hexdigest()[:16]

@@ -1,18 +1,17 @@
 """Files that are the very same where a copy would put them: as with BuildKit, no layer tells of them again."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO
 
-from dockyard.build.copy import Copier
-from dockyard.build.source import Contents, Item
+from msgspec.structs import replace
+
+from dockyard.build.copy import Copier, facts
+from dockyard.build.source import Item, digest, hashed
+from dockyard.build.tools import ATTRIBUTES
 from dockyard.build.trees import Held, Taken, TreeSource
 from dockyard.layers.links import Node
 from dockyard.layers.tar import Entry
 from dockyard.layers.tree import FileTree
-
-_PIECE = 1 << 20
-_CAPABILITY = "security.capability"  # of the attributes the one that layers keep
+from dockyard.layers.write import kept
 
 
 def identical(copier: Copier, taken: Sequence[Taken], tree: FileTree | None, epoch: int | None) -> frozenset[str]:
@@ -65,12 +64,10 @@ def _there(at: str, item: Item, source: Held, tree: FileTree) -> Iterator[tuple[
 
 def _said(entry: Entry, header: Entry, epoch: int | None) -> bool:
     """Whether a file's header is what another would be in a layer."""
-    mtime = header.mtime if epoch is None else min(header.mtime, epoch)
-    one, two = (
-        (each.kind, each.mode, each.uid, each.gid, each.size, each.target, each.major, each.minor)
-        for each in (entry, header)
-    )
-    return one == two and entry.mtime == mtime and entry.xattrs.get(_CAPABILITY) == header.xattrs.get(_CAPABILITY)
+    if entry.mtime != (header.mtime if epoch is None else min(header.mtime, epoch)):
+        return False
+    one, two = (facts(replace(each, xattrs=kept(each.xattrs, ATTRIBUTES))) for each in (entry, header))
+    return one == two
 
 
 def _shared(node: Node, tree: FileTree, item: Item, source: Held) -> bool:
@@ -82,34 +79,19 @@ def _shared(node: Node, tree: FileTree, item: Item, source: Held) -> bool:
     return same and node.content == other.content
 
 
-def _digests_there(nodes: Iterable[Node], tree: FileTree) -> dict[str, bytes]:
+def _digests_there(nodes: Iterable[Node], tree: FileTree) -> dict[str, str]:
     """The digests of an image's files by their paths."""
     wanted: dict[int, dict[str, list[str]]] = {}
     for node in nodes:
         wanted.setdefault(node.layer, {}).setdefault(node.content, []).append(node.path)
-    found: dict[str, bytes] = {}
+    found: dict[str, str] = {}
     for number in sorted(wanted):
         for entry, content in tree.files(number, wanted[number]):
-            found.update(dict.fromkeys(wanted[number][entry.path], _digest(content)))
+            found.update(dict.fromkeys(wanted[number][entry.path], hashed(content)))
     return found
 
 
-def _digests(items: Iterable[Item], source: Held) -> dict[str, bytes]:
+def _digests(items: Iterable[Item], source: Held) -> dict[str, str]:
     if isinstance(source, TreeSource):
         return _digests_there((item.handle for item in items), source.tree)
-    return {item.path: _digest_of(item, source) for item in items}
-
-
-def _digest_of(item: Item, source: Contents) -> bytes:
-    data = source.content(item)
-    if isinstance(data, bytes):
-        return hashlib.sha256(data).digest()
-    with data:
-        return _digest(data)
-
-
-def _digest(content: BinaryIO) -> bytes:
-    digest = hashlib.sha256()
-    while data := content.read(_PIECE):
-        digest.update(data)
-    return digest.digest()
+    return {item.path: digest(item, source) for item in items}

@@ -81,9 +81,7 @@ class Origins(msgspec.Struct):
         if isinstance(found, Image):
             self._note(name, self.contexts[name], found)
             state = State.on(found, tools.data / "index")
-            branch = state.branch()
-            branch.triggers = state.triggers
-            return branch
+            return state.triggered()
         state = State.scratch(platform.to_json(), tools.data / "index")
         with tools.writer() as writer:
             copier = Copier(Order(node, "/"), Destination(None))

@@ -1,5 +1,6 @@
 """What COPY and ADD take from: items with their metadata, found by pattern, whatever holds them."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, Protocol
@@ -9,6 +10,7 @@ from dockyard.layers.tar import Kind
 
 # A backslash hides what follows it; of itself it makes no pattern, and then stands for itself.
 WILD = re.compile(r"\A(?:[^\\*?\[]|\\.)*[*?\[]", re.DOTALL)
+_PIECE = 1 << 20
 _PLAIN: Mapping[str, bytes] = {}
 
 
@@ -88,6 +90,23 @@ class Contents(Source, Protocol):
 
     def content(self, item: Item) -> bytes | BinaryIO:
         """A file's content, exactly `size` bytes."""
+
+
+def digest(item: Item, source: Contents) -> str:
+    """The SHA-256 of a file's content, in hexadecimal digits."""
+    data = source.content(item)
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).hexdigest()
+    with data:
+        return hashed(data)
+
+
+def hashed(stream: BinaryIO) -> str:
+    """The SHA-256 of what is left in a stream, in hexadecimal digits."""
+    found = hashlib.sha256()
+    while data := stream.read(_PIECE):
+        found.update(data)
+    return found.hexdigest()
 
 
 class Files:

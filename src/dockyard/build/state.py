@@ -102,6 +102,12 @@ class State(msgspec.Struct):
             index=index,
         )
 
+    def triggered(self) -> "State":
+        """A new stage on this base image, whose ONBUILD instructions it carries out."""
+        branch = self.branch()
+        branch.triggers = self.triggers
+        return branch
+
     def branch(self) -> "State":
         """A new stage on this one.
 

@@ -31,7 +31,7 @@ WORK = Path("work", "build")  # in the data folder; the folders that steps work 
 
 # What a layer keeps of extended attributes: what containerd's differ writes for BuildKit, and no more. Others belong to
 # the machine that built, and the same Dockerfile would give other layers there.
-_ATTRIBUTES = frozenset({"security.capability"})
+ATTRIBUTES = frozenset({"security.capability"})
 
 
 class Tools(msgspec.Struct, frozen=True, dict=True):
@@ -105,7 +105,7 @@ class Tools(msgspec.Struct, frozen=True, dict=True):
                 epoch=self.epoch,
                 compression=self.compression,
                 level=self.level,
-                attributes=_ATTRIBUTES,
+                attributes=ATTRIBUTES,
             ) as writer,
         ):
             yield writer

@@ -4,7 +4,7 @@ import filecmp
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from dockyard.layers.apply import Ids, opaque_attribute
 from dockyard.layers.tar import Entry, Kind
 from dockyard.layers.tree import OPAQUE, WHITEOUT, FileTree
-from dockyard.layers.write import LayerWriter
+from dockyard.layers.write import LayerWriter, kept
 
 _KINDS: dict[int, Kind] = {
     stat.S_IFREG: "file",
@@ -115,7 +115,7 @@ def _unchanged(
     lower: FileTree | None,
     folders: Sequence[Path],
     ids: Ids,
-    kept: frozenset[str] | None,
+    names: frozenset[str] | None,
 ) -> bool:
     """Whether a file is in all the same as below: it was copied up, but not changed."""
     if lower is None or not folders or not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
@@ -130,7 +130,7 @@ def _unchanged(
         return False
     if entry.kind == "symlink":
         return entry.target == os.readlink(place)
-    return _kept(entry.xattrs, kept) == _kept(_attributes(place), kept) and filecmp.cmp(
+    return kept(entry.xattrs, names) == kept(_attributes(place), names) and filecmp.cmp(
         place, folders[node.layer] / node.content, False
     )
 
@@ -199,18 +199,13 @@ def _whiteout(path: str, mtime: int) -> Entry:
     return Entry(f"{folder}/{hidden}" if folder else hidden, mtime=mtime)
 
 
-def _kept(attributes: Mapping[str, bytes], kept: frozenset[str] | None) -> dict[str, bytes]:
-    """Those that members of the layer keep: the others are no difference, as no layer says them."""
-    return {key: value for key, value in attributes.items() if kept is None or key in kept}
-
-
-def _untouched(entry: Entry, lower: FileTree, kept: frozenset[str] | None) -> bool:
+def _untouched(entry: Entry, lower: FileTree, names: frozenset[str] | None) -> bool:
     """Whether the folder differs from what is below at most in its time, which a change inside it moves."""
     node = lower.get(entry.path, follow=False)
     if node is None or node.entry.kind != "dir":
         return False
     below = node.entry
-    one, two = ((each.mode, each.uid, each.gid, _kept(each.xattrs, kept)) for each in (below, entry))
+    one, two = ((each.mode, each.uid, each.gid, kept(each.xattrs, names)) for each in (below, entry))
     return one == two
 
 

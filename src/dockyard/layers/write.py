@@ -10,7 +10,7 @@ import io
 import os
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
@@ -56,6 +56,11 @@ def ends_segment(length: int, path: str) -> bool:
 def nominal(size: int) -> int:
     """The bytes of a member with a content of `size`, extended headers not counted."""
     return tar.BLOCK + size + -size % tar.BLOCK
+
+
+def kept(attributes: Mapping[str, bytes], names: frozenset[str] | None) -> dict[str, bytes]:
+    """Those of a member's extended attributes that a layer keeps: the ones with these names, or all."""
+    return {key: value for key, value in attributes.items() if names is None or key in names}
 
 
 class LayerWriter:
@@ -120,7 +125,7 @@ class LayerWriter:
         if self.epoch is not None and entry.mtime > self.epoch:
             entry = replace(entry, mtime=self.epoch)
         if entry.xattrs and self.attributes is not None:
-            entry = replace(entry, xattrs={key: each for key, each in entry.xattrs.items() if key in self.attributes})
+            entry = replace(entry, xattrs=kept(entry.xattrs, self.attributes))
         if isinstance(content, bytes) and entry.kind == "file":
             if len(content) != entry.size:
                 raise FileChangedError(f"{entry.path} has {len(content)} bytes, not {entry.size}")
