@@ -20,7 +20,7 @@ import pytest
 
 from conftest import ROOT
 from dockyard.content.layout import Layout
-from dockyard.layers import tar
+from dockyard.layers.members import members
 from dockyard.layers.write import LayerWriter
 from dockyard.server.tls import self_made
 from making.haproxy import haproxy
@@ -107,7 +107,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, shared_data: Path, program_of
     if not archive.exists():
         pytest.skip(f"{archive} is absent")
     with LayerWriter(store) as writer, gzip.open(archive) as stream:
-        for entry, content in tar.read(io.BufferedReader(stream)):
+        for entry, content in members(io.BufferedReader(stream)):
             writer.add(entry, content if entry.kind == "file" else None)
         base = writer.commit()
     made = image(store, base, layer(store, {"hello": b"world"}), config={"Cmd": ["/bin/cat", "/hello"]})
