@@ -112,7 +112,7 @@ def _kept_or_made(
                     made = _made(stage, instruction, order, taken, source, settled, headers)
                 except RelinkedError as error:  # of each archive once at most, as it says what is at the end
                     headers |= error.headers
-        if tools.portable and not made.plain:
+        if tools.options.portable and not made.plain:
             plain = plain or by_content(state.key, asked, order, taken, tools.epoch)
             made = replace(made, plain=plain)
         if settled and made is not known:
@@ -231,7 +231,7 @@ def _write(planned: "Iterator[Planned]", source: Held, out: Out) -> None:
 def _segments(stage: Stage, source: State | Context) -> Segments | None:
     """What is known of the layer that this step wrote the last time here."""
     # Segments of zstd would do as well, but what is known of the last time does not say how it was compressed.
-    if not isinstance(source, Context) or stage.tools.epoch is not None or stage.tools.compression != "gzip":
+    if not isinstance(source, Context) or stage.tools.epoch is not None or stage.tools.options.compression != "gzip":
         return None
     return Segments(stage.inputs.place(stage.tools.data / "cache" / "segments", len(stage.reports)), stage.tools.store)
 

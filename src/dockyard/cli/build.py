@@ -97,7 +97,7 @@ def build(
     from dockyard.build.annotations import flagged
     from dockyard.build.bases import Bases
     from dockyard.build.build import build as build_image
-    from dockyard.build.build import opened, step_cache
+    from dockyard.build.ground import open_journal, step_cache
     from dockyard.cli import attest_words, build_cache, build_input, build_output, output_words
     from dockyard.cli.fetch import reacher
 
@@ -140,7 +140,7 @@ def build(
     with contextlib.ExitStack() as stack:
         stack.enter_context(store.in_use())  # until outputs and caches are written, too
         shown = stack.enter_context(view.shown(flags.view(silent=quiet or json)))
-        journal = opened(shown, data, chosen, folder, flags.file)
+        journal = open_journal(shown, data, chosen, folder, flags.file)
         given = stack.enter_context(build_input.opened(folder, flags.file, journal, chosen))
         cache = step_cache(data, store, chosen)
         build_cache.take(sources, store, cache, journal)
