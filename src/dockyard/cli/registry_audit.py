@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from dockyard.cli import output_file, registry_pruning, report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import needed
 from dockyard.errors import PolicyError, UsageError
 
@@ -38,9 +38,7 @@ def audit(
     dry_run: bool = False,
     every: str = "",
     never: bool = False,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """Show what happened in a registry, newest first, export it, prove that it is whole, or remove what is old, now or
@@ -65,25 +63,23 @@ def audit(
         dry_run: for prune only count what would go.
         every: for schedule five fields as in crontab, in UTC, or a span such as 24h; without it the schedule is shown.
         never: for schedule end it.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.audit.read import Wanted
 
     if verb == "prune":
         hours = _hours(needed(older_than, "--older-than"))
-        registry_pruning.prune(hours, keep or [], server, storage, config, dry=dry_run, json=json)
+        registry_pruning.prune(hours, keep or [], at, dry=dry_run, json=json)
         return
     if verb == "schedule":
         hours = _hours(older_than) if older_than else 0
-        registry_pruning.schedule(every, hours, keep or [], server, storage, config, never=never, json=json)
+        registry_pruning.schedule(every, hours, keep or [], at, never=never, json=json)
         return
     wanted = Wanted((project,) if project else None, actor, kind, repository, _moment(since), _moment(until))
-    read, place = source("audit.read", "events", server, storage, config, house=True)
-    chain = source("audit.chain", "events", server, storage, config, house=True)[0]
-    with place as house:
+    read = at.verbs("audit.read", "events")
+    chain = at.verbs("audit.chain", "events")
+    with at.house() as house:
         database = house.database
         if verb == "verify":
             found = chain.verify(database, expected=expect)

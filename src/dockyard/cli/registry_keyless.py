@@ -7,7 +7,7 @@ import msgspec
 
 from dockyard.cli import context, report
 from dockyard.cli.registry_here import database as opened
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import needed, permissions
 
 
@@ -23,9 +23,7 @@ def keyless(
     allow: list[str] | None = None,
     lifetime: int = 900,
     disabled: bool = False,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List, add, switch or remove the rules by which CI jobs get short-lived tokens for their identity tokens.
@@ -40,15 +38,13 @@ def keyless(
         allow: actions and globs, such as pull,push:team/web-*; may be repeated.
         lifetime: seconds for which the short-lived tokens hold.
         disabled: with set, switches the rule off.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    rules, place = source("access.keyless", "keyless", server, storage, config, new=verb == "add")
-    with place as database:
+    rules = at.verbs("access.keyless", "keyless")
+    with at.database(new=verb == "add") as database:
         if verb == "list":
             found = rules.listing(database, SYSTEM, project)
             if json:

@@ -1,10 +1,9 @@
 """`dockyard registry retention`: what a project keeps."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dockyard.cli import report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import moment, needed, number
 
 if TYPE_CHECKING:
@@ -24,9 +23,7 @@ def retention(
     repositories: str = "**",
     tags: str = "**",
     untagged: bool = False,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """Say what a project keeps, see what that would remove, and remove it.
@@ -43,15 +40,13 @@ def retention(
         repositories: for add a glob over the names of its repositories, without the project's.
         tags: for add a glob over tags.
         untagged: for add: the rule speaks of images without a tag, too.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
-    rules, place = source("rules.retention_rules", "retention_rules", server, storage, config, house=True)
-    with place as house:
+    rules = at.verbs("rules.retention_rules", "retention_rules")
+    with at.house() as house:
         if verb in ("dry-run", "run"):
-            run = _run_there if server else _run
+            run = _run_there if at.server else _run
             run(house, project, dry=verb == "dry-run", json=json)
             return
         if verb == "list":

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from dockyard.cli import output_file, report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import image_named, moment, needed
 
 _MOST = 100_000
@@ -17,9 +17,7 @@ def search(
     /,
     *,
     count: int = 20,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """Find projects, repositories, tags and digests by a part of their names.
@@ -27,16 +25,14 @@ def search(
     Args:
         text: a part of a name; web:1.2 for tags with 1.2 in repositories with web; or a digest's beginning.
         count: how many of each kind at most.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     import msgspec
 
-    verbs, place = source("browse.search", "finding", server, storage, config)
-    with place as database:
-        if server:
+    verbs = at.verbs("browse.search", "finding")
+    with at.database() as database:
+        if at.server:
             found = verbs.search(database, text, count)
         else:
             from dockyard.server.access.principal import SYSTEM_PRINCIPAL
@@ -60,9 +56,7 @@ def advisory(
     *,
     severity: Literal["", "negligible", "low", "medium", "high", "critical", "unknown"] = "",
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List the advisories that touch stored images, or the images that one touches; export all findings of a project,
@@ -73,18 +67,16 @@ def advisory(
         name: for show the advisory, such as CVE-2026-1234; for export the project; for scan the image: shop/web:1.0.
         severity: for list only this one.
         output: for export a file for the CSV; standard output where there is none.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     import msgspec
 
-    verbs, place = source("browse.advisories", "finding", server, storage, config, house=True)
-    with place as house:
+    verbs = at.verbs("browse.advisories", "finding")
+    with at.house() as house:
         if verb == "scan":
             repository, reference = image_named(needed(name, "image"))
-            if server:
+            if at.server:
                 job = verbs.rescan(house, repository, reference)
             else:
                 from dockyard.server.trust.watching import ask
@@ -102,7 +94,7 @@ def advisory(
             needed(name, "advisory")
             more: dict[str, Any] = {"count": _MOST}
             images = (
-                verbs.touched(database, name) if server else verbs.touched(database, lambda name: True, name, **more)
+                verbs.touched(database, name) if at.server else verbs.touched(database, lambda name: True, name, **more)
             )
             if json:
                 report.result({"images": msgspec.to_builtins(images)})
@@ -120,7 +112,7 @@ def advisory(
             return
         found = (
             verbs.advisories(database, severity)
-            if server
+            if at.server
             else verbs.advisories(database, severity=severity, count=_MOST)
         )
     if json:

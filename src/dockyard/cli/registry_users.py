@@ -1,13 +1,12 @@
 """`dockyard registry user`, `group` and `token`: accounts, straight in the database or through a server's API."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import Parameter
 
 from dockyard.cli import report
-from dockyard.cli.registry_source import source as place_of
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import expiry, moment, needed, new_password
 
 Verb = Literal["list", "add", "set", "rm"]
@@ -26,9 +25,7 @@ def user(
     source: Literal["local", "oidc", "ldap"] = "local",
     disabled: bool | None = None,
     unlock: Annotated[bool, Parameter(negative="")] = False,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List, add, change or remove a registry's accounts. With the first one, every caller must log in.
@@ -43,15 +40,13 @@ def user(
         source: who checks the password of a new account.
         disabled: whether it can log in.
         unlock: let it try again after too many wrong passwords.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    users, place = place_of("access.users", "users", server, storage, config, new=verb == "add")
-    with place as database:
+    users = at.verbs("access.users", "users")
+    with at.database(new=verb == "add") as database:
         if verb == "list":
             found = users.listing(database, SYSTEM, count=_MOST)
             if json:
@@ -95,9 +90,7 @@ def group(
     /,
     *accounts: str,
     leave: Annotated[bool, Parameter(negative="")] = False,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List, add or remove groups, or let accounts join and leave one (set).
@@ -107,15 +100,13 @@ def group(
         name: of the group.
         accounts: who joins.
         leave: with set, the accounts leave instead.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    groups, place = place_of("access.groups", "groups", server, storage, config, new=verb == "add")
-    with place as database:
+    groups = at.verbs("access.groups", "groups")
+    with at.database(new=verb == "add") as database:
         if verb == "list":
             found = groups.listing(database, SYSTEM, count=_MOST)
             if json:
@@ -142,9 +133,7 @@ def token(
     *,
     scope: Literal["read-only", "read-write", "full"] = "full",
     expires: str = "never",
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List, add or remove an account's personal access tokens. A new one is shown once.
@@ -155,16 +144,14 @@ def token(
         name: of the token.
         scope: the most that it is good for.
         expires: how long it holds, such as 12h, 90d or never.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    personal, place = place_of("access.personal", "personal", server, storage, config, new=verb == "add")
+    personal = at.verbs("access.personal", "personal")
     needed(account, "account")
-    with place as database:
+    with at.database(new=verb == "add") as database:
         if verb == "list":
             found = personal.listing(database, SYSTEM, account)
             if json:

@@ -1,11 +1,10 @@
 """`dockyard registry webhook`: whom a registry tells what happens in it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dockyard.cli import context, report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import moment, needed, number
 
 if TYPE_CHECKING:
@@ -31,9 +30,7 @@ def webhook(
     state: Literal["", "waiting", "done", "dead"] = "",
     before: int = 0,
     count: int = 50,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> int:
     """Tell others by HTTP what happens in a registry (docs/webhooks.md). A test that was not taken ends with 3.
@@ -52,13 +49,11 @@ def webhook(
         state: for log only waiting, done or dead.
         before: for log only deliveries with a lower number: the last one of the page before.
         count: for log how many at most.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
-    verbs, place = source(_NEAR.get(verb, "webhooks.kept"), "webhooks", server, storage, config, house=True)
-    with place as house:
+    verbs = at.verbs(_NEAR.get(verb, "webhooks.kept"), "webhooks")
+    with at.house() as house:
         database = house.database
         if verb in ("add", "set"):
             values: dict[str, Any] = {"kinds": kind, "repositories": repositories or None, "form": form or None}
@@ -80,13 +75,13 @@ def webhook(
             verbs.remove(database, number(what, "a webhook"))
             report.result({"removed": int(what)}) if json else print(f"removed webhook {what}")
         elif verb == "test":
-            return _tested(_sent(verbs, house, number(what, "a webhook"), server), json=json)
+            return _tested(_sent(verbs, house, number(what, "a webhook"), at.server), json=json)
         elif verb == "redeliver":
-            narrowed = {"project": project} if server else {}
+            narrowed = {"project": project} if at.server else {}
             verbs.redeliver(database, number(what, "a delivery"), **narrowed)
             report.result({"waiting": int(what)}) if json else print(f"delivery {what} waits to be sent again")
         elif verb == "log":
-            narrowed = {"project": project} if server else {}
+            narrowed = {"project": project} if at.server else {}
             which = number(what, "a webhook") if what else 0
             _log(
                 verbs.deliveries(database, webhook=which, state=state, before=before, count=count, **narrowed),
