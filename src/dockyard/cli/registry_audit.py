@@ -91,7 +91,7 @@ def audit(
                 raise AuditBrokenError(f"the record is not whole: {flaws}", context={"flaws": len(found.flaws)})
             events = report.counted(found.events, "event")
             said = f"{events}, nothing changed or missing; the newest link is {found.head} at event {found.head_event}"
-            report.result(document) if json else print(said)
+            report.told(document, said, json=json)
             return
         if verb == "export":
             made = (read.json_lines if form == "jsonl" else read.comma_separated)(database, wanted)

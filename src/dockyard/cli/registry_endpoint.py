@@ -54,7 +54,7 @@ def endpoint(
             _shown(endpoints.listing(database), json=json)
         elif verb == "rm":
             endpoints.remove(database, needed(name, "name"))
-            report.result({"removed": name}) if json else print(f"removed endpoint {name}")
+            report.told({"removed": name}, f"removed endpoint {name}", json=json)
         elif verb == "ping":
             pinging = at.verbs("replication.pinging", "endpoints")
             said = pinging.ping(database, house.seal, needed(name, "name"))
@@ -77,7 +77,7 @@ def endpoint(
                 made = Endpoint(0, needed(name, "name"), needed(registry, "registry"), **given)
                 kept = endpoints.add(database, house.seal, made, secret or "")
             told = "changed" if verb == "set" else "added"
-            report.result(kept.to_json()) if json else print(f"{told} endpoint {kept.name}: {kept.registry}")
+            report.told(kept.to_json(), f"{told} endpoint {kept.name}: {kept.registry}", json=json)
     return 0
 
 

@@ -39,11 +39,11 @@ def exemption(
                 with house.database.read() as connection:
                     project_number(connection, project)
             made = verbs.exempt(house.database, project, *words)
-            report.result({"number": made}) if json else print(f"{project} lets {subject} pass: exemption {made}")
+            report.told({"number": made}, f"{project} lets {subject} pass: exemption {made}", json=json)
             return
         if verb == "rm":
             verbs.withdraw(house.database, project, number(subject, "exemption"))
-            report.result({"removed": int(subject)}) if json else print(f"ended exemption {subject}")
+            report.told({"removed": int(subject)}, f"ended exemption {subject}", json=json)
             return
         found = [dict(each) for each in verbs.exemptions(house.database, project)]
     shown = ("number", "subject", "reason", "until", "made_by", "made_at")

@@ -34,12 +34,12 @@ def jobs(
             mine = number(what, "job")
             if not (history.cancel(house, mine) if at.server else house.jobs.cancel(mine)):
                 raise UsageError(f"job {what} has ended or is unknown", hint="`dockyard registry jobs` lists them.")
-            report.result({"cancelled": int(what)}) if json else print(f"cancelled job {what}")
+            report.told({"cancelled": int(what)}, f"cancelled job {what}", json=json)
             return
         if verb == "run":
             made = history.defer(house, what) if at.server else house.jobs.defer(what, key=f"asked {what}")
             said = f"job {made} waits to be done" if made is not None else f"{what} waits to be done already"
-            report.result({"job": made}) if json else print(said)
+            report.told({"job": made}, said, json=json)
             return
         found = history.jobs(house.database, name=what, state=state, count=count)
     if json:

@@ -56,7 +56,7 @@ def keyless(
         needed(name, "name")
         if verb == "rm":
             rules.remove(database, SYSTEM, name)
-            report.result({"removed": name}) if json else print(f"removed {name}")
+            report.told({"removed": name}, f"removed {name}", json=json)
             return
         if verb == "set":
             made = rules.change(database, SYSTEM, name, disabled=disabled)
@@ -72,7 +72,7 @@ def keyless(
                 permissions=permissions(allow or []),
                 lifetime=lifetime,
             )
-        report.result(_document(made)) if json else print(f"{name} is {'off' if made.disabled else 'on'}")
+        report.told(_document(made), f"{name} is {'off' if made.disabled else 'on'}", json=json)
 
 
 def key(
@@ -96,7 +96,7 @@ def key(
 
     with opened(storage, config) as database:
         rotate(database, SYSTEM)
-    report.result({"rotated": True}) if json else print("tokens are signed with a new key within a minute")
+    report.told({"rotated": True}, "tokens are signed with a new key within a minute", json=json)
 
 
 def _document(thing: object) -> dict[str, object]:

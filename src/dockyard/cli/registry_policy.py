@@ -67,10 +67,10 @@ def policy(
                     "no policy given", hint="Such as --require signed --key cosign.pub, or --file dockyard.toml."
                 )
             verbs.set_policy(house.database, project, wanted)
-            report.result(msgspec.to_builtins(wanted)) if json else print(f"{project} asks: {_told(wanted)}")
+            report.told(msgspec.to_builtins(wanted), f"{project} asks: {_told(wanted)}", json=json)
         elif verb == "rm":
             verbs.set_policy(house.database, project, None)
-            report.result({"removed": project}) if json else print(f"{project} asks for nothing: all may be pulled")
+            report.told({"removed": project}, f"{project} asks for nothing: all may be pulled", json=json)
         elif verb == "test":
             name, reference = _named(needed(image, "image"), project)
             judged = verbs.judged(house, project, name, reference, wanted) if at.server else None

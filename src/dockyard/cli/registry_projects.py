@@ -45,7 +45,7 @@ def project(
         needed(name, "name")
         if verb == "rm":
             projects.remove(database, SYSTEM, name)
-            report.result({"removed": name}) if json else print(f"removed {name}")
+            report.told({"removed": name}, f"removed {name}", json=json)
             return
         if verb == "add":
             most = {} if at.server else {"otherwise": server_settings.settings(at.config).project_quota or None}
@@ -55,7 +55,7 @@ def project(
         else:
             made = projects.change(database, SYSTEM, name, public=public)
         said = f"{name} is {'public' if made.public else 'private'}"
-        report.result(msgspec.to_builtins(made)) if json else print(said)
+        report.told(msgspec.to_builtins(made), said, json=json)
 
 
 def member(
@@ -99,9 +99,9 @@ def member(
         needed(name, "name")
         if verb == "rm":
             members.remove(database, SYSTEM, project, name, kind=kind)
-            report.result({"removed": name}) if json else print(f"removed {name}")
+            report.told({"removed": name}, f"removed {name}", json=json)
             return
         made = members.put(
             database, SYSTEM, project, name, needed(role, "role"), kind=kind, repositories=repository or ()
         )
-        report.result(msgspec.to_builtins(made)) if json else print(f"{name} is {made.role} in {project}")
+        report.told(msgspec.to_builtins(made), f"{name} is {made.role} in {project}", json=json)

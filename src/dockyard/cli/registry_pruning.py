@@ -28,9 +28,9 @@ def prune(hours: int, keep: Sequence[str], at: Place, *, dry: bool, json: bool) 
         removed = verbs.prune(house.database, verbs.before(hours), keep)
         if at.server:
             said = f"job {removed} removes them" if removed is not None else "they wait to be removed already"
-            report.result({"job": removed}) if json else print(said)
+            report.told({"job": removed}, said, json=json)
         else:
-            report.result({"removed": removed}) if json else print(f"removed {report.counted(removed, 'event')}")
+            report.told({"removed": removed}, f"removed {report.counted(removed, 'event')}", json=json)
 
 
 def schedule(
@@ -56,7 +56,7 @@ def schedule(
         else:
             found = verbs.pruning(house.database)
     document: dict[str, Any] = {"pruning": None if found is None else found.to_json()}
-    report.result(document) if json else print(_told(found))
+    report.told(document, _told(found), json=json)
 
 
 def _told(found: "Pruning | None") -> str:

@@ -89,7 +89,7 @@ def replication(
         elif verb == "cancel":
             stopped = verbs.cancel(database, number(name, "a run"))
             said = f"run {name} is cancelled" if stopped else f"run {name} had ended already"
-            report.result({"cancelled": stopped}) if json else print(said)
+            report.told({"cancelled": stopped}, said, json=json)
         elif verb in ("add", "set"):
             values = {
                 "repositories": repositories,
@@ -114,16 +114,16 @@ def replication(
                 given["endpoint" if known else "registry"] = push_to or pull_from
             made = _kept(verb, rules, house, named, (push_to, pull_from), given, secret)
             said = f"made rule {made.name}" if verb == "add" else f"changed rule {made.name}"
-            report.result(made.to_json()) if json else print(said)
+            report.told(made.to_json(), said, json=json)
         elif verb in ("on", "off"):
             changed = rules.change(database, house.seal, needed(name, "name"), active=verb == "on")
-            report.result(changed.to_json()) if json else print(f"rule {changed.name} is {verb}")
+            report.told(changed.to_json(), f"rule {changed.name} is {verb}", json=json)
         elif verb == "rm":
             rules.remove(database, needed(name, "name"))
-            report.result({"removed": name}) if json else print(f"removed rule {name}")
+            report.told({"removed": name}, f"removed rule {name}", json=json)
         elif verb == "run":
             run = verbs.ask(database, rules.named(database, needed(name, "name")))
-            report.result({"run": run}) if json else print(f"run {run} begins as soon as the registry serves")
+            report.told({"run": run}, f"run {run} begins as soon as the registry serves", json=json)
         else:
             rule = rules.named(database, needed(name, "name"))
             registry = None if at.server else house.registry

@@ -69,15 +69,15 @@ def retention(
                 tags=tags,
                 untagged=untagged,
             )
-            report.result(made._asdict()) if json else print(f"{project} keeps by {made}")
+            report.told(made._asdict(), f"{project} keeps by {made}", json=json)
         elif verb == "rm":
             rules.remove(house.database, project, number(keep, "rule"))
-            report.result({"removed": int(keep)}) if json else print(f"removed rule {keep}")
+            report.told({"removed": int(keep)}, f"removed rule {keep}", json=json)
         else:
             hours = number(keep, "hours")
             rules.schedule(house.database, project, hours)
             said = f"{project}: every {hours} hours" if hours else f"{project}: only when asked"
-            report.result({"project": project, "hours": hours}) if json else print(said)
+            report.told({"project": project, "hours": hours}, said, json=json)
 
 
 def _run(house: "House", project: str, *, dry: bool, json: bool) -> None:
@@ -108,7 +108,7 @@ def _run_there(remote: "Remote", project: str, *, dry: bool, json: bool) -> None
     if not dry:
         job = retention_rules.run(remote, project)
         said = "is being done already" if job is None else f"is done by job {job}"
-        report.result({"job": job}) if json else print(f"{project}: {said}")
+        report.told({"job": job}, f"{project}: {said}", json=json)
         return
     found = retention_rules.rehearse(remote, project)
     if json:

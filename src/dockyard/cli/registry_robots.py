@@ -61,10 +61,10 @@ def robot(
         needed(name, "name")
         if verb == "rm":
             robots.remove(database, SYSTEM, name)
-            report.result({"removed": name}) if json else print(f"removed {name}")
+            report.told({"removed": name}, f"removed {name}", json=json)
         elif verb == "renew":
             secret = robots.renew(database, SYSTEM, name)
-            report.result({"name": name, "secret": secret}) if json else print(secret)
+            report.told({"name": name, "secret": secret}, secret, json=json)
         elif verb == "add":
             made, secret = robots.add(
                 database,
@@ -75,7 +75,7 @@ def robot(
                 description=description,
                 expires_at=expiry(expires),
             )
-            report.result({**_document(made), "secret": secret}) if json else print(f"{made.name}\n{secret}")
+            report.told({**_document(made), "secret": secret}, f"{made.name}\n{secret}", json=json)
         else:
             made = robots.change(
                 database,
@@ -85,7 +85,7 @@ def robot(
                 expires_at=(expiry(expires) or 0) if expires else None,
                 disabled=disabled,
             )
-            report.result(_document(made)) if json else print(f"changed {name}")
+            report.told(_document(made), f"changed {name}", json=json)
 
 
 def _document(thing: object) -> dict[str, object]:

@@ -41,7 +41,7 @@ def rule(
             return
         if verb == "rm":
             tag_rules.remove(house.database, project, number(kind, "rule"))
-            report.result({"removed": int(kind)}) if json else print(f"removed rule {kind}")
+            report.told({"removed": int(kind)}, f"removed rule {kind}", json=json)
             return
         made = tag_rules.add(house.database, project, needed(kind, "kind"), needed(tags, "tags"), repositories)
-        report.result(made._asdict()) if json else print(f"{project}: {made}")
+        report.told(made._asdict(), f"{project}: {made}", json=json)

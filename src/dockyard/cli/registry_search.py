@@ -83,7 +83,7 @@ def advisory(
 
                 job = ask(house.jobs, repository, str(house.registry.manifest(repository, reference).digest))
             said = f"job {job} looks at it" if job is not None else "it waits to be looked at already"
-            report.result({"job": job}) if json else print(said)
+            report.told({"job": job}, said, json=json)
             return
         database = house.database
         if verb == "export":

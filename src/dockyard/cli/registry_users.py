@@ -68,20 +68,20 @@ def user(
         needed(name, "name")
         if verb == "rm":
             users.remove(database, SYSTEM, name)
-            _said({"removed": name}, f"removed {name}", json=json)
+            report.told({"removed": name}, f"removed {name}", json=json)
             return
         if verb == "add":
             typed = new_password(stdin=password_stdin) if source == "local" else None
             made = users.add(
                 database, SYSTEM, name, password=typed, email=email or "", admin=bool(admin), source=source
             )
-            _said(msgspec.to_builtins(made), f"added {name}", json=json)
+            report.told(msgspec.to_builtins(made), f"added {name}", json=json)
             return
         typed = new_password(stdin=password_stdin) if password or password_stdin else None
         changed = users.change(
             database, SYSTEM, name, password=typed, email=email, admin=admin, disabled=disabled, unlock=unlock
         )
-        _said(msgspec.to_builtins(changed), f"changed {name}", json=json)
+        report.told(msgspec.to_builtins(changed), f"changed {name}", json=json)
 
 
 def group(
@@ -117,12 +117,12 @@ def group(
         needed(name, "name")
         if verb == "rm":
             groups.remove(database, SYSTEM, name)
-            _said({"removed": name}, f"removed {name}", json=json)
+            report.told({"removed": name}, f"removed {name}", json=json)
             return
         if verb == "add":
             groups.add(database, SYSTEM, name)
         made = groups.change(database, SYSTEM, name, join=() if leave else accounts, leave=accounts if leave else ())
-        _said(msgspec.to_builtins(made), f"{name}: {' '.join(made.accounts) or 'nobody'}", json=json)
+        report.told(msgspec.to_builtins(made), f"{name}: {' '.join(made.accounts) or 'nobody'}", json=json)
 
 
 def token(
@@ -166,14 +166,7 @@ def token(
         needed(name, "name")
         if verb == "rm":
             personal.remove(database, SYSTEM, account, name)
-            _said({"removed": name}, f"removed {name}", json=json)
+            report.told({"removed": name}, f"removed {name}", json=json)
             return
         made, secret = personal.add(database, SYSTEM, account, name, scope=scope, expires_at=expiry(expires))
-        _said({**msgspec.to_builtins(made), "token": secret}, secret, json=json)
-
-
-def _said(document: object, text: str, *, json: bool) -> None:
-    if json:
-        report.result(document)
-    else:
-        print(text)
+        report.told({**msgspec.to_builtins(made), "token": secret}, secret, json=json)

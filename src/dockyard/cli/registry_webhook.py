@@ -67,19 +67,19 @@ def webhook(
             given.setdefault("kinds", _kinds())
             made, secret = verbs.add(database, house.seal, needed(what, "URL"), project=project, **given)
             said = f"webhook {made.number}; its secret is {secret} and is not shown again"
-            report.result({**made.to_json(), "secret": secret}) if json else print(said)
+            report.told({**made.to_json(), "secret": secret}, said, json=json)
         elif verb in ("on", "off"):
             changed = verbs.change(database, house.seal, number(what, "a webhook"), active=verb == "on")
             _one(changed, f"is {verb}", json=json)
         elif verb == "rm":
             verbs.remove(database, number(what, "a webhook"))
-            report.result({"removed": int(what)}) if json else print(f"removed webhook {what}")
+            report.told({"removed": int(what)}, f"removed webhook {what}", json=json)
         elif verb == "test":
             return _tested(_sent(verbs, house, number(what, "a webhook"), at.server), json=json)
         elif verb == "redeliver":
             narrowed = {"project": project} if at.server else {}
             verbs.redeliver(database, number(what, "a delivery"), **narrowed)
-            report.result({"waiting": int(what)}) if json else print(f"delivery {what} waits to be sent again")
+            report.told({"waiting": int(what)}, f"delivery {what} waits to be sent again", json=json)
         elif verb == "log":
             narrowed = {"project": project} if at.server else {}
             which = number(what, "a webhook") if what else 0
@@ -109,7 +109,7 @@ def _header(variable: str) -> str | None:
 
 
 def _one(found: "Webhook", said: str, *, json: bool) -> None:
-    report.result(found.to_json()) if json else print(f"webhook {found.number} {said}")
+    report.told(found.to_json(), f"webhook {found.number} {said}", json=json)
 
 
 def _sent(verbs: Any, house: Any, which: int, server: str) -> "Delivery":
