@@ -1,7 +1,7 @@
 """`dockyard registry audit`: who did what, and whether the record of it is whole."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -82,16 +82,7 @@ def audit(
     with at.house() as house:
         database = house.database
         if verb == "verify":
-            found = chain.verify(database, expected=expect)
-            document = {**found.to_json(), "checkpoints": chain.checkpoints(database)}
-            if not found.whole:
-                flaws = ", ".join(f"event {each.event} {each.kind}" for each in found.flaws[:10])
-                if not flaws:
-                    raise AuditBrokenError("the expected hash is not in the chain: it was made anew, or is another's")
-                raise AuditBrokenError(f"the record is not whole: {flaws}", context={"flaws": len(found.flaws)})
-            events = report.counted(found.events, "event")
-            said = f"{events}, nothing changed or missing; the newest link is {found.head} at event {found.head_event}"
-            report.told(document, said, json=json)
+            _verify(chain, database, expect, json=json)
             return
         if verb == "export":
             made = (read.json_lines if form == "jsonl" else read.comma_separated)(database, wanted)
@@ -106,6 +97,18 @@ def audit(
         for each in events
     ]
     report.table(["NUMBER", "TIME", "KIND", "WHO", "WHERE", "WHAT"], rows)
+
+
+def _verify(chain: Any, database: Any, expect: str, *, json: bool) -> None:
+    found = chain.verify(database, expected=expect)
+    if not found.whole:
+        flaws = ", ".join(f"event {each.event} {each.kind}" for each in found.flaws[:10])
+        if not flaws:
+            raise AuditBrokenError("the expected hash is not in the chain: it was made anew, or is another's")
+        raise AuditBrokenError(f"the record is not whole: {flaws}", context={"flaws": len(found.flaws)})
+    events = report.counted(found.events, "event")
+    said = f"{events}, nothing changed or missing; the newest link is {found.head} at event {found.head_event}"
+    report.told({**found.to_json(), "checkpoints": chain.checkpoints(database)}, said, json=json)
 
 
 def _moment(text: str) -> int:

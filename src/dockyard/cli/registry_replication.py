@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dockyard._internal import amounts
 from dockyard.cli import report
-from dockyard.cli.registry_source import HERE, At
+from dockyard.cli.registry_source import HERE, At, Place
 from dockyard.cli.registry_words import moment, needed, number
 from dockyard.errors import UsageError
 
@@ -91,28 +91,23 @@ def replication(
             said = f"run {name} is cancelled" if stopped else f"run {name} had ended already"
             report.told({"cancelled": stopped}, said, json=json)
         elif verb in ("add", "set"):
-            values = {
-                "repositories": repositories,
-                "tags": tags,
-                "target": target,
-                "username": username,
-                "insecure": insecure,
-                "ca": ca,
-                "events": events,
-                "schedule": schedule,
-                "deletions": deletions,
-                "override": override,
-                "parallel": parallel,
-                "rate": None if rate is None else amounts.size(rate),
-            }
-            given = {key: value for key, value in values.items() if value is not None}
+            given = _given(
+                repositories=repositories,
+                tags=tags,
+                target=target,
+                username=username,
+                insecure=insecure,
+                ca=ca,
+                events=events,
+                schedule=schedule,
+                deletions=deletions,
+                override=override,
+                parallel=parallel,
+                rate=None if rate is None else amounts.size(rate),
+                **_other(at, database, push_to or pull_from),
+            )
             secret = sys.stdin.readline().rstrip("\n") if password_stdin else None
-            named = needed(name, "name")
-            if push_to or pull_from:
-                endpoints = at.verbs("replication.endpoints", "endpoints")
-                known = any(each.name == (push_to or pull_from) for each in endpoints.listing(database))
-                given["endpoint" if known else "registry"] = push_to or pull_from
-            made = _kept(verb, rules, house, named, (push_to, pull_from), given, secret)
+            made = _kept(verb, rules, house, needed(name, "name"), (push_to, pull_from), given, secret)
             said = f"made rule {made.name}" if verb == "add" else f"changed rule {made.name}"
             report.told(made.to_json(), said, json=json)
         elif verb in ("on", "off"):
@@ -128,6 +123,19 @@ def replication(
             rule = rules.named(database, needed(name, "name"))
             registry = None if at.server else house.registry
             _planned(list(verbs.plan(database, registry, house.seal, rule)), json=json)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """What was said of a rule, and nothing of the rest."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _other(at: Place, database: Any, named: str) -> dict[str, str]:
+    """The other registry, as a rule has it: an endpoint where one has that name."""
+    if not named:
+        return {}
+    endpoints = at.verbs("replication.endpoints", "endpoints").listing(database)
+    return {"endpoint" if any(each.name == named for each in endpoints) else "registry": named}
 
 
 def _kept(

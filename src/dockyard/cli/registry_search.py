@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from dockyard.cli import output_file, report
-from dockyard.cli.registry_source import HERE, At
+from dockyard.cli.registry_source import HERE, At, Place
 from dockyard.cli.registry_words import image_named, moment, needed
 
 _MOST = 100_000
@@ -30,14 +30,11 @@ def search(
     """
     import msgspec
 
+    from dockyard.server.access.principal import SYSTEM_PRINCIPAL
+
     verbs = at.verbs("browse.search", "finding")
     with at.database() as database:
-        if at.server:
-            found = verbs.search(database, text, count)
-        else:
-            from dockyard.server.access.principal import SYSTEM_PRINCIPAL
-
-            found = verbs.search(database, SYSTEM_PRINCIPAL, lambda name: True, text, count=count)
+        found = verbs.search(database, SYSTEM_PRINCIPAL, lambda name: True, text, count=count)
     if json:
         report.result(msgspec.to_builtins(found))
         return
@@ -70,51 +67,54 @@ def advisory(
         at: which registry.
         json: print one JSON document.
     """
-    import msgspec
-
     verbs = at.verbs("browse.advisories", "finding")
     with at.house() as house:
         if verb == "scan":
-            repository, reference = image_named(needed(name, "image"))
-            if at.server:
-                job = verbs.rescan(house, repository, reference)
-            else:
-                from dockyard.server.trust.watching import ask
-
-                job = ask(house.jobs, repository, str(house.registry.manifest(repository, reference).digest))
-            said = f"job {job} looks at it" if job is not None else "it waits to be looked at already"
-            report.told({"job": job}, said, json=json)
-            return
-        database = house.database
-        if verb == "export":
-            made = verbs.exported(database, needed(name, "project"), lambda name: True)
+            _scan(at, verbs, house, needed(name, "image"), json=json)
+        elif verb == "export":
+            made = verbs.exported(house.database, needed(name, "project"), lambda name: True)
             output_file.export(made, output, json=json)
-            return
-        if verb == "show":
-            needed(name, "advisory")
-            more: dict[str, Any] = {"count": _MOST}
-            images = (
-                verbs.touched(database, name) if at.server else verbs.touched(database, lambda name: True, name, **more)
-            )
-            if json:
-                report.result({"images": msgspec.to_builtins(images)})
-                return
-            rows = [
-                [
-                    each.repository,
-                    " ".join(each.tags[:5]) or each.digest[:19],
-                    ", ".join(f"{one.package} {one.version}" for one in each.findings),
-                    ", ".join(dict.fromkeys(one.fixed_version or "no fix" for one in each.findings)),
-                ]
-                for each in images
-            ]
-            report.table(["REPOSITORY", "IMAGE", "PACKAGES", "FIXED IN"], rows)
-            return
-        found = (
-            verbs.advisories(database, severity)
-            if at.server
-            else verbs.advisories(database, severity=severity, count=_MOST)
-        )
+        elif verb == "show":
+            _touched(verbs, house.database, needed(name, "advisory"), json=json)
+        else:
+            _advisories(verbs, house.database, severity, json=json)
+
+
+def _scan(at: Place, verbs: Any, house: Any, image: str, *, json: bool) -> None:
+    repository, reference = image_named(image)
+    if at.server:
+        job = verbs.rescan(house, repository, reference)
+    else:
+        from dockyard.server.trust.watching import ask
+
+        job = ask(house.jobs, repository, str(house.registry.manifest(repository, reference).digest))
+    said = f"job {job} looks at it" if job is not None else "it waits to be looked at already"
+    report.told({"job": job}, said, json=json)
+
+
+def _touched(verbs: Any, database: Any, advisory: str, *, json: bool) -> None:
+    import msgspec
+
+    images = verbs.touched(database, lambda name: True, advisory, count=_MOST)
+    if json:
+        report.result({"images": msgspec.to_builtins(images)})
+        return
+    rows = [
+        [
+            each.repository,
+            " ".join(each.tags[:5]) or each.digest[:19],
+            ", ".join(f"{one.package} {one.version}" for one in each.findings),
+            ", ".join(dict.fromkeys(one.fixed_version or "no fix" for one in each.findings)),
+        ]
+        for each in images
+    ]
+    report.table(["REPOSITORY", "IMAGE", "PACKAGES", "FIXED IN"], rows)
+
+
+def _advisories(verbs: Any, database: Any, severity: str, *, json: bool) -> None:
+    import msgspec
+
+    found = verbs.advisories(database, severity=severity, count=_MOST)
     if json:
         report.result({"advisories": msgspec.to_builtins(found)})
         return
