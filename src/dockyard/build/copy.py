@@ -167,7 +167,7 @@ class Copier:
             if included and self._excludes is not None and self._excludes.ignored(below):
                 included = False
         if item.kind == "dir":
-            yield from self._folder(item, below, at, included)
+            yield from self._folder(item, below, at, included=included)
             if included or self._reached(below):
                 open_.append((item, below, at, iter(source.children(item))))
             return
@@ -185,7 +185,7 @@ class Copier:
                 return
         yield self.entry(item, at), item
 
-    def _folder(self, item: Item, below: str, at: str, included: bool) -> Iterator[Planned]:
+    def _folder(self, item: Item, below: str, at: str, *, included: bool) -> Iterator[Planned]:
         if included:
             yield from self._folder_itself(item, at, whole=bool(below))
         elif self._reached(below):

@@ -41,7 +41,7 @@ def fetch(stage: Stage, instruction: ins.Add, source: str) -> Contents | None:
     repository = parse(source)
     if repository is not None:
         if instruction.keep_git_dir is not None:
-            repository = repository.keeping(instruction.keep_git_dir)
+            repository = repository.keeping(keep=instruction.keep_git_dir)
         if checksum:
             repository = repository.at(checksum)
         # BuildKit reads mtime=commit in the address of a context only; here it takes it and does nothing with it.

@@ -55,7 +55,7 @@ class Repository(msgspec.Struct, frozen=True):
     mtime: Literal["checkout", "commit"] = "checkout"
     direct: bool = False
 
-    def keeping(self, keep: bool) -> "Repository":
+    def keeping(self, *, keep: bool) -> "Repository":
         """The same with or without its folder `.git`.
 
         Raises:

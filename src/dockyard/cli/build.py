@@ -115,7 +115,7 @@ def build(
     sources, sinks = build_cache.parse(cache_from, "--cache-from"), build_cache.parse(cache_to, "--cache-to")
     outputs = output_words.parse([*(output or ()), *(["type=registry"] if push else ())])
     packed = output_words.packing(compression, compression_level, outputs, [each.facts for each in sinks])
-    wish = attest_words.parse(sbom, provenance, attest or ())
+    wish = attest_words.parse(provenance, attest or (), sbom=sbom)
     chosen = options(
         flags,
         Result(

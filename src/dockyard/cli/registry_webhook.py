@@ -57,7 +57,7 @@ def webhook(
         database = house.database
         if verb in ("add", "set"):
             values: dict[str, Any] = {"kinds": kind, "repositories": repositories or None, "form": form or None}
-            values |= {"secret": _secret(secret_stdin), "authorization": _header(authorization_env)}
+            values |= {"secret": _secret(stdin=secret_stdin), "authorization": _header(authorization_env)}
             values |= {"verify": None if insecure is None else not insecure}
             if verb == "set":
                 which = number(what, "a webhook")
@@ -98,7 +98,7 @@ def _kinds() -> Sequence[str]:
     return KINDS
 
 
-def _secret(stdin: bool) -> str | None:
+def _secret(*, stdin: bool) -> str | None:
     import sys
 
     return sys.stdin.readline().strip() if stdin else None
