@@ -119,21 +119,21 @@ def build(
     chosen = options(
         flags,
         Result(
-            tuple(names),
-            label,
-            [
+            tags=tuple(names),
+            label=label,
+            annotations=[
                 *(each for text in annotation or () for each in flagged(text)),
                 *(each for o in outputs for each in o.annotations),
             ],
-            packed,
-            "squash" if squash else layers,
-            wish.sbom,
-            wish.provenance,
-            wish.slsa,
-            any(each.type == "inline" for each in sinks),
-            bool(sinks),
+            packing=packed,
+            layers="squash" if squash else layers,
+            sbom=wish.sbom,
+            provenance=wish.provenance,
+            slsa=wish.slsa,
+            inline=any(each.type == "inline" for each in sinks),
+            portable=bool(sinks),
             # What only goes to a registry needs nothing of a base that a registry has, unless something looks into it.
-            not outputs or any(each.type != "registry" for each in outputs) or bool(sinks) or wish.sbom,
+            keep=not outputs or any(each.type != "registry" for each in outputs) or bool(sinks) or wish.sbom,
         ),
     )
     store, data = context.store(), context.data_folder()
