@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import msgspec
 from msgspec.structs import replace
 
+from dockyard._internal import redact
 from dockyard.errors import UsageError
 
 _SCP = re.compile(
@@ -94,7 +95,7 @@ def parse(text: str) -> Repository | None:
         try:
             parts = urlsplit(text)
         except ValueError as error:
-            raise AddressInvalidError(f"{text} is no address: {error}") from error
+            raise AddressInvalidError(f"{redact.url(text)} is no address: {error}") from error
         if parts.scheme not in ("git", "ssh", "http", "https"):
             return None
         if parts.scheme in ("http", "https") and not unquote(parts.path).endswith(".git"):

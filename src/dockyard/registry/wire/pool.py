@@ -65,11 +65,7 @@ class Pool:
         """
         try:
             by = self._proxies.to(url)
-            parts = urlsplit(url)
-            address = (parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
-            if not (address[1] and address[2]):
-                raise ValueError("it is no address of HTTP")
-            target = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", _SAFE)
+            address, target = _place(url)
             head = _head(method, target, address, by)
             for name, value in (headers or {}).items():
                 head += f"{name}: {_clean(value)}\r\n"
@@ -193,6 +189,15 @@ def _pieces(body: Body) -> Iterator[bytes | memoryview]:
     with memoryview(buffer) as view:
         while count := fill(buffer):
             yield view[:count]
+
+
+def _place(url: str) -> tuple[_Address, str]:
+    """Where `url` leads, and what is asked for there."""
+    parts = urlsplit(url)
+    address = (parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
+    if not (address[1] and address[2]):
+        raise ValueError("it is no address of HTTP")
+    return address, quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", _SAFE)
 
 
 def _head(method: str, target: str, address: _Address, by: Proxy | None) -> str:
