@@ -138,9 +138,11 @@ class Copier:
         bits = 0o755 if self._octal is None else self._octal & 0o777
         for entry in self._destination.folders(path, bits, order.owner, order.mtime):
             if entry.path == path and mtime is not None:
-                entry = replace(entry, mtime=mtime)
-                self._destination.add(entry)
-            yield entry, None
+                dated = replace(entry, mtime=mtime)
+                self._destination.add(dated)
+                yield dated, None
+            else:
+                yield entry, None
 
     def _copy(self, item: Item, below: str, at: str, source: Source) -> Iterator[Planned]:
         # A stack of our own, as folders may be nested deeper than functions may call each other.
