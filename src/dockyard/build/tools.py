@@ -16,6 +16,7 @@ from dockyard.build.journal import Journal
 from dockyard.build.options import Options
 from dockyard.build.state import State
 from dockyard.content.layout import Layout
+from dockyard.dockerfile.node import Node
 from dockyard.layers.write import LayerWriter
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Tools(msgspec.Struct, frozen=True, dict=True):
 class Sources(Protocol):
     """What `--from` may name."""
 
-    def source(self, name: str, node: Any, *, numbers: bool = True) -> State | Context:
+    def source(self, name: str, node: Node, *, numbers: bool = True) -> State | Context:
         """The finished stage, image or named context of that name; with `numbers` a number is a stage's, too."""
 
     def wait(self, names: Iterable[str]) -> None:

@@ -5,8 +5,8 @@ import io
 import lzma
 import os
 import zlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, BinaryIO
 
 from dockyard._internal.limits import most_unpacked
 from dockyard.layers.compress import open_uncompressed
@@ -75,7 +75,9 @@ def _opened(raw: BinaryIO) -> BinaryIO:
 class _Stream(io.RawIOBase):
     """bzip2 or xz streams one after the other, with bounded memory."""
 
-    def __init__(self, raw: BinaryIO, make: Any, most: int) -> None:
+    def __init__(
+        self, raw: BinaryIO, make: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor], most: int
+    ) -> None:
         super().__init__()
         self._raw, self._make, self._most = raw, make, most
         self._stream = make()
