@@ -114,7 +114,7 @@ def build(
         DockerfileInvalidError, NotSupportedYetError, SourceMissingError, ContextEscapeError, RunFailedError, …: each
             names its line; no tag changes.
     """
-    started, began = time.time(), time.monotonic()
+    began = time.monotonic()
     options = options or Options()
     with store.in_use():  # until the image is tagged, steps count on layers that nothing names yet
         leftover.clear(data / WORK)
@@ -135,28 +135,7 @@ def build(
             budget(options.processors, options.memory),
             halted,
         )
-        plans = _carried_out(ground, platforms)
-        images = {str(plan.platform): assembled(plan) for plan in plans}
-        image = images.get(str(Platform.host())) or next(iter(images.values()))
-        descriptor = index.index(ground, plans, images, started) if several else image.descriptor
-        descriptor = index.listed(descriptor, image, options, several=several)
-        away = elsewhere(layer for plan in plans for layer in plan.result.layers)
-        for tag in () if away else options.tags:
-            store.tag(str(tag), descriptor)
-    used = list({(base.reference, base.digest): base for plan in plans for base in plan.origins.used}.values())
-    return BuildResult(
-        descriptor,
-        image,
-        images,
-        [report for plan in plans for report in plan.reports],
-        used,
-        round(time.monotonic() - began, 3),
-        ground.cache,
-        _unused(ground, plans),
-        str(ground.journal.folder or ""),
-        away,
-        {digest: name for plan in plans for digest, name in plan.origins.layers.items()},
-    )
+        return _finished(ground, _carried_out(ground, platforms), began, several=several)
 
 
 def _carried_out(ground: Ground, platforms: Sequence[Platform]) -> list[Plan]:
@@ -174,6 +153,34 @@ def _carried_out(ground: Ground, platforms: Sequence[Platform]) -> list[Plan]:
     ground.journal.end()
     ground.context.remember()
     return plans
+
+
+def _finished(ground: Ground, plans: Sequence[Plan], began: float, *, several: bool) -> BuildResult:
+    """Make images of what was built, and tag them."""
+    options, store = ground.options, ground.store
+    images = {str(plan.platform): assembled(plan) for plan in plans}
+    image = images.get(str(Platform.host())) or next(iter(images.values()))
+    descriptor = image.descriptor
+    if several:
+        descriptor = index.index(ground, plans, images, time.time() - (time.monotonic() - began))
+    descriptor = index.listed(descriptor, image, options, several=several)
+    away = elsewhere(layer for plan in plans for layer in plan.result.layers)
+    for tag in () if away else options.tags:
+        store.tag(str(tag), descriptor)
+    used = {(base.reference, base.digest): base for plan in plans for base in plan.origins.used}
+    return BuildResult(
+        descriptor=descriptor,
+        image=image,
+        images=images,
+        steps=[report for plan in plans for report in plan.reports],
+        bases=list(used.values()),
+        seconds=round(time.monotonic() - began, 3),
+        cache=ground.cache,
+        unused=_unused(ground, plans),
+        logs=str(ground.journal.folder or ""),
+        elsewhere=away,
+        origins={digest: name for plan in plans for digest, name in plan.origins.layers.items()},
+    )
 
 
 # Arguments that steer the build itself, whether or not an ARG takes them.
