@@ -171,7 +171,7 @@ def built(name: str) -> str:
     return str(path)
 
 
-def test_our_own_client_and_skopeo(visit: Visit, program: Find) -> None:
+def test_our_own_client_and_skopeo_pass_through(visit: Visit, program: Find) -> None:
     skopeo, name = program("skopeo"), f"docker://{visit.place}/skopeo"
     visit.run(skopeo, "inspect", f"{name}:1", fails=True)
     visit.log_in()
@@ -210,7 +210,7 @@ def test_cosign_signs_and_verifies_and_so_do_we(visit: Visit) -> None:
     visit.ours("verify", "--key", "cosign.pub", name)
 
 
-def test_podman_and_buildah(visit: Visit, program: Find, root: None, short: Path) -> None:
+def test_podman_and_buildah_pass_through(visit: Visit, program: Find, root: None, short: Path) -> None:
     podman, buildah = program("podman"), program("buildah")
     folders = ["--root", str(short / "root"), "--runroot", str(short / "run"), "--storage-driver", "vfs"]
     visit.run(podman, "login", "-u", "dev", "--password-stdin", visit.host, stdin="no", fails=True)
