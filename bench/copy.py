@@ -33,10 +33,7 @@ def tree(folder: Path, seed: int = 1) -> None:
         size = int(weight * scale)
         path = folder / f"part{number % 40}" / f"sub{number % 7}" / f"file{number}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        if number % 2:
-            data = rng.randbytes(size)
-        else:
-            data = b"".join(rng.choices(words, k=size // 10 + 1))[:size]
+        data = rng.randbytes(size) if number % 2 else b"".join(rng.choices(words, k=size // 10 + 1))[:size]
         path.write_bytes(data)
 
 

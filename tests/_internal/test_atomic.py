@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all; locks; bounds; retries; redaction; settings; programs."""
+"""Files that appear whole or not at all; locks; bounds; retries; settings; programs."""
 
 import errno
 import io
@@ -10,7 +10,7 @@ from typing import BinaryIO
 import msgspec
 import pytest
 
-from dockyard._internal import atomic, redact
+from dockyard._internal import atomic
 from dockyard._internal.limits import TooLargeError, read_bounded
 from dockyard._internal.lock import locked, try_locked
 from dockyard._internal.process import ProgramFailedError, ProgramMissingError, find, run
@@ -79,10 +79,6 @@ def test_only_what_may_succeed_later_is_tried_again() -> None:
     assert len(calls) == 3
     with pytest.raises(TransientError):
         retry(lambda: (_ for _ in ()).throw(TransientError("never")), tries=2, sleep=lambda _: None)
-
-
-def test_passwords_and_tokens_are_taken_out_of_urls() -> None:
-    assert redact.url("https://me:secret@host/p?token=abc&n=1") == "https://me:***@host/p?token=***&n=1"
 
 
 class _Inner(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):

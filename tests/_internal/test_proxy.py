@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from dockyard._internal.proxy import Proxies, ProxyInvalidError
+from dockyard._internal.proxy import Proxies, Proxy, ProxyInvalidError
 
 ONE = {"HTTP_PROXY": "http://one:3128", "HTTPS_PROXY": "http://two:3129"}
 
@@ -106,3 +106,22 @@ def test_no_password_is_shown_by_accident() -> None:
     for each in (proxies, proxy):
         assert "secret" not in repr(each) + str(each)
         assert "authorization" not in repr(each)
+
+
+@pytest.mark.parametrize(
+    ("host", "place"),
+    [
+        ("registry.example", "registry.example:443"),
+        ("fd00::1", "[fd00::1]:443"),
+        ("bücher.example", "xn--bcher-kva.example:443"),
+    ],
+)
+def test_a_proxy_is_asked_to_connect_to_a_host_as_http_names_it(host: str, place: str) -> None:
+    asked = Proxy("two", 3128).connect(host, 443)
+    assert asked == f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n".encode()
+
+
+def test_only_a_proxy_that_wants_a_login_is_given_one() -> None:
+    asked = Proxy("two", 3128, authorization="Basic dTpw").connect("registry.example", 443)
+    assert asked.endswith(b"\r\nProxy-Authorization: Basic dTpw\r\n\r\n")
+    assert b"Authorization" not in Proxy("two", 3128).connect("registry.example", 443)

@@ -64,7 +64,7 @@ def test_wildcards_and_several_sources(yard: Yard) -> None:
     assert copied(yard, "COPY nothing* /d/") == {}
 
 
-def test_owner_by_name_by_number_and_unknown(yard: Yard) -> None:
+def test_an_owner_is_found_by_name_or_number_and_an_unknown_one_refused(yard: Yard) -> None:
     assert copied(yard, "COPY --chown=app one.txt /x/")["x/one.txt"][2:] == (1000, 1001)
     assert copied(yard, "COPY --chown=app:staff one.txt /x/")["x/one.txt"][2:] == (1000, 50)
     assert copied(yard, "COPY --chown=7:8 one.txt /x/")["x/one.txt"][2:] == (7, 8)

@@ -7,10 +7,11 @@ import pytest
 
 from dockyard._internal import retry
 from dockyard.build.bases import Bases
-from dockyard.build.build import BuildResult, build, step_cache
+from dockyard.build.build import BuildResult, build
 from dockyard.build.cache import StepCache
 from dockyard.build.distant import Reached
 from dockyard.build.exchange import exported, imported
+from dockyard.build.ground import step_cache
 from dockyard.build.lent import fetching
 from dockyard.build.options import Options
 from dockyard.content.copy import copy

@@ -7,9 +7,10 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from dockyard.build.build import BuildResult, step_cache
+from dockyard.build.build import BuildResult
 from dockyard.build.cache import StepCache
 from dockyard.build.exchange import CACHE_TYPE, INLINE_KEY, CacheInvalidError, exported, imported
+from dockyard.build.ground import step_cache
 from dockyard.build.lent import fetching
 from dockyard.build.options import Options
 from dockyard.content.copy import copy

@@ -43,7 +43,8 @@ def test_a_later_stage_is_not_taken_from_and_one_that_is_unused_may(yard: Yard) 
 
 
 def test_a_stage_of_which_only_heredocs_are_taken_is_not_built(yard: Yard) -> None:
-    yard.build("FROM scratch AS a\nCOPY missing /\nFROM scratch\nCOPY --from=a <<E /f\nx\nE\n")
+    built = yard.build("FROM scratch AS a\nCOPY missing /\nFROM scratch\nCOPY --from=a <<E /f\nx\nE\n")
+    assert members(built).keys() == {"f"}
 
 
 def test_names_are_not_looked_up_where_nothing_is(yard: Yard) -> None:

@@ -174,6 +174,13 @@ def test_addresses_that_are_none_are_refused(yard: Yard, source: str) -> None:
         yard.build(f"FROM scratch\nADD {source} /d/\n")
 
 
+@pytest.mark.parametrize("login", ["me:hunter2", "hunter2"])
+def test_a_login_in_an_address_that_is_none_does_not_show(yard: Yard, login: str) -> None:
+    with pytest.raises(AddressInvalidError) as caught:
+        yard.build("FROM scratch\nCOPY --from=there / /\n", contexts={"there": f"https://{login}@[bad"})
+    assert "hunter2" not in caught.value.message
+
+
 def test_a_secret_for_one_server_is_not_told_to_another(yard: Yard) -> None:
     seen: list[tuple[int, str]] = []
     secret = Secret("HTTP_AUTH_TOKEN_127.0.0.1", b"for-one-only")

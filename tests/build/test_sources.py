@@ -324,7 +324,7 @@ def test_a_remote_archive_is_unpacked_only_where_that_is_asked_for(yard: Yard, s
         ("user@host", None),
     ],
 )
-def test_addresses_of_repositories(text: str, found: Repository | None) -> None:
+def test_an_address_is_told_to_be_a_repository_s_or_none(text: str, found: Repository | None) -> None:
     assert parse(text) == found
 
 

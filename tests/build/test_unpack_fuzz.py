@@ -28,10 +28,11 @@ from dockyard.build.source import Files, Item
 from dockyard.content.memory import Memory
 from dockyard.dockerfile.parser import parse
 from dockyard.errors import Error
-from dockyard.layers import tar
 from dockyard.layers.apply import UnpackError, apply
+from dockyard.layers.header import header
 from dockyard.layers.layer import Layer
-from dockyard.layers.tar import Entry
+from dockyard.layers.members import members
+from dockyard.layers.tar import END, Entry, padding
 from dockyard.layers.tree import FileTree
 from dockyard.layers.write import LayerWriter
 
@@ -121,7 +122,7 @@ def pax(known: dict[bytes, bytes]) -> bytes:
 
 
 @st.composite
-def members(draw: st.DrawFn) -> bytes:
+def raw(draw: st.DrawFn) -> bytes:
     flag = draw(st.sampled_from(FLAGS))
     if flag in (b"x", b"g"):
         data = pax(draw(records))
@@ -141,7 +142,8 @@ def members(draw: st.DrawFn) -> bytes:
 
 
 archives = st.tuples(
-    st.lists(members(), min_size=1, max_size=7).map(b"".join), st.sampled_from([b"", bytes(1024), bytes(512) + b"x"])
+    st.lists(raw(), min_size=1, max_size=7).map(b"".join),
+    st.sampled_from([b"", bytes(1024), bytes(512) + b"x"]),
 ).map(b"".join)
 PACKERS: list[Callable[[bytes], bytes]] = [
     bytes,
@@ -230,9 +232,9 @@ def unpacks(layer: Layer, folder: Path) -> None:
 def test_fuzzed_members_read_again_as_they_were_written(archive: bytes, harm: list[tuple[int, int]]) -> None:
     try:
         found = [
-            (entry, content.read()) for entry, content in tar.read(io.BytesIO(packed(archive or b"x", bytes, harm)))
+            (entry, content.read()) for entry, content in members(io.BytesIO(packed(archive or b"x", bytes, harm)))
         ]
     except Error:
         return
-    again = b"".join(tar.header(entry) + data + tar.padding(len(data)) for entry, data in found) + tar.END
-    assert [(entry, content.read()) for entry, content in tar.read(io.BytesIO(again))] == found
+    again = b"".join(header(entry) + data + padding(len(data)) for entry, data in found) + END
+    assert [(entry, content.read()) for entry, content in members(io.BytesIO(again))] == found

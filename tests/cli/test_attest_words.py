@@ -29,7 +29,7 @@ from dockyard.errors import UsageError
     ],
 )
 def test_words_say_which_attestations_and_in_which_form(provenance: str, attest: list[str], wish: Wish) -> None:
-    assert parse(False, provenance, attest) == wish
+    assert parse(provenance, attest, sbom=False) == wish
 
 
 @pytest.mark.parametrize(
@@ -50,5 +50,5 @@ def test_words_say_which_attestations_and_in_which_form(provenance: str, attest:
 )
 def test_what_there_is_not_is_refused_with_what_there_is(provenance: str, attest: str) -> None:
     with pytest.raises(UsageError) as refused:
-        parse(False, provenance, [attest] if not provenance else [])
+        parse(provenance, [attest] if not provenance else [], sbom=False)
     assert refused.value.hint

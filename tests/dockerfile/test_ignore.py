@@ -1,5 +1,6 @@
 """Ignore files: their syntax, what they match, and what a walk may skip."""
 
+import contextlib
 import time
 
 import pytest
@@ -67,10 +68,8 @@ def test_no_pattern_takes_exponential_time() -> None:
 
 @given(st.text(alphabet="ab*?[]^-!/\\.", max_size=12), st.text(alphabet="ab/.", min_size=1, max_size=12))
 def test_any_pattern_matches_or_is_refused(pattern: str, path: str) -> None:
-    try:
+    with contextlib.suppress(IgnorePatternError):
         IgnoreRules.parse(pattern.encode()).ignored(path.strip("/") or "a")
-    except IgnorePatternError:
-        pass
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c*", "d?"]), min_size=1, max_size=3), st.text("abcd/", max_size=8))

@@ -25,7 +25,7 @@ def one(text: str) -> Instruction:
     return interpret(parse(text).nodes[0])
 
 
-def test_from_in_every_form() -> None:
+def test_from_is_read_in_every_form() -> None:
     head = one("FROM --platform=linux/arm64 alpine:3.20 As Build-1")
     assert isinstance(head, From)
     assert (head.image, head.name, head.platform) == ("alpine:3.20", "build-1", "linux/arm64")
@@ -174,7 +174,7 @@ def _whole(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "value"), [("1.5h", 5400 * 10**9), ("-1ms", -(10**6)), ("0", 0), ("1h2m3s", 3723 * 10**9)]
 )
-def test_durations_are_gos(text: str, value: int) -> None:
+def test_durations_are_read_as_go_reads_them(text: str, value: int) -> None:
     assert nanoseconds(text) == value
 
 

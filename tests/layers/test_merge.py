@@ -23,8 +23,8 @@ def layer(store: Memory, members: list[tuple[str, str, bytes]]) -> Layer:
     for path, kind, data in members:
         folder, _, name = path.rpartition("/")
         if kind == "whiteout":
-            path = f"{folder}/.wh.{name}".lstrip("/")
-            entries[path] = (Entry(path), None)
+            gone = f"{folder}/.wh.{name}".lstrip("/")
+            entries[gone] = (Entry(gone), None)
         elif kind == "opaque":
             entries[path] = (Entry(path, "dir", 0o755), None)
             entries[f"{path}/.wh..wh..opq"] = (Entry(f"{path}/.wh..wh..opq"), None)

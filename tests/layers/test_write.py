@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import random
+from collections.abc import Collection
 
 import pytest
 
@@ -13,7 +14,7 @@ from dockyard.content.memory import Memory
 from dockyard.layers.compress import open_uncompressed
 from dockyard.layers.fault import ArchiveInvalidError, ArchiveTruncatedError
 from dockyard.layers.tar import Entry
-from dockyard.layers.write import FileChangedError, LayerWriter
+from dockyard.layers.write import FileChangedError, LayerWriter, kept
 from making.images import layer
 
 RNG = random.Random(7)
@@ -60,6 +61,20 @@ def test_newer_times_are_clamped_to_the_epoch() -> None:
         writer.add(Entry("old", mtime=50))
         made = writer.commit()
     assert [entry.mtime for entry, _ in made.entries()] == [100, 50]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [(None, {"user.a", "security.capability"}), ({"security.capability"}, {"security.capability"}), ((), set())],
+)
+def test_only_the_attributes_that_were_asked_for_are_kept(names: Collection[str] | None, expected: set[str]) -> None:
+    given = {"user.a": b"1", "security.capability": b"\1\0"}
+    attributes = None if names is None else frozenset(names)
+    assert kept(given, attributes) == {name: given[name] for name in expected}
+    with LayerWriter(Memory(), attributes=attributes) as writer:
+        writer.add(Entry("x", xattrs=given))
+        ((entry, _),) = writer.commit().entries()
+    assert entry.xattrs.keys() == expected
 
 
 @pytest.mark.parametrize("content", [b"short", b"far too long"])

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from dockyard.content.store import Ingest, Reader
 from dockyard.images.assemble import assemble
 from dockyard.images.image import Image
-from dockyard.layers import tar
 from dockyard.layers.layer import Layer
+from dockyard.layers.members import members
 from dockyard.layers.tar import Entry
 from dockyard.layers.write import LayerWriter
 from dockyard.oci.descriptor import Descriptor
@@ -58,6 +58,6 @@ def synthesize(store: Place, seed: int = 0, *, layers: int = 2, files: int = 3, 
 def rootfs(store: Place, archive: Path) -> Layer:
     """The layer that a compressed tar of a root file system makes."""
     with LayerWriter(store) as writer, gzip.open(archive) as stream:
-        for entry, content in tar.read(io.BufferedReader(stream)):
+        for entry, content in members(io.BufferedReader(stream)):
             writer.add(entry, content if entry.kind == "file" else None)
         return writer.commit()

@@ -24,7 +24,7 @@ class FaultyRegistry:
         self.wrong_bytes = False
         self.slow = 0.0
         self.token = ""
-        self.redirect_to = ""
+        self.redirect_to = self.location = self.realm = ""
         self.seen: Counter[str] = Counter()
         self.ranges: list[str] = []
         self.authorizations: list[str] = []
@@ -50,7 +50,8 @@ class FaultyRegistry:
         if path.startswith("/token"):
             request.answer(200, json.dumps({"token": self.token, "expires_in": 300}).encode())
         elif self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
-            realm = f'Bearer realm="http://{self.address}/token",service="s",scope="repository:a/b:pull"'
+            place = self.realm or f"http://{self.address}/token"
+            realm = f'Bearer realm="{place}",service="s",scope="repository:a/b:pull"'
             request.answer(401, b"{}", {"WWW-Authenticate": realm})
         elif self.fail_first:
             self.fail_first -= 1
@@ -60,6 +61,8 @@ class FaultyRegistry:
             request.answer(200, raw, {"Content-Type": self.image.descriptor.media_type})
         elif self.redirect_to and "/blobs/" in path:
             request.answer(307, b"", {"Location": f"http://{self.redirect_to}{path}"})
+        elif self.location and "/blobs/" in path:
+            request.answer(307, b"", {"Location": self.location})
         else:
             self._blob(request, Digest.parse(path.rpartition("/")[2]))
 

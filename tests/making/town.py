@@ -12,7 +12,7 @@ from pathlib import Path
 import urllib3
 
 from dockyard.content.layout import Layout
-from dockyard.layers import tar
+from dockyard.layers.members import members
 from dockyard.layers.write import LayerWriter
 from making.images import image
 from making.ports import free_port
@@ -107,7 +107,7 @@ class Town:
         for version in ("3.16.9", "3.20.3"):
             archive = self._shared / "images" / f"alpine-minirootfs-{version}-x86_64.tar.gz"
             with LayerWriter(store) as writer, gzip.open(archive) as stream:
-                for entry, content in tar.read(io.BufferedReader(stream)):
+                for entry, content in members(io.BufferedReader(stream)):
                     writer.add(entry, content if entry.kind == "file" else None)
                 made = writer.commit()
             store.tag(f"docker.io/library/alpine:{version}", image(store, made).descriptor)

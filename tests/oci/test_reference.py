@@ -62,7 +62,7 @@ def test_upper_case_gets_the_lower_case_name_as_hint() -> None:
     assert "myshop:1" in caught.value.hint
 
 
-def test_the_same_repository_under_another_tag_or_digest() -> None:
+def test_another_tag_or_digest_leads_to_the_same_repository() -> None:
     reference = Reference.parse("shop:1")
     assert str(reference.with_tag("2")) == "docker.io/library/shop:2"
     assert str(reference.with_digest(Digest.parse(DIGEST))) == f"docker.io/library/shop@{DIGEST}"

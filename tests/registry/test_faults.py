@@ -18,7 +18,12 @@ from dockyard.registry.client import Client
 from dockyard.registry.credentials import Credential
 from dockyard.registry.pull import pull
 from dockyard.registry.settings import RegistrySettings, Settings, parse
-from dockyard.registry.transport import RegistryDeniedError, RegistryFaultError, RegistryUnreachableError
+from dockyard.registry.transport import (
+    RegistryDeniedError,
+    RegistryFaultError,
+    RegistryRefusedError,
+    RegistryUnreachableError,
+)
 from making.images import synthesize
 from making.registries import FaultyRegistry
 
@@ -142,6 +147,15 @@ def test_a_redirect_to_another_host_gets_no_authorization(faulty: FaultyRegistry
         assert set(other.authorizations) == {""}
     finally:
         other.close()
+
+
+@pytest.mark.parametrize("address", ["https://[bad", "https://[::1", "http://" + "ü" * 70, "ftp://x/"])
+def test_an_address_that_is_none_is_the_registry_s_fault(faulty: FaultyRegistry, tmp_path: Path, address: str) -> None:
+    faulty.token, faulty.realm = "t", address
+    for _ in range(2):
+        with pytest.raises((RegistryDeniedError, RegistryRefusedError, RegistryUnreachableError)):
+            fetched(faulty, tmp_path)
+        faulty.token, faulty.location = "", address
 
 
 def test_mirrors_are_asked_in_order_and_faulty_ones_passed_over(faulty: FaultyRegistry, tmp_path: Path) -> None:

@@ -238,7 +238,9 @@ def test_no_more_bodies_are_taken_at_once_than_memory_has_room_for(
     assert blobs.received(uploads[3]) == 1
 
 
-@pytest.mark.parametrize("address", ["ftp://x/y", "s3://", "s3:bucket", "s3://bucket?no-such-option=1", ""])
+@pytest.mark.parametrize(
+    "address", ["ftp://x/y", "s3://", "s3:bucket", "s3://bucket?no-such-option=1", "s3://[bad", ""]
+)
 def test_an_address_of_no_known_form_is_refused(address: str) -> None:
     with pytest.raises(ObjectStorageAddressError):
         open_objects(address, KEYS)

@@ -37,7 +37,7 @@ def test_the_resolver_keeps_what_names_are_completed_with() -> None:
     assert resolver(machine) == "search example.org\noptions edns0\nnameserver 10.0.2.3\n"
 
 
-def test_words_for_networks() -> None:
+def test_a_word_names_a_network_and_an_unknown_one_is_refused() -> None:
     assert chosen("host", root=False) == "host"
     assert chosen("none", root=True) == "none"
     assert chosen("default", root=True) == "host"

@@ -37,9 +37,9 @@ def test_links_in_the_root_lead_nowhere_outside(tmp_path: Path) -> None:
     (root / "etc").mkdir(parents=True)
     (root / "run").symlink_to("../../../../outside")
     (root / "etc" / "hosts").symlink_to("/other/hosts")
-    assert place(str(root), "/run/x", True) == f"{root}/outside/x"
-    assert place(str(root), "/etc/hosts", False) == f"{root}/other/hosts"
+    assert place(str(root), "/run/x", folder=True) == f"{root}/outside/x"
+    assert place(str(root), "/etc/hosts", folder=False) == f"{root}/other/hosts"
     assert not (tmp_path / "outside").exists()
     (root / "loop").symlink_to("loop")
     with pytest.raises(OSError, match="too many links"):
-        place(str(root), "/loop/x", True)
+        place(str(root), "/loop/x", folder=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from dockyard.content.layout import Layout
-from dockyard.layers import tar
 from dockyard.layers.layer import Layer
+from dockyard.layers.members import members
 from dockyard.layers.write import LayerWriter
 
 
@@ -58,7 +58,7 @@ def rootfs_layer(shared_data: Path) -> Callable[[Layout, str], Layer]:
         if not archive.exists():
             pytest.skip(f"{archive} is absent")
         with LayerWriter(store) as writer, gzip.open(archive) as stream:
-            for entry, content in tar.read(io.BufferedReader(stream)):
+            for entry, content in members(io.BufferedReader(stream)):
                 writer.add(entry, content if entry.kind == "file" else None)
             return writer.commit()
 

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from dockyard.build.build import step_cache
 from dockyard.build.exchange import CACHE_TYPE, exported, imported
+from dockyard.build.ground import step_cache
 from dockyard.build.kept import CacheBusyError, prune
 from dockyard.build.lent import fetching
 from dockyard.build.options import Options

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dockyard.build.build import step_cache
 from dockyard.build.cache import StepCache
 from dockyard.build.exchange import exported, imported
+from dockyard.build.ground import step_cache
 from dockyard.build.lent import fetching
 from dockyard.build.options import Options
 from dockyard.content.copy import copy

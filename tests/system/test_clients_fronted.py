@@ -20,7 +20,7 @@ import pytest
 
 from conftest import ROOT
 from dockyard.content.layout import Layout
-from dockyard.layers import tar
+from dockyard.layers.members import members
 from dockyard.layers.write import LayerWriter
 from dockyard.server.tls import self_made
 from making.haproxy import haproxy
@@ -107,7 +107,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, shared_data: Path, program_of
     if not archive.exists():
         pytest.skip(f"{archive} is absent")
     with LayerWriter(store) as writer, gzip.open(archive) as stream:
-        for entry, content in tar.read(io.BufferedReader(stream)):
+        for entry, content in members(io.BufferedReader(stream)):
             writer.add(entry, content if entry.kind == "file" else None)
         base = writer.commit()
     made = image(store, base, layer(store, {"hello": b"world"}), config={"Cmd": ["/bin/cat", "/hello"]})
@@ -171,7 +171,7 @@ def built(name: str) -> str:
     return str(path)
 
 
-def test_our_own_client_and_skopeo(visit: Visit, program: Find) -> None:
+def test_our_own_client_and_skopeo_pass_through(visit: Visit, program: Find) -> None:
     skopeo, name = program("skopeo"), f"docker://{visit.place}/skopeo"
     visit.run(skopeo, "inspect", f"{name}:1", fails=True)
     visit.log_in()
@@ -210,7 +210,7 @@ def test_cosign_signs_and_verifies_and_so_do_we(visit: Visit) -> None:
     visit.ours("verify", "--key", "cosign.pub", name)
 
 
-def test_podman_and_buildah(visit: Visit, program: Find, root: None, short: Path) -> None:
+def test_podman_and_buildah_pass_through(visit: Visit, program: Find, root: None, short: Path) -> None:
     podman, buildah = program("podman"), program("buildah")
     folders = ["--root", str(short / "root"), "--runroot", str(short / "run"), "--storage-driver", "vfs"]
     visit.run(podman, "login", "-u", "dev", "--password-stdin", visit.host, stdin="no", fails=True)

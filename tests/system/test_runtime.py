@@ -60,7 +60,7 @@ def box(root: None, tmp_path: Path, rootfs_layer: Make) -> Box:
     return Box(tmp_path, rootfs_layer)
 
 
-def test_output_exit_code_and_isolation(box: Box) -> None:
+def test_output_and_exit_code_come_back_from_a_container_that_is_isolated(box: Box) -> None:
     assert box.run("cat /etc/alpine-release; echo oops >&2; echo $$; exit 7") == 7
     # runc copies the two streams side by side, so their order is not promised.
     assert sorted(box.output.split()) == [b"1", b"3.16.9", b"oops"]

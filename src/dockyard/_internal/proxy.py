@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from dockyard._internal import redact
+from dockyard._internal.host import written
 from dockyard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,9 +46,13 @@ class Proxy(msgspec.Struct, frozen=True):
     authorization: str = ""
 
     def connect(self, host: str, port: int) -> bytes:
-        """The request that has the proxy connect to a host (RFC 9110 §9.3.6)."""
-        name = f"[{host}]" if ":" in host else host if host.isascii() else host.encode("idna").decode()
-        asked = f"CONNECT {name}:{port} HTTP/1.1\r\nHost: {name}:{port}\r\n"
+        """The request that has the proxy connect to a host (RFC 9110 §9.3.6).
+
+        Raises:
+            UnicodeError: no host has such a name.
+        """
+        place = f"{written(host)}:{port}"
+        asked = f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n"
         asked += f"Proxy-Authorization: {self.authorization}\r\n" if self.authorization else ""
         return f"{asked}\r\n".encode("latin-1")
 
@@ -55,7 +60,7 @@ class Proxy(msgspec.Struct, frozen=True):
         return f"Proxy({self})"  # without its password, here too
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = f"[{self.host}]" if ":" in self.host else self.host  # as it was given, whether or not it is a name
         return f"{'https' if self.secure else 'http'}://{host}:{self.port}"
 
 

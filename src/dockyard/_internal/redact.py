@@ -1,16 +1,21 @@
 """Taking secrets out of text that people and logs will see."""
 
 import re
-from urllib.parse import urlsplit, urlunsplit
 
-_QUERY_SECRETS = re.compile(r"(?i)((?:token|signature|sig|secret|password|credential|key)[^=&]*=)[^&]+")
+_LOGIN = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)([^/?#\s]*)@")
+_QUERY_SECRETS = re.compile(
+    r"(?i)([?&][^=&#\s]*(?:token|signature|sig|secret|password|credential|key)[^=&#\s]*=)[^&#\s]+"
+)
 
 
 def url(text: str) -> str:
-    """`text` with the user's password and secret query values replaced by `***`."""
-    parts = urlsplit(text)
-    netloc = parts.netloc
-    if "@" in netloc:
-        user, _, host = netloc.rpartition("@")
-        netloc = f"{user.partition(':')[0]}:***@{host}"
-    return urlunsplit(parts._replace(netloc=netloc, query=_QUERY_SECRETS.sub(r"\1***", parts.query)))
+    """`text`, a URL or something with URLs in it, with `***` in the place of logins and secret query values.
+
+    A name alone stays where it is no secret, as in `ssh://git@host`; over HTTP it may be a token.
+    """
+    return _QUERY_SECRETS.sub(r"\1***", _LOGIN.sub(_hidden, text))
+
+
+def _hidden(login: re.Match[str]) -> str:
+    secret = ":" in login[2] or login[1].lower().startswith("http")
+    return f"{login[1]}***@" if secret else login[0]

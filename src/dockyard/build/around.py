@@ -64,7 +64,7 @@ def around(
     """
     tools = stage.tools
     found = Around(
-        _machine_files(tools.hosts, network, tools.hostname, work) + _files(files, work), [*_HOST_FILES, *files]
+        _machine_files(tools.options.hosts, network, tools.hostname, work) + _files(files, work), [*_HOST_FILES, *files]
     )
     if mounts:
         from dockyard.build.mounting import in_memory, prepared  # loaded only when something is mounted
@@ -74,10 +74,10 @@ def around(
         found.targets += ready.targets
         found.overlays, found.confided = ready.overlays, ready.environment
         found.memory = stack.enter_context(in_memory()) if found.confided else None
-    if tools.certificates:
+    if tools.options.certificates:
         bundle = work / "ca-bundle.pem"
         bundle.parent.mkdir(parents=True, exist_ok=True)
-        bundle.write_bytes(authorities.whole(stage.state, tools.certificates))
+        bundle.write_bytes(authorities.whole(stage.state, tools.options.certificates))
         bundle.chmod(0o644)
         found.binds.append(Mount(str(bundle), authorities.INSIDE))
         found.targets.append(authorities.INSIDE)

@@ -40,7 +40,7 @@ FETCH = Cost(0, 16 << 20)
 class _Ticket:
     """A place in the queue; `works` where it needs a processor."""
 
-    def __init__(self, works: bool) -> None:
+    def __init__(self, *, works: bool) -> None:
         self.works = works
 
 
@@ -80,7 +80,7 @@ class Budget:
 
     def _take(self, cost: Cost, cancelled: Callable[[], bool]) -> list[int]:
         wanted = [min(cost.processors, self.processors), min(cost.memory, self.memory)]
-        ticket = _Ticket(wanted[0] > 0)
+        ticket = _Ticket(works=wanted[0] > 0)
         with self._turn:
             self._queue.append(ticket)
             try:

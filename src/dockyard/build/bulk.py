@@ -15,7 +15,7 @@ from dockyard.build.copy import Copier, Hashed, Out, facts
 from dockyard.build.listing import Listed, digest_of
 from dockyard.build.segments import Segments
 from dockyard.build.source import Item
-from dockyard.layers import tar
+from dockyard.layers.header import plain_header, plain_owner
 from dockyard.layers.tar import Entry
 from dockyard.layers.write import LayerWriter, ends_segment, nominal
 
@@ -149,10 +149,10 @@ class Bulk(msgspec.Struct, dict=True):
             entry = self.copier.entry(Item("", "", "file", bits & 0o7777), target)
             if max(entry.uid, entry.gid) > _MOST_ID:
                 return None
-            owned = (entry.mode, entry.uid, entry.gid, tar.plain_owner(entry.mode, entry.uid, entry.gid))
+            owned = (entry.mode, entry.uid, entry.gid, plain_owner(entry.mode, entry.uid, entry.gid))
             self._owned[bits] = owned
         if self.writer.epoch is not None and mtime > self.writer.epoch:
             mtime = self.writer.epoch
         mode, uid, gid, owner = owned
         fact = (target, "file", mode, uid, gid, size, "", 0, 0, None)
-        return fact, tar.plain_header(name, owner, size, mtime), content
+        return fact, plain_header(name, owner, size, mtime), content

@@ -3,7 +3,6 @@
 import errno
 import itertools
 import os
-import re
 import stat
 import threading
 import time
@@ -14,15 +13,15 @@ from typing import BinaryIO, cast
 from dockyard.build.ahead import Ahead, Seen
 from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, SourceMissingError, place
 from dockyard.build.listing import Facts, Listed, digest_of, facts, look, packed, rows, sight, stamp
+from dockyard.build.paths import followed, glob, missing
 from dockyard.build.sent import sent, wild_above
 from dockyard.build.source import WILD, Item
 from dockyard.build.watched import Watched, check
-from dockyard.dockerfile.ignore import IgnoreRules, expression
+from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.node import Node
 from dockyard.layers.tar import Kind
 from dockyard.layers.write import FileChangedError
 
-_MOST_LINKS = 255
 _SMALL = 1 << 20
 _REMEMBERED = 200_000
 TICK = 0.02  # seconds
@@ -89,7 +88,7 @@ class Context:
         wild = any(map(WILD.search, parts))
         if wild:
             self._folder_of(pattern, parts, node)
-        names = self._glob(parts) if wild else ["/".join(parts)]
+        names = glob(self.root, parts) if wild else ["/".join(parts)]
         found = [self._resolved(name, node) for name in names]
         for name, item in zip(names, found, strict=True):
             if wild and item is None and (self.root / name).is_symlink() and not self._rules.ignored(name):
@@ -97,7 +96,7 @@ class Context:
             if item is None or item.path == name or self._rules.ignored(name):
                 continue
             if not self._takes_part(item):
-                raise self._missing(name, item.path, node)
+                raise missing(self.root, name, item.path, node)
             if wild_above(parts) and not self._sent(item.path):
                 raise SourceMissingError(
                     f"{name!r} is a link to {item.path}, which no instruction names: "
@@ -111,7 +110,7 @@ class Context:
         if not kept and outside:
             raise ContextEscapeError(f"{pattern!r} leads out of the context", context=place(node))
         if not kept and not wild:
-            raise self._missing(pattern, "/".join(parts), node)
+            raise missing(self.root, pattern, "/".join(parts), node)
         return kept
 
     def _folder_of(self, pattern: str, parts: list[str], node: Node) -> None:
@@ -130,7 +129,7 @@ class Context:
 
     def _sent(self, path: str) -> bool:
         """Whether an instruction names `path`, a folder above it, or something in it."""
-        return self.asked is None or sent(path, self.asked, self.root, self._rules, self._glob)
+        return self.asked is None or sent(path, self.asked, self.root, self._rules)
 
     def folder_of(self, pattern: str, node: Node) -> None:
         """As `find` does with a pattern's folder, for patterns that are matched below it."""
@@ -383,64 +382,12 @@ class Context:
             return True
         return item.kind == "dir" and bool(self.listing(item.path, str(item.handle)))
 
-    def _glob(self, parts: list[str], special: re.Pattern[str] = WILD) -> list[str]:
-        names = [""]
-        fixed = True
-        for part in parts:
-            if fixed and not special.search(part):
-                names = [f"{name}/{part}" if name else part for name in names]
-                continue
-            matcher = re.compile(expression(part), re.DOTALL)
-            below = []
-            for name in names:
-                folder = self.root / name
-                # Links before the first wildcard are followed, later ones are not.
-                if folder.is_dir() and (fixed or not folder.is_symlink()):
-                    lead = f"{name}/" if name else ""
-                    below += [lead + each for each in sorted(os.listdir(folder)) if matcher.match(each)]
-            names = below
-            fixed = False
-        return names
-
     def _resolved(self, name: str, node: Node) -> Item | None:
-        """`name` with every symbolic link on the way followed; a link that leads out ends at the context's root."""
-        parts = name.split("/") if name else []
-        at: list[str] = []
-        links = 0
-        led = ""
-        while parts:
-            part = parts.pop(0)
-            here = os.path.join(self.root, *at, part)
-            if part == "..":
-                led = led or ("" if at else name)
-                del at[-1:]
-                continue
-            try:
-                status = os.lstat(here)
-            except OSError as error:
-                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
-                    raise ContextUnreadableError(
-                        f"cannot read {name}: {error.strerror}", context={**place(node), "file": here}
-                    ) from error
-                if led:
-                    raise ContextEscapeError(
-                        f"{name!r} leads out of the context through a link", context=place(node)
-                    ) from None
-                return None
-            if not stat.S_ISLNK(status.st_mode):
-                at.append(part)
-                continue
-            if self._rules.patterns and self._rules.ignored("/".join([*at, part])):
-                return None
-            links += 1
-            if links > _MOST_LINKS:
-                raise ContextEscapeError(f"the links of {name!r} lead in a circle", context=place(node))
-            target = os.readlink(here)
-            if target.startswith("/"):
-                led, at = name, []
-            parts = [each for each in target.split("/") if each not in ("", ".")] + parts
-        whole = os.path.join(self.root, *at)
-        status = os.lstat(whole)
+        """`name` with every symbolic link on the way followed."""
+        found = followed(self.root, self._rules, name, node)
+        if found is None:
+            return None
+        path, status = found
         row = (
             name.rpartition("/")[2],
             status.st_mode,
@@ -452,19 +399,4 @@ class Context:
             status.st_dev,
             status.st_rdev,
         )
-        return self.item("/".join(at), row)
-
-    def _missing(self, pattern: str, path: str, node: Node) -> SourceMissingError:
-        if os.path.exists(self.root / path):  # a name that is too long is not there either
-            hint = f"It is there, but the ignore file leaves it out: remove the pattern or add !{path} to it."
-            return SourceMissingError(f"{pattern!r} is left out by the ignore file", context=place(node), hint=hint)
-        if "://" in pattern:
-            hint = "Only ADD takes addresses, and of these http://, https:// and Git's."
-            return SourceMissingError(f"{pattern!r} cannot be fetched", context=place(node), hint=hint)
-        import difflib
-
-        folder, _, name = path.rpartition("/")
-        known = os.listdir(self.root / folder) if os.path.isdir(self.root / folder) else []
-        near = difflib.get_close_matches(name, known, 1)
-        nearest = f"Did you mean {folder + '/' if folder else ''}{near[0]}?" if near else None
-        return SourceMissingError(f"{pattern!r} is not in the context {self.root}", context=place(node), hint=nearest)
+        return self.item(path, row)

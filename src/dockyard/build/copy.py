@@ -138,9 +138,11 @@ class Copier:
         bits = 0o755 if self._octal is None else self._octal & 0o777
         for entry in self._destination.folders(path, bits, order.owner, order.mtime):
             if entry.path == path and mtime is not None:
-                entry = replace(entry, mtime=mtime)
-                self._destination.add(entry)
-            yield entry, None
+                dated = replace(entry, mtime=mtime)
+                self._destination.add(dated)
+                yield dated, None
+            else:
+                yield entry, None
 
     def _copy(self, item: Item, below: str, at: str, source: Source) -> Iterator[Planned]:
         # A stack of our own, as folders may be nested deeper than functions may call each other.
@@ -167,7 +169,7 @@ class Copier:
             if included and self._excludes is not None and self._excludes.ignored(below):
                 included = False
         if item.kind == "dir":
-            yield from self._folder(item, below, at, included)
+            yield from self._folder(item, below, at, included=included)
             if included or self._reached(below):
                 open_.append((item, below, at, iter(source.children(item))))
             return
@@ -185,7 +187,7 @@ class Copier:
                 return
         yield self.entry(item, at), item
 
-    def _folder(self, item: Item, below: str, at: str, included: bool) -> Iterator[Planned]:
+    def _folder(self, item: Item, below: str, at: str, *, included: bool) -> Iterator[Planned]:
         if included:
             yield from self._folder_itself(item, at, whole=bool(below))
         elif self._reached(below):

@@ -30,7 +30,7 @@ from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile import shell
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.layers.tar import Entry
-from dockyard.layers.write import FileChangedError
+from dockyard.layers.write import FileChangedError, LayerWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,10 +109,10 @@ def _kept_or_made(
             headers: dict[Named, Entry] = {}
             while made is None:
                 try:
-                    made = _made(stage, instruction, order, taken, source, settled, headers)
+                    made = _made(stage, instruction, order, taken, source, headers, settled=settled)
                 except RelinkedError as error:  # of each archive once at most, as it says what is at the end
                     headers |= error.headers
-        if tools.portable and not made.plain:
+        if tools.options.portable and not made.plain:
             plain = plain or by_content(state.key, asked, order, taken, tools.epoch)
             made = replace(made, plain=plain)
         if settled and made is not known:
@@ -152,9 +152,21 @@ def _made(
     order: Order,
     taken: Sequence[Taken],
     source: State | Context,
-    settled: bool,
     headers: dict[Named, Entry],
+    *,
+    settled: bool,
 ) -> Made:
+    """Write the layer, or find that an earlier one serves.
+
+    Args:
+        stage: of the instruction.
+        instruction: the COPY or ADD.
+        order: what it asks for.
+        taken: what its sources give.
+        source: where they are, but for what is fetched.
+        headers: for members of archives that are linked again further on, what these say at the end.
+        settled: whether the files can be relied on to stay, so that the segments are kept for the next time.
+    """
     tools = stage.tools
     order = replace(order, owner=_owner(stage, instruction))
     linked = instruction.link and not order.chmod
@@ -165,20 +177,10 @@ def _made(
     with tools.writer() as writer:
         out = Out(writer)
         segments = _segments(stage, source)
-        count = sum(len(each.items) for each in taken)
-        if count > 1 and not any(each.unpack for each in taken):
+        if sum(len(each.items) for each in taken) > 1 and not any(each.unpack for each in taken):
             _several(taken, plain, out)
         else:
-            for each in taken:
-                for item in each.items:
-                    at = copier.fresh(item) if count == 1 and each.includes is None else None
-                    if at is not None and isinstance(each.source, Context) and not each.source.owned:
-                        filled = bool(each.source.listing(item.path, str(item.handle)))
-                        write(copier.plan(item, Files(), filled=filled), each.source, out)
-                        Bulk(each.source, copier, writer, out, segments).write(item, at)
-                    else:
-                        used = copier if each.unpack else plain
-                        _write(used.plan(item, each.source, each.includes), each.source, out)
+            _one_by_one(taken, copier, plain, writer, out, segments)
         for each in taken:
             if isinstance(each.source, Context):
                 each.source.check()
@@ -211,6 +213,23 @@ def _made(
     return made
 
 
+def _one_by_one(
+    taken: Sequence[Taken], copier: Copier, plain: Copier, writer: LayerWriter, out: Out, segments: Segments | None
+) -> None:
+    """Write what is taken as it comes; a folder of the context alone onto fresh ground in bulk."""
+    alone = sum(len(each.items) for each in taken) == 1
+    for each in taken:
+        for item in each.items:
+            at = copier.fresh(item) if alone and each.includes is None else None
+            if at is not None and isinstance(each.source, Context) and not each.source.owned:
+                filled = bool(each.source.listing(item.path, str(item.handle)))
+                write(copier.plan(item, Files(), filled=filled), each.source, out)
+                Bulk(each.source, copier, writer, out, segments).write(item, at)
+            else:
+                used = copier if each.unpack else plain
+                _write(used.plan(item, each.source, each.includes), each.source, out)
+
+
 def _several(taken: Sequence[Taken], copier: Copier, out: Out) -> None:
     """Write all of it once it is known what overwrites what."""
     settled = Settled()
@@ -231,7 +250,7 @@ def _write(planned: "Iterator[Planned]", source: Held, out: Out) -> None:
 def _segments(stage: Stage, source: State | Context) -> Segments | None:
     """What is known of the layer that this step wrote the last time here."""
     # Segments of zstd would do as well, but what is known of the last time does not say how it was compressed.
-    if not isinstance(source, Context) or stage.tools.epoch is not None or stage.tools.compression != "gzip":
+    if not isinstance(source, Context) or stage.tools.epoch is not None or stage.tools.options.compression != "gzip":
         return None
     return Segments(stage.inputs.place(stage.tools.data / "cache" / "segments", len(stage.reports)), stage.tools.store)
 

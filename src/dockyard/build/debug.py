@@ -8,10 +8,10 @@ import msgspec
 
 from dockyard.build.bases import Bases
 from dockyard.build.budget import budget
-from dockyard.build.build import planned, step_cache, taken
 from dockyard.build.contexts import read_dockerfile
 from dockyard.build.enter import Cell
 from dockyard.build.fault import RunFailedError
+from dockyard.build.ground import Ground, context_files, step_cache
 from dockyard.build.journal import Journal
 from dockyard.build.options import Options
 from dockyard.build.plan import Plan
@@ -77,11 +77,10 @@ def debug(
     def failed(cell: Cell) -> None:
         left.append(visit(cell))
 
-    plan = planned(
-        parsed,
+    ground = Ground(
         path,
-        taken(context, path, options),
-        next(iter(options.platforms), None) or Platform.host(),
+        parsed,
+        context_files(context, path, options),
         store,
         data,
         bases,
@@ -91,6 +90,7 @@ def debug(
         budget(options.processors, options.memory),
         failed,
     )
+    plan = ground.plan(next(iter(options.platforms), None) or Platform.host())
     stage = _upto(plan, at) if at else language.target_stage(plan.stages, options.target)
     journal.begin()
     try:
@@ -141,7 +141,7 @@ def _visited(plan: Plan, stage: language.Stage, visit: Visit, at: int) -> int:
 
     try:
         mounts = tuple(mounting.wanted(runner, instruction))
-        network = instruction.network if instruction.network != "default" else plan.tools.network
+        network = instruction.network if instruction.network != "default" else plan.tools.options.network
         execute.execute(runner, instruction, ["true"], dict(plan.result.scope), network, {}, mounts, instead=visited)
     except _LeftError as gone:
         runner.step.finish("done")

@@ -72,7 +72,7 @@ def execute(
         NoWayError: this process can run nothing.
     """
     tools, way = stage.tools, stage.tools.way
-    tools.limits.check(way)
+    tools.options.limits.check(way)
     runs = tools.runs
     name = f"build-{os.getpid()}-{os.urandom(4).hex()}"
     reached = networks.chosen(network, root=way.ids == "all" or not way.mounts)
@@ -81,7 +81,7 @@ def execute(
         beside = around(stage, reached, files, mounts, work, stack)
         root = _Overlaid(stage, work) if way.overlay else _Copied(stage, work)
         document = _document(stage, instruction, args, environment, reached, beside, root)
-        tools.limits.put_on(document, name)
+        tools.options.limits.put_on(document, name)
         node, shell, seen = instruction.node, str(stage.state.shell[0]), tuple(beside.overlays)
         tree, changed = stage.state.tree, root.changed
         cell = Cell(
@@ -186,7 +186,7 @@ def _failed(stage: Stage, instruction: Run, code: int, missing: str) -> RunFaile
 
 def _told(stage: Stage, instruction: Run, root: "_Overlaid | _Copied", mounts: "Sequence[Wanted]") -> None:
     """Warn of secrets that the command wrote into the image."""
-    secrets = stage.tools.secrets
+    secrets = stage.tools.options.secrets
     given = [secrets[each.source] for each in mounts if each.mount.type == "secret" and each.source in secrets]
     for path, secret in leaks(root.changed, given):
         stage.step.log(
@@ -207,7 +207,8 @@ class _Overlaid:
             empty.mkdir(parents=True, exist_ok=True)
             lowers = [empty]
         self._lowers = lowers
-        laid = authorities.laid_over(state, tools.certificates, work / "trusted") if tools.certificates else None
+        given = tools.options.certificates
+        laid = authorities.laid_over(state, given, work / "trusted") if given else None
         self._upper = self.changed = work / "upper"
         shown = [*lowers, *([laid] if laid is not None else [])]
         self.place = Overlay(shown, self._upper, work / "work", way.ids != "all", passing=True)
@@ -227,8 +228,8 @@ class _Overlaid:
     def layer(self, targets: Sequence[str]) -> Layer:
         """The layer of what was changed."""
         tools, state, way = self._stage.tools, self._stage.state, self._stage.tools.way
-        if tools.certificates:
-            authorities.taken_out(state, tools.certificates, self._upper)
+        if tools.options.certificates:
+            authorities.taken_out(state, tools.options.certificates, self._upper)
         _tidy(self._upper, state, targets)
         with tools.writer() as writer:
             left: dict[str, None] = {}
@@ -284,7 +285,7 @@ def _groups(tools: "Tools") -> list[Mount]:
 
     Of version 1 each is a mount of its own, 8 ms a command: only where there are limits.
     """
-    return [_GROUPS] if tools.way == ROOT and (tools.limits.cgroup or _UNIFIED.exists()) else []
+    return [_GROUPS] if tools.way == ROOT and (tools.options.limits.cgroup or _UNIFIED.exists()) else []
 
 
 def _tidy(upper: Path, state: State, files: Sequence[str]) -> None:

@@ -72,7 +72,7 @@ def checkout(repository: Repository, cache: Path, progress: Progress, resolved: 
             task = progress.start(f"git fetch {redact.url(repository.remote)}")
             beside = cache / f".{os.urandom(8).hex()}.tmp"
             try:
-                date.write_text(f"{_fetch(git, repository, found, keep, beside)}")
+                date.write_text(f"{_fetch(git, repository, found, beside, keep=keep)}")
                 beside.rename(whole)
             finally:
                 shutil.rmtree(beside, ignore_errors=True)
@@ -136,7 +136,7 @@ def _asked(git: str, repository: Repository) -> Resolved:
     raise GitError(f"{redact.url(remote)} has no branch or tag {ref or 'HEAD'}", context={"ref": ref or "HEAD"})
 
 
-def _fetch(git: str, repository: Repository, found: Resolved, keep: bool, folder: Path) -> int:
+def _fetch(git: str, repository: Repository, found: Resolved, folder: Path, *, keep: bool) -> int:
     folder.mkdir(parents=True)
     _git(git, folder, "init", "--quiet", *(["--object-format=sha256"] if len(found.commit) == 64 else []))
     _git(git, folder, "remote", "add", "origin", repository.remote)

@@ -96,7 +96,7 @@ def wanted(stage: Stage, instruction: ins.Run) -> Iterator[Wanted]:
                 yield Wanted(mount, target, key("tmpfs", target, mount.size))
             case "secret":
                 name = mount.source or mount.id or posixpath.basename(mount.target)
-                if mount.required and name not in stage.tools.secrets:
+                if mount.required and name not in stage.tools.options.secrets:
                     raise SecretMissingError(f"the secret {name!r} was not given", context=place(instruction.node))
                 if not target and not mount.env:
                     target = f"/run/secrets/{posixpath.basename(name)}"
@@ -104,7 +104,7 @@ def wanted(stage: Stage, instruction: ins.Run) -> Iterator[Wanted]:
                 yield Wanted(mount, target, key("secret", facts), source=name)
             case _:
                 name = mount.id or "default"
-                if mount.required and name not in stage.tools.agents:
+                if mount.required and name not in stage.tools.options.agents:
                     raise SecretMissingError(f"the SSH agent {name!r} was not given", context=place(instruction.node))
                 yield Wanted(mount, target, key("ssh", name, target), source=name)
 
@@ -280,7 +280,7 @@ def _confided(
             f"RUN --mount=type={mount.type} cannot be mounted here", context={"target": each.target}
         )
     if mount.type == "ssh":
-        agent = tools.agents.get(each.source)
+        agent = tools.options.agents.get(each.source)
         target = each.target or f"/run/buildkit/ssh_agent.{number}"
         if agent is None:
             ready.environment.setdefault("SSH_AUTH_SOCK", target)
@@ -290,7 +290,7 @@ def _confided(
         ready.mounts.append(bundle.Mount(str(path), target, False))
         ready.environment.setdefault("SSH_AUTH_SOCK", target)
         return
-    secret = tools.secrets.get(each.source)
+    secret = tools.options.secrets.get(each.source)
     if secret is None:
         if mount.env:
             ready.environment[mount.env] = ""  # there, but empty

@@ -47,11 +47,12 @@ class Options(msgspec.Struct, frozen=True):
         network: of RUN steps that name none: one of `network.WORDS`.
         certificates: PEM, of authorities that RUN trusts and the image does not hold.
         insecure: whether RUN --security=insecure may run.
-        host_network: whether RUN --network=host may run.
+        host_network: whether RUN --network=host may run where `network` is another.
         processors, memory: how many processors and bytes of memory the build takes at once; 0 is what there is.
         limits: of what RUN may use.
         inline: whether the image's configuration gets the cache's records.
-        portable: whether the cache is sent on; `inline` is one way.
+        portable: whether the cache is sent on, so that copies are known by what another machine can reckon, too;
+            `inline` is one way.
         compression, level: of new layers: gzip, zstd or none; fast for what stays here, dense for what travels.
         forced: whether the base's layers get this compression, too.
         layers: `instruction` keeps one a step, `stage` one a stage, `squash` one over the base, `auto` merges small

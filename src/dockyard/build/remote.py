@@ -41,7 +41,7 @@ def fetch(stage: Stage, instruction: ins.Add, source: str) -> Contents | None:
     repository = parse(source)
     if repository is not None:
         if instruction.keep_git_dir is not None:
-            repository = repository.keeping(instruction.keep_git_dir)
+            repository = repository.keeping(keep=instruction.keep_git_dir)
         if checksum:
             repository = repository.at(checksum)
         # BuildKit reads mtime=commit in the address of a context only; here it takes it and does nothing with it.
@@ -61,8 +61,8 @@ def fetch(stage: Stage, instruction: ins.Add, source: str) -> Contents | None:
     headers = {}
     host = urlsplit(source).hostname or ""
     for secret, form in ((f"HTTP_AUTH_HEADER_{host}", "{}"), (f"HTTP_AUTH_TOKEN_{host}", "Bearer {}")):
-        if secret in tools.secrets:
-            headers["Authorization"] = form.format(tools.secrets[secret].value.decode("utf-8", "replace").strip())
+        if (given := tools.options.secrets.get(secret)) is not None:
+            headers["Authorization"] = form.format(given.value.decode("utf-8", "replace").strip())
             break
     with tools.budget.granted(FETCH, tools.cancelled.is_set):
         found = download(source, tools.data / "cache" / "http", checksum, headers, stage.step)

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import msgspec
 from msgspec.structs import replace
 
+from dockyard._internal import redact
 from dockyard.errors import UsageError
 
 _SCP = re.compile(
@@ -55,7 +56,7 @@ class Repository(msgspec.Struct, frozen=True):
     mtime: Literal["checkout", "commit"] = "checkout"
     direct: bool = False
 
-    def keeping(self, keep: bool) -> "Repository":
+    def keeping(self, *, keep: bool) -> "Repository":
         """The same with or without its folder `.git`.
 
         Raises:
@@ -94,7 +95,7 @@ def parse(text: str) -> Repository | None:
         try:
             parts = urlsplit(text)
         except ValueError as error:
-            raise AddressInvalidError(f"{text} is no address: {error}") from error
+            raise AddressInvalidError(f"{redact.url(text)} is no address: {error}") from error
         if parts.scheme not in ("git", "ssh", "http", "https"):
             return None
         if parts.scheme in ("http", "https") and not unquote(parts.path).endswith(".git"):

@@ -56,15 +56,8 @@ def run(stage: Stage, instruction: ins.Run) -> None:
         DeviceMissingError: a device that is required is not there.
         RunFailedError and what else `execute.execute` raises.
     """
-    node, state, tools = instruction.node, stage.state, stage.tools
-    for device in instruction.devices:
-        if device.required:
-            raise DeviceMissingError(f"there is no device {device.name}", context=place(node))
-        stage.warner(node.start_line)(f"there is no device {device.name}; the command runs without it")
-    if instruction.security == "insecure" and not tools.insecure:
-        raise InsecureRefusedError("RUN --security=insecure is not allowed", context=place(node))
-    if instruction.network == "host" and not tools.host_network:
-        raise NetworkRefusedError("RUN --network=host is not allowed", context=place(node))
+    state, tools, options = stage.state, stage.tools, stage.tools.options
+    _allowed(stage, instruction)
     _runnable(state.platform.get("architecture", ""), instruction)
     args, files = _command(stage, instruction)
     environment = dict(state.scope)
@@ -73,10 +66,10 @@ def run(stage: Stage, instruction: ins.Run) -> None:
         from dockyard.build import mounting  # loaded only when something is mounted
 
         mounts = tuple(mounting.wanted(stage, instruction))
-    network = instruction.network if instruction.network != "default" else tools.network
+    network = instruction.network if instruction.network != "default" else options.network
     shown = _shown(stage, args)
-    ways: list[Any] = [network, instruction.security, sorted(tools.hosts.items()), [mount.key for mount in mounts]]
-    ways += [*tools.limits.key, *([f"host {given}"] if (given := tools.build_args.get(HOSTNAME)) else [])]
+    ways: list[Any] = [network, instruction.security, sorted(options.hosts.items()), [mount.key for mount in mounts]]
+    ways += [*options.limits.key, *([f"host {given}"] if (given := tools.build_args.get(HOSTNAME)) else [])]
     ways += [state.config.get("User"), state.workdir]
     step = key(state.key, "run", args, environment, ways, tools.epoch, _hashes(files))
     # Another process may be running the very same step: wait for it, then take what it made.
@@ -104,6 +97,18 @@ def run(stage: Stage, instruction: ins.Run) -> None:
             cache_mount.noted(tools, mounts)
     state.key = step
     state.add(made, shown, [mount.target for mount in mounts])
+
+
+def _allowed(stage: Stage, instruction: ins.Run) -> None:
+    node, options = instruction.node, stage.tools.options
+    for device in instruction.devices:
+        if device.required:
+            raise DeviceMissingError(f"there is no device {device.name}", context=place(node))
+        stage.warner(node.start_line)(f"there is no device {device.name}; the command runs without it")
+    if instruction.security == "insecure" and not options.insecure:
+        raise InsecureRefusedError("RUN --security=insecure is not allowed", context=place(node))
+    if instruction.network == "host" and not (options.host_network or options.network == "host"):
+        raise NetworkRefusedError("RUN --network=host is not allowed", context=place(node))
 
 
 def _runnable(architecture: str, instruction: ins.Run) -> None:

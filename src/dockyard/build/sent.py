@@ -2,9 +2,10 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from dockyard.build.paths import glob
 from dockyard.build.source import WILD
 from dockyard.dockerfile.ignore import IgnoreRules
 
@@ -12,13 +13,7 @@ from dockyard.dockerfile.ignore import IgnoreRules
 _SPECIAL = re.compile(r"[*?\[\\]")
 
 
-def sent(
-    path: str,
-    patterns: Sequence[str],
-    root: Path,
-    rules: IgnoreRules,
-    glob: Callable[[list[str], re.Pattern[str]], list[str]],
-) -> bool:
+def sent(path: str, patterns: Sequence[str], root: Path, rules: IgnoreRules) -> bool:
     """Whether one of `patterns` names `path`, a folder above it, or something in it.
 
     Args:
@@ -26,11 +21,10 @@ def sent(
         patterns: of all instructions.
         root: the context's folder, resolved.
         rules: what is left out.
-        glob: the paths that the parts of a pattern match, and what makes a part a pattern.
     """
     for pattern in patterns:
         parts = [part for part in os.path.normpath("/" + pattern).split("/") if part]
-        for name in glob(parts, _SPECIAL):
+        for name in glob(root, parts, _SPECIAL):
             folder, _, last = name.rpartition("/")
             link = os.path.join(os.path.realpath(root / folder), last)
             # A link is sent as such, and what it leads to; the latter not below a folder with a wildcard.

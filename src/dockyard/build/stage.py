@@ -73,7 +73,7 @@ class Stage(msgspec.Struct):
 
     def known(self, step: str) -> Made | None:
         """What the step of that key made, unless the cache is not to be used for this stage."""
-        uncached = self.tools.uncached
+        uncached = self.tools.options.uncached
         made = None if "*" in uncached or self.title in uncached else self.tools.cache.get(step)
         if made is None or made.layer is None or not isinstance(made.layer.source, Lent):
             return made

@@ -13,11 +13,10 @@ from dockyard.build.budget import PACK, Budget, budget
 from dockyard.build.cache import StepCache
 from dockyard.build.context import Context
 from dockyard.build.journal import Journal
-from dockyard.build.limits import Limits
-from dockyard.build.secret import Agent, Secret
+from dockyard.build.options import Options
 from dockyard.build.state import State
 from dockyard.content.layout import Layout
-from dockyard.layers.compress import Compression, Level
+from dockyard.dockerfile.node import Node
 from dockyard.layers.write import LayerWriter
 
 if TYPE_CHECKING:
@@ -38,19 +37,13 @@ class Tools(msgspec.Struct, frozen=True, dict=True):
     """The same for the whole build.
 
     Attributes:
-        secrets, agents: what RUN may mount, by id.
-        hosts: further lines of /etc/hosts, address by name.
-        network: of RUN steps that name none: one of `network.WORDS`.
-        insecure: whether `RUN --security=insecure` may run.
-        host_network: whether `RUN --network=host` may run.
-        uncached: stages that are carried out whatever the cache knows; `*` is all.
+        options: what was asked for.
+        escape: the Dockerfile's escape character.
+        epoch: SOURCE_DATE_EPOCH in seconds; no time in the image is later.
+        build_args, global_args: the arguments that were given, and those before the first FROM with their values.
         budget: how much goes on at once.
-        limits: of what RUN may use.
-        portable: whether the cache is sent on, so that copies are known by what another machine can reckon, too.
         prefix: stands before stages' names where there are several platforms.
         halted: called where a RUN has failed, before its container's files are gone.
-        compression, level: of the layers that are written.
-        certificates: PEM, of authorities that RUN trusts and the image does not hold.
         materials: what the build took in beside its context and bases.
         cancelled: set once the build has failed, so that what runs beside ends.
     """
@@ -59,28 +52,17 @@ class Tools(msgspec.Struct, frozen=True, dict=True):
     data: Path
     cache: StepCache
     context: Context
+    options: Options
     escape: str
     epoch: int | None
     build_args: Mapping[str, str]
     global_args: Mapping[str, str]
     progress: Journal
-    uncached: frozenset[str] = frozenset()
-    secrets: Mapping[str, Secret] = msgspec.field(default_factory=dict)
-    agents: Mapping[str, Agent] = msgspec.field(default_factory=dict)
-    hosts: Mapping[str, str] = msgspec.field(default_factory=dict)
-    network: str = "default"
-    insecure: bool = False
     budget: Budget = msgspec.field(default_factory=budget)
-    compression: Compression = "gzip"
-    level: Level = "fast"
-    certificates: bytes = b""
-    cancelled: Event = msgspec.field(default_factory=Event)
-    materials: list[dict[str, Any]] = msgspec.field(default_factory=list)
-    limits: Limits = msgspec.field(default_factory=Limits)
-    portable: bool = False
     prefix: str = ""
     halted: Halted | None = None
-    host_network: bool = False
+    cancelled: Event = msgspec.field(default_factory=Event)
+    materials: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
     def note(self, material: dict[str, Any]) -> None:
         """Note something that the build took in."""
@@ -103,8 +85,8 @@ class Tools(msgspec.Struct, frozen=True, dict=True):
             LayerWriter(
                 self.store,
                 epoch=self.epoch,
-                compression=self.compression,
-                level=self.level,
+                compression=self.options.compression,
+                level=self.options.level,
                 attributes=ATTRIBUTES,
             ) as writer,
         ):
@@ -136,7 +118,7 @@ class Tools(msgspec.Struct, frozen=True, dict=True):
 class Sources(Protocol):
     """What `--from` may name."""
 
-    def source(self, name: str, node: Any, *, numbers: bool = True) -> State | Context:
+    def source(self, name: str, node: Node, *, numbers: bool = True) -> State | Context:
         """The finished stage, image or named context of that name; with `numbers` a number is a stage's, too."""
 
     def wait(self, names: Iterable[str]) -> None:

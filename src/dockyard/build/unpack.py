@@ -5,11 +5,10 @@ import io
 import lzma
 import os
 import zlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, BinaryIO
 
 from dockyard._internal.limits import most_unpacked
-from dockyard.layers import tar
 from dockyard.layers.compress import open_uncompressed
 from dockyard.layers.fault import (
     ArchiveBombError,
@@ -18,7 +17,8 @@ from dockyard.layers.fault import (
     ArchiveTruncatedError,
     ArchiveUnfitError,
 )
-from dockyard.layers.tar import Entry
+from dockyard.layers.members import members
+from dockyard.layers.tar import BLOCK, Entry
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -36,7 +36,7 @@ def archive_members(path: str) -> Iterator[tuple[Entry, BinaryIO]] | None:
     """
     with open(path, "rb") as raw:
         try:
-            if len(_opened(raw).read(tar.BLOCK)) < tar.BLOCK:
+            if len(_opened(raw).read(BLOCK)) < BLOCK:
                 return None
         except ArchiveInvalidError:
             return None  # it only begins like a compressed file
@@ -47,7 +47,7 @@ def _begins(path: str) -> bool:
     """Whether a first member can be told, behind whatever extended headers."""
     with open(path, "rb") as raw:
         try:
-            return next(iter(tar.read(_opened(raw))), None) is not None
+            return next(iter(members(_opened(raw))), None) is not None
         except ArchiveTruncatedError:
             return True  # a header was sound; reading it says what is missing
         except (ArchiveEscapeError, ArchiveUnfitError, ArchiveBombError):
@@ -58,7 +58,7 @@ def _begins(path: str) -> bool:
 
 def _members(path: str) -> Iterator[tuple[Entry, BinaryIO]]:
     with open(path, "rb") as raw:
-        yield from tar.read(_opened(raw), most=most_unpacked(os.fstat(raw.fileno()).st_size))
+        yield from members(_opened(raw), most=most_unpacked(os.fstat(raw.fileno()).st_size))
 
 
 def _opened(raw: BinaryIO) -> BinaryIO:
@@ -75,7 +75,9 @@ def _opened(raw: BinaryIO) -> BinaryIO:
 class _Stream(io.RawIOBase):
     """bzip2 or xz streams one after the other, with bounded memory."""
 
-    def __init__(self, raw: BinaryIO, make: Any, most: int) -> None:
+    def __init__(
+        self, raw: BinaryIO, make: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor], most: int
+    ) -> None:
         super().__init__()
         self._raw, self._make, self._most = raw, make, most
         self._stream = make()

@@ -32,7 +32,7 @@ class Wish(msgspec.Struct, frozen=True):
     inline: bool = False
 
 
-def parse(sbom: bool, provenance: str, attest: Sequence[str]) -> Wish:
+def parse(provenance: str, attest: Sequence[str], *, sbom: bool) -> Wish:
     """What the three say together; of several, the last.
 
     Raises:

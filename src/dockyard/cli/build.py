@@ -97,7 +97,7 @@ def build(
     from dockyard.build.annotations import flagged
     from dockyard.build.bases import Bases
     from dockyard.build.build import build as build_image
-    from dockyard.build.build import opened, step_cache
+    from dockyard.build.ground import open_journal, step_cache
     from dockyard.cli import attest_words, build_cache, build_input, build_output, output_words
     from dockyard.cli.fetch import reacher
 
@@ -114,37 +114,34 @@ def build(
     names = [Reference.parse(name) for name in tag or ()]
     sources, sinks = build_cache.parse(cache_from, "--cache-from"), build_cache.parse(cache_to, "--cache-to")
     outputs = output_words.parse([*(output or ()), *(["type=registry"] if push else ())])
-    packed = output_words.packing(compression, compression_level, outputs, [each.facts for each in sinks])
-    wish = attest_words.parse(sbom, provenance, attest or ())
-    chosen = options(
-        flags,
-        Result(
-            tuple(names),
-            label,
-            [
-                *(each for text in annotation or () for each in flagged(text)),
-                *(each for o in outputs for each in o.annotations),
-            ],
-            packed,
-            "squash" if squash else layers,
-            wish.sbom,
-            wish.provenance,
-            wish.slsa,
-            any(each.type == "inline" for each in sinks),
-            bool(sinks),
-            # What only goes to a registry needs nothing of a base that a registry has, unless something looks into it.
-            not outputs or any(each.type != "registry" for each in outputs) or bool(sinks) or wish.sbom,
-        ),
+    wish = attest_words.parse(provenance, attest or (), sbom=sbom)
+    result = Result(
+        tags=tuple(names),
+        label=label,
+        annotations=[
+            *(each for text in annotation or () for each in flagged(text)),
+            *(each for o in outputs for each in o.annotations),
+        ],
+        packing=output_words.packing(compression, compression_level, outputs, [each.facts for each in sinks]),
+        layers="squash" if squash else layers,
+        sbom=wish.sbom,
+        provenance=wish.provenance,
+        slsa=wish.slsa,
+        inline=any(each.type == "inline" for each in sinks),
+        portable=bool(sinks),
+        # What only goes to a registry needs nothing of a base that a registry has, unless something looks into it.
+        keep=not outputs or any(each.type != "registry" for each in outputs) or bool(sinks) or wish.sbom,
     )
+    chosen = options(flags, result)
     store, data = context.store(), context.data_folder()
     with contextlib.ExitStack() as stack:
         stack.enter_context(store.in_use())  # until outputs and caches are written, too
         shown = stack.enter_context(view.shown(flags.view(silent=quiet or json)))
-        journal = opened(shown, data, chosen, folder, flags.file)
+        journal = open_journal(shown, data, chosen, folder, flags.file)
         given = stack.enter_context(build_input.opened(folder, flags.file, journal, chosen))
         cache = step_cache(data, store, chosen)
         build_cache.take(sources, store, cache, journal)
-        result = build_image(
+        built = build_image(
             given.path,
             dockerfile=given.dockerfile,
             store=store,
@@ -156,17 +153,16 @@ def build(
             halted=_shell(shown) if on_error == "shell" else None,
             ahead=ahead,
         )
-        written = build_output.write(outputs, result, names, store, journal, wish)
-        written += build_cache.give(sinks, result, store, journal)
-    image_id = str(result.image.manifest.config.digest)
-    build_output.files(result, names, store, iidfile, metadata_file)
+        written = build_output.write(outputs, built, names, store, journal, wish)
+        written += build_cache.give(sinks, built, store, journal)
+    build_output.files(built, names, store, iidfile, metadata_file)
     if json:
-        tagged = [] if result.elsewhere else [str(name) for name in names]
-        report.result({**result.to_json(), "tags": tagged, "outputs": written})
+        tagged = [] if built.elsewhere else [str(name) for name in names]
+        report.result({**built.to_json(), "tags": tagged, "outputs": written})
     elif quiet:
-        print(image_id)
+        print(built.image.manifest.config.digest)
     elif "-" not in written:
-        _tell(result, names, written, explain=explain)
+        _tell(built, names, written, explain=explain)
     return 0
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -67,35 +67,37 @@ def cache(
     if action == "prune":
         most = _most(data, store, keep, min_free_space)
         gone = prune(data, store, most, older=amounts.seconds(unused_for), only=fits, dry=dry_run)
-        total = sum(each.size for each in gone)
-        if json:
-            report.result(
-                {
-                    "dry_run": dry_run,
-                    "removed": [each.to_json() for each in gone],
-                    "bytes": total,
-                }
-            )
-        else:
-            if dry_run:
-                for each in gone:
-                    print(f"{each.kind}  {cut(each.name, 60)}  {report.size(each.size)}")
-            print(
-                f"{'would remove' if dry_run else 'removed'} {report.counted(len(gone), 'entry')}, {report.size(total)}"
-            )
+        _gone(gone, dry=dry_run, json=json)
         return
     found = [each for each in kept(data, store) if fits(each)]
     if action == "ls" or verbose:
-        if json:
-            report.result({"kept": [each.to_json() for each in found]})
-            return
-        now = time.time()
-        rows = [
-            [each.kind, cut(each.name, 60), report.size(each.size), f"{(now - each.used) / 3600:.1f} h"]
-            for each in found
-        ]
-        report.table(["KIND", "NAME", "SIZE", "UNUSED FOR"], rows)
+        _each(found, json=json)
+    else:
+        _sums(found, json=json)
+
+
+def _gone(gone: "Sequence[Kept]", *, dry: bool, json: bool) -> None:
+    total = sum(each.size for each in gone)
+    if json:
+        report.result({"dry_run": dry, "removed": [each.to_json() for each in gone], "bytes": total})
         return
+    for each in gone if dry else ():
+        print(f"{each.kind}  {cut(each.name, 60)}  {report.size(each.size)}")
+    print(f"{'would remove' if dry else 'removed'} {report.counted(len(gone), 'entry')}, {report.size(total)}")
+
+
+def _each(found: "Sequence[Kept]", *, json: bool) -> None:
+    if json:
+        report.result({"kept": [each.to_json() for each in found]})
+        return
+    now = time.time()
+    rows = [
+        [each.kind, cut(each.name, 60), report.size(each.size), f"{(now - each.used) / 3600:.1f} h"] for each in found
+    ]
+    report.table(["KIND", "NAME", "SIZE", "UNUSED FOR"], rows)
+
+
+def _sums(found: "Sequence[Kept]", *, json: bool) -> None:
     kinds = sorted({each.kind for each in found})
     sums = {kind: sum(each.size for each in found if each.kind == kind) for kind in kinds}
     if json:

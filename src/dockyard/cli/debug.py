@@ -43,8 +43,8 @@ def debug(
         json: show nothing of the build; the command's own output is left as it is.
     """
     from dockyard.build.bases import Bases
-    from dockyard.build.build import opened
     from dockyard.build.debug import debug as build_and_visit
+    from dockyard.build.ground import open_journal
     from dockyard.cli import build_input
     from dockyard.cli.fetch import reacher
 
@@ -53,7 +53,7 @@ def debug(
     chosen = options(flags)
     store, data = context.store(), context.data_folder()
     with store.in_use(), view.shown(flags.view(silent=json)) as shown:
-        journal = opened(shown, data, chosen, folder, flags.file)
+        journal = open_journal(shown, data, chosen, folder, flags.file)
         with build_input.opened(folder, flags.file, journal, chosen) as given:
             return build_and_visit(
                 given.path,

@@ -4,13 +4,23 @@ import getpass
 import os
 import platform
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dockyard.cli import context, report
 
 if TYPE_CHECKING:
     from dockyard.runtime.diagnosis import Diagnosis
+
+
+class Check(NamedTuple):
+    """Whether something is there, and what for."""
+
+    what: str
+    works: bool
+    needed_for: str
+    advice: str
 
 
 def doctor(*, json: bool = False) -> None:
@@ -19,45 +29,27 @@ def doctor(*, json: bool = False) -> None:
     Args:
         json: print one JSON document.
     """
-    from dockyard._internal.process import ProgramMissingError, find
-
-    checks: list[tuple[str, bool, str, str]] = []
-
-    def check(what: str, good: bool, needed: str, advice: str) -> None:
-        checks.append((what, good, needed, "" if good else advice))
-
-    def program(name: str, needed: str) -> None:
-        try:
-            check(name, bool(find(name)), needed, "")
-        except ProgramMissingError as error:
-            check(name, False, needed, error.hint)
-
-    linux = platform.system() == "Linux"
-    root, user = os.geteuid() == 0, getpass.getuser()
-    check("Linux", linux, "RUN, base --full, deploy", "Use a Linux machine for these.")
-    check("root", root, "deploy", "Run it with sudo; all else works without.")
-    systems = Path("/proc/filesystems")
-    overlay = systems.exists() and "overlay" in systems.read_text()
-    check("overlayfs", overlay, "RUN, base --full, deploy", "Load it: modprobe overlay")
-    program("runc", "RUN, base --full, deploy")
-    program("unshare", "RUN, base --full, deploy")
-    if not root:
-        program("newuidmap", "RUN without root")
-        program("slirp4netns", "a network of its own in RUN")
-    program("haproxy", "deploy")
-    program("gpgv", "base")
-    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-    check("Debian's keyring", keyring.exists(), "base", "Install it: apt-get install debian-archive-keyring")
     folder = context.data_folder()
     lacking = _unwritable(folder)
-    check("the data folder", not lacking, "all but lint", f"{lacking}: set DOCKYARD_HOME to a folder of your own")
-    found = _run(folder, user) if linux and not lacking else None
+    checks = [
+        *_machine(),
+        _check(
+            "the data folder",
+            "all but lint",
+            f"{lacking}: set DOCKYARD_HOME to a folder of your own",
+            works=not lacking,
+        ),
+    ]
+    found = _run(folder, getpass.getuser()) if platform.system() == "Linux" and not lacking else None
     if json:
         report.result(
             {
                 "data": str(folder),
                 "run": found.to_json() if found is not None else None,
-                "checks": [{"check": c, "works": g, "needed_for": n, "advice": a} for c, g, n, a in checks],
+                "checks": [
+                    {"check": each.what, "works": each.works, "needed_for": each.needed_for, "advice": each.advice}
+                    for each in checks
+                ],
             }
         )
         return
@@ -66,8 +58,42 @@ def doctor(*, json: bool = False) -> None:
         print(f"RUN steps:   {found.way}{f', network: {found.network}' if found.network else ''}")
         for lack in found.missing:
             print(f"  missing: {lack.what}\n    {lack.advice}")
-    rows = [[what, "yes" if good else "NO", needed, advice] for what, good, needed, advice in checks]
+    rows = [[each.what, "yes" if each.works else "NO", each.needed_for, each.advice] for each in checks]
     report.table(["CHECK", "WORKS", "NEEDED FOR", "ADVICE"], rows)
+
+
+def _machine() -> Iterator[Check]:
+    root = os.geteuid() == 0
+    linux = platform.system() == "Linux"
+    yield _check("Linux", "RUN, base --full, deploy", "Use a Linux machine for these.", works=linux)
+    yield _check("root", "deploy", "Run it with sudo; all else works without.", works=root)
+    systems = Path("/proc/filesystems")
+    overlay = systems.exists() and "overlay" in systems.read_text()
+    yield _check("overlayfs", "RUN, base --full, deploy", "Load it: modprobe overlay", works=overlay)
+    yield _program("runc", "RUN, base --full, deploy")
+    yield _program("unshare", "RUN, base --full, deploy")
+    if not root:
+        yield _program("newuidmap", "RUN without root")
+        yield _program("slirp4netns", "a network of its own in RUN")
+    yield _program("haproxy", "deploy")
+    yield _program("gpgv", "base")
+    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    advice = "Install it: apt-get install debian-archive-keyring"
+    yield _check("Debian's keyring", "base", advice, works=keyring.exists())
+
+
+def _check(what: str, needed_for: str, advice: str, *, works: bool) -> Check:
+    return Check(what, works, needed_for, "" if works else advice)
+
+
+def _program(name: str, needed_for: str) -> Check:
+    from dockyard._internal.process import ProgramMissingError, find
+
+    try:
+        find(name)
+    except ProgramMissingError as error:
+        return _check(name, needed_for, error.hint, works=False)
+    return _check(name, needed_for, "", works=True)
 
 
 def _unwritable(folder: Path) -> str:

@@ -126,17 +126,7 @@ def lint(
         json: print one JSON document; the same as --format json.
         check: counts instead of the directive `check` of the file.
     """
-    from dockyard.cli import lint_output
-
-    if len(paths) > 1 and file:
-        raise UsageError("--file names one Dockerfile beside several", hint="Leave --file out.")
-    if (*paths, file).count("-") > 1:
-        raise UsageError("standard input is there once only", hint="Give - once.")
-    given = [(path, *lint_input.read(path, file)) for path in paths or (".",)]
-    if fix and not diff and any(name == lint_input.STDIN for _, name, _ in given):
-        raise FixNeedsFileError("--fix writes into a file, and the Dockerfile comes from standard input")
-    if diff and not fix:
-        raise UsageError("--diff shows what --fix would change", hint="Write --fix --diff.")
+    given = _given(paths, file, fix=fix, diff=diff)
 
     def one(path: str, name: str, raw: bytes) -> Judged:
         settings = lint_settings.merged(
@@ -159,21 +149,46 @@ def lint(
         raise found[0].error
     words = {"tty": "text", "gitlab_codeclimate": "gitlab"}
     kind = "json" if json else words.get(format, format)
-    if kind == "json":
-        documents = [each.to_json(fix=fix) for each in found]
-        failed = any(each.failed for each in found)
-        _say(output, documents[0] if len(found) == 1 else {"files": documents, "failed": failed})
-    elif diff and kind == "text":
-        _say(output, "".join(each.difference for each in found).removesuffix("\n"))
-    elif kind != "text":
-        pairs = [(each.name, finding) for each in found for finding in each.shown]
-        _say(output, lint_output.foreign(kind, pairs, [each.name for each in found]))
-    else:
-        _say(output, "\n\n".join(_told(each, color=not output and report.styled(sys.stdout)) for each in found))
+    _say(output, _result(found, kind, fix=fix, diff=diff, color=not output and report.styled(sys.stdout)))
     wrong = [each.error for each in found if each.error is not None]
     for each in wrong if kind != "json" else ():
         report.failure(each, json=False)
     return 2 if wrong else 1 if any(each.failed for each in found) else 0
+
+
+def _given(paths: Sequence[str], file: str, *, fix: bool, diff: bool) -> list[tuple[str, str, bytes]]:
+    """What was named, the file that it means, and what that holds.
+
+    Raises:
+        UsageError: the words contradict each other.
+        FixNeedsFileError: there is no file to write into.
+    """
+    if len(paths) > 1 and file:
+        raise UsageError("--file names one Dockerfile beside several", hint="Leave --file out.")
+    if (*paths, file).count("-") > 1:
+        raise UsageError("standard input is there once only", hint="Give - once.")
+    given = [(path, *lint_input.read(path, file)) for path in paths or (".",)]
+    if fix and not diff and any(name == lint_input.STDIN for _, name, _ in given):
+        raise FixNeedsFileError("--fix writes into a file, and the Dockerfile comes from standard input")
+    if diff and not fix:
+        raise UsageError("--diff shows what --fix would change", hint="Write --fix --diff.")
+    return given
+
+
+def _result(found: Sequence[Judged], kind: str, *, fix: bool, diff: bool, color: bool) -> str | dict[str, Any]:
+    """What is printed or written, in the form `kind`."""
+    from dockyard.cli import lint_output
+
+    if kind == "json":
+        documents = [each.to_json(fix=fix) for each in found]
+        failed = any(each.failed for each in found)
+        return documents[0] if len(found) == 1 else {"files": documents, "failed": failed}
+    if kind != "text":
+        pairs = [(each.name, finding) for each in found for finding in each.shown]
+        return lint_output.foreign(kind, pairs, [each.name for each in found])
+    if diff:
+        return "".join(each.difference for each in found).removesuffix("\n")
+    return "\n\n".join(_told(each, color=color) for each in found)
 
 
 def _judged(

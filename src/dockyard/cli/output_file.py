@@ -48,4 +48,4 @@ def export(lines: Iterable[str], path: Path | None, *, json: bool) -> None:
             count += 1
     if path is not None:
         said = f"wrote {report.counted(count, 'line')}"
-        report.result({"file": str(path), "lines": count}) if json else print(said)
+        report.told({"file": str(path), "lines": count}, said, json=json)

@@ -100,7 +100,7 @@ def _output(text: str) -> Output:
             wanted, hint = _FIXED[name]
             if (value if isinstance(wanted, str) else _switch(parts, name)) != wanted:
                 raise UsageError(f"--output {name}={value} cannot be done", hint=hint)
-    as_tar = _switch(parts, "tar", True)
+    as_tar = _switch(parts, "tar", default=True)
     family: Literal["", "oci", "docker"] = ""
     if "oci-mediatypes" in parts:
         family = "oci" if _switch(parts, "oci-mediatypes") else "docker"
@@ -115,7 +115,7 @@ def _output(text: str) -> Output:
             _prefix(parts.get("attestation-prefix", "")),
             _mode(parts.get("mode", "copy")),
             _switch(parts, "push-by-digest"),
-            _switch(parts, "store", True),
+            _switch(parts, "store", default=True),
             parts.get("compression", ""),
             parts.get("compression-level", ""),
             _switch(parts, "force-compression"),
@@ -151,7 +151,7 @@ def _mode(text: str) -> Literal["copy", "delete"]:
     raise UsageError(f"--output has no mode {text!r}", hint="Write mode=copy or mode=delete.")
 
 
-def _switch(parts: Mapping[str, str], name: str, default: bool = False) -> bool:
+def _switch(parts: Mapping[str, str], name: str, *, default: bool = False) -> bool:
     value = parts.get(name)
     if value is None:
         return default

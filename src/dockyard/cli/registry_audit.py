@@ -1,12 +1,12 @@
 """`dockyard registry audit`: who did what, and whether the record of it is whole."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from dockyard.cli import output_file, registry_pruning, report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import needed
 from dockyard.errors import PolicyError, UsageError
 
@@ -38,9 +38,7 @@ def audit(
     dry_run: bool = False,
     every: str = "",
     never: bool = False,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """Show what happened in a registry, newest first, export it, prove that it is whole, or remove what is old, now or
@@ -65,37 +63,26 @@ def audit(
         dry_run: for prune only count what would go.
         every: for schedule five fields as in crontab, in UTC, or a span such as 24h; without it the schedule is shown.
         never: for schedule end it.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.audit.read import Wanted
 
     if verb == "prune":
         hours = _hours(needed(older_than, "--older-than"))
-        registry_pruning.prune(hours, keep or [], server, storage, config, dry=dry_run, json=json)
+        registry_pruning.prune(hours, keep or [], at, dry=dry_run, json=json)
         return
     if verb == "schedule":
         hours = _hours(older_than) if older_than else 0
-        registry_pruning.schedule(every, hours, keep or [], server, storage, config, never=never, json=json)
+        registry_pruning.schedule(every, hours, keep or [], at, never=never, json=json)
         return
     wanted = Wanted((project,) if project else None, actor, kind, repository, _moment(since), _moment(until))
-    read, place = source("audit.read", "events", server, storage, config, house=True)
-    chain = source("audit.chain", "events", server, storage, config, house=True)[0]
-    with place as house:
+    read = at.verbs("audit.read", "events")
+    chain = at.verbs("audit.chain", "events")
+    with at.house() as house:
         database = house.database
         if verb == "verify":
-            found = chain.verify(database, expected=expect)
-            document = {**found.to_json(), "checkpoints": chain.checkpoints(database)}
-            if not found.whole:
-                flaws = ", ".join(f"event {each.event} {each.kind}" for each in found.flaws[:10])
-                if not flaws:
-                    raise AuditBrokenError("the expected hash is not in the chain: it was made anew, or is another's")
-                raise AuditBrokenError(f"the record is not whole: {flaws}", context={"flaws": len(found.flaws)})
-            events = report.counted(found.events, "event")
-            said = f"{events}, nothing changed or missing; the newest link is {found.head} at event {found.head_event}"
-            report.result(document) if json else print(said)
+            _verify(chain, database, expect, json=json)
             return
         if verb == "export":
             made = (read.json_lines if form == "jsonl" else read.comma_separated)(database, wanted)
@@ -110,6 +97,18 @@ def audit(
         for each in events
     ]
     report.table(["NUMBER", "TIME", "KIND", "WHO", "WHERE", "WHAT"], rows)
+
+
+def _verify(chain: Any, database: Any, expect: str, *, json: bool) -> None:
+    found = chain.verify(database, expected=expect)
+    if not found.whole:
+        flaws = ", ".join(f"event {each.event} {each.kind}" for each in found.flaws[:10])
+        if not flaws:
+            raise AuditBrokenError("the expected hash is not in the chain: it was made anew, or is another's")
+        raise AuditBrokenError(f"the record is not whole: {flaws}", context={"flaws": len(found.flaws)})
+    events = report.counted(found.events, "event")
+    said = f"{events}, nothing changed or missing; the newest link is {found.head} at event {found.head_event}"
+    report.told({**found.to_json(), "checkpoints": chain.checkpoints(database)}, said, json=json)
 
 
 def _moment(text: str) -> int:

@@ -1,11 +1,10 @@
 """`dockyard registry endpoint`: other registries by name, for rules of replication."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dockyard.cli import report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import moment, needed
 from dockyard.errors import UsageError
 
@@ -24,9 +23,7 @@ def endpoint(
     password_stdin: bool = False,
     insecure: bool | None = None,
     ca: str | None = None,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> int:
     """Name other registries, with how to log in there, so that rules of replication can use them. `ping` asks one
@@ -41,27 +38,25 @@ def endpoint(
         password_stdin: for add and set read its password from standard input.
         insecure: for add and set plain HTTP, or TLS that is not checked.
         ca: for add and set a file of authorities for its certificate.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     import sys
 
-    endpoints, place = source("replication.endpoints", "endpoints", server, storage, config, house=True)
+    endpoints = at.verbs("replication.endpoints", "endpoints")
     given: dict[str, Any] = {"description": description, "username": username, "insecure": insecure, "ca": ca}
     given = {key: value for key, value in given.items() if value is not None}
     if verb not in ("add", "set") and (given or registry or password_stdin):
         raise UsageError(f"{verb} takes the endpoint's name only", hint="add and set say what an endpoint is like.")
-    with place as house:
+    with at.house() as house:
         database = house.database
         if verb == "list":
             _shown(endpoints.listing(database), json=json)
         elif verb == "rm":
             endpoints.remove(database, needed(name, "name"))
-            report.result({"removed": name}) if json else print(f"removed endpoint {name}")
+            report.told({"removed": name}, f"removed endpoint {name}", json=json)
         elif verb == "ping":
-            pinging = source("replication.pinging", "endpoints", server, storage, config, house=True)[0]
+            pinging = at.verbs("replication.pinging", "endpoints")
             said = pinging.ping(database, house.seal, needed(name, "name"))
             if json:
                 report.result(said.to_json())
@@ -82,7 +77,7 @@ def endpoint(
                 made = Endpoint(0, needed(name, "name"), needed(registry, "registry"), **given)
                 kept = endpoints.add(database, house.seal, made, secret or "")
             told = "changed" if verb == "set" else "added"
-            report.result(kept.to_json()) if json else print(f"{told} endpoint {kept.name}: {kept.registry}")
+            report.told(kept.to_json(), f"{told} endpoint {kept.name}: {kept.registry}", json=json)
     return 0
 
 

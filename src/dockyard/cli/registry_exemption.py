@@ -1,10 +1,9 @@
 """`dockyard registry exemption`: advisories and images that a project lets pass."""
 
-from pathlib import Path
 from typing import Literal
 
 from dockyard.cli import report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import expiry, moment, needed, number
 
 
@@ -16,9 +15,7 @@ def exemption(
     *,
     reason: str = "",
     until: str = "never",
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List, add or end a project's exemptions from its policy.
@@ -29,26 +26,24 @@ def exemption(
         subject: an advisory such as CVE-2026-1234, or an image's digest; for rm the exemption's number.
         reason: for add: why it is let pass.
         until: for add: how long, such as 30d or never.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
-    verbs, place = source("trust.exempting", "exempting", server, storage, config, house=True)
-    with place as house:
+    verbs = at.verbs("trust.exempting", "exempting")
+    with at.house() as house:
         if verb == "add":
             words = needed(subject, "subject"), needed(reason, "reason"), expiry(until)
-            if not server:
+            if not at.server:
                 from dockyard.server.rules.project import project_number
 
                 with house.database.read() as connection:
                     project_number(connection, project)
             made = verbs.exempt(house.database, project, *words)
-            report.result({"number": made}) if json else print(f"{project} lets {subject} pass: exemption {made}")
+            report.told({"number": made}, f"{project} lets {subject} pass: exemption {made}", json=json)
             return
         if verb == "rm":
             verbs.withdraw(house.database, project, number(subject, "exemption"))
-            report.result({"removed": int(subject)}) if json else print(f"ended exemption {subject}")
+            report.told({"removed": int(subject)}, f"ended exemption {subject}", json=json)
             return
         found = [dict(each) for each in verbs.exemptions(house.database, project)]
     shown = ("number", "subject", "reason", "until", "made_by", "made_at")

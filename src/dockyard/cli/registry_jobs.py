@@ -1,10 +1,9 @@
 """`dockyard registry jobs`: what a registry does beside serving."""
 
-from pathlib import Path
 from typing import Literal
 
 from dockyard.cli import report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import moment, number
 from dockyard.errors import UsageError
 
@@ -16,9 +15,7 @@ def jobs(
     *,
     state: str = "",
     count: int = 50,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """Show a registry's jobs, newest first, cancel one, or have a task done by the process that serves.
@@ -28,23 +25,21 @@ def jobs(
         what: for list the name of a task, for cancel a job's number, for run a task: collect, sweep, retention, verify.
         state: for list only waiting, running, done, failed or cancelled.
         count: for list how many at most.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
-    history, place = source("jobs.history", "jobs", server, storage, config, house=True)
-    with place as house:
+    history = at.verbs("jobs.history", "jobs")
+    with at.house() as house:
         if verb == "cancel":
             mine = number(what, "job")
-            if not (history.cancel(house, mine) if server else house.jobs.cancel(mine)):
+            if not (history.cancel(house, mine) if at.server else house.jobs.cancel(mine)):
                 raise UsageError(f"job {what} has ended or is unknown", hint="`dockyard registry jobs` lists them.")
-            report.result({"cancelled": int(what)}) if json else print(f"cancelled job {what}")
+            report.told({"cancelled": int(what)}, f"cancelled job {what}", json=json)
             return
         if verb == "run":
-            made = history.defer(house, what) if server else house.jobs.defer(what, key=f"asked {what}")
+            made = history.defer(house, what) if at.server else house.jobs.defer(what, key=f"asked {what}")
             said = f"job {made} waits to be done" if made is not None else f"{what} waits to be done already"
-            report.result({"job": made}) if json else print(said)
+            report.told({"job": made}, said, json=json)
             return
         found = history.jobs(house.database, name=what, state=state, count=count)
     if json:

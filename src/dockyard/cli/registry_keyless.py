@@ -7,7 +7,7 @@ import msgspec
 
 from dockyard.cli import context, report
 from dockyard.cli.registry_here import database as opened
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import needed, permissions
 
 
@@ -23,9 +23,7 @@ def keyless(
     allow: list[str] | None = None,
     lifetime: int = 900,
     disabled: bool = False,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List, add, switch or remove the rules by which CI jobs get short-lived tokens for their identity tokens.
@@ -40,15 +38,13 @@ def keyless(
         allow: actions and globs, such as pull,push:team/web-*; may be repeated.
         lifetime: seconds for which the short-lived tokens hold.
         disabled: with set, switches the rule off.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    rules, place = source("access.keyless", "keyless", server, storage, config, new=verb == "add")
-    with place as database:
+    rules = at.verbs("access.keyless", "keyless")
+    with at.database(new=verb == "add") as database:
         if verb == "list":
             found = rules.listing(database, SYSTEM, project)
             if json:
@@ -60,7 +56,7 @@ def keyless(
         needed(name, "name")
         if verb == "rm":
             rules.remove(database, SYSTEM, name)
-            report.result({"removed": name}) if json else print(f"removed {name}")
+            report.told({"removed": name}, f"removed {name}", json=json)
             return
         if verb == "set":
             made = rules.change(database, SYSTEM, name, disabled=disabled)
@@ -76,7 +72,7 @@ def keyless(
                 permissions=permissions(allow or []),
                 lifetime=lifetime,
             )
-        report.result(_document(made)) if json else print(f"{name} is {'off' if made.disabled else 'on'}")
+        report.told(_document(made), f"{name} is {'off' if made.disabled else 'on'}", json=json)
 
 
 def key(
@@ -100,7 +96,7 @@ def key(
 
     with opened(storage, config) as database:
         rotate(database, SYSTEM)
-    report.result({"rotated": True}) if json else print("tokens are signed with a new key within a minute")
+    report.told({"rotated": True}, "tokens are signed with a new key within a minute", json=json)
 
 
 def _document(thing: object) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from dockyard.cli import report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import image_named, needed
 from dockyard.errors import PolicyError, UsageError
 
@@ -36,9 +36,7 @@ def policy(
     key: list[Path] | None = None,
     grace: str = "10m",
     warn: Annotated[bool, Parameter(negative="")] = False,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """Show, set, remove or try a project's policy: pulls of images that it denies get 403 with the reasons.
@@ -54,30 +52,28 @@ def policy(
         key: for set and test a public key that may sign; may be given several times.
         grace: for set how long after a push signature and SBOM may be missing, such as 10m.
         warn: for set and test say why in a warning, and refuse nothing.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     import msgspec
 
-    verbs, place = source("trust.settings", "policies", server, storage, config, house=True)
+    verbs = at.verbs("trust.settings", "policies")
     given = file is not None or bool(fail_on or only_fixed or require or key or warn)
     wanted = _wanted(file, fail_on, only_fixed, require or [], key or [], grace, warn) if given else None
-    with place as house:
+    with at.house() as house:
         if verb == "set":
             if wanted is None:
                 raise UsageError(
                     "no policy given", hint="Such as --require signed --key cosign.pub, or --file dockyard.toml."
                 )
             verbs.set_policy(house.database, project, wanted)
-            report.result(msgspec.to_builtins(wanted)) if json else print(f"{project} asks: {_told(wanted)}")
+            report.told(msgspec.to_builtins(wanted), f"{project} asks: {_told(wanted)}", json=json)
         elif verb == "rm":
             verbs.set_policy(house.database, project, None)
-            report.result({"removed": project}) if json else print(f"{project} asks for nothing: all may be pulled")
+            report.told({"removed": project}, f"{project} asks for nothing: all may be pulled", json=json)
         elif verb == "test":
             name, reference = _named(needed(image, "image"), project)
-            judged = verbs.judged(house, project, name, reference, wanted) if server else None
+            judged = verbs.judged(house, project, name, reference, wanted) if at.server else None
             _judged(judged or _here(house, project, name, reference, wanted), image, json=json)
         else:
             found = verbs.policy_of(house.database, project)

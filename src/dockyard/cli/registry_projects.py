@@ -1,13 +1,12 @@
 """`dockyard registry project` and `member`: projects and roles, straight in the database or through a server's API."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import Parameter
 
 from dockyard.cli import report, server_settings
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import moment, needed
 
 _MOST = 100_000
@@ -19,9 +18,7 @@ def project(
     /,
     *,
     public: bool | None = None,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List, add, change or remove a registry's projects.
@@ -30,15 +27,13 @@ def project(
         verb: list, add, set or rm.
         name: the first part of its repositories' names.
         public: whether anybody may pull.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    projects, place = source("access.projects", "projects", server, storage, config, new=verb == "add")
-    with place as database:
+    projects = at.verbs("access.projects", "projects")
+    with at.database(new=verb == "add") as database:
         if verb == "list":
             found = projects.listing(database, SYSTEM, count=_MOST)
             if json:
@@ -50,17 +45,17 @@ def project(
         needed(name, "name")
         if verb == "rm":
             projects.remove(database, SYSTEM, name)
-            report.result({"removed": name}) if json else print(f"removed {name}")
+            report.told({"removed": name}, f"removed {name}", json=json)
             return
         if verb == "add":
-            most = {} if server else {"otherwise": server_settings.settings(config).project_quota or None}
+            most = {} if at.server else {"otherwise": server_settings.settings(at.config).project_quota or None}
             made = projects.add(database, SYSTEM, name, public=bool(public), **most)
         elif public is None:
             made = projects.get(database, SYSTEM, name)
         else:
             made = projects.change(database, SYSTEM, name, public=public)
         said = f"{name} is {'public' if made.public else 'private'}"
-        report.result(msgspec.to_builtins(made)) if json else print(said)
+        report.told(msgspec.to_builtins(made), said, json=json)
 
 
 def member(
@@ -72,9 +67,7 @@ def member(
     role: str = "",
     group: Annotated[bool, Parameter(negative="")] = False,
     repository: list[str] | None = None,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List, set or remove who has which role in a project.
@@ -86,17 +79,15 @@ def member(
         role: limited-guest, guest, developer, maintainer or project-admin.
         group: the name is a group's.
         repository: a glob that narrows what may be pulled, pushed and deleted; may be repeated.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
     needed(project, "project")
     kind = "group" if group else "user"
-    members, place = source("access.members", "members", server, storage, config, new=verb == "add")
-    with place as database:
+    members = at.verbs("access.members", "members")
+    with at.database(new=verb == "add") as database:
         if verb == "list":
             found = members.listing(database, SYSTEM, project)
             if json:
@@ -108,9 +99,9 @@ def member(
         needed(name, "name")
         if verb == "rm":
             members.remove(database, SYSTEM, project, name, kind=kind)
-            report.result({"removed": name}) if json else print(f"removed {name}")
+            report.told({"removed": name}, f"removed {name}", json=json)
             return
         made = members.put(
             database, SYSTEM, project, name, needed(role, "role"), kind=kind, repositories=repository or ()
         )
-        report.result(msgspec.to_builtins(made)) if json else print(f"{name} is {made.role} in {project}")
+        report.told(msgspec.to_builtins(made), f"{name} is {made.role} in {project}", json=json)

@@ -1,11 +1,10 @@
 """The verbs `prune` and `schedule` of `dockyard registry audit`: old events go, now or by themselves."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockyard.cli import report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import Place
 from dockyard.cli.registry_words import moment
 from dockyard.errors import UsageError
 
@@ -13,12 +12,10 @@ if TYPE_CHECKING:
     from dockyard.server.audit.pruning import Pruning
 
 
-def prune(
-    hours: int, keep: Sequence[str], server: str, storage: Path | None, config: Path | None, *, dry: bool, json: bool
-) -> None:
+def prune(hours: int, keep: Sequence[str], at: Place, *, dry: bool, json: bool) -> None:
     """Remove the events that are older, or count them."""
-    verbs, place = source("audit.pruning", "pruning", server, storage, config, house=True)
-    with place as house:
+    verbs = at.verbs("audit.pruning", "pruning")
+    with at.house() as house:
         if dry:
             found = verbs.planned(house.database, verbs.before(hours), keep)
             total = sum(found.values())
@@ -29,20 +26,18 @@ def prune(
             print(f"{report.counted(total, 'event')} would be removed")
             return
         removed = verbs.prune(house.database, verbs.before(hours), keep)
-        if server:
+        if at.server:
             said = f"job {removed} removes them" if removed is not None else "they wait to be removed already"
-            report.result({"job": removed}) if json else print(said)
+            report.told({"job": removed}, said, json=json)
         else:
-            report.result({"removed": removed}) if json else print(f"removed {report.counted(removed, 'event')}")
+            report.told({"removed": removed}, f"removed {report.counted(removed, 'event')}", json=json)
 
 
 def schedule(
     every: str,
     hours: int,
     keep: Sequence[str],
-    server: str,
-    storage: Path | None,
-    config: Path | None,
+    at: Place,
     *,
     never: bool,
     json: bool,
@@ -54,14 +49,14 @@ def schedule(
         raise UsageError("never, and when", hint="Give --never alone, or --every and --older-than.")
     if bool(every) != bool(hours):
         raise UsageError("half a schedule", hint="Such as --every '0 3 * * *' --older-than 90d --keep '*.delete'.")
-    verbs, place = source("audit.pruning", "pruning", server, storage, config, house=True)
-    with place as house:
+    verbs = at.verbs("audit.pruning", "pruning")
+    with at.house() as house:
         if never or every:
             found = verbs.schedule(house.database, None if never else Pruning(every, hours, tuple(keep)))
         else:
             found = verbs.pruning(house.database)
     document: dict[str, Any] = {"pruning": None if found is None else found.to_json()}
-    report.result(document) if json else print(_told(found))
+    report.told(document, _told(found), json=json)
 
 
 def _told(found: "Pruning | None") -> str:

@@ -1,11 +1,10 @@
 """`dockyard registry quota`: how much projects hold and may hold."""
 
-from pathlib import Path
 from typing import Literal
 
 from dockyard._internal import amounts
 from dockyard.cli import report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import needed
 
 
@@ -15,9 +14,7 @@ def quota(
     most: str = "",
     /,
     *,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """Show what every project holds, each blob counted once, or bound one.
@@ -26,13 +23,11 @@ def quota(
         verb: list or set.
         project: the first part of its repositories' names.
         most: such as 10GB; none takes the bound away.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
-    quotas, place = source("rules.quota", "quotas", server, storage, config, house=True)
-    with place as house:
+    quotas = at.verbs("rules.quota", "quotas")
+    with at.house() as house:
         if verb == "set":
             bound = None if needed(most, "size") == "none" else amounts.size(most)
             found = [quotas.set_quota(house.database, needed(project, "project"), bound)]

@@ -1,12 +1,11 @@
 """`dockyard registry replication`: images copied to and from other registries by rule."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dockyard._internal import amounts
 from dockyard.cli import report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At, Place
 from dockyard.cli.registry_words import moment, needed, number
 from dockyard.errors import UsageError
 
@@ -46,9 +45,7 @@ def replication(
     rate: str | None = None,
     before: int = 0,
     count: int = 50,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """Copy images to and from other registries, as they come or on a schedule; signatures and SBOMs come along.
@@ -74,16 +71,14 @@ def replication(
         rate: for add and set bytes a second for the whole rule, such as 10MB; 0 for no bound.
         before: for history only runs with a lower number: the last one of the page before.
         count: for history how many at most.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     import sys
 
-    verbs, place = source(_NEAR.get(verb, "replication.rules"), "replication", server, storage, config, house=True)
-    rules = source("replication.rules", "replication", server, storage, config, house=True)[0]
-    with place as house:
+    verbs = at.verbs(_NEAR.get(verb, "replication.rules"), "replication")
+    rules = at.verbs("replication.rules", "replication")
+    with at.house() as house:
         database = house.database
         if verb == "list":
             _rules(rules.listing(database), json=json)
@@ -94,45 +89,53 @@ def replication(
         elif verb == "cancel":
             stopped = verbs.cancel(database, number(name, "a run"))
             said = f"run {name} is cancelled" if stopped else f"run {name} had ended already"
-            report.result({"cancelled": stopped}) if json else print(said)
+            report.told({"cancelled": stopped}, said, json=json)
         elif verb in ("add", "set"):
-            values = {
-                "repositories": repositories,
-                "tags": tags,
-                "target": target,
-                "username": username,
-                "insecure": insecure,
-                "ca": ca,
-                "events": events,
-                "schedule": schedule,
-                "deletions": deletions,
-                "override": override,
-                "parallel": parallel,
-                "rate": None if rate is None else amounts.size(rate),
-            }
-            given = {key: value for key, value in values.items() if value is not None}
+            given = _given(
+                repositories=repositories,
+                tags=tags,
+                target=target,
+                username=username,
+                insecure=insecure,
+                ca=ca,
+                events=events,
+                schedule=schedule,
+                deletions=deletions,
+                override=override,
+                parallel=parallel,
+                rate=None if rate is None else amounts.size(rate),
+                **_other(at, database, push_to or pull_from),
+            )
             secret = sys.stdin.readline().rstrip("\n") if password_stdin else None
-            named = needed(name, "name")
-            if push_to or pull_from:
-                endpoints = source("replication.endpoints", "endpoints", server, storage, config, house=True)[0]
-                known = any(each.name == (push_to or pull_from) for each in endpoints.listing(database))
-                given["endpoint" if known else "registry"] = push_to or pull_from
-            made = _kept(verb, rules, house, named, (push_to, pull_from), given, secret)
+            made = _kept(verb, rules, house, needed(name, "name"), (push_to, pull_from), given, secret)
             said = f"made rule {made.name}" if verb == "add" else f"changed rule {made.name}"
-            report.result(made.to_json()) if json else print(said)
+            report.told(made.to_json(), said, json=json)
         elif verb in ("on", "off"):
             changed = rules.change(database, house.seal, needed(name, "name"), active=verb == "on")
-            report.result(changed.to_json()) if json else print(f"rule {changed.name} is {verb}")
+            report.told(changed.to_json(), f"rule {changed.name} is {verb}", json=json)
         elif verb == "rm":
             rules.remove(database, needed(name, "name"))
-            report.result({"removed": name}) if json else print(f"removed rule {name}")
+            report.told({"removed": name}, f"removed rule {name}", json=json)
         elif verb == "run":
             run = verbs.ask(database, rules.named(database, needed(name, "name")))
-            report.result({"run": run}) if json else print(f"run {run} begins as soon as the registry serves")
+            report.told({"run": run}, f"run {run} begins as soon as the registry serves", json=json)
         else:
             rule = rules.named(database, needed(name, "name"))
-            registry = None if server else house.registry
+            registry = None if at.server else house.registry
             _planned(list(verbs.plan(database, registry, house.seal, rule)), json=json)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """What was said of a rule, and nothing of the rest."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _other(at: Place, database: Any, named: str) -> dict[str, str]:
+    """The other registry, as a rule has it: an endpoint where one has that name."""
+    if not named:
+        return {}
+    endpoints = at.verbs("replication.endpoints", "endpoints").listing(database)
+    return {"endpoint" if any(each.name == named for each in endpoints) else "registry": named}
 
 
 def _kept(

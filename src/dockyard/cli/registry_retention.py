@@ -1,10 +1,9 @@
 """`dockyard registry retention`: what a project keeps."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dockyard.cli import report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import moment, needed, number
 
 if TYPE_CHECKING:
@@ -24,9 +23,7 @@ def retention(
     repositories: str = "**",
     tags: str = "**",
     untagged: bool = False,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """Say what a project keeps, see what that would remove, and remove it.
@@ -43,15 +40,13 @@ def retention(
         repositories: for add a glob over the names of its repositories, without the project's.
         tags: for add a glob over tags.
         untagged: for add: the rule speaks of images without a tag, too.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
-    rules, place = source("rules.retention_rules", "retention_rules", server, storage, config, house=True)
-    with place as house:
+    rules = at.verbs("rules.retention_rules", "retention_rules")
+    with at.house() as house:
         if verb in ("dry-run", "run"):
-            run = _run_there if server else _run
+            run = _run_there if at.server else _run
             run(house, project, dry=verb == "dry-run", json=json)
             return
         if verb == "list":
@@ -74,15 +69,15 @@ def retention(
                 tags=tags,
                 untagged=untagged,
             )
-            report.result(made._asdict()) if json else print(f"{project} keeps by {made}")
+            report.told(made._asdict(), f"{project} keeps by {made}", json=json)
         elif verb == "rm":
             rules.remove(house.database, project, number(keep, "rule"))
-            report.result({"removed": int(keep)}) if json else print(f"removed rule {keep}")
+            report.told({"removed": int(keep)}, f"removed rule {keep}", json=json)
         else:
             hours = number(keep, "hours")
             rules.schedule(house.database, project, hours)
             said = f"{project}: every {hours} hours" if hours else f"{project}: only when asked"
-            report.result({"project": project, "hours": hours}) if json else print(said)
+            report.told({"project": project, "hours": hours}, said, json=json)
 
 
 def _run(house: "House", project: str, *, dry: bool, json: bool) -> None:
@@ -113,7 +108,7 @@ def _run_there(remote: "Remote", project: str, *, dry: bool, json: bool) -> None
     if not dry:
         job = retention_rules.run(remote, project)
         said = "is being done already" if job is None else f"is done by job {job}"
-        report.result({"job": job}) if json else print(f"{project}: {said}")
+        report.told({"job": job}, f"{project}: {said}", json=json)
         return
     found = retention_rules.rehearse(remote, project)
     if json:

@@ -1,9 +1,7 @@
 """`dockyard registry rm`: whole repositories and projects."""
 
-from pathlib import Path
-
 from dockyard.cli import report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import repository
 
 
@@ -13,9 +11,7 @@ def remove(
     *,
     project: bool = False,
     force: bool = False,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """Remove a repository with all its images; blobs that nobody else needs are collected later.
@@ -24,20 +20,18 @@ def remove(
         name: the repository, or with --project the project.
         project: remove a project.
         force: with its repositories.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
-    removing, place = source("stored.removing", "removing", server, storage, config, house=True)
-    with place as house:
-        holdings = house if server else house.registry.holdings
+    removing = at.verbs("stored.removing", "removing")
+    with at.house() as house:
+        holdings = house if at.server else house.registry.holdings
         names = [name if project else repository(name)]
         if project:
             names = removing.project(holdings, name, force=force)
         else:
             removing.repository(holdings, name)
-        for each in names if not server else ():
+        for each in names if not at.server else ():
             house.registry.changed(each)
     if json:
         report.result({"removed": name, "repositories": names})

@@ -1,12 +1,11 @@
 """`dockyard registry robot`: what machines log in with, straight in the database or through a server's API."""
 
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from dockyard.cli import report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import expiry, moment, needed, permissions, written
 
 _MOST = 100_000
@@ -22,9 +21,7 @@ def robot(
     expires: str = "",
     disabled: bool | None = None,
     description: str = "",
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List, add, change or remove robots. A new one's secret is shown once; renew gives it another.
@@ -37,15 +34,13 @@ def robot(
         expires: how long it holds, such as 90d or never.
         disabled: whether it can log in.
         description: for people.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    robots, place = source("access.robots", "robots", server, storage, config, new=verb == "add")
-    with place as database:
+    robots = at.verbs("access.robots", "robots")
+    with at.database(new=verb == "add") as database:
         if verb == "list":
             found = robots.listing(database, SYSTEM, project, count=_MOST)
             if json:
@@ -66,10 +61,10 @@ def robot(
         needed(name, "name")
         if verb == "rm":
             robots.remove(database, SYSTEM, name)
-            report.result({"removed": name}) if json else print(f"removed {name}")
+            report.told({"removed": name}, f"removed {name}", json=json)
         elif verb == "renew":
             secret = robots.renew(database, SYSTEM, name)
-            report.result({"name": name, "secret": secret}) if json else print(secret)
+            report.told({"name": name, "secret": secret}, secret, json=json)
         elif verb == "add":
             made, secret = robots.add(
                 database,
@@ -80,7 +75,7 @@ def robot(
                 description=description,
                 expires_at=expiry(expires),
             )
-            report.result({**_document(made), "secret": secret}) if json else print(f"{made.name}\n{secret}")
+            report.told({**_document(made), "secret": secret}, f"{made.name}\n{secret}", json=json)
         else:
             made = robots.change(
                 database,
@@ -90,7 +85,7 @@ def robot(
                 expires_at=(expiry(expires) or 0) if expires else None,
                 disabled=disabled,
             )
-            report.result(_document(made)) if json else print(f"changed {name}")
+            report.told(_document(made), f"changed {name}", json=json)
 
 
 def _document(thing: object) -> dict[str, object]:

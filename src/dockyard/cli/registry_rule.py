@@ -1,10 +1,9 @@
 """`dockyard registry rule`: which tags a project takes, and which never change."""
 
-from pathlib import Path
 from typing import Literal
 
 from dockyard.cli import report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import needed, number
 
 
@@ -16,9 +15,7 @@ def rule(
     /,
     *,
     repositories: str = "**",
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List, add or remove a project's rules for tags.
@@ -29,13 +26,11 @@ def rule(
         kind: immutable (cannot be moved or deleted), refused, or required; for rm the rule's number.
         tags: a glob such as `v*`; for required also semver or git-sha.
         repositories: a glob over the names of its repositories, without the project's.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
-    tag_rules, place = source("rules.tag_rules", "tag_rules", server, storage, config, house=True)
-    with place as house:
+    tag_rules = at.verbs("rules.tag_rules", "tag_rules")
+    with at.house() as house:
         if verb == "list":
             found = tag_rules.listed(house.database, project)
             if json:
@@ -46,7 +41,7 @@ def rule(
             return
         if verb == "rm":
             tag_rules.remove(house.database, project, number(kind, "rule"))
-            report.result({"removed": int(kind)}) if json else print(f"removed rule {kind}")
+            report.told({"removed": int(kind)}, f"removed rule {kind}", json=json)
             return
         made = tag_rules.add(house.database, project, needed(kind, "kind"), needed(tags, "tags"), repositories)
-        report.result(made._asdict()) if json else print(f"{project}: {made}")
+        report.told(made._asdict(), f"{project}: {made}", json=json)

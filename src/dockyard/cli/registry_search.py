@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from dockyard.cli import output_file, report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At, Place
 from dockyard.cli.registry_words import image_named, moment, needed
 
 _MOST = 100_000
@@ -17,9 +17,7 @@ def search(
     /,
     *,
     count: int = 20,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """Find projects, repositories, tags and digests by a part of their names.
@@ -27,21 +25,16 @@ def search(
     Args:
         text: a part of a name; web:1.2 for tags with 1.2 in repositories with web; or a digest's beginning.
         count: how many of each kind at most.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     import msgspec
 
-    verbs, place = source("browse.search", "finding", server, storage, config)
-    with place as database:
-        if server:
-            found = verbs.search(database, text, count)
-        else:
-            from dockyard.server.access.principal import SYSTEM_PRINCIPAL
+    from dockyard.server.access.principal import SYSTEM_PRINCIPAL
 
-            found = verbs.search(database, SYSTEM_PRINCIPAL, lambda name: True, text, count=count)
+    verbs = at.verbs("browse.search", "finding")
+    with at.database() as database:
+        found = verbs.search(database, SYSTEM_PRINCIPAL, lambda name: True, text, count=count)
     if json:
         report.result(msgspec.to_builtins(found))
         return
@@ -60,9 +53,7 @@ def advisory(
     *,
     severity: Literal["", "negligible", "low", "medium", "high", "critical", "unknown"] = "",
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List the advisories that touch stored images, or the images that one touches; export all findings of a project,
@@ -73,56 +64,57 @@ def advisory(
         name: for show the advisory, such as CVE-2026-1234; for export the project; for scan the image: shop/web:1.0.
         severity: for list only this one.
         output: for export a file for the CSV; standard output where there is none.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
+    verbs = at.verbs("browse.advisories", "finding")
+    with at.house() as house:
+        if verb == "scan":
+            _scan(at, verbs, house, needed(name, "image"), json=json)
+        elif verb == "export":
+            made = verbs.exported(house.database, needed(name, "project"), lambda name: True)
+            output_file.export(made, output, json=json)
+        elif verb == "show":
+            _touched(verbs, house.database, needed(name, "advisory"), json=json)
+        else:
+            _advisories(verbs, house.database, severity, json=json)
+
+
+def _scan(at: Place, verbs: Any, house: Any, image: str, *, json: bool) -> None:
+    repository, reference = image_named(image)
+    if at.server:
+        job = verbs.rescan(house, repository, reference)
+    else:
+        from dockyard.server.trust.watching import ask
+
+        job = ask(house.jobs, repository, str(house.registry.manifest(repository, reference).digest))
+    said = f"job {job} looks at it" if job is not None else "it waits to be looked at already"
+    report.told({"job": job}, said, json=json)
+
+
+def _touched(verbs: Any, database: Any, advisory: str, *, json: bool) -> None:
     import msgspec
 
-    verbs, place = source("browse.advisories", "finding", server, storage, config, house=True)
-    with place as house:
-        if verb == "scan":
-            repository, reference = image_named(needed(name, "image"))
-            if server:
-                job = verbs.rescan(house, repository, reference)
-            else:
-                from dockyard.server.trust.watching import ask
+    images = verbs.touched(database, lambda name: True, advisory, count=_MOST)
+    if json:
+        report.result({"images": msgspec.to_builtins(images)})
+        return
+    rows = [
+        [
+            each.repository,
+            " ".join(each.tags[:5]) or each.digest[:19],
+            ", ".join(f"{one.package} {one.version}" for one in each.findings),
+            ", ".join(dict.fromkeys(one.fixed_version or "no fix" for one in each.findings)),
+        ]
+        for each in images
+    ]
+    report.table(["REPOSITORY", "IMAGE", "PACKAGES", "FIXED IN"], rows)
 
-                job = ask(house.jobs, repository, str(house.registry.manifest(repository, reference).digest))
-            said = f"job {job} looks at it" if job is not None else "it waits to be looked at already"
-            report.result({"job": job}) if json else print(said)
-            return
-        database = house.database
-        if verb == "export":
-            made = verbs.exported(database, needed(name, "project"), lambda name: True)
-            output_file.export(made, output, json=json)
-            return
-        if verb == "show":
-            needed(name, "advisory")
-            more: dict[str, Any] = {"count": _MOST}
-            images = (
-                verbs.touched(database, name) if server else verbs.touched(database, lambda name: True, name, **more)
-            )
-            if json:
-                report.result({"images": msgspec.to_builtins(images)})
-                return
-            rows = [
-                [
-                    each.repository,
-                    " ".join(each.tags[:5]) or each.digest[:19],
-                    ", ".join(f"{one.package} {one.version}" for one in each.findings),
-                    ", ".join(dict.fromkeys(one.fixed_version or "no fix" for one in each.findings)),
-                ]
-                for each in images
-            ]
-            report.table(["REPOSITORY", "IMAGE", "PACKAGES", "FIXED IN"], rows)
-            return
-        found = (
-            verbs.advisories(database, severity)
-            if server
-            else verbs.advisories(database, severity=severity, count=_MOST)
-        )
+
+def _advisories(verbs: Any, database: Any, severity: str, *, json: bool) -> None:
+    import msgspec
+
+    found = verbs.advisories(database, severity=severity, count=_MOST)
     if json:
         report.result({"advisories": msgspec.to_builtins(found)})
         return

@@ -3,48 +3,82 @@
 import importlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from dockyard.errors import UsageError
 
 
-def source(
-    near: str,
-    far: str,
-    server: str,
-    storage: Path | None,
-    config: Path | None,
-    *,
-    house: bool = False,
-    new: bool = False,
-) -> tuple[Any, AbstractContextManager[Any]]:
-    """The module with the verbs, and what opens that which they work on.
+@dataclass(frozen=True)
+class Place:
+    """The registry that a command works on: by its storage, or, where a server is named, through that one's API.
 
-    Args:
-        near: the module of `dockyard.server` that works on the storage.
-        far: the module of `dockyard.cli.remote` that asks a server, with functions of the same names and arguments.
-        server: asks this one; empty for the storage.
-        storage: the registry's folder.
-        config: the registry's settings.
-        house: open the whole registry rather than its database.
-        new: begin a registry's database where there is none yet.
-
-    Raises:
-        UsageError: both a server and a storage are given.
+    Attributes:
+        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
+        storage: the registry's folder, as for `dockyard serve`.
+        config: the registry's settings, as for `dockyard serve`.
     """
-    if not server:
+
+    server: str = ""
+    storage: Path | None = None
+    config: Path | None = None
+
+    def verbs(self, near: str, far: str) -> Any:
+        """The module with the verbs, which take what `database` or `house` opens.
+
+        Args:
+            near: the module of `dockyard.server` that works on the storage.
+            far: the module of `dockyard.cli.remote` that asks a server, with functions of the same names and arguments.
+
+        Raises:
+            UsageError: both a server and a storage are given.
+        """
+        self._judge()
+        return importlib.import_module(f"dockyard.cli.remote.{far}" if self.server else f"dockyard.server.{near}")
+
+    def database(self, *, new: bool = False) -> AbstractContextManager[Any]:
+        """Open the registry's database, or what asks the server in its place.
+
+        Args:
+            new: begin one where there is none yet.
+
+        Raises:
+            UsageError: both a server and a storage are given.
+            RegistryMissingError, …: as `registry_here.database`.
+        """
         from dockyard.cli import registry_here
 
-        opened: AbstractContextManager[Any] = (
-            registry_here.house(storage, config) if house else registry_here.database(storage, config, new=new)
-        )
-        return importlib.import_module(f"dockyard.server.{near}"), opened
-    if storage is not None or config is not None:
-        raise UsageError("a server and a storage", hint="Give either --server, or --storage and --config.")
-    from dockyard.cli.remote.connection import connected
+        return self._connected() if self.server else registry_here.database(self.storage, self.config, new=new)
 
-    return importlib.import_module(f"dockyard.cli.remote.{far}"), connected(server)
+    def house(self) -> AbstractContextManager[Any]:
+        """Open the whole registry, or what asks the server in its place.
+
+        Raises:
+            UsageError: both a server and a storage are given.
+            RegistryMissingError, …: as `registry_here.house`.
+        """
+        from dockyard.cli import registry_here
+
+        return self._connected() if self.server else registry_here.house(self.storage, self.config)
+
+    def _connected(self) -> AbstractContextManager[Any]:
+        from dockyard.cli.remote.connection import connected
+
+        self._judge()
+        return connected(self.server)
+
+    def _judge(self) -> None:
+        if self.server and (self.storage is not None or self.config is not None):
+            raise UsageError("a server and a storage", hint="Give either --server, or --storage and --config.")
+
+
+HERE = Place()
+"""The registry in the data folder."""
+At = Annotated[Place, Parameter(name="*")]
+"""`--server`, `--storage` and `--config`."""
 
 
 def refuse(words: Sequence[str]) -> None:

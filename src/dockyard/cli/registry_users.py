@@ -1,13 +1,12 @@
 """`dockyard registry user`, `group` and `token`: accounts, straight in the database or through a server's API."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import Parameter
 
 from dockyard.cli import report
-from dockyard.cli.registry_source import source as place_of
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import expiry, moment, needed, new_password
 
 Verb = Literal["list", "add", "set", "rm"]
@@ -26,9 +25,7 @@ def user(
     source: Literal["local", "oidc", "ldap"] = "local",
     disabled: bool | None = None,
     unlock: Annotated[bool, Parameter(negative="")] = False,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List, add, change or remove a registry's accounts. With the first one, every caller must log in.
@@ -43,15 +40,13 @@ def user(
         source: who checks the password of a new account.
         disabled: whether it can log in.
         unlock: let it try again after too many wrong passwords.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    users, place = place_of("access.users", "users", server, storage, config, new=verb == "add")
-    with place as database:
+    users = at.verbs("access.users", "users")
+    with at.database(new=verb == "add") as database:
         if verb == "list":
             found = users.listing(database, SYSTEM, count=_MOST)
             if json:
@@ -73,20 +68,20 @@ def user(
         needed(name, "name")
         if verb == "rm":
             users.remove(database, SYSTEM, name)
-            _said({"removed": name}, f"removed {name}", json=json)
+            report.told({"removed": name}, f"removed {name}", json=json)
             return
         if verb == "add":
             typed = new_password(stdin=password_stdin) if source == "local" else None
             made = users.add(
                 database, SYSTEM, name, password=typed, email=email or "", admin=bool(admin), source=source
             )
-            _said(msgspec.to_builtins(made), f"added {name}", json=json)
+            report.told(msgspec.to_builtins(made), f"added {name}", json=json)
             return
         typed = new_password(stdin=password_stdin) if password or password_stdin else None
         changed = users.change(
             database, SYSTEM, name, password=typed, email=email, admin=admin, disabled=disabled, unlock=unlock
         )
-        _said(msgspec.to_builtins(changed), f"changed {name}", json=json)
+        report.told(msgspec.to_builtins(changed), f"changed {name}", json=json)
 
 
 def group(
@@ -95,9 +90,7 @@ def group(
     /,
     *accounts: str,
     leave: Annotated[bool, Parameter(negative="")] = False,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List, add or remove groups, or let accounts join and leave one (set).
@@ -107,15 +100,13 @@ def group(
         name: of the group.
         accounts: who joins.
         leave: with set, the accounts leave instead.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    groups, place = place_of("access.groups", "groups", server, storage, config, new=verb == "add")
-    with place as database:
+    groups = at.verbs("access.groups", "groups")
+    with at.database(new=verb == "add") as database:
         if verb == "list":
             found = groups.listing(database, SYSTEM, count=_MOST)
             if json:
@@ -126,12 +117,12 @@ def group(
         needed(name, "name")
         if verb == "rm":
             groups.remove(database, SYSTEM, name)
-            _said({"removed": name}, f"removed {name}", json=json)
+            report.told({"removed": name}, f"removed {name}", json=json)
             return
         if verb == "add":
             groups.add(database, SYSTEM, name)
         made = groups.change(database, SYSTEM, name, join=() if leave else accounts, leave=accounts if leave else ())
-        _said(msgspec.to_builtins(made), f"{name}: {' '.join(made.accounts) or 'nobody'}", json=json)
+        report.told(msgspec.to_builtins(made), f"{name}: {' '.join(made.accounts) or 'nobody'}", json=json)
 
 
 def token(
@@ -142,9 +133,7 @@ def token(
     *,
     scope: Literal["read-only", "read-write", "full"] = "full",
     expires: str = "never",
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> None:
     """List, add or remove an account's personal access tokens. A new one is shown once.
@@ -155,16 +144,14 @@ def token(
         name: of the token.
         scope: the most that it is good for.
         expires: how long it holds, such as 12h, 90d or never.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    personal, place = place_of("access.personal", "personal", server, storage, config, new=verb == "add")
+    personal = at.verbs("access.personal", "personal")
     needed(account, "account")
-    with place as database:
+    with at.database(new=verb == "add") as database:
         if verb == "list":
             found = personal.listing(database, SYSTEM, account)
             if json:
@@ -179,14 +166,7 @@ def token(
         needed(name, "name")
         if verb == "rm":
             personal.remove(database, SYSTEM, account, name)
-            _said({"removed": name}, f"removed {name}", json=json)
+            report.told({"removed": name}, f"removed {name}", json=json)
             return
         made, secret = personal.add(database, SYSTEM, account, name, scope=scope, expires_at=expiry(expires))
-        _said({**msgspec.to_builtins(made), "token": secret}, secret, json=json)
-
-
-def _said(document: object, text: str, *, json: bool) -> None:
-    if json:
-        report.result(document)
-    else:
-        print(text)
+        report.told({**msgspec.to_builtins(made), "token": secret}, secret, json=json)

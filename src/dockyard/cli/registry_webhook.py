@@ -1,11 +1,10 @@
 """`dockyard registry webhook`: whom a registry tells what happens in it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dockyard.cli import context, report
-from dockyard.cli.registry_source import source
+from dockyard.cli.registry_source import HERE, At
 from dockyard.cli.registry_words import moment, needed, number
 
 if TYPE_CHECKING:
@@ -31,9 +30,7 @@ def webhook(
     state: Literal["", "waiting", "done", "dead"] = "",
     before: int = 0,
     count: int = 50,
-    server: str = "",
-    storage: Path | None = None,
-    config: Path | None = None,
+    at: At = HERE,
     json: bool = False,
 ) -> int:
     """Tell others by HTTP what happens in a registry (docs/webhooks.md). A test that was not taken ends with 3.
@@ -52,17 +49,15 @@ def webhook(
         state: for log only waiting, done or dead.
         before: for log only deliveries with a lower number: the last one of the page before.
         count: for log how many at most.
-        server: a registry's server, whose API is asked with the credentials of `dockyard login`.
-        storage: the registry's folder, as for `dockyard serve`.
-        config: the registry's settings, as for `dockyard serve`.
+        at: which registry.
         json: print one JSON document.
     """
-    verbs, place = source(_NEAR.get(verb, "webhooks.kept"), "webhooks", server, storage, config, house=True)
-    with place as house:
+    verbs = at.verbs(_NEAR.get(verb, "webhooks.kept"), "webhooks")
+    with at.house() as house:
         database = house.database
         if verb in ("add", "set"):
             values: dict[str, Any] = {"kinds": kind, "repositories": repositories or None, "form": form or None}
-            values |= {"secret": _secret(secret_stdin), "authorization": _header(authorization_env)}
+            values |= {"secret": _secret(stdin=secret_stdin), "authorization": _header(authorization_env)}
             values |= {"verify": None if insecure is None else not insecure}
             if verb == "set":
                 which = number(what, "a webhook")
@@ -72,21 +67,21 @@ def webhook(
             given.setdefault("kinds", _kinds())
             made, secret = verbs.add(database, house.seal, needed(what, "URL"), project=project, **given)
             said = f"webhook {made.number}; its secret is {secret} and is not shown again"
-            report.result({**made.to_json(), "secret": secret}) if json else print(said)
+            report.told({**made.to_json(), "secret": secret}, said, json=json)
         elif verb in ("on", "off"):
             changed = verbs.change(database, house.seal, number(what, "a webhook"), active=verb == "on")
             _one(changed, f"is {verb}", json=json)
         elif verb == "rm":
             verbs.remove(database, number(what, "a webhook"))
-            report.result({"removed": int(what)}) if json else print(f"removed webhook {what}")
+            report.told({"removed": int(what)}, f"removed webhook {what}", json=json)
         elif verb == "test":
-            return _tested(_sent(verbs, house, number(what, "a webhook"), server), json=json)
+            return _tested(_sent(verbs, house, number(what, "a webhook"), at.server), json=json)
         elif verb == "redeliver":
-            narrowed = {"project": project} if server else {}
+            narrowed = {"project": project} if at.server else {}
             verbs.redeliver(database, number(what, "a delivery"), **narrowed)
-            report.result({"waiting": int(what)}) if json else print(f"delivery {what} waits to be sent again")
+            report.told({"waiting": int(what)}, f"delivery {what} waits to be sent again", json=json)
         elif verb == "log":
-            narrowed = {"project": project} if server else {}
+            narrowed = {"project": project} if at.server else {}
             which = number(what, "a webhook") if what else 0
             _log(
                 verbs.deliveries(database, webhook=which, state=state, before=before, count=count, **narrowed),
@@ -103,7 +98,7 @@ def _kinds() -> Sequence[str]:
     return KINDS
 
 
-def _secret(stdin: bool) -> str | None:
+def _secret(*, stdin: bool) -> str | None:
     import sys
 
     return sys.stdin.readline().strip() if stdin else None
@@ -114,7 +109,7 @@ def _header(variable: str) -> str | None:
 
 
 def _one(found: "Webhook", said: str, *, json: bool) -> None:
-    report.result(found.to_json()) if json else print(f"webhook {found.number} {said}")
+    report.told(found.to_json(), f"webhook {found.number} {said}", json=json)
 
 
 def _sent(verbs: Any, house: Any, which: int, server: str) -> "Delivery":

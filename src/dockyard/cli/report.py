@@ -28,6 +28,14 @@ def result(document: Any) -> None:
     print(text.encode("utf-8", "backslashreplace").decode())
 
 
+def told(document: Any, text: str, *, json: bool) -> None:
+    """Print what a command has to tell: `document` with --json, `text` otherwise."""
+    if json:
+        result(document)
+    else:
+        print(text)
+
+
 def failure(error: Exception, *, json: bool) -> int:
     """Tell of `error` and return its exit code. An error that is not Dockyard's own shows its traceback."""
     known = _known(error)

@@ -3,13 +3,17 @@
 import json as json_module
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from dockyard.cli import context, output_file, report
 from dockyard.errors import UsageError
+
+if TYPE_CHECKING:
+    from dockyard.scan.match import Finding
 
 
 def scan(
@@ -39,15 +43,11 @@ def scan(
     from dockyard.images.image import open_image
     from dockyard.oci.reference import Reference
     from dockyard.packages.inventory import inventory
-    from dockyard.scan.advisory import ORDER
     from dockyard.scan.feed import STALE_SECONDS, Feed
     from dockyard.scan.match import match
     from dockyard.scan.sarif import document as sarif
 
-    wanted = {word.strip().upper() for word in severity.split(",") if word.strip()}
-    unknown = wanted - set(ORDER)
-    if unknown:
-        raise UsageError(f"not a severity: {', '.join(sorted(unknown))}", hint=f"Severities: {', '.join(ORDER[::-1])}.")
+    wanted = _severities(severity)
     reference = Reference.parse(image)
     with Feed(feed or context.data_folder() / "feed.sqlite") as known:
         found = open_image(context.store(), context.resolve(reference))
@@ -75,18 +75,32 @@ def scan(
     elif format == "sarif":
         _write(json_module.dumps(sarif(shown, image=str(reference), snapshot=about["snapshot"]), indent=2), output)
     else:
-        rows = [
-            [f.severity, f.id, f.package, f.version, f.fixed_version or f.status, f.range, f.source, f.layer[7:19]]
-            for f in shown
-        ]
-        if rows:
-            report.table(["SEVERITY", "ID", "PACKAGE", "VERSION", "FIXED IN", "RANGE", "SOURCE", "LAYER"], rows)
+        _table(shown)
         print(
             f"{len(shown)} of {report.counted(len(findings), 'finding')} shown; "
             f"{report.counted(len(held.packages), 'package')} of {document['distribution'] or 'no distribution'}; "
             f"feed {about['snapshot'][7:19]}, {_days(age)} old"
         )
     return exit_code if shown else 0
+
+
+def _severities(text: str) -> set[str]:
+    from dockyard.scan.advisory import ORDER
+
+    wanted = {word.strip().upper() for word in text.split(",") if word.strip()}
+    unknown = wanted - set(ORDER)
+    if unknown:
+        raise UsageError(f"not a severity: {', '.join(sorted(unknown))}", hint=f"Severities: {', '.join(ORDER[::-1])}.")
+    return wanted
+
+
+def _table(shown: "Sequence[Finding]") -> None:
+    rows = [
+        [f.severity, f.id, f.package, f.version, f.fixed_version or f.status, f.range, f.source, f.layer[7:19]]
+        for f in shown
+    ]
+    if rows:
+        report.table(["SEVERITY", "ID", "PACKAGE", "VERSION", "FIXED IN", "RANGE", "SOURCE", "LAYER"], rows)
 
 
 def _write(text: str, output: Path | None) -> None:

@@ -81,7 +81,7 @@ def parse_mount(text: str, expand: Callable[[str], str] | None = None, *, line: 
         if not equals and key not in ("readwrite", "readonly", "required") and checked:
             raise fail(f"{key} needs a value", f"Write {key}=…")
         try:
-            _take(values, key, expand(value) if expand is not None else value, bool(equals), fail)
+            _take(values, key, expand(value) if expand is not None else value, fail, equals=bool(equals))
         except DockerfileInvalidError:
             if checked:
                 raise
@@ -131,7 +131,7 @@ def _fields(text: str, fail: _Fail) -> list[str]:
     return fields
 
 
-def _take(values: dict[str, object], key: str, value: str, equals: bool, fail: _Fail) -> None:
+def _take(values: dict[str, object], key: str, value: str, fail: _Fail, *, equals: bool) -> None:
     kind = str(values["type"])
     if key not in _KEYS:
         raise fail(f"a mount has no {key!r}", meant(key, _KEYS))

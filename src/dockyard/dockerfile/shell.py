@@ -82,7 +82,16 @@ def process(
     """
     if windows:
         env = {name.upper(): value for name, value in env.items()}
-    lexer = _Lexer(word, env, escape, windows, raw_quotes, raw_escapes, skip_quotes, keep_unset)
+    lexer = _Lexer(
+        word,
+        env,
+        escape,
+        windows=windows,
+        raw_quotes=raw_quotes,
+        raw_escapes=raw_escapes,
+        skip_quotes=skip_quotes,
+        keep_unset=keep_unset,
+    )
     text, found = lexer.until("")
     return Expansion(text, tuple(found), frozenset(lexer.used), frozenset(lexer.missing))
 
@@ -119,11 +128,14 @@ class _Words:
 
 
 class _Lexer:
+    """Reads one word from its beginning to its end; arguments are those of `process`."""
+
     def __init__(
         self,
         text: str,
         env: Mapping[str, str],
         escape: str,
+        *,
         windows: bool,
         raw_quotes: bool,
         raw_escapes: bool,
@@ -154,7 +166,7 @@ class _Lexer:
             f"cannot expand {_shown(self.text)}: {_shown(message, bare=True)}", context={"word": _shown(self.text)}
         )
 
-    def until(self, stop: str, raw_escapes: bool | None = None, *, pattern: bool = False) -> tuple[str, list[str]]:
+    def until(self, stop: str, *, raw_escapes: bool | None = None, pattern: bool = False) -> tuple[str, list[str]]:
         """Text and words up to the character `stop`, or to the end where that is empty."""
         before = self.raw_escapes, self.pattern
         if raw_escapes is not None:
@@ -263,12 +275,12 @@ class _Lexer:
         colon = operator == ":"
         if colon:
             operator = self.next()
-        if operator not in ("+", "-", "?", "#", "%") or not operator or (colon and operator in "#%"):
+        if operator not in ("+", "-", "?", "#", "%") or (colon and operator in "#%"):
             raise self.error(f"the modifier {':' * colon}{operator} is not known" if operator else "a } is missing")
-        return self.modify(name, colon, operator)
+        return self.modify(name, operator, colon=colon)
 
-    def modify(self, name: str, colon: bool, operator: str) -> str:
-        word, _ = self.until("}", operator in "#%", pattern=operator in "#%")
+    def modify(self, name: str, operator: str, *, colon: bool) -> str:
+        word, _ = self.until("}", raw_escapes=operator in "#%", pattern=operator in "#%")
         value = self.get(name)
         if value is None and self.keep_unset:
             return f"${{{name}{':' * colon}{operator}{word}}}"
@@ -292,8 +304,8 @@ class _Lexer:
     def replace(self, name: str) -> str:
         every = self.peek() == "/"
         self.at += every
-        pattern, _ = self.until("/", True, pattern=True)
-        replacement, _ = self.until("}", True)
+        pattern, _ = self.until("/", raw_escapes=True, pattern=True)
+        replacement, _ = self.until("}", raw_escapes=True)
         value = self.get(name)
         if value is None and self.keep_unset:
             return f"${{{name}/{pattern}/{replacement}}}"

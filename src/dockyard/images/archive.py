@@ -12,11 +12,12 @@ from dockyard.content.store import Reader, read
 from dockyard.errors import UsageError
 from dockyard.images.assemble import assemble_as_it_is
 from dockyard.images.image import Image
-from dockyard.layers import tar
 from dockyard.layers.compress import open_uncompressed
 from dockyard.layers.fault import ArchiveInvalidError
+from dockyard.layers.header import header
 from dockyard.layers.layer import Layer
-from dockyard.layers.tar import Entry
+from dockyard.layers.members import members
+from dockyard.layers.tar import END, Entry, padding
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
 from dockyard.oci.manifest import Index, parse
@@ -41,7 +42,7 @@ def write(images: Mapping[str, Image], out: BinaryIO, form: Form) -> None:
         _write_docker(images, out)
     else:
         _write_oci([(name, name, image.descriptor, image.source) for name, image in images.items()], out)
-    out.write(tar.END)
+    out.write(END)
 
 
 def write_all(
@@ -66,7 +67,7 @@ def write_all(
         tags = [Reference.parse(name).familiar for name in names]
         item = {"Config": blobs[0], "RepoTags": tags or None, "Layers": blobs[1:]}
         _member(out, "manifest.json", json.dumps([item], separators=(",", ":")).encode())
-    out.write(tar.END)
+    out.write(END)
 
 
 def save(images: Mapping[str, Image], path: Path, form: Form) -> None:
@@ -121,7 +122,7 @@ def load(stream: BinaryIO, store: Layout) -> dict[str, Descriptor]:
 def _members(plain: BinaryIO) -> Iterator[tuple[Entry, BinaryIO]]:
     begun = False
     try:
-        for entry, content in tar.read(plain):
+        for entry, content in members(plain):
             begun = True
             yield entry, content
     except ArchiveInvalidError as error:
@@ -144,11 +145,11 @@ def _write_oci(targets: Sequence[tuple[str, str, Descriptor, Reader]], out: Bina
         for blob in _below(target, source):
             if blob.digest not in done:
                 done.add(blob.digest)
-                out.write(tar.header(Entry(f"blobs/{blob.digest.algorithm}/{blob.digest.hex}", size=blob.size)))
+                out.write(header(Entry(f"blobs/{blob.digest.algorithm}/{blob.digest.hex}", size=blob.size)))
                 with source.open(blob) as content:
                     while chunk := content.read(_CHUNK):
                         out.write(chunk)
-                out.write(tar.padding(blob.size))
+                out.write(padding(blob.size))
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
     _member(out, "index.json", json.dumps(index, separators=(",", ":")).encode())
 
@@ -184,15 +185,15 @@ def _plain(layer: Layer, path: str, out: BinaryIO) -> None:
     with layer.open_uncompressed() as content:
         while chunk := content.read(_CHUNK):
             size += len(chunk)
-    out.write(tar.header(Entry(path, size=size)))
+    out.write(header(Entry(path, size=size)))
     with layer.open_uncompressed() as content:
         while chunk := content.read(_CHUNK):
             out.write(chunk)
-    out.write(tar.padding(size))
+    out.write(padding(size))
 
 
 def _member(out: BinaryIO, path: str, data: bytes) -> None:
-    out.write(tar.header(Entry(path, size=len(data))) + data + tar.padding(len(data)))
+    out.write(header(Entry(path, size=len(data))) + data + padding(len(data)))
 
 
 def _read_oci(raw: bytes, blobs: Mapping[str, Descriptor], store: Layout) -> dict[str, Descriptor]:

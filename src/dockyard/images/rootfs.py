@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from dockyard._internal import atomic, leftover
 from dockyard.errors import UsageError
 from dockyard.images.image import Image
-from dockyard.layers import tar
 from dockyard.layers.apply import Ids, lay
+from dockyard.layers.header import header
 from dockyard.layers.links import Node
-from dockyard.layers.tar import Entry
+from dockyard.layers.tar import END, Entry, padding
 
 
 class FolderTakenError(UsageError):
@@ -38,13 +38,13 @@ def write(images: Mapping[str, Image], out: BinaryIO, further: Mapping[str, Furt
     """
     for folder, image in images.items():
         if folder:
-            out.write(tar.header(Entry(folder, "dir", 0o755)))
+            out.write(header(Entry(folder, "dir", 0o755)))
         for entry, content in _members(image, (further or {}).get(folder, {})):
-            out.write(tar.header(_below(folder, entry) if folder else entry))
+            out.write(header(_below(folder, entry) if folder else entry))
             if content is not None:
                 shutil.copyfileobj(content, out, 1 << 20)
-                out.write(tar.padding(entry.size))
-    out.write(tar.END)
+                out.write(padding(entry.size))
+    out.write(END)
 
 
 def _below(folder: str, entry: Entry) -> Entry:

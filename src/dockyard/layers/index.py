@@ -3,6 +3,7 @@
 Kept as one msgpack file a layer; the name carries the format's version, so that a changed format is read anew.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
@@ -32,10 +33,9 @@ def entries(layer: Layer, cache: Path | None = None) -> list[Entry]:
     found = [entry for entry, _ in layer.entries()]
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        # Names that are not UTF-8 cannot be kept so; such layers are rare and read again.
+        with contextlib.suppress(UnicodeEncodeError):
             atomic.write(path, msgspec.msgpack.encode(found), durable=False)
-        except UnicodeEncodeError:
-            pass  # names that are not UTF-8 cannot be kept so; such layers are rare and read again
     return found
 
 

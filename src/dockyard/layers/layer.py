@@ -7,9 +7,9 @@ import msgspec
 
 from dockyard._internal.limits import most_unpacked
 from dockyard.content.store import Reader
-from dockyard.layers import tar
 from dockyard.layers.compress import open_uncompressed
 from dockyard.layers.fault import ArchiveInvalidError, LayerMismatchError
+from dockyard.layers.members import members
 from dockyard.layers.tar import Entry
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
@@ -33,7 +33,7 @@ class Layer(msgspec.Struct, frozen=True):
         return open_uncompressed(self.open(), compression, most=most_unpacked(self.descriptor.size))
 
     def entries(self, *, check: bool = False) -> Iterator[tuple[Entry, BinaryIO]]:
-        """Every member with its content (see `tar.read`); the blob is verified when the last has been passed.
+        """Every member with its content (see `layers.members`); the blob is verified when the last has been passed.
 
         Args:
             check: whether the tar is verified against the diff ID, too, which an image from elsewhere only claims.
@@ -46,7 +46,7 @@ class Layer(msgspec.Struct, frozen=True):
         try:
             with self.open_uncompressed() as plain:
                 stream = cast("BinaryIO", _Hashing(plain, self.diff_id)) if check else plain
-                yield from tar.read(stream, most=most_unpacked(self.descriptor.size))
+                yield from members(stream, most=most_unpacked(self.descriptor.size))
                 # The end mark is followed by padding; reading it makes the verified reader reach the blob's end.
                 while stream.read(1 << 20):
                     pass

@@ -19,17 +19,17 @@ from msgspec.structs import replace
 from dockyard._internal.workers import Task, Workers
 from dockyard.content.store import Ingest, Reader
 from dockyard.errors import Error
-from dockyard.layers import tar
 from dockyard.layers.compress import MEDIA_TYPES, Compression, Level, compressor, expander
+from dockyard.layers.header import header
 from dockyard.layers.layer import Layer
-from dockyard.layers.tar import Entry
+from dockyard.layers.tar import BLOCK, END, Entry, padding
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
 
 _LEAST, _MOST = 1 << 19, 1 << 22
 _ONE_IN = 8
 _AHEAD = 8
-_ZEROS = bytes(tar.BLOCK)
+_ZEROS = bytes(BLOCK)
 
 Member = tuple[int, int, int]  # offset and size in the blob, and bytes of tar
 
@@ -55,7 +55,7 @@ def ends_segment(length: int, path: str) -> bool:
 
 def nominal(size: int) -> int:
     """The bytes of a member with a content of `size`, extended headers not counted."""
-    return tar.BLOCK + size + -size % tar.BLOCK
+    return BLOCK + size + -size % BLOCK
 
 
 def kept(attributes: Mapping[str, bytes], names: frozenset[str] | None) -> dict[str, bytes]:
@@ -130,9 +130,9 @@ class LayerWriter:
             if len(content) != entry.size:
                 raise FileChangedError(f"{entry.path} has {len(content)} bytes, not {entry.size}")
             # One piece, as most files are small and every call counts.
-            self._take(tar.header(entry) + content + _ZEROS[: -entry.size % tar.BLOCK])
+            self._take(header(entry) + content + _ZEROS[: -entry.size % BLOCK])
         else:
-            self._take(tar.header(entry))
+            self._take(header(entry))
             if entry.kind == "file" and not isinstance(content, bytes):
                 self._add_content(entry, io.BytesIO() if content is None else content)
         self.begun += nominal(entry.size if entry.kind == "file" else 0)
@@ -141,9 +141,9 @@ class LayerWriter:
             self.begun = 0
 
     def put(self, path: str, head: bytes, content: bytes) -> None:
-        """Write a file whose header is made already (`tar.plain_header`); its time is not clamped any more."""
+        """Write a file whose header is made already (`header.plain_header`); its time is not clamped any more."""
         size = len(content)
-        self._segment += b"%b%b%b" % (head, content, _ZEROS[: -size % tar.BLOCK])
+        self._segment += b"%b%b%b" % (head, content, _ZEROS[: -size % BLOCK])
         if len(self._segment) >= _MOST:
             self._cut()
         self.begun += nominal(size)
@@ -172,7 +172,7 @@ class LayerWriter:
             self._take(data)
         if content.read(1):
             raise FileChangedError(f"{entry.path} grew beyond {entry.size} bytes", context={"file": entry.path})
-        self._take(tar.padding(entry.size))
+        self._take(padding(entry.size))
 
     def _take(self, data: bytes) -> None:
         self._segment += data
@@ -202,7 +202,7 @@ class LayerWriter:
 
     def commit(self) -> Layer:
         """End the tar, make the blob visible and return the layer."""
-        self._take(tar.END)
+        self._take(END)
         self._cut()
         while self._pending:
             self._write()

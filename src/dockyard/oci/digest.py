@@ -1,14 +1,31 @@
 """Digests: the names of bytes (OCI image-spec, descriptor.md)."""
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from dockyard.errors import Error
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 _HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
 _HEX = "0123456789abcdef"
+
+
+class Hasher(Protocol):
+    """Takes bytes, piece by piece, and tells their hash, as hashlib's objects do."""
+
+    @property
+    def name(self) -> str:
+        """The algorithm."""
+
+    def update(self, data: "ReadableBuffer", /) -> None:
+        """Take the next bytes."""
+
+    def hexdigest(self) -> str:
+        """The hash of all that was taken, in hexadecimal digits."""
 
 
 class DigestInvalidError(Error):
@@ -43,8 +60,8 @@ class Digest(msgspec.Struct, frozen=True, order=True):
         """The digest of `data`."""
         return cls(algorithm, hashlib.new(algorithm, data).hexdigest())
 
-    def hasher(self) -> Any:
-        """A fresh hashlib object of this digest's algorithm."""
+    def hasher(self) -> "Hasher":
+        """A fresh one of this digest's algorithm."""
         return hashlib.new(self.algorithm)
 
     def __str__(self) -> str:

@@ -9,8 +9,8 @@ from typing import BinaryIO, cast
 
 from dockyard._internal.limits import read_bounded
 from dockyard.errors import Error
-from dockyard.layers import tar
 from dockyard.layers.compress import open_uncompressed
+from dockyard.layers.members import members
 from dockyard.layers.tar import Entry
 
 _MAGIC = b"!<arch>\n"
@@ -36,14 +36,14 @@ class Deb:
             stream = self._member(raw, "control.tar")
             return {
                 entry.path: read_bounded(content, _CONTROL_BYTES, f"{self.path.name}: {entry.path}")
-                for entry, content in tar.read(stream)
+                for entry, content in members(stream)
                 if entry.kind == "file"
             }
 
     def data(self) -> Iterator[tuple[Entry, BinaryIO]]:
         """The files that the package holds."""
         with open(self.path, "rb") as raw:
-            yield from tar.read(self._member(raw, "data.tar"))
+            yield from members(self._member(raw, "data.tar"))
 
     def _member(self, raw: BinaryIO, wanted: str) -> BinaryIO:
         if raw.read(8) != _MAGIC:

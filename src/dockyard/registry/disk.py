@@ -20,10 +20,9 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from dockyard._internal import atomic, writeback
-from dockyard.oci.digest import Digest, DigestInvalidError
+from dockyard.oci.digest import Digest, DigestInvalidError, Hasher
 from dockyard.registry import direct
 from dockyard.registry.begun import Begun
 from dockyard.registry.interface import BlobPlace, WireError
@@ -49,7 +48,7 @@ class DiskBlobs:
         self._blobs, self._uploads = os.fspath(root / "blobs"), os.fspath(root / "uploads")
         self._begun = Begun(root / "begun") if alone else None
         # The hash of what each upload has received so far, as long as it all came through this process.
-        self._running: OrderedDict[str, tuple[Any, int]] = OrderedDict()
+        self._running: OrderedDict[str, tuple[Hasher, int]] = OrderedDict()
         self._lock = Lock()
         for name in ("blobs", "uploads"):
             (root / name).mkdir(parents=True, exist_ok=True)
@@ -318,7 +317,7 @@ class DiskBlobs:
         finally:
             os.close(handle)
 
-    def _remember(self, upload: str, hasher: Any, size: int) -> None:
+    def _remember(self, upload: str, hasher: Hasher, size: int) -> None:
         with self._lock:
             self._running[upload] = (hasher, size)
             while len(self._running) > _MOST_RUNNING:

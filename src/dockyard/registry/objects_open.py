@@ -41,7 +41,10 @@ def open_objects(address: str, options: Mapping[str, str] | None = None, *, trie
         raise UsageError(
             "object storage needs the library obstore", hint="Install it: pip install 'dockyard[objects]'."
         ) from None
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        raise ObjectStorageAddressError(f"not an object storage's address: {address[:80]!r}") from None
     kinds: dict[str, Any] = {"s3": stores.S3Store, "gs": stores.GCSStore, "az": stores.AzureStore}
     if parts.scheme not in kinds or not parts.netloc:
         raise ObjectStorageAddressError(f"not an object storage's address: {address[:80]!r}")

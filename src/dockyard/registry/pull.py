@@ -113,7 +113,7 @@ def fetch(
             partial.unlink()  # somebody else fetched it meanwhile
             return
         task = progress.start(target.digest.short, total=target.size)
-        with _Known(out, target, beside) as known:
+        with _Known(out, target, beside=beside) as known:
             retry(lambda: _more(target, repository, known, task))
             os.fsync(out.fileno())
             if known.hexdigest() != target.digest.hex:
@@ -136,7 +136,7 @@ def _named(partial: Path, place: Path) -> None:
 class _Known:
     """What has been received of a blob: a file, and its hash, which grows with it so that nothing is read again."""
 
-    def __init__(self, out: FileIO, target: Descriptor, beside: bool) -> None:
+    def __init__(self, out: FileIO, target: Descriptor, *, beside: bool) -> None:
         self._out, self._target = out, target
         self._beside = beside and target.size >= _LEAST_BESIDE
         self._hashing = self._hash()

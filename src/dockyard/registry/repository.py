@@ -3,7 +3,6 @@
 import io
 import json
 from typing import BinaryIO, cast
-from urllib.parse import urlsplit
 
 from dockyard._internal.limits import MANIFEST_BYTES, read_bounded
 from dockyard.content.store import ContentNotFoundError, DigestMismatchError
@@ -12,6 +11,7 @@ from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
 from dockyard.oci.manifest import Index, encode
 from dockyard.oci.mediatype import MANIFEST_TYPES, OCI_INDEX, traits
+from dockyard.registry.pages import names, pages
 from dockyard.registry.protocol import request
 from dockyard.registry.transport import RegistryDeniedError, RegistryRefusedError, RegistryUnreachableError, Transport
 from dockyard.registry.wire.answer import Answer
@@ -54,7 +54,7 @@ class Repository:
             )
         media_type = str(response.headers.get("Content-Type", "")).partition(";")[0].strip()
         if traits(media_type).role not in ("manifest", "index"):
-            media_type = str(json.loads(raw).get("mediaType") or media_type) if raw.startswith(b"{") else media_type
+            media_type = _said(raw) or media_type
         return raw, media_type
 
     def resolve(self, reference: str | Digest) -> Descriptor:
@@ -194,32 +194,23 @@ class Repository:
             ContentNotFoundError: there is no such repository.
         """
         found: list[str] = []
-        path = request.tags_path(self.name)
-        while path:
-            response = self._transport.request("GET", path, scope=self._pull)
-            raw = read_bounded(response, MANIFEST_BYTES, "a list of tags")
-            response.drain()
-            if response.status == 404:
+        for raw in pages(self._transport, request.tags_path(self.name), scope=self._pull, what="the list of tags"):
+            if raw is None:
                 raise ContentNotFoundError(
                     f"{self._transport.base} has no repository {self.name}", hint="Check the name and who may see it."
                 )
-            found += [str(tag) for tag in json.loads(raw).get("tags") or []]
-            path = next_page(response.headers.get("Link", ""))
+            found += names(raw, "tags")
         return found
 
     def referrers(self, digest: Digest, artifact_type: str = "") -> list[Descriptor]:
         """The manifests that have `digest` as subject, of one artifact type or all."""
         found: list[Descriptor] = []
         path = request.referrers_path(self.name, digest, artifact_type)
-        while path:
-            response = self._transport.request("GET", path, scope=self._pull)
-            raw = read_bounded(response, MANIFEST_BYTES, "a list of referrers")
-            response.drain()
-            if response.status == 404:
+        for raw in pages(self._transport, path, scope=self._pull, what="the list of referrers"):
+            if raw is None:
                 found = self._fallback(digest)
                 break
             found += Index(raw).manifests
-            path = next_page(response.headers.get("Link", ""))
         return [item for item in found if not artifact_type or item.artifact_type == artifact_type]
 
     def _fallback(self, digest: Digest) -> list[Descriptor]:
@@ -292,10 +283,9 @@ class Stream:
         self._answer.close()
 
 
-def next_page(link: str) -> str:
-    """The path of the next page that a Link header names (RFC 8288); empty where there is none."""
-    if 'rel="next"' not in link and "rel=next" not in link:
+def _said(raw: bytes) -> str:
+    """The media type that a manifest says it has; empty where it says none, or is none."""
+    try:
+        return str(json.loads(raw).get("mediaType") or "")
+    except (ValueError, RecursionError, AttributeError):
         return ""
-    target = link.partition("<")[2].partition(">")[0]
-    parts = urlsplit(target)
-    return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -101,7 +101,7 @@ class Transport:
             RegistryUnreachableError, RegistryFaultError: after `tries`.
             RegistryDeniedError, RegistryRefusedError: the registry says no.
         """
-        url = urljoin(self.base + "/", path)
+        url = _joined(self.base + "/", path)
         once = body is not None and not isinstance(body, bytes)
 
         def attempt() -> Answer:
@@ -134,7 +134,7 @@ class Transport:
             if response.status in _REDIRECTS and response.headers.get("Location") and response.status not in expected:
                 self._read(response)
                 # Another host gets no authorization: `sent` is made anew for each hop.
-                url = urljoin(url, response.headers["Location"])
+                url = _joined(url, response.headers["Location"])
                 continue
             return self._checked(method, url, response, expected)
         raise RegistryRefusedError(f"{redact.url(url)} redirects without end", context={"url": redact.url(url)})
@@ -185,7 +185,7 @@ class Transport:
 
     def _token(self, asked: Mapping[str, str], scope: str) -> tuple[str, float]:
         realm = asked["realm"]
-        if urlsplit(realm).scheme not in ("http", "https"):
+        if not realm.startswith(("http://", "https://")):
             raise RegistryDeniedError(f"the registry names a strange place for tokens: {realm[:80]!r}")
         words = {"service": asked.get("service", ""), "scope": scope or asked.get("scope", ""), "client_id": "dockyard"}
         words = {key: value for key, value in words.items() if value}
@@ -219,6 +219,18 @@ class Transport:
             raise RegistryRefusedError("the registry's answer to the request for a token is malformed") from error
         # A little less than it says, so that a token does not end on its way.
         return token, max(5.0, seconds * 0.9)
+
+
+def _joined(base: str, location: str) -> str:
+    """The URL that `location` means, seen from `base`; a registry may have said it.
+
+    Raises:
+        RegistryRefusedError: it is none.
+    """
+    try:
+        return urljoin(base, location)
+    except ValueError as error:
+        raise RegistryRefusedError(f"the registry leads to what is no address: {location[:80]!r}") from error
 
 
 def speaks_tls(host: str, proxies: Proxies) -> bool:

@@ -87,7 +87,7 @@ def _become(document: dict[str, Any], root: str) -> None:
 def _mount_all(document: dict[str, Any], root: str) -> None:
     """/proc, /sys, /dev as the builder has them, then the container's own mounts."""
     for name in ("proc", "sys", "dev"):
-        _mount("bind", f"/{name}", place(root, f"/{name}", True), _BIND | _REC)
+        _mount("bind", f"/{name}", place(root, f"/{name}", folder=True), _BIND | _REC)
     for each in document["mounts"]:
         target, kind = each["destination"], each["type"]
         if target in ("/proc", "/sys", "/dev") or (target.startswith("/dev/") and kind != "bind"):
@@ -95,9 +95,9 @@ def _mount_all(document: dict[str, Any], root: str) -> None:
         read_only = "ro" in each["options"]
         if kind != "bind":
             size = ",".join(option for option in each["options"] if option.startswith("size="))
-            _mount(kind, each["source"], place(root, target, True), _NO_DEV | _NO_SUID, size)
+            _mount(kind, each["source"], place(root, target, folder=True), _NO_DEV | _NO_SUID, size)
             continue
-        spot = place(root, target, os.path.isdir(each["source"]))
+        spot = place(root, target, folder=os.path.isdir(each["source"]))
         _mount("bind", each["source"], spot, _BIND | _REC)
         if read_only:
             _mount("bind", "", spot, _BIND | _REMOUNT | _READ_ONLY | _kept_flags(spot))
@@ -117,7 +117,7 @@ def _mount(kind: str, source: str, target: str, flags: int, data: str = "") -> N
         raise OSError(number, f"{os.strerror(number)}: mount {kind} on {target}")
 
 
-def place(root: str, target: str, folder: bool) -> str:
+def place(root: str, target: str, *, folder: bool) -> str:
     """Where `target` is in `root`, made if it is not there. Links inside lead nowhere outside.
 
     Raises:
@@ -148,7 +148,7 @@ def place(root: str, target: str, folder: bool) -> str:
 
 def _make_devices(root: str) -> None:
     """The devices that programs need, where the builder may make devices; else /dev/null as a file."""
-    folder = place(root, "/dev", True)
+    folder = place(root, "/dev", folder=True)
     for name, (major, minor) in _DEVICES.items():
         path = os.path.join(folder, name)
         if os.path.lexists(path):

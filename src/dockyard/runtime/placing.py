@@ -21,7 +21,7 @@ def placed(root: Path, mounts: Sequence[Mount], own: Path, aside: Path) -> Itera
         for number, mount in enumerate(mounts):
             source = Path(mount.source)
             folder = mount.type != "bind" or source.is_dir()
-            parent = Path(place(str(root), os.path.dirname(mount.target) or "/", True))
+            parent = Path(place(str(root), os.path.dirname(mount.target) or "/", folder=True))
             target = parent / os.path.basename(mount.target)
             if os.path.lexists(target):
                 waiting = aside / str(number)

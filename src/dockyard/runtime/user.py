@@ -37,7 +37,7 @@ def resolve_user(text: str, passwd: bytes, group: bytes, *, numbers: bool = Fals
         UserUnknownError: a name is not in the file, or a number is out of range.
     """
     name, group_name = (*text.split(":"), "")[:2]
-    entry = _find(_lines(passwd, 7), name or "0", numbers)
+    entry = _find(_lines(passwd, 7), name or "0", numbers=numbers)
     number = whole_number(name or "0")
     if entry is None and number is None:
         raise UserUnknownError(f"the image has no user {name!r}", context={"user": text})
@@ -45,7 +45,7 @@ def resolve_user(text: str, passwd: bytes, group: bytes, *, numbers: bool = Fals
     gid = _id(_number(entry[3])) if entry else 0
     groups: tuple[int, ...] = ()
     if group_name:
-        found = _find(_lines(group, 4), group_name, numbers)
+        found = _find(_lines(group, 4), group_name, numbers=numbers)
         number = whole_number(group_name)
         if found is None and number is None:
             raise UserUnknownError(f"the image has no group {group_name!r}", context={"user": text})
@@ -72,7 +72,7 @@ def _lines(data: bytes, fields: int) -> list[list[str]]:
     return [[*line.split(":"), *[""] * fields][:fields] for line in lines if line]
 
 
-def _find(lines: list[list[str]], name: str, numbers: bool) -> list[str] | None:
+def _find(lines: list[list[str]], name: str, *, numbers: bool) -> list[str] | None:
     number = whole_number(name)
     for parts in lines:
         if parts[0] == name and not (numbers and number is not None):

@@ -138,7 +138,7 @@ def open_house(settings: Settings, parent: int = 0) -> House:
     known = measured.around_tasks({**tasks(holdings, stored.changed, watch), **out.tasks})
     jobs = LocalJobs(database, lead, known, threads=_JOBS_AT_ONCE)
     lookout = Pulse([partial(out.look, jobs), measured.flush], _LOOK_S)
-    pulls, told = Pulls(database), PullEvents(database, settings.audit_pulls)
+    pulls, told = Pulls(database), PullEvents(database, always=settings.audit_pulls)
     doors = open_doors(database, settings)
     ways = Ways(
         guard=doors.keeper,

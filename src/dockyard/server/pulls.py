@@ -25,7 +25,7 @@ _Key = tuple[str, str, str, Caller]
 class PullEvents:
     """The pulls that this process has served since it last wrote them down."""
 
-    def __init__(self, database: Database, always: bool) -> None:
+    def __init__(self, database: Database, *, always: bool) -> None:
         self._database, self._always = database, always
         self._lock = Lock()
         self._counts: Counter[_Key] = Counter()

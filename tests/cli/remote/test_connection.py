@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from dockyard.cli.remote.connection import Remote, RemoteUnreachableError
+from dockyard.errors import UsageError
 from making.answering import Answering, Handler
 
 PAGES = 12_000
@@ -59,3 +60,9 @@ def test_no_list_is_cut_off(served: Answering, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(Remote, "_send", page)
     assert Remote(served.address).every("/x") == list(range(PAGES))
+
+
+@pytest.mark.parametrize("server", ["", "https://", "[bad", "https://[bad", "me:secret@host"])
+def test_what_names_no_server_is_refused(server: str) -> None:
+    with pytest.raises(UsageError, match="not a server"):
+        Remote(server)

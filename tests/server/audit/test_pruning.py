@@ -20,10 +20,12 @@ from dockyard.server.audit.read import Wanted, every
 from dockyard.server.clock import now
 from dockyard.server.database import Database, open_database
 from dockyard.server.events import record
+from dockyard.server.jobs.history import jobs
 from dockyard.server.replication.schedule import ScheduleInvalidError
 from dockyard.server.schema.audit import AUDIT_CHECKPOINT, AUDIT_GAP, AUDIT_LINK, AUDIT_PRUNING
 from dockyard.server.schema.events import EVENT
 from making.postgres import Postgres, postgres
+from making.pushed import opened
 
 HOUR = 3_600_000
 _NUMBERS = itertools.count()
@@ -260,3 +262,19 @@ def test_a_schedule_that_is_none_changes_nothing(database: Database, wanted: Pru
         pruning.schedule(database, wanted)
     assert pruning.pruning(database) == good
     assert json.loads(json.dumps(good.to_json() if good else None))["keep"] == []
+
+
+def test_a_job_that_was_asked_for_is_asked_for_once(tmp_path: Path) -> None:
+    with opened(tmp_path) as house:
+        number = pruning.ask(house.jobs, 24, KEEP)
+        assert pruning.ask(house.jobs, 48, ()) is None
+        (waiting,) = jobs(house.database, name="prune")
+    assert (waiting.number, waiting.arguments) == (number, {"hours": 24, "keep": list(KEEP)})
+
+
+@pytest.mark.parametrize(("hours", "keep"), [(0, ()), (10**9, ()), (24, ("push; drop",))])
+def test_a_job_is_not_asked_for_what_cannot_be_done(hours: int, keep: tuple[str, ...], tmp_path: Path) -> None:
+    with opened(tmp_path) as house:
+        with pytest.raises(AuditPruneError):
+            pruning.ask(house.jobs, hours, keep)
+        assert jobs(house.database, name="prune") == []

@@ -49,7 +49,7 @@ def test_the_latest_pulled_stay_and_what_was_never_pulled_does_not_count() -> No
     assert kept(chosen(images, RetentionRule(1, "latest-pulled", 9))) == {1, 2, 3}
 
 
-def test_age_since_push_and_since_pull() -> None:
+def test_age_counts_from_the_push_or_from_the_pull() -> None:
     images = [
         held(1, "a", age=3),
         held(2, "b", age=30),

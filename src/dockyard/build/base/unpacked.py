@@ -108,10 +108,10 @@ def _data(deb: Deb, tree: _Tree, writer: LayerWriter, certificates: dict[str, by
         tree.parents(path)
         tree.seen.add(path)
         target = merged(entry.target) if entry.kind == "hardlink" else entry.target
-        entry = replace(entry, path=path, target=target)
+        placed = replace(entry, path=path, target=target)
         if is_certificate(path) and entry.kind == "file":
             certificates[path] = read_bounded(content, _CERTIFICATE_BYTES, path)
-            writer.add(entry, certificates[path])
+            writer.add(placed, certificates[path])
         else:
-            writer.add(entry, content if entry.kind == "file" else None)
+            writer.add(placed, content if entry.kind == "file" else None)
     return paths

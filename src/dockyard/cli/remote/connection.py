@@ -42,7 +42,10 @@ class Remote:
     def __init__(self, server: str) -> None:
         import urllib3
 
-        host = urlsplit(server if "://" in server else f"//{server}").netloc
+        try:
+            host = urlsplit(server if "://" in server else f"//{server}").netloc
+        except ValueError:  # half of an IPv6 address
+            host = ""
         if not host or "@" in host:
             raise UsageError(f"not a server: {server!r}", hint="Write it like registry.example.org:5000.")
         written = settings()

@@ -125,10 +125,10 @@ class UndefinedVariable:
                     known |= _declared(each)
             empty = lineage[-1].base == "scratch" or theirs is not None
             for each in stage.instructions:
-                yield from self._missing(subject, each, known, empty)
+                yield from self._missing(subject, each, known, empty=empty)
                 known |= _declared(each)
 
-    def _missing(self, subject: Subject, instruction: Instruction, known: set[str], empty: bool) -> Iterator[Remark]:
+    def _missing(self, subject: Subject, instruction: Instruction, known: set[str], *, empty: bool) -> Iterator[Remark]:
         found: dict[str, None] = {}
         for text, before in _texts(instruction):
             try:

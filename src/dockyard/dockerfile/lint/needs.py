@@ -36,12 +36,11 @@ def needs(run: Run) -> str | None:
     """The files of the context that `run` needs as far as can be told: "" for none, None where it may need any."""
     wanted: list[str] = []
     stable = False
-    for words in commands(run):
-        program = words[0].rsplit("/", 1)[-1]
-        action = verb(words)
+    for command in commands(run):
+        program, words = command[0].rsplit("/", 1)[-1], command
         if program in ("python", "python3") and words[1:3] == ["-m", "pip"]:
             program, words = "pip", words[2:]
-            action = verb(words)
+        action = verb(words)
         if (
             action in _SYSTEM.get(program, ())
             or program in _ALWAYS

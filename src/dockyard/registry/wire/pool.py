@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from dockyard import __version__
 from dockyard._internal import redact
+from dockyard._internal.host import written
 from dockyard._internal.proxy import DIRECT, Proxies, Proxy
 from dockyard.registry.wire.answer import Answer
 from dockyard.registry.wire.line import Line, RegistryUnreachableError, reason, refused
@@ -59,17 +60,12 @@ class Pool:
             body: what to send. A server that answers before it has read all of it is listened to.
 
         Raises:
-            RegistryUnreachableError: nobody answers, or the line was cut.
+            RegistryUnreachableError: nobody answers, the line was cut, or `url` is no address of HTTP.
             ProxyInvalidError, ProxyRefusedError: there is no way by the proxy.
-            ValueError: `url` is no address of HTTP.
         """
         try:
             by = self._proxies.to(url)
-            parts = urlsplit(url)
-            address = (parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
-            if not (address[1] and address[2]):
-                raise ValueError("it is no address of HTTP")
-            target = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", _SAFE)
+            address, target = _place(url)
             head = _head(method, target, address, by)
             for name, value in (headers or {}).items():
                 head += f"{name}: {_clean(value)}\r\n"
@@ -195,10 +191,18 @@ def _pieces(body: Body) -> Iterator[bytes | memoryview]:
             yield view[:count]
 
 
+def _place(url: str) -> tuple[_Address, str]:
+    """Where `url` leads, and what is asked for there."""
+    parts = urlsplit(url)
+    address = (parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
+    if not (address[1] and address[2]):
+        raise ValueError("it is no address of HTTP")
+    return address, quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", _SAFE)
+
+
 def _head(method: str, target: str, address: _Address, by: Proxy | None) -> str:
     scheme, host, port = address
-    host = f"[{host}]" if ":" in host else host if host.isascii() else host.encode("idna").decode()
-    shown = host if port == _PORTS[scheme] else f"{host}:{port}"
+    shown = written(host) if port == _PORTS[scheme] else f"{written(host)}:{port}"
     authorization = ""
     if by is not None and scheme == "http":
         # It is the proxy that reads this; over TLS it sees nothing of it.

@@ -76,7 +76,7 @@ def management(parts: Parts) -> Application:
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/api/openapi.json" and scope["method"] in ("GET", "HEAD"):
-            await _give(await asyncio.to_thread(document), scope["method"] == "HEAD", send)
+            await _give(await asyncio.to_thread(document), send, head=scope["method"] == "HEAD")
             return
         await inside(scope, receive, send)
 
@@ -111,7 +111,7 @@ def _visit(request: Request[Any, Any, Any]) -> Visit:
     return found
 
 
-async def _give(document: bytes, head: bool, send: Any) -> None:
+async def _give(document: bytes, send: Any, *, head: bool) -> None:
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(document)).encode()),

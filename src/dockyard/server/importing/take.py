@@ -88,8 +88,8 @@ def take(
         DatabaseError, DiskFullError: as the names say; start it again then.
     """
     globs.read(repositories)
-    done = Imported()
-    seen: set[Digest] = set()
+    taking = _Taking(holdings, source, dry)
+    done = taking.done
     for name in source.repositories():
         if not globs.matches(repositories, name):
             continue
@@ -97,60 +97,157 @@ def take(
             done.problem(f"{name}: no repository can have this name")
         else:
             progress(f"{name}: {done.manifests} manifests and {done.blobs} blobs so far")
-            _repository(holdings, source, name, dry, done, seen)
+            taking.repository(name)
             if not dry:
                 changed(name)
     return done
 
 
-def _repository(holdings: Holdings, source: Source, name: str, dry: bool, done: Imported, seen: set[Digest]) -> None:
-    done.repositories += 1
-    known = _known(holdings, name)
-    here = set(known)
-    waiting: dict[str, Manifest | Index] = {}
-    for digest in source.revisions(name):
-        if str(digest) not in known:
-            found = _read(source, name, digest, done)
-            if found is not None:
-                waiting[str(digest)] = found
-    # An index follows what it names, however deep.
-    while waiting:
-        later: dict[str, Manifest | Index] = {}
-        for own, each in waiting.items():
-            if isinstance(each, Index) and any(str(child.digest) in waiting for child in each.references):
-                later[own] = each
-            elif _manifest(holdings, source, name, own, each, here, dry, done, seen):
-                here.add(own)
-        waiting = later
-    _tags(holdings, source, name, here, dry, done)
+@dataclass(frozen=True)
+class _Taking:
+    """From `source` into `holdings`; with `dry` nothing is stored."""
 
+    holdings: Holdings
+    source: Source
+    dry: bool
+    done: Imported = field(default_factory=Imported)
+    _seen: set[Digest] = field(default_factory=set)
 
-def _known(holdings: Holdings, name: str) -> set[str]:
-    query = (
-        select(MANIFEST.c.digest)
-        .join_from(MANIFEST, REPOSITORY, REPOSITORY.c.id == MANIFEST.c.repository_id)
-        .where(REPOSITORY.c.name == name)
-    )
-    with holdings.database.read() as connection:
-        return {str(each) for each in connection.execute(query).scalars()}
+    def repository(self, name: str) -> None:
+        """Take over what it has."""
+        self.done.repositories += 1
+        known = self._known(name)
+        here = set(known)
+        waiting: dict[str, Manifest | Index] = {}
+        for digest in self.source.revisions(name):
+            if str(digest) not in known:
+                found = self._read(name, digest)
+                if found is not None:
+                    waiting[str(digest)] = found
+        # An index follows what it names, however deep.
+        while waiting:
+            later: dict[str, Manifest | Index] = {}
+            for own, each in waiting.items():
+                if isinstance(each, Index) and any(str(child.digest) in waiting for child in each.references):
+                    later[own] = each
+                elif self._manifest(name, own, each, here):
+                    here.add(own)
+            waiting = later
+        self._tags(name, here)
 
+    def _known(self, name: str) -> set[str]:
+        query = (
+            select(MANIFEST.c.digest)
+            .join_from(MANIFEST, REPOSITORY, REPOSITORY.c.id == MANIFEST.c.repository_id)
+            .where(REPOSITORY.c.name == name)
+        )
+        with self.holdings.database.read() as connection:
+            return {str(each) for each in connection.execute(query).scalars()}
 
-def _read(source: Source, name: str, digest: Digest, done: Imported) -> Manifest | Index | None:
-    if source.size(digest) is None:
-        done.problem(f"{name}@{digest}: the manifest's file is not there")
-        return None
-    try:
-        with open(source.blob(digest), "rb") as stream:
-            raw = stream.read(MANIFEST_BYTES + 1)
-        if len(raw) > MANIFEST_BYTES or Digest.of(raw, digest.algorithm) != digest:
-            done.problem(f"{name}@{digest}: the manifest's file is damaged")
+    def _read(self, name: str, digest: Digest) -> Manifest | Index | None:
+        if self.source.size(digest) is None:
+            self.done.problem(f"{name}@{digest}: the manifest's file is not there")
             return None
-        return manifests.parsed(raw, _media_type(raw))
-    except OSError as error:
-        done.problem(f"{name}@{digest}: the manifest's file cannot be read: {error.strerror}")
-    except WireError as error:
-        done.problem(f"{name}@{digest}: {error.detail}")
-    return None
+        try:
+            with open(self.source.blob(digest), "rb") as stream:
+                raw = stream.read(MANIFEST_BYTES + 1)
+            if len(raw) > MANIFEST_BYTES or Digest.of(raw, digest.algorithm) != digest:
+                self.done.problem(f"{name}@{digest}: the manifest's file is damaged")
+                return None
+            return manifests.parsed(raw, _media_type(raw))
+        except OSError as error:
+            self.done.problem(f"{name}@{digest}: the manifest's file cannot be read: {error.strerror}")
+        except WireError as error:
+            self.done.problem(f"{name}@{digest}: {error.detail}")
+        return None
+
+    def _manifest(self, name: str, own: str, found: Manifest | Index, here: set[str]) -> bool:
+        for child in found.references:
+            if isinstance(found, Index):
+                there = str(child.digest) in here
+            else:
+                distributable = traits(child.media_type).distributable
+                there = not distributable or self._blob(name, child.digest)
+            if not there:
+                self.done.problem(f"{name}@{own}: {child.digest} is missing or damaged, so the image is left out")
+                return False
+        if not self.dry:
+            try:
+                manifests.put(self.holdings, name, own, found.raw, found.media_type, (), "")
+            except WireError as error:
+                self.done.problem(f"{name}@{own}: {error.message}")
+                return False
+        self.done.manifests += 1
+        return True
+
+    def _blob(self, name: str, digest: Digest) -> bool:
+        with self.holdings.database.read() as connection:
+            size = connection.execute(select(BLOB.c.size).where(BLOB.c.digest == str(digest))).scalar()
+            query = (
+                select(REPOSITORY_BLOB.c.digest)
+                .join_from(REPOSITORY_BLOB, REPOSITORY, REPOSITORY.c.id == REPOSITORY_BLOB.c.repository_id)
+                .where(REPOSITORY.c.name == name, REPOSITORY_BLOB.c.digest == str(digest))
+            )
+            mine = connection.execute(query).first() is not None
+        if mine:
+            return True
+        length = self.source.size(digest)
+        if length is None:  # the caller tells which image lacks it
+            return False
+        new = size is None and digest not in self._seen
+        self._seen.add(digest)
+        if not self.dry and not self._mounted(name, digest):
+            try:
+                upload = self._upload(self.source.blob(digest).resolve(), digest.algorithm)
+                length = self.holdings.blobs.seal(upload, digest)
+                linking.publish(
+                    self.holdings, name, digest, length, partial(self.holdings.blobs.publish, upload, digest)
+                )
+                self.holdings.blobs.cancel(upload)
+            except WireError:  # damaged: the caller tells
+                return False
+        if new:
+            self.done.blobs, self.done.bytes = self.done.blobs + 1, self.done.bytes + length
+        return True
+
+    def _mounted(self, name: str, digest: Digest) -> bool:
+        holders: Sequence[str] = linking.holders(self.holdings.database, digest, 1)
+        return any(linking.mount(self.holdings, name, digest, each) for each in holders)
+
+    def _upload(self, path: Path, algorithm: str) -> str:
+        if isinstance(self.holdings.blobs, Adopter):
+            return self.holdings.blobs.adopt(path, algorithm)
+        upload = self.holdings.blobs.begin(algorithm)
+        with open(path, "rb", buffering=0) as stream:
+            while data := stream.read(_PIECE):
+                self.holdings.blobs.append(upload, data)
+        return upload
+
+    def _tags(self, name: str, here: set[str]) -> None:
+        for tag, digest in self.source.tags(name).items():
+            if digest is None:
+                self.done.problem(f"{name}:{tag} is no tag, or its link cannot be read")
+                continue
+            try:
+                there = str(manifests.get(self.holdings.database, name, tag).digest)
+            except WireError:  # not here yet
+                there = ""
+            if there == str(digest):
+                continue
+            if there:
+                self.done.problem(f"{name}:{tag} is at {there} here and stays there; the folder has {digest}")
+                continue
+            if str(digest) not in here:
+                self.done.problem(f"{name}:{tag} leads to {digest}, which could not be taken over")
+                continue
+            if not self.dry:
+                found = manifests.get(self.holdings.database, name, str(digest))
+                try:
+                    manifests.put(self.holdings, name, tag, found.raw, found.media_type, (), "")
+                except Error as error:
+                    self.done.problem(f"{name}:{tag}: {error.message}")
+                    continue
+            self.done.tags += 1
 
 
 def _media_type(raw: bytes) -> str:
@@ -162,106 +259,3 @@ def _media_type(raw: bytes) -> str:
     if not isinstance(document, dict):
         return OCI_MANIFEST
     return str(document.get("mediaType") or (OCI_INDEX if "manifests" in document else OCI_MANIFEST))
-
-
-def _manifest(
-    holdings: Holdings,
-    source: Source,
-    name: str,
-    own: str,
-    found: Manifest | Index,
-    here: set[str],
-    dry: bool,
-    done: Imported,
-    seen: set[Digest],
-) -> bool:
-    for child in found.references:
-        if isinstance(found, Index):
-            there = str(child.digest) in here
-        else:
-            distributable = traits(child.media_type).distributable
-            there = not distributable or _blob(holdings, source, name, child.digest, dry, done, seen)
-        if not there:
-            done.problem(f"{name}@{own}: {child.digest} is missing or damaged, so the image is left out")
-            return False
-    if not dry:
-        try:
-            manifests.put(holdings, name, own, found.raw, found.media_type, (), "")
-        except WireError as error:
-            done.problem(f"{name}@{own}: {error.message}")
-            return False
-    done.manifests += 1
-    return True
-
-
-def _blob(
-    holdings: Holdings, source: Source, name: str, digest: Digest, dry: bool, done: Imported, seen: set[Digest]
-) -> bool:
-    with holdings.database.read() as connection:
-        size = connection.execute(select(BLOB.c.size).where(BLOB.c.digest == str(digest))).scalar()
-        query = (
-            select(REPOSITORY_BLOB.c.digest)
-            .join_from(REPOSITORY_BLOB, REPOSITORY, REPOSITORY.c.id == REPOSITORY_BLOB.c.repository_id)
-            .where(REPOSITORY.c.name == name, REPOSITORY_BLOB.c.digest == str(digest))
-        )
-        mine = connection.execute(query).first() is not None
-    if mine:
-        return True
-    length = source.size(digest)
-    if length is None:  # the caller tells which image lacks it
-        return False
-    new = size is None and digest not in seen
-    seen.add(digest)
-    if not dry and not _mounted(holdings, name, digest):
-        try:
-            upload = _upload(holdings, source.blob(digest).resolve(), digest.algorithm)
-            length = holdings.blobs.seal(upload, digest)
-            linking.publish(holdings, name, digest, length, partial(holdings.blobs.publish, upload, digest))
-            holdings.blobs.cancel(upload)
-        except WireError:  # damaged: the caller tells
-            return False
-    if new:
-        done.blobs, done.bytes = done.blobs + 1, done.bytes + length
-    return True
-
-
-def _mounted(holdings: Holdings, name: str, digest: Digest) -> bool:
-    holders: Sequence[str] = linking.holders(holdings.database, digest, 1)
-    return any(linking.mount(holdings, name, digest, each) for each in holders)
-
-
-def _upload(holdings: Holdings, path: Path, algorithm: str) -> str:
-    if isinstance(holdings.blobs, Adopter):
-        return holdings.blobs.adopt(path, algorithm)
-    upload = holdings.blobs.begin(algorithm)
-    with open(path, "rb", buffering=0) as stream:
-        while data := stream.read(_PIECE):
-            holdings.blobs.append(upload, data)
-    return upload
-
-
-def _tags(holdings: Holdings, source: Source, name: str, here: set[str], dry: bool, done: Imported) -> None:
-    for tag, digest in source.tags(name).items():
-        if digest is None:
-            done.problem(f"{name}:{tag} is no tag, or its link cannot be read")
-            continue
-        try:
-            there = str(manifests.get(holdings.database, name, tag).digest)
-        except WireError:  # not here yet
-            there = ""
-        if there == str(digest):
-            continue
-        if there:
-            done.problem(f"{name}:{tag} is at {there} here and stays there; the folder has {digest}")
-            continue
-        if str(digest) not in here:
-            done.problem(f"{name}:{tag} leads to {digest}, which could not be taken over")
-            continue
-        if not dry:
-            found = manifests.get(holdings.database, name, str(digest))
-            try:
-                manifests.put(holdings, name, tag, found.raw, found.media_type, (), "")
-            except Error as error:
-                done.problem(f"{name}:{tag}: {error.message}")
-                continue
-        done.tags += 1

@@ -1,10 +1,8 @@
 """The two ends of a replication: this registry and another one, with the same few verbs."""
 
-import json
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol, cast
 
-from dockyard._internal.limits import MANIFEST_BYTES, read_bounded
 from dockyard._internal.proxy import Proxies
 from dockyard.content.store import ContentNotFoundError
 from dockyard.oci.descriptor import Descriptor
@@ -14,8 +12,9 @@ from dockyard.oci.reference import Reference
 from dockyard.registry.client import Client
 from dockyard.registry.credentials import Credential
 from dockyard.registry.interface import BlobPlace, Registry, WireError
+from dockyard.registry.pages import names, pages
 from dockyard.registry.protocol import codes
-from dockyard.registry.repository import Repository, next_page
+from dockyard.registry.repository import Repository
 from dockyard.registry.settings import RegistrySettings, Settings
 from dockyard.registry.transport import RegistryDeniedError, RegistryRefusedError, Transport
 from dockyard.server.globs import matches, plain
@@ -125,16 +124,12 @@ class There:
             return
         transport: Transport = self._client.transport(Reference(self._registry, "catalog"))
         path = f"/v2/_catalog?n={_PAGE}"
-        while path:
-            response = transport.request("GET", path, scope="registry:catalog:*")
-            raw = read_bounded(response, MANIFEST_BYTES, "a list of repositories")
-            response.drain()
-            if response.status == 404:
+        for raw in pages(transport, path, scope="registry:catalog:*", what="the catalog"):
+            if raw is None:
                 raise RegistryRefusedError(
                     f"{self._registry} shows no catalog", hint="Name the repositories without a wildcard."
                 )
-            yield from (str(each) for each in json.loads(raw).get("repositories") or [] if matches(pattern, str(each)))
-            path = next_page(response.headers.get("Link", ""))
+            yield from (each for each in names(raw, "repositories") if matches(pattern, each))
 
 
 class _Here:

@@ -55,7 +55,7 @@ class Report:
         """Whether every image is there, and nothing besides."""
         return not self.flaws
 
-    def add(self, kind: str, what: str, repaired: bool = False) -> None:
+    def add(self, kind: str, what: str, *, repaired: bool = False) -> None:
         """Note a flaw; beyond ten thousand they are only counted."""
         if len(self.flaws) < _MOST:
             self.flaws.append(Flaw(kind, what, repaired))
@@ -89,10 +89,10 @@ def verify(
     report = Report()
     _manifests(holdings, report, progress)
     _tags(holdings, report)
-    _blobs(holdings, report, deep, repair, progress)
-    _files(holdings, report, repair, progress)
-    _links(holdings, report, repair)
-    _usage(holdings, report, repair)
+    _blobs(holdings, report, progress, deep=deep, repair=repair)
+    _files(holdings, report, progress, repair=repair)
+    _links(holdings, report, repair=repair)
+    _usage(holdings, report, repair=repair)
     return report
 
 
@@ -113,8 +113,8 @@ def _manifests(holdings: Holdings, report: Report, progress: Progress) -> None:
             rows = connection.execute(query).all()
             for repository, digest, media_type, raw, partly, name in rows:
                 report.manifests += 1
-                found = (int(repository), str(digest), str(media_type), bytes(raw), bool(partly))
-                look = partial(_manifest, connection, *found)
+                found = (int(repository), str(digest), str(media_type), bytes(raw))
+                look = partial(_manifest, connection, *found, partly=bool(partly))
                 # Where every statement sees its own moment (PostgreSQL), it may just have been deleted.
                 if any(look()) and _there(connection, table.repository_id == repository, table.digest == digest):
                     for flaw in look():
@@ -126,7 +126,7 @@ def _manifests(holdings: Holdings, report: Report, progress: Progress) -> None:
 
 
 def _manifest(
-    connection: Connection, repository: int, digest: str, media_type: str, raw: bytes, partly: bool
+    connection: Connection, repository: int, digest: str, media_type: str, raw: bytes, *, partly: bool
 ) -> Iterator[str]:
     if str(Digest.of(raw, digest.partition(":")[0])) != digest:
         yield "its bytes have another digest"
@@ -170,7 +170,7 @@ def _tags(holdings: Holdings, report: Report) -> None:
             report.add("tag", f"{name}:{tag} leads to {digest}, which is not there")
 
 
-def _blobs(holdings: Holdings, report: Report, deep: bool, repair: bool, progress: Progress) -> None:
+def _blobs(holdings: Holdings, report: Report, progress: Progress, *, deep: bool, repair: bool) -> None:
     last = ""
     while True:
         query = select(BLOB.c.digest, BLOB.c.size).where(BLOB.c.digest > last).order_by(BLOB.c.digest).limit(_PAGE)
@@ -178,7 +178,7 @@ def _blobs(holdings: Holdings, report: Report, deep: bool, repair: bool, progres
             rows = [(str(row[0]), int(row[1])) for row in connection.execute(query)]
         for name, size in rows:
             report.blobs, report.bytes = report.blobs + 1, report.bytes + size
-            flaw = _bytes(holdings, Digest.parse(name), size, deep)
+            flaw = _bytes(holdings, Digest.parse(name), size, deep=deep)
             if flaw is not None:
                 still = partial(_still, holdings, flaw=flaw, name=name, size=size, repair=repair)
                 if (flaw := holdings.database.write(still)) is not None:
@@ -191,17 +191,19 @@ def _blobs(holdings: Holdings, report: Report, deep: bool, repair: bool, progres
         progress(f"{report.blobs} blobs looked at")
 
 
-def _still(holdings: Holdings, connection: Connection, flaw: Flaw, name: str, size: int, repair: bool) -> Flaw | None:
+def _still(
+    holdings: Holdings, connection: Connection, flaw: Flaw, name: str, size: int, *, repair: bool
+) -> Flaw | None:
     """What is wrong with a blob now that nobody can be removing it or publishing it anew."""
     holdings.database.lock(connection, f"blob {name}")
     if not _there(connection, BLOB.c.digest == name):
         return None
     digest = Digest.parse(name)
     if flaw.kind != "blob-damaged":
-        return _bytes(holdings, digest, size, False)
+        return _bytes(holdings, digest, size, deep=False)
     if not repair:
         return flaw
-    found = _bytes(holdings, digest, size, True)
+    found = _bytes(holdings, digest, size, deep=True)
     if found is not None and found.kind == "blob-damaged":
         # From now on clients are told that it is not there, so whoever has it pushes it anew.
         holdings.blobs.set_aside(digest)
@@ -209,7 +211,7 @@ def _still(holdings: Holdings, connection: Connection, flaw: Flaw, name: str, si
     return found
 
 
-def _bytes(holdings: Holdings, digest: Digest, size: int, deep: bool) -> Flaw | None:
+def _bytes(holdings: Holdings, digest: Digest, size: int, *, deep: bool) -> Flaw | None:
     place = holdings.blobs.place(digest, size)
     try:
         found = place.path.stat().st_size if place.path is not None else None
@@ -231,19 +233,19 @@ def _bytes(holdings: Holdings, digest: Digest, size: int, deep: bool) -> Flaw | 
     return None
 
 
-def _files(holdings: Holdings, report: Report, repair: bool, progress: Progress) -> None:
+def _files(holdings: Holdings, report: Report, progress: Progress, *, repair: bool) -> None:
     batch: list[Digest] = []
     for digest, _ in holdings.blobs.walk():
         report.files += 1
         batch.append(digest)
         if len(batch) == _PAGE:
-            _unknown(holdings, report, batch, repair)
+            _unknown(holdings, report, batch, repair=repair)
             batch.clear()
             progress(f"{report.files} files looked at")
-    _unknown(holdings, report, batch, repair)
+    _unknown(holdings, report, batch, repair=repair)
 
 
-def _unknown(holdings: Holdings, report: Report, digests: list[Digest], repair: bool) -> None:
+def _unknown(holdings: Holdings, report: Report, digests: list[Digest], *, repair: bool) -> None:
     """Files that no row speaks of, and that are older than the grace period: left by a process that ended between
     putting a file in its place and committing.
     """
@@ -252,10 +254,10 @@ def _unknown(holdings: Holdings, report: Report, digests: list[Digest], repair: 
         known = set(connection.execute(query).scalars())
     for each in digests:
         if str(each) not in known and holdings.database.write(partial(_orphan, holdings, digest=each, repair=repair)):
-            report.add("orphan-file", str(each), repair)
+            report.add("orphan-file", str(each), repaired=repair)
 
 
-def _orphan(holdings: Holdings, connection: Connection, digest: Digest, repair: bool) -> bool:
+def _orphan(holdings: Holdings, connection: Connection, digest: Digest, *, repair: bool) -> bool:
     holdings.database.lock(connection, f"blob {digest}")
     if _there(connection, BLOB.c.digest == str(digest)) or not holdings.blobs.exists(digest):
         return False
@@ -269,7 +271,7 @@ def _orphan(holdings: Holdings, connection: Connection, digest: Digest, repair: 
     return True
 
 
-def _links(holdings: Holdings, report: Report, repair: bool) -> None:
+def _links(holdings: Holdings, report: Report, *, repair: bool) -> None:
     """Blobs that nobody has, and that a repository has without need, while nothing is to look at them again."""
     waiting = exists().where(DELETION.c.digest == BLOB.c.digest)
     held = exists().where(REPOSITORY_BLOB.c.digest == BLOB.c.digest)
@@ -290,12 +292,12 @@ def _links(holdings: Holdings, report: Report, repair: bool) -> None:
         due = now() + holdings.grace
         holdings.database.write(lambda connection: linking.watch(holdings.database, connection, found, due))
     for digest in nobody:
-        report.add("orphan-blob", f"{digest} belongs to no repository", repair)
+        report.add("orphan-blob", f"{digest} belongs to no repository", repaired=repair)
     for name, digest in idle:
-        report.add("orphan-link", f"{name} has {digest}, which no manifest names", repair)
+        report.add("orphan-link", f"{name} has {digest}, which no manifest names", repaired=repair)
 
 
-def _usage(holdings: Holdings, report: Report, repair: bool) -> None:
+def _usage(holdings: Holdings, report: Report, *, repair: bool) -> None:
     with holdings.database.read() as connection:
         projects = connection.execute(select(PROJECT.c.id, PROJECT.c.name).order_by(PROJECT.c.id)).all()
     for number, name in projects:
@@ -304,7 +306,7 @@ def _usage(holdings: Holdings, report: Report, repair: bool) -> None:
         if wrong and repair:
             holdings.database.write(partial(_count_anew, holdings, project=int(number)))
         if wrong:
-            report.add("usage", f"project {name}: {wrong}", repair)
+            report.add("usage", f"project {name}: {wrong}", repaired=repair)
 
 
 def _distinct(project: int) -> Any:

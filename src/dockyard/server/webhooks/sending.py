@@ -40,7 +40,7 @@ def send(url: str, headers: Mapping[str, str], body: bytes, settings: Webhooks, 
     status: int | None = None
     answer = error = ""
     try:
-        status, answer = _post(url, headers, body, settings, verify, begun + settings.timeout)
+        status, answer = _post(url, headers, body, settings, begun + settings.timeout, verify=verify)
         if not 200 <= status < 300:
             error = "a redirect, which is not followed" if 300 <= status < 400 else f"HTTP status {status}"
     except (OSError, http.client.HTTPException, ValueError, ProxyInvalidError) as failed:
@@ -50,7 +50,7 @@ def send(url: str, headers: Mapping[str, str], body: bytes, settings: Webhooks, 
 
 
 def _post(
-    url: str, headers: Mapping[str, str], body: bytes, settings: Webhooks, verify: bool, deadline: float
+    url: str, headers: Mapping[str, str], body: bytes, settings: Webhooks, deadline: float, *, verify: bool
 ) -> tuple[int, str]:
     parts = urlsplit(url)
     host, secure = parts.hostname or "", parts.scheme == "https"
