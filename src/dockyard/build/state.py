@@ -19,6 +19,25 @@ from dockyard.layers.tree import FileTree
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 COMMENT = "buildkit.dockerfile.v0"  # tools tell by this word that entries follow BuildKit's form
 DEFAULT_SHELL = ("/bin/sh", "-c")
+# What a build takes over of its base, as BuildKit does: other builders leave more, like the name of the machine that an
+# image was made on.
+_EXECUTION = (
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Entrypoint",
+    "Cmd",
+    "Volumes",
+    "WorkingDir",
+    "Labels",
+    "StopSignal",
+    "ArgsEscaped",
+    "Healthcheck",
+    "OnBuild",
+    "Shell",
+)
+_HEALTHCHECK = ("Test", "Interval", "Timeout", "StartPeriod", "StartInterval", "Retries")
+_HISTORY = ("created", "created_by", "author", "comment", "empty_layer")
 
 
 def rfc3339(seconds: float) -> str:
@@ -29,6 +48,11 @@ def rfc3339(seconds: float) -> str:
 def _environment(config: dict[str, Any]) -> dict[str, str]:
     """The variables of an image, by name."""
     return {name: value for name, _, value in (str(item).partition("=") for item in config.get("Env") or [])}
+
+
+def _known(found: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Of `found` what has one of the `names` and says something."""
+    return {name: found[name] for name in names if found.get(name)}
 
 
 def seconds(text: str) -> int:
@@ -75,7 +99,9 @@ class State(msgspec.Struct):
     @classmethod
     def on(cls, image: Image, index: Path | None) -> "State":
         """A stage on a base image; its ONBUILD instructions become `triggers` and are not inherited further."""
-        config = image.config.execution
+        config = _known(image.config.execution, _EXECUTION)
+        if isinstance(config.get("Healthcheck"), dict):
+            config["Healthcheck"] = _known(config["Healthcheck"], _HEALTHCHECK)
         if config.get("WorkingDir"):
             workdir = str(config["WorkingDir"])
             config["WorkingDir"] = workdir if workdir.startswith("/") else posixpath.normpath(f"/{workdir}")
@@ -94,7 +120,7 @@ class State(msgspec.Struct):
             platform,
             config,
             list(image.layers),
-            image.config.history,
+            [_known(item, _HISTORY) for item in image.config.history],
             scope,
             author=str(image.config.document.get("author") or ""),
             triggers=triggers,
