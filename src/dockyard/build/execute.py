@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from msgspec.structs import replace
 
 from dockyard._internal import leftover
-from dockyard.build import authorities
+from dockyard.build import authorities, dress
 from dockyard.build.around import Around, around
 from dockyard.build.confide import leaks
 from dockyard.build.destination import Destination
@@ -127,11 +127,14 @@ def _document(
     user = resolve_user(named, root.read("etc/passwd"), root.read("etc/group"), numbers=True)
     if tools.way.ids == "single" and (user.uid or user.gid):
         raise IdsMissingError(f"USER {named} needs the ID {user.uid}:{user.gid}", context=place(instruction.node))
+    folder = _folder(state)
+    if state.tree.get(folder) is None:
+        dress.made(state, folder.strip("/"), root.changed, user.uid, user.gid)
     proxies = networks.proxies(tools.proxies) if networks.private(network) else tools.proxies
     return spec(
         args=args,
         env={"HOME": user.home, **beside.trusted, **environment, **proxies, **beside.confided},
-        cwd=_folder(state),
+        cwd=folder,
         user=user,
         network="none" if network == "none" else "host",
         mounts=[*beside.binds, *_groups(tools)],
@@ -141,7 +144,7 @@ def _document(
 
 
 def _folder(state: State) -> str:
-    """The working folder; where links lead to one that is not there, that itself, as the runtime makes it then."""
+    """The working folder; where links lead to one that is not there, that itself, as it is made then."""
     if state.tree.get(state.workdir) is not None:
         return state.workdir
     return f"/{Destination(state.tree).resolve(state.workdir)}"
