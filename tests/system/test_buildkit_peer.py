@@ -173,15 +173,19 @@ def strange(folder: Path) -> None:
 
 # As Docker's own builder left it: with traces of the machine, and with settings that say nothing.
 OLD = {
-
-        "Hostname": "4f2a",
-        "Domainname": "",
-        "AttachStdin": False,
-        "Tty": False,
-        "Image": "sha256:4f2a",
-        "MacAddress": ""
-    ,
-    "User": "", "WorkingDir": "", "Entrypoint": None, "OnBuild": [], "Labels": None, "Volumes": {}, "Shell": [],
+    "Hostname": "4f2a",
+    "Domainname": "",
+    "AttachStdin": False,
+    "Tty": False,
+    "Image": "sha256:4f2a",
+    "MacAddress": "",
+    "User": "",
+    "WorkingDir": "",
+    "Entrypoint": None,
+    "OnBuild": [],
+    "Labels": None,
+    "Volumes": {},
+    "Shell": [],
     "Healthcheck": {"Test": ["CMD", "true"], "Interval": 0, "Else": 1},
     "Env": ["PATH=/bin"],
     "Cmd": ["sh"],

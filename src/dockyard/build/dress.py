@@ -3,6 +3,7 @@
 import contextlib
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from dockyard.build.state import State
@@ -43,3 +44,16 @@ def made(state: State, path: str, folder: Path, uid: int, gid: int) -> None:
         dress(state, each, folder)
     if known:  # something new came into it
         os.utime(folder / known[-1], (time.time(),) * 2)
+
+
+def timed(state: State, times: Mapping[str, int], folder: Path) -> Path:
+    """Make folders of the stage in `folder` that differ from what is there in their times; returns `folder`."""
+    for path in times:
+        (folder / path).mkdir(parents=True, exist_ok=True)
+    every = {path for each in times for path in (each, *folders_above(each))}
+    for path in sorted(every, reverse=True):  # what is put into a folder moves its time
+        dress(state, path, folder)
+        if path in times:
+            os.utime(folder / path, (times[path],) * 2)
+    folder.chmod(0o755)  # whatever this process's mask is
+    return folder

@@ -13,6 +13,7 @@ import msgspec
 
 from dockyard.build.cache import Made
 from dockyard.images.image import Image
+from dockyard.layers.diff import Unsaid
 from dockyard.layers.layer import Layer
 from dockyard.layers.tree import FileTree
 
@@ -68,7 +69,8 @@ class State(msgspec.Struct):
         own: how many of the layers are the base image's.
         unseen: arguments that no command and no expansion sees.
         stages: how many layers there were where each stage on the way ended.
-        ran: for each RUN how many layers there were after it, its time in seconds, and what was mounted in it.
+        ran: for each RUN how many layers there were after it, its time in seconds, what was mounted in it, and what
+            else of it no layer tells.
         below: the state that this one began with; the view of its files is shared.
     """
 
@@ -86,7 +88,7 @@ class State(msgspec.Struct):
     own: int = 0
     stages: tuple[int, ...] = ()
     index: Path | None = None
-    ran: tuple[tuple[int, int, tuple[str, ...]], ...] = ()
+    ran: tuple[tuple[int, int, tuple[str, ...], Unsaid], ...] = ()
     below: "State | None" = None
     _tree: FileTree | None = None
 
@@ -175,19 +177,41 @@ class State(msgspec.Struct):
 
     @property
     def stirred(self) -> dict[str, tuple[int, int]]:
-        """The folders whose time is that of a RUN though no layer says so: layers up to which it counts, and seconds.
+        """The folders with a time from a RUN that no layer says: layers up to which it counts, and seconds.
 
-        What is mounted in a RUN gets a place to be mounted on, and that is removed again. BuildKit leaves the folder
-        around it with the time of that, for whoever copies from the stage.
+        The command left the folder with nothing but its time changed; or something was mounted there: what is mounted
+        in a RUN gets a place to be mounted on, and that is removed again. BuildKit leaves the folder around it with the
+        time of that, for whoever copies from the stage.
         """
         found: dict[str, tuple[int, int]] = {}
-        for count, seconds, targets in self.ran:
+        for count, seconds, targets, unsaid in self.ran:
+            found.update({path: (count - 1, mtime) for path, mtime in unsaid.times.items()})
             for target in ("/etc/resolv.conf", "/etc/hosts", *targets):
                 path = target.strip("/")
                 if self.tree.get(path, follow=False) is None:
                     while path and self.tree.get(path, follow=False) is None:
                         path = path.rpartition("/")[0]
                     found[path] = (count - 1, seconds)
+        return found
+
+    @property
+    def touched(self) -> dict[str, int]:
+        """The times that commands left folders with which are there still and of which no layer has told since."""
+        found: dict[str, int] = {}
+        for count, _, _, unsaid in self.ran:
+            for path, mtime in unsaid.times.items():
+                node = self.tree.get(path, follow=False)
+                if node is not None and node.path == path and node.entry.kind == "dir" and node.layer < count:
+                    found[path] = mtime
+        return found
+
+    @property
+    def joined(self) -> dict[str, tuple[int, str]]:
+        """The paths that a RUN made names of one file, which the layers do not say: how many there were, and one."""
+        found: dict[str, tuple[int, str]] = {}
+        for count, _, _, unsaid in self.ran:
+            for names in unsaid.names:
+                found.update(dict.fromkeys(names, (count, names[0])))
         return found
 
     @property
@@ -209,7 +233,7 @@ class State(msgspec.Struct):
             self.layers.append(made.layer)
         self.history.append(entry)
         if mounted is not None:
-            self.ran += ((len(self.layers), seconds(made.created), tuple(mounted)),)
+            self.ran += ((len(self.layers), seconds(made.created), tuple(mounted), made.unsaid),)
 
     def set_env(self, name: str, value: str) -> None:
         """Set a variable of the image."""
