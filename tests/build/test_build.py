@@ -61,6 +61,20 @@ def test_configuration_comes_out_as_buildkit_writes_it(yard: Yard) -> None:
     )
 
 
+def test_what_other_builders_left_in_a_base_is_not_taken_over(yard: Yard) -> None:
+    health = {"Test": ["CMD", "x"], "Interval": 0, "Else": 1}
+    left = {"Hostname": "a1b2", "Tty": False, "Image": "sha256:x", "User": "", "Volumes": None, "Shell": []}
+    base = image(yard.store, layer(yard.store, {"f": b"x"}), config={"Cmd": ["sh"], "Healthcheck": health, **left})
+    yard.store.tag("docker.io/library/old:1", base.descriptor)
+    config = yard.build("FROM old:1\nLABEL a=b\n").image.config.execution
+    assert config == {
+        "Cmd": ["sh"],
+        "Env": [f"PATH={PATH}"],
+        "Healthcheck": {"Test": ["CMD", "x"]},
+        "Labels": {"a": "b"},
+    }
+
+
 def test_history_names_steps_and_marks_layers(yard: Yard) -> None:
     yard.write({"f": "x"})
     history = yard.build('FROM scratch\nCOPY f /f\nWORKDIR /w\nCMD ["/f"]\n').image.config.history

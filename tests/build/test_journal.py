@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,12 @@ def test_a_build_that_was_killed_is_told_apart_from_one_that_runs(tmp_path: Path
     with pytest.raises(builds.BuildUnknownError):
         builds.find(tmp_path, "nothing")
     assert builds.find(tmp_path, "20260101T000000Z")[1]["result"] == "running"
+
+
+def test_builds_that_begin_side_by_side_may_throw_the_same_old_ones_away(tmp_path: Path) -> None:
+    for number in range(400):
+        (tmp_path / "builds" / f"old-{number}" / "more").mkdir(parents=True)
+    with ThreadPoolExecutor(6) as pool:
+        begun = [each.result() for each in [pool.submit(builds.new, tmp_path) for _ in range(6)]]
+    assert len(set(begun)) == 6
+    assert len(list((tmp_path / "builds").iterdir())) < builds.KEPT

@@ -121,6 +121,22 @@ def test_flags_end_at_the_first_other_word_or_at_two_dashes() -> None:
     assert nodes[2].dump() == 'run ["--x=1"] "cmd --y"'
 
 
+def test_flags_know_the_escape_character_of_the_file() -> None:
+    (copy,) = parse("# escape=`\nCOPY --chown=a` b\\ c d").nodes
+    assert copy.flags == ("--chown=a b\\",)
+    assert copy.args == ("c", "d")
+
+
+def test_words_before_a_heredoc_know_the_backslash_only() -> None:
+    (run,) = parse("# escape=`\nRUN echo ` <<EOF\nx\nEOF").nodes
+    assert [doc.content for doc in run.heredocs] == ["x\n"]
+
+
+def test_every_carriage_return_at_the_end_of_a_line_goes() -> None:
+    (label,) = parse("LABEL a=b \\\r\r\n c=d\r\r\n").nodes
+    assert label.args == ("a", "b", "=", "c", "d", "=")
+
+
 def test_a_file_without_instructions_is_refused() -> None:
     with pytest.raises(DockerfileInvalidError, match="no instructions"):
         parse(b"\xef\xbb\xbf\n# nothing\n")

@@ -46,6 +46,12 @@ def test_what_is_not_well_formed_is_refused(word: str) -> None:
         expand(word, ENV)
 
 
+def test_a_dollar_sign_in_a_replacement_is_what_go_takes_it_for_where_every_match_is_replaced() -> None:
+    env = {"A": "a.b.c", "D": "<$0 $name ${name} $$ $>"}
+    assert expand("${A//./$D}", env) == "a<.   $ $>b<.   $ $>c"
+    assert expand("${A/./$D}", env) == "a<$0 $name ${name} $$ $>b.c"
+
+
 def test_the_message_of_a_required_variable_is_shown() -> None:
     with pytest.raises(ExpansionError, match="NONE: give a version"):
         expand("${NONE:?give a version}", {})

@@ -171,6 +171,30 @@ def strange(folder: Path) -> None:
     (folder / "holes").unlink()
 
 
+# As Docker's own builder left it: with traces of the machine, and with settings that say nothing.
+OLD = {
+    "Hostname": "4f2a",
+    "Domainname": "",
+    "AttachStdin": False,
+    "Tty": False,
+    "Image": "sha256:4f2a",
+    "MacAddress": "",
+    "User": "",
+    "WorkingDir": "",
+    "Entrypoint": None,
+    "OnBuild": [],
+    "Labels": None,
+    "Volumes": {},
+    "Shell": [],
+    "Healthcheck": {"Test": ["CMD", "true"], "Interval": 0, "Else": 1},
+    "Env": ["PATH=/bin"],
+    "Cmd": ["sh"],
+    "ArgsEscaped": False,
+    "StopSignal": "",
+    "ExposedPorts": {},
+}
+
+
 def _name(case: Case) -> str:
     return case.name
 
@@ -259,6 +283,8 @@ def both(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
         "alpine": image(store, rootfs(store, alpine), config={"Cmd": ["/bin/sh"]}),
         "odd": image(store, files, odd(store), config={"Env": ["PATH=/bin"], "User": "worker"}),
         "hard": image(store, files, hard(store), config={"Env": ["PATH=/bin"]}),
+        "old": image(store, files, config=OLD),
+        "nowhere": image(store, files, config={"Env": ["PATH=/bin"], "WorkingDir": "/home/a/b", "User": "7:8"}),
     }
     for name, base in bases.items():
         store.tag(f"docker.io/library/{name}:latest", base.descriptor)

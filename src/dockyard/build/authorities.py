@@ -1,9 +1,9 @@
 """Certificate authorities that RUN steps trust and the image does not hold: `--ca-bundle`."""
 
-import contextlib
 import os
 from pathlib import Path
 
+from dockyard.build.dress import dress, folders_above
 from dockyard.build.state import State
 from dockyard.errors import UsageError
 
@@ -78,16 +78,11 @@ def laid_over(state: State, bundle: bytes, folder: Path) -> Path | None:
         return None
     folder.mkdir(parents=True)
     for path in paths:
-        parents: list[str] = []
-        above = path
-        while above := above.rpartition("/")[0]:
-            parents.append(above)
-        for each in reversed(parents):
-            (folder / each).mkdir(exist_ok=True)
-        _dress(state, path, folder, _joined(state.tree.read(path), bundle))
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        dress(state, path, folder, _joined(state.tree.read(path), bundle))
     # Folders last, as what is put into them moves their time.
-    for each in sorted({above for path in paths for above in _above(path)}, reverse=True):
-        _dress(state, each, folder)
+    for each in sorted({above for path in paths for above in folders_above(path)}, reverse=True):
+        dress(state, each, folder)
     return folder
 
 
@@ -119,24 +114,3 @@ def _held(state: State) -> list[str]:
         if node is not None and node.entry.kind in ("file", "hardlink") and node.entry.size <= _MOST_BYTES:
             found[node.path] = None
     return list(found)
-
-
-def _above(path: str) -> list[str]:
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[: number + 1]) for number in range(len(parts))]
-
-
-def _dress(state: State, path: str, folder: Path, content: bytes | None = None) -> None:
-    """Give what is at `path` in `folder` the owner, mode, time and attributes that it has in the stage."""
-    node = state.tree.get(path, follow=False)
-    assert node is not None
-    here, entry = folder / path, node.entry
-    if content is not None:
-        here.write_bytes(content)
-    with contextlib.suppress(OSError):  # an ID that this namespace does not have
-        os.chown(here, entry.uid, entry.gid)
-    here.chmod(entry.mode)
-    for name, value in entry.xattrs.items():
-        with contextlib.suppress(OSError):  # one that this file system does not take
-            os.setxattr(here, name, value)
-    os.utime(here, (entry.mtime, entry.mtime))

@@ -1,5 +1,6 @@
 """The builds whose logs are kept: the last few, and never more bytes than they may have."""
 
+import contextlib
 import json
 import os
 import time
@@ -28,7 +29,8 @@ def new(data: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     total = 0
     for number, each in enumerate(_folders(folder), 1):
-        with os.scandir(each) as entries:
+        # Another build may have thrown it away meanwhile.
+        with contextlib.suppress(FileNotFoundError), os.scandir(each) as entries:
             total += sum(entry.stat().st_size for entry in entries if entry.is_file())
         if (number >= KEPT or total > _MOST_BYTES) and not _running(each):
             import shutil
@@ -58,11 +60,13 @@ def find(data: Path, name: str) -> tuple[Path, dict[str, Any]]:
 
 def _folders(folder: Path) -> list[Path]:
     """The newest first: names begin with the time."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        (each for each in folder.iterdir() if each.is_dir()), key=lambda each: each.stat().st_mtime_ns, reverse=True
-    )
+    found: list[tuple[int, Path]] = []
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for each in entries:
+            with contextlib.suppress(FileNotFoundError):  # another build has thrown it away meanwhile
+                if each.is_dir(follow_symlinks=False):
+                    found.append((each.stat().st_mtime_ns, Path(each.path)))
+    return [path for _, path in sorted(found, reverse=True)]
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from dockyard._internal import atomic
 from dockyard.build.lent import Lent, Offers, absent
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
+from dockyard.layers.diff import Unsaid
 from dockyard.layers.layer import Layer
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
@@ -40,18 +41,21 @@ class Record(msgspec.Struct, omit_defaults=True):
     diff_id: str = ""
     claimed: bool = False
     plain: str = ""
+    unsaid: Unsaid = Unsaid()
 
 
 class Made(msgspec.Struct, frozen=True):
     """What a step made: when (RFC 3339), its layer if it has one, and for copies the key of what was copied.
 
-    `plain` is the key of a copy that needs no look at the image that it goes to, where it was asked for.
+    `plain` is the key of a copy that needs no look at the image that it goes to, where it was asked for; `unsaid` is
+    what a command did that its layer does not tell.
     """
 
     created: str
     layer: Layer | None = None
     content: str = ""
     plain: str = ""
+    unsaid: Unsaid = Unsaid()
 
 
 class StepCache:
@@ -126,10 +130,11 @@ class StepCache:
 
     def _made(self, record: Record, step: str) -> Made:
         if not record.digest:
-            return Made(record.created, None, record.content, record.plain)
+            return Made(record.created, None, record.content, record.plain, record.unsaid)
         descriptor = Descriptor(record.media_type, Digest.parse(record.digest), record.size)
         diff_id = Digest.parse(record.diff_id)
-        here = Made(record.created, Layer(descriptor, diff_id, self._store), record.content, record.plain)
+        layer = Layer(descriptor, diff_id, self._store)
+        here = Made(record.created, layer, record.content, record.plain, record.unsaid)
         if not record.claimed and self._store.exists(descriptor):
             return here
         lent = Lent(self.offers, diff_id, record.claimed, partial(self._keep, step, here))
@@ -143,7 +148,7 @@ class StepCache:
     def _keep(self, step: str, made: Made, *, claimed: bool = False) -> None:
         if made.layer is not None and isinstance(made.layer.source, Lent):
             claimed = claimed or made.layer.source.unsure(made.layer.descriptor)
-        record = Record(made.created, made.content, plain=made.plain, claimed=claimed)
+        record = Record(made.created, made.content, plain=made.plain, claimed=claimed, unsaid=made.unsaid)
         if made.layer is not None:
             descriptor = made.layer.descriptor
             record.media_type, record.digest, record.size = (

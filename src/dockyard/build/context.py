@@ -14,7 +14,8 @@ from dockyard.build.ahead import Ahead, Seen
 from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, SourceMissingError, place
 from dockyard.build.listing import Facts, Listed, digest_of, facts, look, packed, rows, sight, stamp
 from dockyard.build.paths import followed, glob, missing
-from dockyard.build.sent import sent, wild_above
+from dockyard.build.sent import sent as is_sent
+from dockyard.build.sent import wild_above
 from dockyard.build.source import WILD, Item
 from dockyard.build.watched import Watched, check
 from dockyard.dockerfile.ignore import IgnoreRules
@@ -97,7 +98,7 @@ class Context:
                 continue
             if not self._takes_part(item):
                 raise missing(self.root, name, item.path, node)
-            if wild_above(parts) and not self._sent(item.path):
+            if wild_above(parts) and not self.sent(item.path):
                 raise SourceMissingError(
                     f"{name!r} is a link to {item.path}, which no instruction names: "
                     "links that are found in a folder with a wildcard are not followed",
@@ -106,7 +107,7 @@ class Context:
                 )
         kept = [each for each in found if each is not None and self._takes_part(each)]
         if "\\" in pattern and not wild:
-            kept = [each for each in kept if self._sent(each.path)]
+            kept = [each for each in kept if self.sent(each.path)]
         if not kept and outside:
             raise ContextEscapeError(f"{pattern!r} leads out of the context", context=place(node))
         if not kept and not wild:
@@ -122,14 +123,14 @@ class Context:
         if not fixed:
             return
         found = self._resolved(fixed, node)
-        if found is None or not self._takes_part(found) or not self._sent(found.path):
+        if found is None or not self._takes_part(found) or not self.sent(found.path):
             raise SourceMissingError(
                 f"{pattern!r} matches nothing, and no instruction takes anything from {fixed!r}", context=place(node)
             )
 
-    def _sent(self, path: str) -> bool:
+    def sent(self, path: str) -> bool:
         """Whether an instruction names `path`, a folder above it, or something in it."""
-        return self.asked is None or sent(path, self.asked, self.root, self._rules)
+        return self.asked is None or is_sent(path, self.asked, self.root, self._rules)
 
     def folder_of(self, pattern: str, node: Node) -> None:
         """As `find` does with a pattern's folder, for patterns that are matched below it."""

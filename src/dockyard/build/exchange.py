@@ -18,7 +18,7 @@ from dockyard.build.lent import Bring, absent
 from dockyard.content.layout import Layout
 from dockyard.content.store import Reader, read
 from dockyard.errors import Error
-from dockyard.layers.diff import diff
+from dockyard.layers.diff import Unsaid, diff
 from dockyard.layers.layer import Layer
 from dockyard.layers.tar import Entry
 from dockyard.layers.write import LayerWriter
@@ -31,6 +31,7 @@ CACHE_TYPE = "application/vnd.dockyard.build.cache.v1+json"
 INLINE_KEY = "dockyard.build.cache.v1"
 _MOST_BYTES = 64 << 20
 _DATE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z)?", re.ASCII)
+_NEVER = 1 << 40  # seconds; what no file system takes for a time
 _CONTENT = re.compile(r"([0-9a-f]{64})?")
 Mode = Literal["min", "max"]
 
@@ -50,6 +51,7 @@ class _Step(msgspec.Struct, omit_defaults=True):
     digest: str = ""
     media_type: str = ""
     size: int = 0
+    unsaid: Unsaid = Unsaid()
 
 
 class _Mount(msgspec.Struct):
@@ -123,7 +125,7 @@ def _steps(cache: StepCache, wanted: set[Digest] | None) -> tuple[list[_Step], d
         made = cache.get(key)
         if made is None:
             continue
-        step = _Step(key, made.created, made.content)
+        step = _Step(key, made.created, made.content, unsaid=made.unsaid)
         if made.layer is not None:
             target = made.layer.descriptor
             step.diff_id, step.digest = str(made.layer.diff_id), str(target.digest)
@@ -167,6 +169,8 @@ def imported(place: Reader, cache: StepCache, artifact: Descriptor, bring: Bring
                 raise CacheInvalidError(f"a step has the key {step.key[:80]!r}")
             if not _DATE.fullmatch(step.created) or not _CONTENT.fullmatch(step.content):
                 raise CacheInvalidError(f"the step {step.key[:12]} has a malformed record")
+            if any(abs(mtime) >= _NEVER for mtime in step.unsaid.times.values()):
+                raise CacheInvalidError(f"the step {step.key[:12]} has a malformed record")
             layer = None
             if step.digest:
                 digest = Digest.parse(step.digest)
@@ -174,7 +178,8 @@ def imported(place: Reader, cache: StepCache, artifact: Descriptor, bring: Bring
                 layer = Layer(layers.get(digest, told), Digest.parse(step.diff_id), place)
             known = cache.get(step.key)
             if known is None or (known.layer is not None and absent(known.layer)):
-                cache.put(step.key, Made(step.created, layer, step.content), claimed=layer is not None)
+                made = Made(step.created, layer, step.content, unsaid=step.unsaid)
+                cache.put(step.key, made, claimed=layer is not None)
             cache.used.pop(step.key, None)
         for mount in contents.mounts:
             if not mount.folder.isalnum() or not mount.folder.isascii():

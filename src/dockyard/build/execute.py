@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from msgspec.structs import replace
 
 from dockyard._internal import leftover
-from dockyard.build import authorities
+from dockyard.build import authorities, dress
 from dockyard.build.around import Around, around
 from dockyard.build.confide import leaks
 from dockyard.build.destination import Destination
@@ -21,7 +21,7 @@ from dockyard.build.state import State
 from dockyard.build.tools import WORK
 from dockyard.dockerfile.instructions import Run
 from dockyard.layers import snapshot
-from dockyard.layers.diff import diff
+from dockyard.layers.diff import Left, Unsaid, diff
 from dockyard.layers.layer import Layer
 from dockyard.runtime import container, copied, unsettled
 from dockyard.runtime import network as networks
@@ -52,8 +52,8 @@ def execute(
     files: Mapping[str, bytes],
     mounts: "tuple[Wanted, ...]" = (),
     instead: Callable[[Cell], NoReturn] | None = None,
-) -> Layer:
-    """Run `args` in a container on the stage's layers and return the layer of what it changed.
+) -> tuple[Layer, Unsaid]:
+    """Run `args` in a container on the stage's layers; gives the layer of what it changed, and what that leaves unsaid.
 
     Args:
         stage: its state has the layers, user and working folder; its tools the store and the folder to work in.
@@ -127,11 +127,14 @@ def _document(
     user = resolve_user(named, root.read("etc/passwd"), root.read("etc/group"), numbers=True)
     if tools.way.ids == "single" and (user.uid or user.gid):
         raise IdsMissingError(f"USER {named} needs the ID {user.uid}:{user.gid}", context=place(instruction.node))
+    folder = _folder(state)
+    if state.tree.get(folder) is None:
+        dress.made(state, folder.strip("/"), root.changed, user.uid, user.gid)
     proxies = networks.proxies(tools.proxies) if networks.private(network) else tools.proxies
     return spec(
         args=args,
         env={"HOME": user.home, **beside.trusted, **environment, **proxies, **beside.confided},
-        cwd=_folder(state),
+        cwd=folder,
         user=user,
         network="none" if network == "none" else "host",
         mounts=[*beside.binds, *_groups(tools)],
@@ -141,7 +144,7 @@ def _document(
 
 
 def _folder(state: State) -> str:
-    """The working folder; where links lead to one that is not there, that itself, as the runtime makes it then."""
+    """The working folder; where links lead to one that is not there, that itself, as it is made then."""
     if state.tree.get(state.workdir) is not None:
         return state.workdir
     return f"/{Destination(state.tree).resolve(state.workdir)}"
@@ -210,7 +213,9 @@ class _Overlaid:
         given = tools.options.certificates
         laid = authorities.laid_over(state, given, work / "trusted") if given else None
         self._upper = self.changed = work / "upper"
+        touched = state.touched if way.ids != "single" else {}
         shown = [*lowers, *([laid] if laid is not None else [])]
+        shown += [dress.timed(state, touched, work / "touched")] if touched else []
         self.place = Overlay(shown, self._upper, work / "work", way.ids != "all", passing=True)
 
     def read(self, path: str) -> bytes:
@@ -225,22 +230,22 @@ class _Overlaid:
         """Nothing is to be done before: everything is mounted."""
         return contextlib.nullcontext()
 
-    def layer(self, targets: Sequence[str]) -> Layer:
-        """The layer of what was changed."""
+    def layer(self, targets: Sequence[str]) -> tuple[Layer, Unsaid]:
+        """The layer of what was changed, and what it does not tell."""
         tools, state, way = self._stage.tools, self._stage.state, self._stage.tools.way
         if tools.options.certificates:
             authorities.taken_out(state, tools.options.certificates, self._upper)
         _tidy(self._upper, state, targets)
         with tools.writer() as writer:
-            left: dict[str, None] = {}
+            left = Left()
             diff(self._upper, writer, lower=state.tree, folders=self._lowers, ids=way.ids, left=left)
             layer = writer.commit()
-        if tools.epoch is None:
+        if tools.epoch is None and not left.opened:
             # It serves other images, too, in which the layer may lie on something else.
-            for path in reversed(left):
+            for path in reversed(left.paths):
                 _remove(self._upper / path)
             _keep(self._upper, layer, tools.data / way.layers)
-        return layer
+        return layer, left.unsaid()
 
 
 class _Copied:
@@ -267,17 +272,20 @@ class _Copied:
             return contextlib.nullcontext()
         return placed(self.place, binds, tools.data, self._work / "aside")
 
-    def layer(self, targets: Sequence[str]) -> Layer:
-        """The layer of what was changed; the folder is left for the step that follows."""
+    def layer(self, targets: Sequence[str]) -> tuple[Layer, Unsaid]:
+        """The layer of what was changed, and what it does not tell; the folder is left for the step that follows."""
         tools, state = self._stage.tools, self._stage.state
         _tidy(self.place, state, targets)
         ignored = ["proc", "sys", "dev", *targets]
         with tools.writer() as writer:
-            snapshot.changes(self._before, self.place, writer, lower=state.tree, ignored=ignored, ids=tools.way.ids)
+            left = Left()
+            snapshot.changes(
+                self._before, self.place, writer, lower=state.tree, ignored=ignored, ids=tools.way.ids, left=left
+            )
             layer = writer.commit()
         if tools.epoch is None:
             copied.given([*state.layers, layer], tools.data, self.place, tools.way)
-        return layer
+        return layer, left.unsaid()
 
 
 def _groups(tools: "Tools") -> list[Mount]:

@@ -88,8 +88,8 @@ def run(stage: Stage, instruction: ins.Run) -> None:
 
             stage.consumed.update(tools.proxies)
             with tools.budget.granted(RUN, tools.cancelled.is_set):
-                layer = execute.execute(stage, instruction, args, environment, network, files, mounts)
-            made = Made(stage.now(), layer)
+                layer, unsaid = execute.execute(stage, instruction, args, environment, network, files, mounts)
+            made = Made(stage.now(), layer, unsaid=unsaid)
             tools.cache.put(step, made)
         elif mounts:
             from dockyard.build import cache_mount

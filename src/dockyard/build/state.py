@@ -13,12 +13,32 @@ import msgspec
 
 from dockyard.build.cache import Made
 from dockyard.images.image import Image
+from dockyard.layers.diff import Unsaid
 from dockyard.layers.layer import Layer
 from dockyard.layers.tree import FileTree
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 COMMENT = "buildkit.dockerfile.v0"  # tools tell by this word that entries follow BuildKit's form
 DEFAULT_SHELL = ("/bin/sh", "-c")
+# What a build takes over of its base, as BuildKit does: other builders leave more, like the name of the machine that an
+# image was made on.
+_EXECUTION = (
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Entrypoint",
+    "Cmd",
+    "Volumes",
+    "WorkingDir",
+    "Labels",
+    "StopSignal",
+    "ArgsEscaped",
+    "Healthcheck",
+    "OnBuild",
+    "Shell",
+)
+_HEALTHCHECK = ("Test", "Interval", "Timeout", "StartPeriod", "StartInterval", "Retries")
+_HISTORY = ("created", "created_by", "author", "comment", "empty_layer")
 
 
 def rfc3339(seconds: float) -> str:
@@ -29,6 +49,11 @@ def rfc3339(seconds: float) -> str:
 def _environment(config: dict[str, Any]) -> dict[str, str]:
     """The variables of an image, by name."""
     return {name: value for name, _, value in (str(item).partition("=") for item in config.get("Env") or [])}
+
+
+def _known(found: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Of `found` what has one of the `names` and says something."""
+    return {name: found[name] for name in names if found.get(name)}
 
 
 def seconds(text: str) -> int:
@@ -44,7 +69,8 @@ class State(msgspec.Struct):
         own: how many of the layers are the base image's.
         unseen: arguments that no command and no expansion sees.
         stages: how many layers there were where each stage on the way ended.
-        ran: for each RUN how many layers there were after it, its time in seconds, and what was mounted in it.
+        ran: for each RUN how many layers there were after it, its time in seconds, what was mounted in it, and what
+            else of it no layer tells.
         below: the state that this one began with; the view of its files is shared.
     """
 
@@ -62,7 +88,7 @@ class State(msgspec.Struct):
     own: int = 0
     stages: tuple[int, ...] = ()
     index: Path | None = None
-    ran: tuple[tuple[int, int, tuple[str, ...]], ...] = ()
+    ran: tuple[tuple[int, int, tuple[str, ...], Unsaid], ...] = ()
     below: "State | None" = None
     _tree: FileTree | None = None
 
@@ -75,7 +101,9 @@ class State(msgspec.Struct):
     @classmethod
     def on(cls, image: Image, index: Path | None) -> "State":
         """A stage on a base image; its ONBUILD instructions become `triggers` and are not inherited further."""
-        config = image.config.execution
+        config = _known(image.config.execution, _EXECUTION)
+        if isinstance(config.get("Healthcheck"), dict):
+            config["Healthcheck"] = _known(config["Healthcheck"], _HEALTHCHECK)
         if config.get("WorkingDir"):
             workdir = str(config["WorkingDir"])
             config["WorkingDir"] = workdir if workdir.startswith("/") else posixpath.normpath(f"/{workdir}")
@@ -94,7 +122,7 @@ class State(msgspec.Struct):
             platform,
             config,
             list(image.layers),
-            image.config.history,
+            [_known(item, _HISTORY) for item in image.config.history],
             scope,
             author=str(image.config.document.get("author") or ""),
             triggers=triggers,
@@ -149,19 +177,41 @@ class State(msgspec.Struct):
 
     @property
     def stirred(self) -> dict[str, tuple[int, int]]:
-        """The folders whose time is that of a RUN though no layer says so: layers up to which it counts, and seconds.
+        """The folders with a time from a RUN that no layer says: layers up to which it counts, and seconds.
 
-        What is mounted in a RUN gets a place to be mounted on, and that is removed again. BuildKit leaves the folder
-        around it with the time of that, for whoever copies from the stage.
+        The command left the folder with nothing but its time changed; or something was mounted there: what is mounted
+        in a RUN gets a place to be mounted on, and that is removed again. BuildKit leaves the folder around it with the
+        time of that, for whoever copies from the stage.
         """
         found: dict[str, tuple[int, int]] = {}
-        for count, seconds, targets in self.ran:
+        for count, seconds, targets, unsaid in self.ran:
+            found.update({path: (count - 1, mtime) for path, mtime in unsaid.times.items()})
             for target in ("/etc/resolv.conf", "/etc/hosts", *targets):
                 path = target.strip("/")
                 if self.tree.get(path, follow=False) is None:
                     while path and self.tree.get(path, follow=False) is None:
                         path = path.rpartition("/")[0]
                     found[path] = (count - 1, seconds)
+        return found
+
+    @property
+    def touched(self) -> dict[str, int]:
+        """The times that commands left folders with which are there still and of which no layer has told since."""
+        found: dict[str, int] = {}
+        for count, _, _, unsaid in self.ran:
+            for path, mtime in unsaid.times.items():
+                node = self.tree.get(path, follow=False)
+                if node is not None and node.path == path and node.entry.kind == "dir" and node.layer < count:
+                    found[path] = mtime
+        return found
+
+    @property
+    def joined(self) -> dict[str, tuple[int, str]]:
+        """The paths that a RUN made names of one file, which the layers do not say: how many there were, and one."""
+        found: dict[str, tuple[int, str]] = {}
+        for count, _, _, unsaid in self.ran:
+            for names in unsaid.names:
+                found.update(dict.fromkeys(names, (count, names[0])))
         return found
 
     @property
@@ -183,7 +233,7 @@ class State(msgspec.Struct):
             self.layers.append(made.layer)
         self.history.append(entry)
         if mounted is not None:
-            self.ran += ((len(self.layers), seconds(made.created), tuple(mounted)),)
+            self.ran += ((len(self.layers), seconds(made.created), tuple(mounted), made.unsaid),)
 
     def set_env(self, name: str, value: str) -> None:
         """Set a variable of the image."""

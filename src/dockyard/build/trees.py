@@ -18,7 +18,7 @@ class TreeSource:
     """Items of `tree`; their content is read layer by layer by whoever copies (`copy.write_tree`)."""
 
     def __init__(self, state: State) -> None:
-        self.tree, self._stirred = state.tree, state.stirred
+        self.tree, self._stirred, self._joined = state.tree, state.stirred, state.joined
 
     def find(self, pattern: str, node: Node) -> list[Item]:
         """What `pattern` names; see `source.Source`.
@@ -68,7 +68,10 @@ class TreeSource:
     def _item(self, node: TreeNode, name: str) -> Item:
         entry = node.entry
         layers, seconds = self._stirred.get(node.path, (0, 0)) if entry.kind == "dir" else (0, 0)
-        link = (node.layer, node.content) if entry.kind == "file" else None
+        link: tuple[int, str] | None = None
+        if entry.kind == "file":
+            count, first = self._joined.get(node.path, (0, ""))
+            link = (-count, first) if node.layer < count else (node.layer, node.content)
         return Item(
             name,
             node.path,

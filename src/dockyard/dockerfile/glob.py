@@ -7,6 +7,7 @@ import re
 
 _STAR = "star"
 _ANY = "any"
+_TEMPLATE = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})?")
 
 
 def without_prefix(pattern: str, text: str, *, longest: bool) -> str:
@@ -32,6 +33,9 @@ def without_suffix(pattern: str, text: str, *, longest: bool) -> str:
 def replaced(pattern: str, replacement: str, text: str, *, every: bool) -> str:
     """`text` with the first match of `pattern`, or every one, replaced; matches are as long as possible.
 
+    Where every one is replaced, a dollar sign in `replacement` is what it is to Go: `$0` stands for the match, another
+    name for nothing, and two for one.
+
     Raises:
         ValueError: the pattern escapes a character that needs none.
     """
@@ -46,7 +50,7 @@ def replaced(pattern: str, replacement: str, text: str, *, every: bool) -> str:
             result.append(text[at : at + 1])
             at += 1
             continue
-        result.append(replacement)
+        result.append(_filled(replacement, text[at:end]) if every else replacement)
         if not every:
             return "".join(result) + text[end:]
         previous = end
@@ -56,6 +60,14 @@ def replaced(pattern: str, replacement: str, text: str, *, every: bool) -> str:
         else:
             at = end
     return "".join(result)
+
+
+def _filled(template: str, match: str) -> str:
+    def part(found: re.Match[str]) -> str:
+        name = found[1] or found[2]
+        return match if name == "0" else "" if name else "$"
+
+    return _TEMPLATE.sub(part, template)
 
 
 def _reversed(pattern: str) -> str:

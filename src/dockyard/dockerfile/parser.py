@@ -9,13 +9,14 @@ from dockyard._internal.limits import DOCKERFILE_BYTES, TooLargeError
 from dockyard.dockerfile import shell
 from dockyard.dockerfile.fault import DockerfileInvalidError
 from dockyard.dockerfile.node import Dockerfile, Heredoc, Node
-from dockyard.dockerfile.spaces import BETWEEN_WORDS, SPACES, left_strip, strip
+from dockyard.dockerfile.spaces import BETWEEN_WORDS, left_strip, strip
 from dockyard.dockerfile.split import NotStringsError, json_strings, split_command, split_words
 
 _DIRECTIVE = re.compile(r"#[\t\n\f\r ]*([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
 _DIRECTIVES = ("syntax", "escape", "check")
 _HEREDOC = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)", re.DOTALL)
 _WITH_HEREDOCS = ("add", "copy", "run")
+_ASCII_SPACES = "\t\n\v\f\r "
 _DEEPEST_ONBUILD = 8
 # In bytes, without the line feed: what the buffer of BuildKit's scanner takes.
 _LONGEST = 65_535
@@ -94,7 +95,7 @@ class _Reader:
         nodes: list[Node] = []
         above: list[str] = []
         while self.at < len(self.lines):
-            line = left_strip(self.lines[self.at].removesuffix("\r"))
+            line = left_strip(self.lines[self.at].rstrip("\r"))
             self.at += 1
             self.directive(line)
             if line.startswith("#"):
@@ -141,7 +142,7 @@ class _Reader:
         line, more = self.without_continuation(line)
         parts.append(line)
         while more and self.at < len(self.lines):
-            line = self.lines[self.at].removesuffix("\r")
+            line = self.lines[self.at].rstrip("\r")
             self.at += 1
             if left_strip(line).startswith("#"):
                 self.comments[self.at] = strip(left_strip(line)[1:])
@@ -161,7 +162,7 @@ class _Reader:
         def fail(message: str, hint: str | None = None) -> DockerfileInvalidError:
             return DockerfileInvalidError(message, line=start, text=line, hint=hint)
 
-        spelled, flags, rest = split_command(line)
+        spelled, flags, rest = split_command(line, self.escape)
         keyword = spelled.lower()
         body = None
         args: list[str] = [""]  # an instruction that nobody knows
@@ -199,7 +200,8 @@ class _Reader:
         if holder.keyword not in _WITH_HEREDOCS or holder.json or "<<" not in node.text:
             return node
         try:
-            words = shell.process(node.text, {}, self.escape, raw_quotes=True, raw_escapes=True, keep_unset=True).words
+            # Whatever the directive says: here BuildKit knows the backslash only.
+            words = shell.process(node.text, {}, raw_quotes=True, raw_escapes=True, keep_unset=True).words
         except shell.ExpansionError:
             return node  # an open quote: the shell may make sense of it
         found: list[Heredoc] = []
@@ -243,8 +245,8 @@ def _maybe_json(rest: str, *, as_words: bool) -> tuple[list[str], bool]:
 
 
 def _first_word(rest: str) -> tuple[str, str]:
-    end = next((i for i, char in enumerate(rest) if char in SPACES), len(rest))
-    return rest[:end], left_strip(rest[end:])
+    end = next((i for i, char in enumerate(rest) if char in _ASCII_SPACES), len(rest))
+    return rest[:end], rest[end:].lstrip(_ASCII_SPACES)
 
 
 def _names_and_values(keyword: str, rest: str, escape: str, fail: Callable[..., DockerfileInvalidError]) -> list[str]:

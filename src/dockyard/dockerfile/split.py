@@ -10,28 +10,28 @@ class NotStringsError(ValueError):
     """A JSON array holds something other than strings."""
 
 
-def split_command(line: str) -> tuple[str, tuple[str, ...], str]:
-    """The keyword as written, the flags and the rest of a logical line."""
+def split_command(line: str, escape: str) -> tuple[str, tuple[str, ...], str]:
+    """The keyword as written, the flags and the rest of a logical line; `escape` hides what follows it in flags."""
     parts = BETWEEN_WORDS.split(strip(line), maxsplit=1)
     if len(parts) == 1:
         return parts[0], (), ""
-    flags, rest = split_flags(parts[1])
+    flags, rest = split_flags(parts[1], escape)
     return parts[0], tuple(flags), strip(rest)
 
 
-def split_flags(line: str) -> tuple[list[str], str]:
+def split_flags(line: str, escape: str) -> tuple[list[str], str]:
     """The leading words that begin with `--`, unquoted, and what follows them; a lone `--` ends them.
 
     BuildKit reads flags byte by byte and takes each byte for a character: what is not ASCII comes out as other letters,
     and never names the file or user that it should. The same here, so that the same files are taken.
     """
     if line.isascii():
-        return _split_flags(line)
-    flags, rest = _split_flags(line.encode("utf-8", "surrogateescape").decode("latin-1"))
+        return _split_flags(line, escape)
+    flags, rest = _split_flags(line.encode("utf-8", "surrogateescape").decode("latin-1"), escape)
     return flags, rest.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
-def _split_flags(line: str) -> tuple[list[str], str]:
+def _split_flags(line: str, escape: str) -> tuple[list[str], str]:
     flags: list[str] = []
     at = 0
     while True:
@@ -39,13 +39,13 @@ def _split_flags(line: str) -> tuple[list[str], str]:
             at += 1
         if not line.startswith("--", at):
             return flags, line[at:]
-        word, at = _flag(line, at)
+        word, at = _flag(line, at, escape)
         if word == "--":
             return flags, line[at:]
         flags.append(word)
 
 
-def _flag(line: str, at: int) -> tuple[str, int]:
+def _flag(line: str, at: int, escape: str) -> tuple[str, int]:
     word: list[str] = []
     quote = ""
     while at < len(line):
@@ -56,8 +56,8 @@ def _flag(line: str, at: int) -> tuple[str, int]:
             quote = ""
         elif not quote and char in "'\"":
             quote = char
-        elif char == "\\":
-            # A backslash at the very end is dropped; elsewhere it makes the next character literal.
+        elif char == escape:
+            # An escape character at the very end is dropped; elsewhere it makes the next character literal.
             at += 1
             word.append(line[at : at + 1])
         else:

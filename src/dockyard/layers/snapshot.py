@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from dockyard.layers.apply import Ids
-from dockyard.layers.diff import Found, write
+from dockyard.layers.diff import Found, Left, write
 from dockyard.layers.tree import FileTree
 from dockyard.layers.write import LayerWriter
 
@@ -25,7 +25,14 @@ def snapshot(root: Path) -> Snapshot:
 
 
 def changes(
-    before: Snapshot, root: Path, writer: LayerWriter, *, lower: FileTree, ignored: Collection[str] = (), ids: Ids
+    before: Snapshot,
+    root: Path,
+    writer: LayerWriter,
+    *,
+    lower: FileTree,
+    ignored: Collection[str] = (),
+    ids: Ids,
+    left: Left | None = None,
 ) -> int:
     """Write what has changed below `root` since `before`, and return how many members that were.
 
@@ -36,8 +43,9 @@ def changes(
         lower: what the folder held before.
         ignored: paths that do not count, with what is below them.
         ids: as for `apply`.
+        left: as for `diff`.
     """
-    return write(_changed(before, root, ignored), writer, lower=lower, ids=ids)
+    return write(_changed(before, root, ignored), writer, lower=lower, ids=ids, left=left)
 
 
 def _changed(before: Snapshot, root: Path, ignored: Collection[str]) -> Iterator[Found]:

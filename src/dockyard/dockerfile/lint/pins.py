@@ -282,8 +282,10 @@ class PinGo:
         versions = (name.partition("@") for name in (names[:1] if verb(words) == "run" else names))
         return [
             module
-            for module, _, version in versions
-            if remote.fullmatch(module)
+            for module, at, version in versions
+            # A version is asked for of modules only; what has none and no domain is in the build itself or Go's own.
+            if (at or remote.fullmatch(module))
+            and module[:1] not in (".", "/", "")
             and "..." not in module
             and version in ("", "latest", "main", "master", "upgrade", "none")
         ]
