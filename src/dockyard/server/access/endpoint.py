@@ -12,7 +12,7 @@ from dockyard.registry.app.call import Application, Call, Receive, Scope, Send, 
 from dockyard.registry.caller import CALLER, Caller
 from dockyard.registry.interface import Registry
 from dockyard.registry.protocol import codes
-from dockyard.server.access import keyless, reading, refresh, scope, tokens
+from dockyard.server.access import keyless, reading, refresh, scope, secret, tokens
 from dockyard.server.access.guard import Doorkeeper, too_many
 from dockyard.server.access.issuers import IdTokenInvalidError, Issuers, IssuerUnreachableError
 from dockyard.server.access.login import Login, LoginRefusedError, TooManyTriesError
@@ -93,10 +93,13 @@ def _answer(
         return _document(keeper, login, shown, wanted, client, offline=offline)
     if kind == "refresh_token":
         value = _one(form, "refresh_token")
-        login.patient("", call.address)
+        guess = not secret.formed(value)
+        if guess:
+            login.patient("", call.address)
         proof = refresh.use(login.database, value, login.settings.refresh_lifetime) if value else None
         if proof is None:
-            login.failed("", call.address)
+            if guess:
+                login.failed("", call.address)
             raise LoginRefusedError("no such refresh token")
         document = _document(keeper, login, Shown(proof, None, 0), wanted, client, offline=False)
         return document | {"refresh_token": value}
@@ -121,11 +124,10 @@ def _exchange(
 ) -> dict[str, Any]:
     if (_one(form, "subject_token_type") or _ID_TOKENS[0]) not in _ID_TOKENS:
         raise _RequestError(400, "invalid_request", "the subject token must be an ID token")
-    login.patient("", call.address)
     try:
         proof, seconds = keyless.exchange(login.database, issuers, _one(form, "subject_token"), call.address)
     except IdTokenInvalidError as error:
-        login.failed("", call.address)
+        # Nobody guesses a signature, and a job that is set up wrong must not lock out those behind the same address.
         raise _RequestError(401, "invalid_grant", str(error)) from error
     wanted = form.get("scope")
     return _document(keeper, login, Shown(proof, None, 0), wanted, "", offline=False, seconds=seconds) | {
