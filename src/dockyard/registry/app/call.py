@@ -23,6 +23,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PIECE = 1 << 20
 LEAST_BYTES_A_SECOND = 1024
+# The server below holds several pieces of an answer that its client does not take.
+_SENT = 64 << 10
 # A piece costs some memory beside its bytes.
 MOST_PIECES = 512
 _WARNINGS_BYTES = 4096
@@ -187,7 +189,7 @@ class Call:
         if not self.started:
             await self.reply(code.status, codes.body(code, detail), headers)
 
-    async def piece(self, data: bytes, *, more: bool = True) -> None:
+    async def piece(self, data: bytes) -> None:
         """Send a piece of the answer's body.
 
         Raises:
@@ -195,13 +197,37 @@ class Call:
         """
         try:
             async with asyncio.timeout(self.ways.patience):
-                await self.send({"type": "http.response.body", "body": data, "more_body": more})
+                for at in range(0, len(data), _SENT):
+                    part = data[at : at + _SENT] if len(data) > _SENT else data
+                    await self.send({"type": "http.response.body", "body": part, "more_body": True})
         except TimeoutError:
             raise SlowClientError("a client takes nothing of its answer") from None
 
     async def document(self, document: Any, headers: Mapping[str, str] | None = None) -> None:
         """Answer with a JSON document."""
         await self.reply(200, json.dumps(document, separators=(",", ":")).encode(), headers)
+
+    async def body(self, most: int) -> bytes:
+        """The whole body of a request that is short.
+
+        Raises:
+            WireError: SIZE_INVALID: it has more than `most` bytes; BLOB_UPLOAD_INVALID: it breaks off, or took longer
+                than a client may be silent.
+        """
+        held, more = bytearray(), True
+        try:
+            async with asyncio.timeout(self.ways.patience):
+                while more:
+                    message = await self.receive()
+                    if message["type"] == "http.disconnect":
+                        raise WireError(codes.BLOB_UPLOAD_INVALID, "the client went away")
+                    held += message.get("body", b"")
+                    more = bool(message.get("more_body", False))
+                    if len(held) > most:
+                        raise WireError(codes.SIZE_INVALID, f"the body is longer than {most} bytes")
+        except TimeoutError:
+            raise WireError(codes.TOO_SLOW, "", {"connection": "close"}) from None
+        return bytes(held)
 
     async def pieces(self, take: Callable[..., Any]) -> tuple[int, list[bytes]]:
         """Give the body to `take`, in a thread, about 1 MiB at a time as pieces that belong together; but return the

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from dockyard.errors import Error
 from dockyard.registry.app.call import Application, Call, Receive, Scope, Send, Ways
 from dockyard.registry.caller import CALLER, Caller
-from dockyard.registry.interface import Registry
+from dockyard.registry.interface import Registry, WireError
 from dockyard.registry.protocol import codes
 from dockyard.server.access import keyless, reading, refresh, scope, secret, tokens
 from dockyard.server.access.guard import Doorkeeper, too_many
@@ -48,6 +48,8 @@ def token_endpoint(registry: Registry, ways: Ways, keeper: Doorkeeper, login: Lo
             await _refuse(call, 401, "invalid_grant", "authentication required")
         except _RequestError as refused:
             await _refuse(call, refused.status, refused.error, str(refused))
+        except WireError as unreadable:
+            await _refuse(call, unreadable.code.status, "invalid_request", unreadable.detail or unreadable.code.meaning)
         except IssuerUnreachableError as error:
             await _refuse(call, 503, "temporarily_unavailable", error.message)
         except Exception as error:  # noqa: BLE001 (no request may end without an answer)
@@ -66,13 +68,7 @@ async def _form(call: Call) -> dict[str, list[str]] | None:
         return None
     if method != "POST":
         raise _RequestError(405, "invalid_request", "use GET or POST")
-    body, more = bytearray(), True
-    while more:
-        message = await call.receive()
-        body += message.get("body", b"")
-        more = message["type"] == "http.request" and bool(message.get("more_body", False))
-        if len(body) > _BODY:
-            raise _RequestError(413, "invalid_request", "the request is too long")
+    body = await call.body(_BODY)
     try:
         return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=100)
     except ValueError:
