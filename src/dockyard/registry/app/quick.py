@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from dockyard.registry.app.call import FIXED, Message, Scope, Ways
 from dockyard.registry.caller import CALLER, Caller
-from dockyard.registry.guard import Action
 from dockyard.registry.interface import Registry, StoredManifest, WireError
 from dockyard.registry.protocol import request
 
@@ -74,7 +73,7 @@ class _Short:
         if found is None:
             return None
         thing, data = found
-        if not (passed or head) or not self._admitted(scope, target, "pull" if passed else "push"):
+        if not passed or not self._admitted(scope, target):
             return None
         if known is None or known[1] is not thing:
             if len(self._made) >= _MOST:
@@ -99,8 +98,8 @@ class _Short:
         data = self._held.get(str(place.path), place.size)
         return None if data is None else (place, data)
 
-    def _admitted(self, scope: Scope, target: request.Target, action: Action) -> bool:
-        """Whether nothing about the request is odd, and its caller is known and may do that."""
+    def _admitted(self, scope: Scope, target: request.Target) -> bool:
+        """Whether nothing about the request is odd, and its caller is known and may pull."""
         authorization, forwarded = "", ""
         for name, value in scope["headers"]:
             if name in _NOTED:
@@ -116,7 +115,7 @@ class _Short:
             return False
         if permit is None:
             return False
-        if not (permit.allows(target.name, "pull") and (action == "pull" or permit.allows(target.name, action))):
+        if not permit.allows(target.name, "pull"):
             scope["dockyard.permit"] = permit  # it has paid for this request
             return False
         client = scope.get("client")
