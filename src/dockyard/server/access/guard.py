@@ -217,15 +217,17 @@ class AccountPass:
             self._memory[name, action] = found
         return found
 
-    def refusal(self, name: str, action: str, base: str) -> Exception:
+    def refusal(self, name: str, action: str, base: str, source: str = "") -> Exception:
         """401 where another token or login could help, else 403."""
-        helps = self._anonymous or (self._ceiling is not None and self._owner(name, action))
+        owner = self._owner(name, action) and (not source or self._owner(source, "pull"))
+        helps = self._anonymous or (self._ceiling is not None and owner)
         if not helps:
             return WireError(codes.DENIED, f"{self.caller.name} may not {action} {name or 'here'}")
         if not name:
             scope = "registry:catalog:*" if action == "list" else ""
         else:
             scope = f"repository:{name}:{'pull,push' if action == 'push' else action}"
+            scope += f" repository:{source}:pull" if source else ""
         error = "insufficient_scope" if self._ceiling is not None and not self._anonymous else ""
         return _unauthorized(base, self._service, "", scope, error)
 
