@@ -28,6 +28,7 @@ def application(registry: Registry, ways: Ways | None = None) -> Application:
             await _answer(call)
         except Exception as error:  # noqa: BLE001 (no request, however odd, may end without an answer)
             await refuse(call, error)
+            await call.linger()
 
     return app
 

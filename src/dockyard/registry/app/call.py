@@ -27,6 +27,9 @@ LEAST_BYTES_A_SECOND = 1024
 _SENT = 64 << 10
 # A piece costs some memory beside its bytes.
 MOST_PIECES = 512
+LINGER_BYTES = 64 << 20
+"""Most bytes of a body that are received only so that its client comes to see why it was refused."""
+_LINGER_S = 10
 _WARNINGS_BYTES = 4096
 FIXED = [(b"docker-distribution-api-version", b"registry/2.0"), (b"x-content-type-options", b"nosniff")]
 
@@ -77,7 +80,7 @@ class SlowClientError(TransientError):
 
 @dataclass
 class Call:
-    """A request under way. `answer…` methods may be called once."""
+    """A request under way; `taken` says whether all of its body has come. An answer may be given once."""
 
     registry: Registry
     ways: Ways
@@ -85,6 +88,7 @@ class Call:
     receive: Receive
     send: Send
     started: bool = False
+    taken: bool = False
     permit: Pass | None = None
     namespace: str = ""
 
@@ -207,6 +211,21 @@ class Call:
         """Answer with a JSON document."""
         await self.reply(200, json.dumps(document, separators=(",", ":")).encode(), headers)
 
+    async def linger(self) -> None:
+        """Once the answer is given, let go by what still comes of the body, for a while: a client whose connection ends
+        while it sends learns of that, and not of its answer.
+        """
+        expects = b"expect" in self.headers  # it sends nothing before it is told to
+        left = 0 if self.taken or expects or self.scope["method"] not in ("POST", "PUT", "PATCH") else LINGER_BYTES
+        try:
+            async with asyncio.timeout(_LINGER_S):
+                while left > 0:
+                    message = await self.receive()
+                    more = message["type"] == "http.request" and message.get("more_body", False)
+                    left = left - len(message.get("body", b"")) if more else 0
+        except TimeoutError:
+            return
+
     async def body(self, most: int) -> bytes:
         """The whole body of a request that is short.
 
@@ -223,6 +242,7 @@ class Call:
                         raise WireError(codes.BLOB_UPLOAD_INVALID, "the client went away")
                     held += message.get("body", b"")
                     more = bool(message.get("more_body", False))
+                    self.taken = not more
                     if len(held) > most:
                         raise WireError(codes.SIZE_INVALID, f"the body is longer than {most} bytes")
         except TimeoutError:
@@ -255,6 +275,7 @@ class Call:
                     held.append(body)
                     size += len(body)
                 more = not gone and bool(message.get("more_body", False))
+                self.taken = not more
                 late = loop.time() - begun - patience
                 if more and late > 0 and total + size < late * LEAST_BYTES_A_SECOND:
                     slow, more = True, False
