@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 from dockyard.errors import TransientError
 from dockyard.oci.digest import Digest
+from dockyard.registry.app.forwarded import Forwarded
 from dockyard.registry.guard import Gate, Guard, Open, Pass
 from dockyard.registry.interface import Registry, WireError
 from dockyard.registry.protocol import codes
@@ -50,7 +51,7 @@ class Ways:
         guard: says who may do what.
         prefix: the path under which a reverse proxy shows this server, such as `/registry`; empty for none.
         base: the URL under which clients see this server; empty derives it from each request.
-        trusted: whether to believe X-Forwarded-Proto, -Host and -For: only behind a proxy that sets them.
+        forwarded: whose X-Forwarded-Proto, -Host and -For are believed.
         accel: the internal location under which nginx reads the storage folder itself (X-Accel-Redirect).
         storage: that folder.
         patience: seconds for which a client may be silent within a body, or take nothing of an answer; after them a
@@ -63,7 +64,7 @@ class Ways:
     guard: Guard = field(default_factory=Open)
     prefix: str = ""
     base: str = ""
-    trusted: bool = False
+    forwarded: Forwarded = field(default_factory=Forwarded)
     accel: str = ""
     storage: str = ""
     patience: float = 60
@@ -151,9 +152,7 @@ class Call:
     @property
     def address(self) -> str:
         """Where the request comes from."""
-        forwarded = self.header(b"x-forwarded-for") if self.ways.trusted else ""
-        client = self.scope.get("client")
-        return forwarded.rpartition(",")[2].strip() or (str(client[0]) if client else "")
+        return self.ways.forwarded.address(self.scope)
 
     @property
     def base(self) -> str:
@@ -161,9 +160,11 @@ class Call:
         if self.ways.base:
             return self.ways.base
         scheme, host = str(self.scope.get("scheme") or "http"), self.header(b"host")
-        if self.ways.trusted:
-            scheme = self.header(b"x-forwarded-proto") or scheme
-            host = self.header(b"x-forwarded-host") or host
+        if self.ways.forwarded.believes(self.scope):
+            # Several proxies in a row make lists; the first is what the client knows.
+            said = self.header(b"x-forwarded-proto").partition(",")[0].strip().lower()
+            scheme = said if said in ("http", "https") else scheme
+            host = self.header(b"x-forwarded-host").partition(",")[0].strip() or host
         return f"{scheme}://{host or 'localhost'}{self.ways.prefix}"
 
     def path(self, path: str) -> str:

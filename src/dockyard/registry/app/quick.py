@@ -19,7 +19,7 @@ SMALL = 1 << 20
 # An answer is in memory until its client has taken it. HTTP/2 has many of them on one connection.
 _SMALL_MANY = 64 << 10
 _CONDITIONS = (b"if-none-match", b"if-match", b"if-modified-since", b"if-unmodified-since", b"if-range")
-_NOTED = frozenset((b"authorization", b"x-forwarded-for", b"range", b"expect", *_CONDITIONS))
+_NOTED = frozenset((b"authorization", b"range", b"expect", *_CONDITIONS))
 _LONGEST = 1024
 _MOST = 8192
 _MOST_CALLERS = 1024
@@ -100,15 +100,12 @@ class _Short:
 
     def _admitted(self, scope: Scope, target: request.Target) -> bool:
         """Whether nothing about the request is odd, and its caller is known and may pull."""
-        authorization, forwarded = "", ""
+        authorization = ""
         for name, value in scope["headers"]:
             if name in _NOTED:
-                if name == b"authorization":
-                    authorization = value.decode("latin-1")
-                elif name != b"x-forwarded-for":
+                if name != b"authorization":
                     return False
-                elif self._ways.trusted:
-                    forwarded = value.decode("latin-1").rpartition(",")[2].strip()
+                authorization = value.decode("latin-1")
         try:
             permit = self._ways.guard.known(authorization)
         except WireError:
@@ -118,8 +115,7 @@ class _Short:
         if not permit.allows(target.name, "pull"):
             scope["dockyard.permit"] = permit  # it has paid for this request
             return False
-        client = scope.get("client")
-        who = (permit.caller.name, forwarded or (str(client[0]) if client else ""))
+        who = (permit.caller.name, self._ways.forwarded.address(scope))
         caller = self._callers.get(who)
         if caller is None or caller[0] is not permit.caller:
             if len(self._callers) >= _MOST_CALLERS:
