@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from dockyard.registry.app.body import Came
 from dockyard.registry.app.call import Application, Message, Scope
 from dockyard.registry.interface import WireError
-from dockyard.server.access import members, personal, projects, robots, state, users
+from dockyard.server.access import members, personal, projects, robots, secret, state, users
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.principal import Permission
 from dockyard.server.database import Database, DatabaseError
@@ -388,3 +389,26 @@ def test_from_anybody_but_the_proxy_forwarded_headers_say_nothing(opened: Callab
         said = {"host": "a.test", "x-forwarded-host": "hub.test"}
         challenge = place.call("GET", "/v2/", headers=said).headers["www-authenticate"]
         assert challenge.startswith(f'Bearer realm="http://{host}/token"')
+
+
+def test_many_who_come_at_once_with_one_password_cost_one_check(
+    opened: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = opened()
+    auth = place.user("root", admin=True)
+    checks = []
+    real = secret.password_right
+
+    def slow(kept: str | None, password: str) -> bool:
+        checks.append(password)
+        time.sleep(0.2)
+        return real(kept, password)
+
+    monkeypatch.setattr(secret, "password_right", slow)
+    with ThreadPoolExecutor(40) as threads:
+        found = list(threads.map(lambda _: place.call("GET", "/v2/", auth=auth).status, range(40)))
+    assert found == [200] * 40
+    assert len(checks) == 1
+    with ThreadPoolExecutor(8) as threads:
+        wrong = list(threads.map(lambda _: place.call("GET", "/v2/", auth=basic("root", "wrong one")).status, range(8)))
+    assert wrong == [401] * 8
