@@ -4,9 +4,11 @@ import hashlib
 import http.server
 import random
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,9 @@ from dockyard.oci.digest import Digest
 from dockyard.registry.interface import WireError
 from dockyard.registry.objects import ObjectBlobs, ObjectStorageError
 from dockyard.registry.objects_open import ObjectStorageAddressError, open_objects
+from dockyard.server.house import open_house
+from dockyard.server.settings import Objects, Settings
+from dockyard.server.stored.verify import verify
 from making.objects import KEYS, Moto, Throttling, moto
 
 pytestmark = pytest.mark.slow
@@ -55,6 +60,29 @@ def push(blobs: ObjectBlobs, data: bytes) -> Digest:
 
 def some(size: int) -> bytes:
     return random.Random(size).randbytes(size)
+
+
+def test_an_object_knows_how_long_it_has_been_there(address: str) -> None:
+    blobs = replica(address)
+    digest = push(blobs, b"young")
+    time.sleep(1)
+    age = blobs.age(digest)
+    assert age is not None
+    assert 0.5 < age < 60
+    assert blobs.age(Digest.of(b"absent")) is None
+
+
+def test_what_an_upload_has_just_written_is_no_orphan_until_the_grace_period_is_over(
+    address: str, tmp_path: Path
+) -> None:
+    for grace, kinds in ((60, []), (0, ["orphan-file"])):
+        made = Settings(storage=address, folder=str(tmp_path), grace=grace, objects=Objects(options=KEYS))
+        house = open_house(made)
+        try:
+            push(replica(address), b"written, and not committed yet")
+            assert [each.kind for each in verify(house.registry.holdings).flaws] == kinds
+        finally:
+            house.close()
 
 
 @pytest.mark.parametrize("size", [0, 1, _MIB, 21 * _MIB + 7])

@@ -155,6 +155,65 @@ def test_a_client_that_does_not_read_its_answer_is_let_go(server: Server) -> Non
             assert len(begun) < len(data)
 
 
+def resident(server: Server) -> int:
+    status = Path(f"/proc/{server.child.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) << 10
+
+
+def sockets(server: Server) -> int:
+    count = 0
+    for each in Path(f"/proc/{server.child.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            count += os.readlink(each).startswith("socket:")
+    return count
+
+
+@pytest.mark.parametrize("asked", ["Range: bytes=1-", "Range: bytes=0-20000000,30000000-50000000", "X-Whole: yes"])
+def test_many_clients_that_read_nothing_cost_little_hold_nobody_up_and_are_let_go(tmp_path: Path, asked: str) -> None:
+    (tmp_path / "registry.toml").write_text("[limits]\npatience = 4\n")
+    server = Server(tmp_path, "--config", str(tmp_path / "registry.toml"))
+    try:
+        data = os.urandom(1 << 20) * 64
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        connection.request("POST", f"/v2/a/b/blobs/uploads/?digest={digest}", data)
+        assert connection.getresponse().read() == b""
+        before = resident(server)
+        with contextlib.ExitStack() as held:
+            held.callback(connection.close)
+            for _ in range(100):
+                client = socket.socket()
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                client.connect(("127.0.0.1", server.port))
+                held.enter_context(client)
+                client.sendall(f"GET /v2/a/b/blobs/{digest} HTTP/1.1\r\nHost: x\r\n{asked}\r\n\r\n".encode())
+            most, until = 0, time.monotonic() + 3
+            while time.monotonic() < until:
+                begun = time.monotonic()
+                connection.request("GET", "/v2/")
+                assert connection.getresponse().read() == b"{}"
+                assert time.monotonic() - begun < 2
+                most = max(most, resident(server) - before)
+                time.sleep(0.2)
+            # What the server has of each, with what is lost between the pieces; a whole piece of 1 MiB took 9 MB.
+            assert most < 100 * (4 << 20), f"{most >> 20} MiB for 100 clients"
+            deadline = time.monotonic() + 20
+            while (left := sockets(server)) > 20:
+                assert time.monotonic() < deadline, f"{left} connections are still open"
+                time.sleep(0.2)
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("path", ["/token", "/api/v1/projects", "/login"])
+def test_a_short_body_that_does_not_come_is_not_waited_for(server: Server, path: str) -> None:
+    with connect(server) as client:
+        kind = "application/x-www-form-urlencoded"
+        head = f"POST {path} HTTP/1.1\r\nHost: {server.address}\r\nContent-Type: {kind}\r\nContent-Length: 100\r\n\r\n"
+        client.sendall(head.encode() + b"a=")
+        assert closed_within(client, 8).startswith(b"HTTP/1.1 40")
+
+
 def test_a_client_that_waits_for_what_takes_long_is_not_let_go(tmp_path: Path) -> None:
     """The upstream of a mirror takes far longer than any client may be silent."""
     store = Memory()

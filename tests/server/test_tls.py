@@ -1,5 +1,7 @@
 """The server's certificate: given or made here, and what is done with one that cannot be used."""
 
+import re
+import socket
 import ssl
 import stat
 import subprocess
@@ -72,3 +74,14 @@ def test_what_cannot_be_used_is_refused_with_the_reason(tmp_path: Path) -> None:
         certificate(Tls(certificate=str(made.certificate), key=str(secret)), tmp_path, "127.0.0.1")
     with pytest.raises(CertificateError, match="name"):
         certificate(Tls(self_made=True, names=("ü.example",)), tmp_path / "three", "127.0.0.1")
+
+
+def test_one_for_all_addresses_has_those_by_which_other_machines_reach_this_one(tmp_path: Path) -> None:
+    made = certificate(Tls(self_made=True), tmp_path, "0.0.0.0")
+    assert made is not None
+    assert {socket.gethostname(), socket.getfqdn(), "localhost"} <= names(made.certificate)
+    shown = subprocess.run(["ip", "-4", "route", "get", "192.0.2.1"], capture_output=True, text=True, timeout=20)
+    found = re.search(r"\bsrc (\S+)", shown.stdout)
+    if found is None:
+        pytest.skip("this machine has no route to others")
+    assert found[1] in names(made.certificate)

@@ -58,10 +58,24 @@ def _said(settings: "Settings", *, json: bool) -> None:
     print(f"registry at {url}, images in {storage}; Ctrl-C stops it", file=sys.stderr, flush=True)
     if tls.wanted and not tls.certificate:
         authority = settings.home / "tls" / "ca.pem"
-        trusted = f"/etc/docker/certs.d/{settings.listen}/ca.crt"
+        trusted = f"/etc/docker/certs.d/{_reached(settings)}/ca.crt"
         print(
             f"clients trust it with {authority}: copy it to {trusted} for docker, podman and skopeo,"
             " or name it as `ca` in config.toml for dockyard",
             file=sys.stderr,
             flush=True,
         )
+
+
+def _reached(settings: "Settings") -> str:
+    """Host and port as other machines name this one."""
+    import socket
+
+    from dockyard.server.tls import unspecified
+
+    host, _, port = settings.listen.rpartition(":")
+    if settings.tls.names:
+        host = settings.tls.names[0]
+    elif unspecified(host.strip("[]")):
+        host = socket.getfqdn()
+    return f"{host}:{port}"

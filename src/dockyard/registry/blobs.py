@@ -59,6 +59,9 @@ class Blobs(Protocol):
     def exists(self, digest: Digest, size: int | None = None) -> bool:
         """Whether it really is there, and has so many bytes."""
 
+    def age(self, digest: Digest) -> float | None:
+        """Seconds since it was put there; None where it is not."""
+
     def read(self, digest: Digest, begin: int, length: int) -> Iterator[bytes]:
         """Its bytes from `begin` on, in pieces of at most 1 MiB.
 

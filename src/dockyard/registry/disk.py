@@ -197,6 +197,13 @@ class DiskBlobs:
         found = self._size(digest)
         return found is not None and size in (None, found)
 
+    def age(self, digest: Digest) -> float | None:
+        """Seconds since the file was last written."""
+        try:
+            return time.time() - os.stat(self._name(digest)).st_mtime
+        except FileNotFoundError:
+            return None
+
     def read(self, digest: Digest, begin: int, length: int) -> Iterator[bytes]:
         """The blob's bytes from `begin` on.
 

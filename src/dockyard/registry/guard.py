@@ -20,13 +20,14 @@ class Pass(Protocol):
         for the catalog (`list`).
         """
 
-    def refusal(self, name: str, action: Action, base: str) -> Exception:
+    def refusal(self, name: str, action: Action, base: str, source: str = "") -> Exception:
         """The `WireError` that says why not: 401 with a challenge where another login could help, else 403.
 
         Args:
             name: the repository.
             action: what was asked for.
             base: the URL under which the client sees this server, for the challenge.
+            source: a further repository that has to be pulled from.
         """
 
 
@@ -73,7 +74,7 @@ class _Anyone:
     def allows(self, name: str, action: Action) -> bool:
         return True
 
-    def refusal(self, name: str, action: Action, base: str) -> Exception:
+    def refusal(self, name: str, action: Action, base: str, source: str = "") -> Exception:
         return AssertionError("nothing is refused")
 
 

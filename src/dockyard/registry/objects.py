@@ -16,7 +16,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -194,6 +194,14 @@ class ObjectBlobs:
         """Whether the object is there."""
         found = self._size(digest)
         return found is not None and size in (None, found)
+
+    def age(self, digest: Digest) -> float | None:
+        """Seconds since the object was written, by the storage's clock and this machine's."""
+        try:
+            written: datetime = self._ask(self._obstore.head, _path(digest))["last_modified"]
+        except FileNotFoundError:
+            return None
+        return time.time() - written.timestamp()
 
     def read(self, digest: Digest, begin: int, length: int) -> Iterator[bytes]:
         """The blob's bytes from `begin` on.

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from dockyard.registry.app.application import application
 from dockyard.registry.app.call import Application, Ways
+from dockyard.registry.app.forwarded import Forwarded
 from dockyard.registry.app.pushes import Pushes
 from dockyard.registry.app.quick import quick
 from dockyard.registry.blobs import BlobStore
@@ -118,7 +119,7 @@ def open_house(settings: Settings, parent: int = 0) -> House:
     blobs, bound = blob_store(settings), settings.project_quota or None
     holdings = Holdings(database, blobs, settings.grace * 1000, settings.auto_projects, Enforced(), bound)
     stored = StoredRegistry(holdings, generations)
-    proxy = settings.proxy
+    proxy, forwarded = settings.proxy, Forwarded(settings.proxy.trusted)
     measured = measuring(
         database,
         stored,
@@ -126,7 +127,7 @@ def open_house(settings: Settings, parent: int = 0) -> House:
         metrics=settings.metrics,
         traces=settings.traces,
         log=settings.access_log,
-        trusted=proxy.trusted,
+        forwarded=forwarded,
     )
     registry, ups = _mirrored(stored, settings, folder, measured)
     feed, index = Path(settings.feed or folder / "feed.sqlite"), folder / "index"
@@ -144,7 +145,7 @@ def open_house(settings: Settings, parent: int = 0) -> House:
         guard=doors.keeper,
         prefix=urlsplit(proxy.url).path.rstrip("/") if proxy.url else "",
         base=proxy.url.rstrip("/"),
-        trusted=proxy.trusted,
+        forwarded=forwarded,
         accel=proxy.accel,
         storage=settings.storage,
         named=partial(named, ups),

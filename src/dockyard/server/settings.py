@@ -26,12 +26,13 @@ class Tls(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=Tru
 
 
 class Proxy(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
-    """How a reverse proxy in front shows the server: `url` to clients, whether its X-Forwarded headers are believed,
-    and the internal location under which nginx reads the storage folder (X-Accel-Redirect).
+    """How a reverse proxy in front shows the server: `url` to clients, whether X-Forwarded headers are believed or the
+    networks of the proxies whose are, and the internal location under which nginx reads the storage folder
+    (X-Accel-Redirect).
     """
 
     url: str = ""
-    trusted: bool = False
+    trusted: bool | tuple[str, ...] = False
     accel: str = ""
 
 

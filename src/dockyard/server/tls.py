@@ -7,6 +7,7 @@ A self-made certificate is made anew where the names differ or less than a third
 stays, so clients that trust it go on.
 """
 
+import contextlib
 import fcntl
 import ipaddress
 import os
@@ -55,18 +56,31 @@ def certificate(settings: Tls, folder: Path, host: str) -> Certificate | None:
     if not settings.wanted:
         return None
     if not (settings.certificate or settings.key):
-        names = [*settings.names, "localhost", "127.0.0.1", "::1"]
-        unspecified = host in ("", "0.0.0.0", "::")  # noqa: S104 (compared, not listened on)
-        if unspecified:
-            import socket
-
-            names += [socket.gethostname(), socket.getfqdn()]
-        found = self_made(folder / "tls", list(dict.fromkeys([*names, *([] if unspecified else [host])])))
+        names = [*settings.names, "localhost", "127.0.0.1", "::1", *(_own() if unspecified(host) else [host])]
+        found = self_made(folder / "tls", list(dict.fromkeys(names)))
     else:
         if not (settings.certificate and settings.key):
             raise CertificateError("TLS needs a certificate and a key, and only one of them was given")
         found = Certificate(Path(settings.certificate), Path(settings.key))
     check(found)
+    return found
+
+
+def unspecified(host: str) -> bool:
+    """Whether listening on `host` means all of this machine's addresses."""
+    return host in ("", "0.0.0.0", "::")  # noqa: S104 (compared, not listened on)
+
+
+def _own() -> list[str]:
+    """By what names and addresses other machines reach this one."""
+    import socket
+
+    found = [socket.gethostname(), socket.getfqdn()]
+    # Sends nothing: the kernel says which of its addresses it would use towards others (here, those for documents).
+    for family, other in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((other, 9))
+            found.append(str(probe.getsockname()[0]))
     return found
 
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from dockyard.registry.app.body import Came
 from dockyard.registry.app.call import Application, Message, Scope
 from dockyard.registry.interface import WireError
-from dockyard.server.access import members, personal, projects, robots, state, users
+from dockyard.server.access import members, personal, projects, robots, secret, state, users
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.principal import Permission
 from dockyard.server.database import Database, DatabaseError
@@ -65,6 +66,11 @@ def test_the_challenge_names_the_server_as_the_client_sees_it(opened: Callable[.
         assert found == f'Bearer realm="{expected}",service="dockyard",scope="repository:team/web:pull"'
     behind = place.call("GET", "/v2/", headers={"x-forwarded-proto": "https", "x-forwarded-host": "hub.test"})
     assert behind.headers["www-authenticate"] == 'Bearer realm="https://hub.test/token",service="dockyard"'
+    chained = {"x-forwarded-proto": "HTTPS, http", "x-forwarded-host": "hub.test, inner:80"}
+    found = place.call("GET", "/v2/", headers=chained).headers["www-authenticate"]
+    assert found == behind.headers["www-authenticate"]
+    odd = place.call("GET", "/v2/", headers={"x-forwarded-proto": "javascript", "host": "a.test"})
+    assert odd.headers["www-authenticate"] == 'Bearer realm="http://a.test/token",service="dockyard"'
     push = place.call("PUT", "/v2/team/web/manifests/1")
     assert 'scope="repository:team/web:pull,push"' in push.headers["www-authenticate"]
 
@@ -373,3 +379,36 @@ def test_events_name_the_caller_and_where_it_was(place: Place, root: str) -> Non
     with place.database.read() as connection:
         rows = connection.execute(select(EVENT.c.actor, EVENT.c.address).where(EVENT.c.kind == "push")).all()
     assert [tuple(row) for row in rows] == [("robot+team+ci", "192.0.2.7"), ("robot+team+ci", "192.0.2.200")]
+
+
+def test_from_anybody_but_the_proxy_forwarded_headers_say_nothing(opened: Callable[..., Place]) -> None:
+    # The calls come from 192.0.2.7.
+    for trusted, host in ((("192.0.2.0/24",), "hub.test"), (("10.0.0.0/8",), "a.test")):
+        place = opened(proxy=Proxy(trusted=trusted))
+        place.user("root", admin=True)
+        said = {"host": "a.test", "x-forwarded-host": "hub.test"}
+        challenge = place.call("GET", "/v2/", headers=said).headers["www-authenticate"]
+        assert challenge.startswith(f'Bearer realm="http://{host}/token"')
+
+
+def test_many_who_come_at_once_with_one_password_cost_one_check(
+    opened: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = opened()
+    auth = place.user("root", admin=True)
+    checks = []
+    real = secret.password_right
+
+    def slow(kept: str | None, password: str) -> bool:
+        checks.append(password)
+        time.sleep(0.2)
+        return real(kept, password)
+
+    monkeypatch.setattr(secret, "password_right", slow)
+    with ThreadPoolExecutor(40) as threads:
+        found = list(threads.map(lambda _: place.call("GET", "/v2/", auth=auth).status, range(40)))
+    assert found == [200] * 40
+    assert len(checks) == 1
+    with ThreadPoolExecutor(8) as threads:
+        wrong = list(threads.map(lambda _: place.call("GET", "/v2/", auth=basic("root", "wrong one")).status, range(8)))
+    assert wrong == [401] * 8

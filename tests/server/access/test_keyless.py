@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from dockyard.server.access import keyless
 from dockyard.server.access.endpoint import EXCHANGE
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.principal import Permission
+from dockyard.server.schema.events import EVENT
 from making.calls import Answer, basic
 from making.provider import Provider
 
@@ -162,3 +164,32 @@ def test_an_issuer_that_says_it_is_another_is_not_believed(job: Place, provider:
     token = provider.token()
     provider.named = "https://somebody.else"
     assert exchange(job, token).status == 503
+
+
+def test_a_job_that_is_set_up_wrong_locks_nobody_out_who_shares_its_address(job: Place, provider: Provider) -> None:
+    ada = job.user("ada")
+    for _ in range(60):
+        assert exchange(job, provider.token(repository="acme/other")).status == 401
+        assert (
+            job.call.form("/token", {"grant_type": "refresh_token", "refresh_token": "dyf_" + "x" * 43}).status == 401
+        )
+    assert exchange(job, provider.token()).status == 200
+    assert job.call("GET", "/v2/", auth=ada).status == 200
+
+
+def test_a_project_sees_which_jobs_came_in(job: Place, provider: Provider) -> None:
+    assert exchange(job, provider.token()).status == 200
+    with job.database.read() as connection:
+        used = connection.execute(select(EVENT).where(EVENT.c.kind == "keyless.use")).all()
+    assert [(each.project, each.reference) for each in used] == [("team", "web-main")]
+    assert json.loads(used[0].detail)["subject"] == "repo:acme/web:ref:refs/heads/main"
+
+
+def test_the_refusal_says_whether_audience_or_claims_do_not_fit(job: Place, provider: Provider) -> None:
+    said = [
+        exchange(job, provider.token(**each)).document["error_description"] for each in ({"aud": "x"}, {"ref": "x"})
+    ]
+    assert said == [
+        "no rule for the token's issuer has its audience",
+        "no rule for the token's issuer and audience fits its claims",
+    ]

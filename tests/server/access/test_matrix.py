@@ -200,7 +200,13 @@ def test_a_blob_is_mounted_only_from_where_the_caller_may_pull(team: Place, root
     assert team.call("POST", path + "team/web", auth=developer).status == 201
     narrow = team.token(developer, "repository:team/next:pull,push")
     path = path.replace("new", "next")
-    assert team.call("POST", path + "team/web", auth=narrow).status == 202
+    # As distribution has it: the challenge names what the mount needs, and only if that could be had.
+    refused = team.call("POST", path + "team/web", auth=narrow)
+    assert refused.status == 401
+    wanted = 'scope="repository:team/next:pull,push repository:team/web:pull",error="insufficient_scope"'
+    assert wanted in refused.headers["www-authenticate"]
+    assert wanted.partition(",error")[0] in team.call("POST", path + "team/web").headers["www-authenticate"]
+    assert team.call("POST", path + "away/app", auth=narrow).status == 202
     both = team.token(developer, "repository:team/next:pull,push", "repository:team/web:pull")
     assert team.call("POST", path + "team/web", auth=both).status == 201
 

@@ -28,6 +28,7 @@ def application(registry: Registry, ways: Ways | None = None) -> Application:
             await _answer(call)
         except Exception as error:  # noqa: BLE001 (no request, however odd, may end without an answer)
             await refuse(call, error)
+            await call.linger()
 
     return app
 
@@ -83,7 +84,7 @@ async def _answer(call: Call) -> None:
     if not permit.allows(target.name, action):
         # Who looks whether something is there is mostly about to push; some clients keep to the first token they get.
         looking = method == "HEAD" and action == "pull" and permit.caller.kind == "anonymous"
-        raise permit.refusal(target.name, "push" if looking else action, call.base)
+        raise permit.refusal(target.name, "push" if looking else action, call.base, uploads.source(call, target))
     CALLER.set(Caller(permit.caller.name, permit.caller.kind, call.address))
     await handler(call, target)
 

@@ -7,13 +7,14 @@ import secrets
 from collections.abc import Iterator
 
 from dockyard.oci.digest import Digest
-from dockyard.registry.app.call import PIECE, Call
+from dockyard.registry.app.call import Call
 from dockyard.registry.app.quick import blob_headers
 from dockyard.registry.interface import BlobPlace, WireError
 from dockyard.registry.protocol import codes, request
 
 _SPAN = re.compile(r"(\d{0,18})-(\d{0,18})")
 _MOST_RANGES = 64
+_PIECE = 256 << 10
 
 
 async def get(call: Call, target: request.Target) -> None:
@@ -146,6 +147,6 @@ def _file(path: str, begin: int, length: int) -> Iterator[bytes]:
         raise WireError(codes.BLOB_UNKNOWN, "its bytes are not there") from None
     with stream:
         stream.seek(begin)
-        while length > 0 and (data := stream.read(min(PIECE, length))):
+        while length > 0 and (data := stream.read(min(_PIECE, length))):
             length -= len(data)
             yield data

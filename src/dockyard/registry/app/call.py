@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 from dockyard.errors import TransientError
 from dockyard.oci.digest import Digest
+from dockyard.registry.app.forwarded import Forwarded
 from dockyard.registry.guard import Gate, Guard, Open, Pass
 from dockyard.registry.interface import Registry, WireError
 from dockyard.registry.protocol import codes
@@ -23,8 +24,13 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PIECE = 1 << 20
 LEAST_BYTES_A_SECOND = 1024
+# The server below holds several pieces of an answer that its client does not take.
+_SENT = 64 << 10
 # A piece costs some memory beside its bytes.
 MOST_PIECES = 512
+LINGER_BYTES = 64 << 20
+"""Most bytes of a body that are received only so that its client comes to see why it was refused."""
+_LINGER_S = 10
 _WARNINGS_BYTES = 4096
 FIXED = [(b"docker-distribution-api-version", b"registry/2.0"), (b"x-content-type-options", b"nosniff")]
 
@@ -45,7 +51,7 @@ class Ways:
         guard: says who may do what.
         prefix: the path under which a reverse proxy shows this server, such as `/registry`; empty for none.
         base: the URL under which clients see this server; empty derives it from each request.
-        trusted: whether to believe X-Forwarded-Proto, -Host and -For: only behind a proxy that sets them.
+        forwarded: whose X-Forwarded-Proto, -Host and -For are believed.
         accel: the internal location under which nginx reads the storage folder itself (X-Accel-Redirect).
         storage: that folder.
         patience: seconds for which a client may be silent within a body, or take nothing of an answer; after them a
@@ -58,7 +64,7 @@ class Ways:
     guard: Guard = field(default_factory=Open)
     prefix: str = ""
     base: str = ""
-    trusted: bool = False
+    forwarded: Forwarded = field(default_factory=Forwarded)
     accel: str = ""
     storage: str = ""
     patience: float = 60
@@ -75,7 +81,7 @@ class SlowClientError(TransientError):
 
 @dataclass
 class Call:
-    """A request under way. `answer…` methods may be called once."""
+    """A request under way; `taken` says whether all of its body has come. An answer may be given once."""
 
     registry: Registry
     ways: Ways
@@ -83,6 +89,7 @@ class Call:
     receive: Receive
     send: Send
     started: bool = False
+    taken: bool = False
     permit: Pass | None = None
     namespace: str = ""
 
@@ -145,9 +152,7 @@ class Call:
     @property
     def address(self) -> str:
         """Where the request comes from."""
-        forwarded = self.header(b"x-forwarded-for") if self.ways.trusted else ""
-        client = self.scope.get("client")
-        return forwarded.rpartition(",")[2].strip() or (str(client[0]) if client else "")
+        return self.ways.forwarded.address(self.scope)
 
     @property
     def base(self) -> str:
@@ -155,9 +160,11 @@ class Call:
         if self.ways.base:
             return self.ways.base
         scheme, host = str(self.scope.get("scheme") or "http"), self.header(b"host")
-        if self.ways.trusted:
-            scheme = self.header(b"x-forwarded-proto") or scheme
-            host = self.header(b"x-forwarded-host") or host
+        if self.ways.forwarded.believes(self.scope):
+            # Several proxies in a row make lists; the first is what the client knows.
+            said = self.header(b"x-forwarded-proto").partition(",")[0].strip().lower()
+            scheme = said if said in ("http", "https") else scheme
+            host = self.header(b"x-forwarded-host").partition(",")[0].strip() or host
         return f"{scheme}://{host or 'localhost'}{self.ways.prefix}"
 
     def path(self, path: str) -> str:
@@ -187,7 +194,7 @@ class Call:
         if not self.started:
             await self.reply(code.status, codes.body(code, detail), headers)
 
-    async def piece(self, data: bytes, *, more: bool = True) -> None:
+    async def piece(self, data: bytes) -> None:
         """Send a piece of the answer's body.
 
         Raises:
@@ -195,13 +202,53 @@ class Call:
         """
         try:
             async with asyncio.timeout(self.ways.patience):
-                await self.send({"type": "http.response.body", "body": data, "more_body": more})
+                for at in range(0, len(data), _SENT):
+                    part = data[at : at + _SENT] if len(data) > _SENT else data
+                    await self.send({"type": "http.response.body", "body": part, "more_body": True})
         except TimeoutError:
             raise SlowClientError("a client takes nothing of its answer") from None
 
     async def document(self, document: Any, headers: Mapping[str, str] | None = None) -> None:
         """Answer with a JSON document."""
         await self.reply(200, json.dumps(document, separators=(",", ":")).encode(), headers)
+
+    async def linger(self) -> None:
+        """Once the answer is given, let go by what still comes of the body, for a while: a client whose connection ends
+        while it sends learns of that, and not of its answer.
+        """
+        expects = b"expect" in self.headers  # it sends nothing before it is told to
+        left = 0 if self.taken or expects or self.scope["method"] not in ("POST", "PUT", "PATCH") else LINGER_BYTES
+        try:
+            async with asyncio.timeout(_LINGER_S):
+                while left > 0:
+                    message = await self.receive()
+                    more = message["type"] == "http.request" and message.get("more_body", False)
+                    left = left - len(message.get("body", b"")) if more else 0
+        except TimeoutError:
+            return
+
+    async def body(self, most: int) -> bytes:
+        """The whole body of a request that is short.
+
+        Raises:
+            WireError: SIZE_INVALID: it has more than `most` bytes; BLOB_UPLOAD_INVALID: it breaks off, or took longer
+                than a client may be silent.
+        """
+        held, more = bytearray(), True
+        try:
+            async with asyncio.timeout(self.ways.patience):
+                while more:
+                    message = await self.receive()
+                    if message["type"] == "http.disconnect":
+                        raise WireError(codes.BLOB_UPLOAD_INVALID, "the client went away")
+                    held += message.get("body", b"")
+                    more = bool(message.get("more_body", False))
+                    self.taken = not more
+                    if len(held) > most:
+                        raise WireError(codes.SIZE_INVALID, f"the body is longer than {most} bytes")
+        except TimeoutError:
+            raise WireError(codes.TOO_SLOW, "", {"connection": "close"}) from None
+        return bytes(held)
 
     async def pieces(self, take: Callable[..., Any]) -> tuple[int, list[bytes]]:
         """Give the body to `take`, in a thread, about 1 MiB at a time as pieces that belong together; but return the
@@ -229,6 +276,7 @@ class Call:
                     held.append(body)
                     size += len(body)
                 more = not gone and bool(message.get("more_body", False))
+                self.taken = not more
                 late = loop.time() - begun - patience
                 if more and late > 0 and total + size < late * LEAST_BYTES_A_SECOND:
                     slow, more = True, False

@@ -14,18 +14,21 @@ _MOST_TAGS = 64
 async def get(call: Call, target: request.Target) -> None:
     """GET and HEAD.
 
-    The gate holds for HEAD and for conditions as well: clients that have the image already fetch nothing more. Only who
-    may push is told what is there: most clients ask that of a tag before they put a better image in its place.
+    The gate holds for HEAD and for conditions as well: clients that have the image already fetch nothing more. Who may
+    push is told that nothing is there: most clients ask that before they put a better image in its place, and with any
+    other answer would not; some ask with the same rights before they pull.
     """
     stored = call.registry.cached(target.name, target.item)
     if stored is None:
         stored = await asyncio.to_thread(call.registry.manifest, target.name, target.item)
     pairs = manifest_headers(stored)
     gate = call.ways.gate
-    if gate is not None and not gate.passes(target.name, stored) and not (call.head and call.may_push(target.name)):
+    if gate is not None and not gate.passes(target.name, stored):
         try:
             warnings = await asyncio.to_thread(gate.demand, target.name, target.item, stored)
         except WireError:
+            if call.head and call.may_push(target.name):
+                raise WireError(codes.MANIFEST_UNKNOWN, target.item) from None
             if call.head and call.permit is not None and not call.header(b"authorization"):
                 # Whoever is about to push shows who it is only when it is asked.
                 raise call.permit.refusal(target.name, "push", call.base) from None

@@ -69,8 +69,9 @@ class Pushes:
             exchange.end()
             return True
         scope["dockyard.target"] = target
-        pushed = _Pushed(self._registry, call, meant, exchange.end)
-        Body(exchange, self._apart, SMALL_BYTES + 1 if meant.small else PIECE, pushed.take, pushed.then).receive()
+        pushed = _Pushed(self._registry, call, meant)
+        batch = SMALL_BYTES + 1 if meant.small else PIECE
+        Body(exchange, self._apart, batch, pushed.take, pushed.then, exchange.end).receive()
         return True
 
     def _apart(self, work: Callable[[], None]) -> None:
@@ -123,11 +124,10 @@ class _Pushed:
         registry: takes the bytes.
         call: is answered.
         meant: what is asked for.
-        over: is called at the end.
     """
 
-    def __init__(self, registry: Registry, call: Call, meant: _Meant, over: Callable[[], None]) -> None:
-        self._registry, self._call, self._over = registry, call, over
+    def __init__(self, registry: Registry, call: Call, meant: _Meant) -> None:
+        self._registry, self._call = registry, call
         self._name, self._upload = meant.target.name, meant.target.item
         self._digest, self._small = meant.digest, meant.small
         self._before: int | None = None
@@ -158,8 +158,6 @@ class _Pushed:
             if error is not None or isinstance(failure, DiskFullError):
                 self._leave(failure)
             _now(refuse(call, failure))
-        finally:
-            self._over()
 
     def _look(self) -> None:
         """See how many bytes had come before, where the answer has to tell it."""

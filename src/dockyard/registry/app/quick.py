@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from dockyard.registry.app.call import FIXED, Message, Scope, Ways
 from dockyard.registry.caller import CALLER, Caller
-from dockyard.registry.guard import Action
 from dockyard.registry.interface import Registry, StoredManifest, WireError
 from dockyard.registry.protocol import request
 
@@ -20,7 +19,7 @@ SMALL = 1 << 20
 # An answer is in memory until its client has taken it. HTTP/2 has many of them on one connection.
 _SMALL_MANY = 64 << 10
 _CONDITIONS = (b"if-none-match", b"if-match", b"if-modified-since", b"if-unmodified-since", b"if-range")
-_NOTED = frozenset((b"authorization", b"x-forwarded-for", b"range", b"expect", *_CONDITIONS))
+_NOTED = frozenset((b"authorization", b"range", b"expect", *_CONDITIONS))
 _LONGEST = 1024
 _MOST = 8192
 _MOST_CALLERS = 1024
@@ -74,7 +73,7 @@ class _Short:
         if found is None:
             return None
         thing, data = found
-        if not (passed or head) or not self._admitted(scope, target, "pull" if passed else "push"):
+        if not passed or not self._admitted(scope, target):
             return None
         if known is None or known[1] is not thing:
             if len(self._made) >= _MOST:
@@ -99,28 +98,24 @@ class _Short:
         data = self._held.get(str(place.path), place.size)
         return None if data is None else (place, data)
 
-    def _admitted(self, scope: Scope, target: request.Target, action: Action) -> bool:
-        """Whether nothing about the request is odd, and its caller is known and may do that."""
-        authorization, forwarded = "", ""
+    def _admitted(self, scope: Scope, target: request.Target) -> bool:
+        """Whether nothing about the request is odd, and its caller is known and may pull."""
+        authorization = ""
         for name, value in scope["headers"]:
             if name in _NOTED:
-                if name == b"authorization":
-                    authorization = value.decode("latin-1")
-                elif name != b"x-forwarded-for":
+                if name != b"authorization":
                     return False
-                elif self._ways.trusted:
-                    forwarded = value.decode("latin-1").rpartition(",")[2].strip()
+                authorization = value.decode("latin-1")
         try:
             permit = self._ways.guard.known(authorization)
         except WireError:
             return False
         if permit is None:
             return False
-        if not (permit.allows(target.name, "pull") and (action == "pull" or permit.allows(target.name, action))):
+        if not permit.allows(target.name, "pull"):
             scope["dockyard.permit"] = permit  # it has paid for this request
             return False
-        client = scope.get("client")
-        who = (permit.caller.name, forwarded or (str(client[0]) if client else ""))
+        who = (permit.caller.name, self._ways.forwarded.address(scope))
         caller = self._callers.get(who)
         if caller is None or caller[0] is not permit.caller:
             if len(self._callers) >= _MOST_CALLERS:

@@ -20,12 +20,14 @@ async def begin(call: Call, target: request.Target) -> None:
     """POST: mount a blob, take it whole, or begin an upload.
 
     Raises:
-        WireError: DIGEST_INVALID for an algorithm that is not taken.
+        WireError: DIGEST_INVALID for an algorithm that is not taken; UNAUTHORIZED where another token of the same
+            caller could mount.
     """
     name = target.name
     mount = call.query("mount")
     if mount:
         wanted = Digest.parse(mount)
+        _ask_for_more(call, target)
         if await asyncio.to_thread(_mount, call, name, wanted, call.query("from")):
             return await created(call, name, wanted)
     algorithm = call.query("digest-algorithm") or "sha256"
@@ -83,6 +85,23 @@ async def cancel(call: Call, target: request.Target) -> None:
     """DELETE."""
     await asyncio.to_thread(call.registry.cancel, target.name, target.item)
     await call.reply(204)
+
+
+def source(call: Call, target: request.Target) -> str:
+    """The repository that a request wants to mount from; empty where it names none."""
+    found = call.query("from") if target.kind == "uploads" and call.query("mount") else ""
+    return found if request.name_valid(found) else ""
+
+
+def _ask_for_more(call: Call, target: request.Target) -> None:
+    """Where only the client's token is too narrow for the mount, say which one it needs: most ask for what the
+    challenge names, which is less than an upload of what is here already.
+    """
+    wanted = source(call, target)
+    if wanted and call.permit is not None and not call.permit.allows(wanted, "pull"):
+        refusal = call.permit.refusal(target.name, "push", call.base, wanted)
+        if isinstance(refusal, WireError) and refusal.code is codes.UNAUTHORIZED:
+            raise refusal
 
 
 def _mount(call: Call, name: str, wanted: Digest, source: str) -> bool:

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 from dockyard.errors import Error
 from dockyard.registry.app.call import Application, Call, Receive, Scope, Send, Ways
 from dockyard.registry.caller import CALLER, Caller
-from dockyard.registry.interface import Registry
+from dockyard.registry.interface import Registry, WireError
 from dockyard.registry.protocol import codes
-from dockyard.server.access import keyless, reading, refresh, scope, tokens
+from dockyard.server.access import keyless, reading, refresh, scope, secret, tokens
 from dockyard.server.access.guard import Doorkeeper, too_many
 from dockyard.server.access.issuers import IdTokenInvalidError, Issuers, IssuerUnreachableError
 from dockyard.server.access.login import Login, LoginRefusedError, TooManyTriesError
@@ -48,6 +48,8 @@ def token_endpoint(registry: Registry, ways: Ways, keeper: Doorkeeper, login: Lo
             await _refuse(call, 401, "invalid_grant", "authentication required")
         except _RequestError as refused:
             await _refuse(call, refused.status, refused.error, str(refused))
+        except WireError as unreadable:
+            await _refuse(call, unreadable.code.status, "invalid_request", unreadable.detail or unreadable.code.meaning)
         except IssuerUnreachableError as error:
             await _refuse(call, 503, "temporarily_unavailable", error.message)
         except Exception as error:  # noqa: BLE001 (no request may end without an answer)
@@ -66,13 +68,7 @@ async def _form(call: Call) -> dict[str, list[str]] | None:
         return None
     if method != "POST":
         raise _RequestError(405, "invalid_request", "use GET or POST")
-    body, more = bytearray(), True
-    while more:
-        message = await call.receive()
-        body += message.get("body", b"")
-        more = message["type"] == "http.request" and bool(message.get("more_body", False))
-        if len(body) > _BODY:
-            raise _RequestError(413, "invalid_request", "the request is too long")
+    body = await call.body(_BODY)
     try:
         return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=100)
     except ValueError:
@@ -93,10 +89,13 @@ def _answer(
         return _document(keeper, login, shown, wanted, client, offline=offline)
     if kind == "refresh_token":
         value = _one(form, "refresh_token")
-        login.patient("", call.address)
+        guess = not secret.formed(value)
+        if guess:
+            login.patient("", call.address)
         proof = refresh.use(login.database, value, login.settings.refresh_lifetime) if value else None
         if proof is None:
-            login.failed("", call.address)
+            if guess:
+                login.failed("", call.address)
             raise LoginRefusedError("no such refresh token")
         document = _document(keeper, login, Shown(proof, None, 0), wanted, client, offline=False)
         return document | {"refresh_token": value}
@@ -121,11 +120,10 @@ def _exchange(
 ) -> dict[str, Any]:
     if (_one(form, "subject_token_type") or _ID_TOKENS[0]) not in _ID_TOKENS:
         raise _RequestError(400, "invalid_request", "the subject token must be an ID token")
-    login.patient("", call.address)
     try:
         proof, seconds = keyless.exchange(login.database, issuers, _one(form, "subject_token"), call.address)
     except IdTokenInvalidError as error:
-        login.failed("", call.address)
+        # Nobody guesses a signature, and a job that is set up wrong must not lock out those behind the same address.
         raise _RequestError(401, "invalid_grant", str(error)) from error
     wanted = form.get("scope")
     return _document(keeper, login, Shown(proof, None, 0), wanted, "", offline=False, seconds=seconds) | {

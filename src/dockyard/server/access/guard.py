@@ -35,6 +35,8 @@ _MOST_MEMORIES = 4_096
 FRESH_S = 1.0
 # A database that is away for a moment does not lock everybody out at once.
 _STALE_S = 30.0
+# A check takes less; where it hangs, those who wait for it must not hold all threads.
+_TURN_S = 1.0
 _LONGEST_HEADER = 20 << 10
 
 
@@ -63,6 +65,7 @@ class Doorkeeper:
         self._looked = self._believed = float("-inf")
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._shown: OrderedDict[bytes, Shown] = OrderedDict()
+        self._turns: dict[bytes, threading.Lock] = {}
         self._buckets: OrderedDict[object, Bucket] = OrderedDict()
 
     def known(self, authorization: str) -> Pass | None:
@@ -148,13 +151,29 @@ class Doorkeeper:
             LoginRefusedError, TooManyTriesError: it shows nobody.
         """
         key = fingerprint(authorization)
-        found = self._shown.get(key)
-        if found is not None and time.time() < found.expires:
+        found = self._fresh_shown(key)
+        if found is not None:
             return found
-        found = _shown(self._login, authorization, address)
         with self._lock:
-            _put(self._shown, key, found)
-        return found
+            turn = self._turns.setdefault(key, threading.Lock())
+        # Of many who come at once with one secret, such as after a restart, one has it checked for all.
+        waited = turn.acquire(timeout=_TURN_S)
+        try:
+            found = self._fresh_shown(key)
+            if found is None:
+                found = _shown(self._login, authorization, address)
+                with self._lock:
+                    _put(self._shown, key, found)
+            return found
+        finally:
+            if waited:
+                turn.release()
+            with self._lock:
+                self._turns.pop(key, None)
+
+    def _fresh_shown(self, key: bytes) -> Shown | None:
+        found = self._shown.get(key)
+        return found if found is not None and time.time() < found.expires else None
 
     def _look(self, key: bytes, authorization: str, address: str, base: str, now: State) -> _Kept:
         try:
@@ -217,15 +236,17 @@ class AccountPass:
             self._memory[name, action] = found
         return found
 
-    def refusal(self, name: str, action: str, base: str) -> Exception:
+    def refusal(self, name: str, action: str, base: str, source: str = "") -> Exception:
         """401 where another token or login could help, else 403."""
-        helps = self._anonymous or (self._ceiling is not None and self._owner(name, action))
+        owner = self._owner(name, action) and (not source or self._owner(source, "pull"))
+        helps = self._anonymous or (self._ceiling is not None and owner)
         if not helps:
             return WireError(codes.DENIED, f"{self.caller.name} may not {action} {name or 'here'}")
         if not name:
             scope = "registry:catalog:*" if action == "list" else ""
         else:
             scope = f"repository:{name}:{'pull,push' if action == 'push' else action}"
+            scope += f" repository:{source}:pull" if source else ""
         error = "insufficient_scope" if self._ceiling is not None and not self._anonymous else ""
         return _unauthorized(base, self._service, "", scope, error)
 

@@ -12,6 +12,7 @@ from dockyard._internal.limits import TooLargeError, read_bounded
 from dockyard._internal.proxy import Proxies
 from dockyard.errors import TransientError, UsageError
 from dockyard.registry.local import is_local
+from dockyard.server.access.breaker import PLACES, Breaker
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
 """Signatures with a public key; never a shared secret, never none."""
@@ -40,12 +41,30 @@ class IdTokenInvalidError(Exception):
     """A token is not signed by its issuer, is for somebody else, or its time is over. Never leaves this folder."""
 
 
+class _Place:
+    """A document of an issuer: fetched by one thread for all that wait for it."""
+
+    def __init__(self, host: str, places: threading.Semaphore) -> None:
+        self.breaker = Breaker(IssuerUnreachableError, host, places, together=1)
+        self.document: dict[str, Any] | None = None
+        self._at = 0.0
+
+    def fresh(self, age: float) -> dict[str, Any] | None:
+        """The document, if it is younger than so many seconds."""
+        return self.document if time.monotonic() - self._at < age else None
+
+    def keep(self, document: dict[str, Any]) -> None:
+        """It was this just now."""
+        self.document, self._at = document, time.monotonic()
+
+
 class Issuers:
     """Fetches and keeps what issuers publish. May be used from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._room = threading.Semaphore(PLACES)
+        self._places: dict[str, _Place] = {}
 
     def discover(self, issuer: str) -> Mapping[str, Any]:
         """The issuer's configuration document.
@@ -83,18 +102,21 @@ class Issuers:
 
     def _document(self, url: str, age: float) -> dict[str, Any]:
         with self._lock:
-            at = time.monotonic()
-            kept = self._kept.get(url)
-            if kept is not None and at - kept[0] < age:
-                return kept[1]
+            place = self._places.setdefault(url, _Place(urlsplit(url).netloc, self._room))
+        found = place.fresh(age)
+        if found is None:
             try:
-                found = self._fetch("GET", url)
+                with place.breaker.asking():
+                    found = place.fresh(age)  # somebody else may have fetched it meanwhile
+                    if found is None:
+                        found = self._fetch("GET", url)
+                        place.keep(found)
             except IssuerUnreachableError:
-                if kept is None:
+                found = place.document
+                if found is None:
                     raise
-                found = kept[1]  # what it said before is better than locking everybody out
-            self._kept[url] = (at, found)
-            return found
+                place.keep(found)  # what it said before is better than locking everybody out
+        return found
 
     @staticmethod
     def _fetch(

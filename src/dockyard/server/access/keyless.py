@@ -163,7 +163,7 @@ def exchange(database: Database, issuers: Issuers, token: str, address: str) -> 
         IssuerUnreachableError: the issuer's keys cannot be had.
     """
     issuer = issuer_of(token)
-    query = select(KEYLESS).where(KEYLESS.c.issuer == issuer, ~KEYLESS.c.disabled).order_by(KEYLESS.c.name)
+    query = _query().where(KEYLESS.c.issuer == issuer, ~KEYLESS.c.disabled).order_by(KEYLESS.c.name)
     with database.read() as connection:
         rows = connection.execute(query).all()
     if not rows:
@@ -175,11 +175,17 @@ def exchange(database: Database, issuers: Issuers, token: str, address: str) -> 
             raise
         raise IdTokenInvalidError(error.message) from error
     audience = audience_of(claims)
-    row = next((row for row in rows if row.audience in audience and _fits(json.loads(row.claims), claims)), None)
+    rows = [row for row in rows if row.audience in audience]
+    if not rows:
+        raise IdTokenInvalidError("no rule for the token's issuer has its audience")
+    row = next((row for row in rows if _fits(json.loads(row.claims), claims)), None)
     if row is None:
-        raise IdTokenInvalidError("no rule fits the token's audience and claims")
+        raise IdTokenInvalidError("no rule for the token's issuer and audience fits its claims")
     detail = {"issuer": issuer, "subject": str(claims.get("sub", ""))[:LONGEST], "from": address}
-    database.write(lambda connection: record(connection, "keyless.use", reference=row.name, detail=detail))
+    project = row.project or ""
+    database.write(
+        lambda connection: record(connection, "keyless.use", project=project, reference=row.name, detail=detail)
+    )
     return Proof("keyless", int(row.id), rule_stamp(row)), int(row.lifetime)
 
 

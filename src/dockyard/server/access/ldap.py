@@ -3,12 +3,14 @@
 import importlib.util
 import re
 import ssl
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from dockyard.errors import TransientError, UsageError
 from dockyard.registry.local import is_local
+from dockyard.server.access.breaker import PLACES, Breaker
 from dockyard.server.access.outsider import Outsider
 from dockyard.server.settings import Ldap
 
@@ -55,6 +57,7 @@ class LdapDirectory:
         if importlib.util.find_spec("ldap3") is None:
             raise DirectorySettingsError("ldap3 is not installed", hint="pip install 'dockyard[ldap]'")
         self._settings = settings
+        self._breaker = Breaker(DirectoryUnreachableError, "the directory", threading.Semaphore(PLACES))
         self._password = secret_of(settings.bind_password, settings.bind_password_file)
 
     def check(self, name: str, password: str) -> Outsider | None:
@@ -68,12 +71,13 @@ class LdapDirectory:
         # A bind without a password succeeds as nobody (RFC 4513 §5.1.2); a name without bound is nobody's.
         if not password or not name or len(name) > 256:
             return None
-        try:
-            return self._check(name, password)
-        except LDAPException as error:
-            raise DirectoryUnreachableError(
-                f"the directory failed: {type(error).__name__}: {str(error)[:200]}"
-            ) from error
+        with self._breaker.asking():
+            try:
+                return self._check(name, password)
+            except LDAPException as error:
+                raise DirectoryUnreachableError(
+                    f"the directory failed: {type(error).__name__}: {str(error)[:200]}"
+                ) from error
 
     def _check(self, name: str, password: str) -> Outsider | None:
         from ldap3.utils.conv import escape_filter_chars

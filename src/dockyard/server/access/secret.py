@@ -12,7 +12,7 @@ from typing import Any
 from dockyard.errors import UsageError
 
 PERSONAL, ROBOT, REFRESH = "dyp_", "dyr_", "dyf_"
-_FORM = re.compile(r"dy[pr]_[A-Za-z0-9_-]{43}")
+_FORM = re.compile(r"dy[prf]_[A-Za-z0-9_-]{43}")
 _SHORTEST, _LONGEST = 8, 1024
 MEMORY_KIB, PASSES = 19_456, 2  # of argon2id: OWASP's least
 # Each check takes 19 MiB for some tens of milliseconds, and its thread keeps them: one thread does all, so that

@@ -25,10 +25,6 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 _SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
 
-class _TooLongError(Exception):
-    pass
-
-
 def door(parts: Parts, inside: Application) -> Application:
     """The application `inside`, each request of which has its `Visit` in the scope's state."""
 
@@ -36,13 +32,9 @@ def door(parts: Parts, inside: Application) -> Application:
         call = Call(parts.registry, parts.ways, scope, receive, send)
         try:
             visit = await _visit(parts, call)
-            body = await _body(call)
+            body = await call.body(_LONGEST_BODY) if call.scope["method"] not in ("GET", "HEAD") else b""
             if b"\\u0000" in body:
                 raise RequestInvalidError("the body has a zero byte")
-        except _TooLongError:
-            error = RequestInvalidError(f"the body is longer than {_LONGEST_BODY} bytes")
-            await _refuse(call, *problem(error, 413))
-            return
         except Error as error:
             await _refuse(call, *problem(error))
             return
@@ -141,17 +133,6 @@ def _path(scope: Scope) -> str:
     if not _SLASH.search(raw):
         return str(scope["path"])
     return unquote(_SLASH.sub(b":", raw.partition(b"?")[0]).decode("latin-1"))
-
-
-async def _body(call: Call) -> bytes:
-    body, more = bytearray(), call.scope["method"] not in ("GET", "HEAD")
-    while more:
-        message = await call.receive()
-        body += message.get("body", b"")
-        more = message["type"] == "http.request" and bool(message.get("more_body", False))
-        if len(body) > _LONGEST_BODY:
-            raise _TooLongError
-    return bytes(body)
 
 
 def _given(body: bytes, ended: asyncio.Event) -> Receive:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from dockyard.registry.app.call import Scope
+from dockyard.registry.app.forwarded import Forwarded
 from dockyard.registry.caller import Caller
 from dockyard.server.measuring import settings
 from dockyard.telemetry.jsonlog import JsonLog
@@ -20,10 +21,10 @@ _TEXT = 500
 
 
 class AccessLog:
-    """Writes to where the settings say. `start` it; `close` it at the end."""
+    """Writes to where the settings say, with addresses as `forwarded` has them. `start` it; `close` it at the end."""
 
-    def __init__(self, settings: settings.AccessLog, *, trusted: bool = False) -> None:
-        self._trusted = trusted
+    def __init__(self, settings: settings.AccessLog, forwarded: Forwarded) -> None:
+        self._forwarded = forwarded
         self._file = (
             None if settings.to == "stderr" else JsonLog(Path(settings.to), {}, size=settings.size, keep=settings.keep)
         )
@@ -59,19 +60,15 @@ class AccessLog:
         if len(self._held) >= _MOST:
             self._lost += 1
             return
-        agent, forwarded = b"", b""
+        agent = b""
         for name, value in scope["headers"]:
             if name == b"user-agent":
                 agent = value
-            elif name == b"x-forwarded-for" and self._trusted:
-                forwarded = value
-        client = scope.get("client")
-        address = forwarded.decode("latin-1").rpartition(",")[2].strip() or (str(client[0]) if client else "")
         self._held.append(
             (
                 time.time(),
                 "" if caller.kind == "system" else caller.name,
-                address,
+                self._forwarded.address(scope),
                 scope["method"],
                 target,
                 "" if target is not None else scope["path"],

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockyard.registry.app.call import Application
+from dockyard.registry.app.forwarded import Forwarded
 from dockyard.registry.app.pushes import Pushes
 from dockyard.registry.app.quick import Quick
 from dockyard.server.database import Database
@@ -24,7 +25,7 @@ class Measuring:
     """Counts, log and traces of one process. Close it at the end; `start` is for processes that serve."""
 
     metrics: Metrics
-    trusted: bool
+    forwarded: Forwarded
     database: Database
     registry: StoredRegistry
     counts: Counts
@@ -47,7 +48,9 @@ class Measuring:
 
     def around(self, app: Application, quick: Quick | None = None, pushes: Pushes | None = None) -> Watched:
         """The application, watched; `quick` and `pushes` are asked before it."""
-        return Watched(app, self.counts, self.log, trusted=self.trusted, traced=self.traced, quick=quick, pushes=pushes)
+        return Watched(
+            app, self.counts, self.log, forwarded=self.forwarded, traced=self.traced, quick=quick, pushes=pushes
+        )
 
     def around_tasks(self, tasks: Mapping[str, Task]) -> dict[str, Task]:
         """The tasks, traced where traces are wanted."""
@@ -88,9 +91,9 @@ def measuring(
     metrics: Metrics,
     traces: Traces,
     log: LogSettings,
-    trusted: bool,
+    forwarded: Forwarded,
 ) -> Measuring:
-    """What the settings ask for. `trusted`: whether X-Forwarded-For and X-Request-Id are believed.
+    """What the settings ask for. `forwarded`: whose X-Forwarded-For and X-Request-Id are believed.
 
     Raises:
         TracesMissingError: as `Traced`.
@@ -98,5 +101,5 @@ def measuring(
     traced = Traced(traces) if traces.endpoint else None
     if traced is not None:
         traced.watch(database.engine)
-    kept = AccessLog(log, trusted=trusted) if log.to else None
-    return Measuring(metrics, trusted, database, registry, Counts(folder / "metrics"), kept, traced)
+    kept = AccessLog(log, forwarded) if log.to else None
+    return Measuring(metrics, forwarded, database, registry, Counts(folder / "metrics"), kept, traced)

@@ -9,6 +9,7 @@ from typing import Any
 
 from dockyard.registry.app.body import Came, Ending, Exchange
 from dockyard.registry.app.call import Application, Message, Receive, Scope, Send
+from dockyard.registry.app.forwarded import Forwarded
 from dockyard.registry.app.pushes import Pushes
 from dockyard.registry.app.quick import Answer, Quick
 from dockyard.registry.caller import CALLER
@@ -145,7 +146,7 @@ class Watched:
         app: answers.
         counts: gets what was counted.
         log: gets a line for each request.
-        trusted: whether to believe X-Forwarded-For and a request's own X-Request-Id.
+        forwarded: whose X-Request-Id is believed.
         traced: begins and ends the traces of requests (`tracing.Traced`).
         quick: asked before `app`; what is traced goes the long way.
         pushes: takes uploads where `prompt` is asked.
@@ -157,12 +158,12 @@ class Watched:
         counts: Counts,
         log: AccessLog | None = None,
         *,
-        trusted: bool = False,
+        forwarded: Forwarded,
         traced: Any = None,
         quick: Quick | None = None,
         pushes: Pushes | None = None,
     ) -> None:
-        self._app, self._trusted, self._traced = app, trusted, traced
+        self._app, self._forwarded, self._traced = app, forwarded, traced
         self._quick = quick if traced is None else None
         self._pushes = pushes
         self._begin = os.urandom(8).hex().encode() + b"-"
@@ -231,7 +232,8 @@ class Watched:
 
     def _number(self, scope: Scope) -> bytes:
         """What the request is called in its answer and in the log."""
-        return (_given(scope) if self._trusted else b"") or b"%b%x" % (self._begin, next(self._numbers))
+        given = _given(scope) if self._forwarded.believes(scope) else b""
+        return given or b"%b%x" % (self._begin, next(self._numbers))
 
 
 def _start(answer: Answer, number: bytes) -> Message:

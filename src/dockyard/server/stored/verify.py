@@ -259,12 +259,12 @@ def _unknown(holdings: Holdings, report: Report, digests: list[Digest], *, repai
 
 def _orphan(holdings: Holdings, connection: Connection, digest: Digest, *, repair: bool) -> bool:
     holdings.database.lock(connection, f"blob {digest}")
-    if _there(connection, BLOB.c.digest == str(digest)) or not holdings.blobs.exists(digest):
+    if _there(connection, BLOB.c.digest == str(digest)):
         return False
     if _there(connection, DELETION.c.digest == str(digest)):
         return False  # on its way out: collecting removes it
-    path = holdings.blobs.place(digest, 0).path
-    if path is not None and path.stat().st_mtime * 1000 > now() - holdings.grace:
+    age = holdings.blobs.age(digest)
+    if age is None or age * 1000 < holdings.grace:
         return False  # its upload may be about to end
     if repair:
         holdings.blobs.remove([digest])

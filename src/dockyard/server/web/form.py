@@ -1,6 +1,5 @@
 """Forms that browsers send, and the tokens that show that they come from our own pages."""
 
-import asyncio
 import hashlib
 import hmac
 import secrets
@@ -8,6 +7,7 @@ from urllib.parse import parse_qs
 
 from dockyard.errors import UsageError
 from dockyard.registry.app.call import Call
+from dockyard.registry.interface import WireError
 
 _BYTES = 256 << 10
 _FIELDS = 200
@@ -34,17 +34,10 @@ async def read(call: Call) -> dict[str, list[str]]:
         FormUnreadableError: it is longer than 256 KiB, has more than 200 fields, comes too slowly, or is no form.
     """
     kind = call.header(b"content-type").partition(";")[0].strip().lower()
-    body, more = bytearray(), True
     try:
-        async with asyncio.timeout(call.ways.patience):
-            while more:
-                message = await call.receive()
-                body += message.get("body", b"")
-                more = message["type"] == "http.request" and bool(message.get("more_body", False))
-                if len(body) > _BYTES:
-                    raise FormUnreadableError("the form is too long")
-    except TimeoutError:
-        raise FormUnreadableError("the form did not arrive in time") from None
+        body = await call.body(_BYTES)
+    except WireError as error:
+        raise FormUnreadableError(f"the form did not arrive: {error.detail or error.code.meaning}") from None
     if kind != "application/x-www-form-urlencoded":
         raise FormUnreadableError(f"not a form: {kind[:60]!r}")
     try:
