@@ -19,8 +19,8 @@ from dockyard._internal import atomic
 from dockyard.build.lent import Lent, Offers, absent
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
-from dockyard.layers.diff import Unsaid
 from dockyard.layers.layer import Layer
+from dockyard.layers.unsaid import Unsaid
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
 

@@ -18,9 +18,10 @@ from dockyard.build.lent import Bring, absent
 from dockyard.content.layout import Layout
 from dockyard.content.store import Reader, read
 from dockyard.errors import Error
-from dockyard.layers.diff import Unsaid, diff
+from dockyard.layers.diff import diff
 from dockyard.layers.layer import Layer
 from dockyard.layers.tar import Entry
+from dockyard.layers.unsaid import Unsaid
 from dockyard.layers.write import LayerWriter
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest, DigestInvalidError

@@ -21,8 +21,9 @@ from dockyard.build.state import State
 from dockyard.build.tools import WORK
 from dockyard.dockerfile.instructions import Run
 from dockyard.layers import snapshot
-from dockyard.layers.diff import Left, Unsaid, diff
+from dockyard.layers.diff import Left, diff
 from dockyard.layers.layer import Layer
+from dockyard.layers.unsaid import Unsaid
 from dockyard.runtime import container, copied, unsettled
 from dockyard.runtime import network as networks
 from dockyard.runtime.bundle import Mount, spec

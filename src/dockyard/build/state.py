@@ -13,9 +13,9 @@ import msgspec
 
 from dockyard.build.cache import Made
 from dockyard.images.image import Image
-from dockyard.layers.diff import Unsaid
 from dockyard.layers.layer import Layer
 from dockyard.layers.tree import FileTree
+from dockyard.layers.unsaid import Unsaid
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 COMMENT = "buildkit.dockerfile.v0"  # tools tell by this word that entries follow BuildKit's form

@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 
 from dockyard.layers.apply import Ids, opaque_attribute
 from dockyard.layers.links import Node
 from dockyard.layers.tar import Entry, Kind
 from dockyard.layers.tree import OPAQUE, WHITEOUT, FileTree
+from dockyard.layers.unsaid import Unsaid
 from dockyard.layers.write import LayerWriter, kept
 
 _KINDS: dict[int, Kind] = {
@@ -29,18 +29,6 @@ _OVERLAY = ("trusted.overlay.", "user.overlay.")
 
 # What was found below a folder: its path, where it is, and what `stat` says; None where it was deleted.
 Found = tuple[str, str, os.stat_result | None]
-
-
-class Unsaid(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a command did that its layer does not tell, but that whoever goes on from its own folder sees.
-
-    Attributes:
-        times: of folders of which nothing else has changed.
-        names: paths that are one file there, while only some of them are in the layer.
-    """
-
-    times: dict[str, int] = {}
-    names: tuple[tuple[str, ...], ...] = ()
 
 
 class Left:
