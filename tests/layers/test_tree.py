@@ -12,8 +12,10 @@ from dockyard.content.memory import Memory
 from dockyard.layers.apply import apply
 from dockyard.layers.fault import ArchiveEscapeError
 from dockyard.layers.layer import Layer
+from dockyard.layers.merge import merge
 from dockyard.layers.tar import Entry
 from dockyard.layers.tree import FileTree, PathNotFoundError
+from dockyard.layers.write import LayerWriter
 from making.images import layer
 
 DIR = Entry("", "dir", 0o755)
@@ -118,3 +120,49 @@ def test_the_view_is_what_unpacking_gives(
     }
     viewed = {node.path: node.entry.kind == "dir" for node in FileTree.of(layers).walk() if node.path}
     assert viewed == unpacked
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", "c", "d"]),
+            st.sampled_from(["file", "link", "symlink"]),
+            st.sampled_from(["a", "b", "c", "d"]),
+        ),
+        max_size=12,
+    )
+)
+def test_names_of_files_that_are_written_over_in_one_layer_part_as_they_do_when_unpacked(
+    tmp_path_factory: pytest.TempPathFactory, members: list[tuple[str, str, str]]
+) -> None:
+    store = Memory()
+    there: set[str] = set()
+    with LayerWriter(store) as writer:
+        for number, (path, kind, target) in enumerate(members):
+            if kind == "file":
+                data = b"%d" % number
+                writer.add(Entry(path, size=len(data)), data)
+            elif kind == "symlink":
+                writer.add(Entry(path, "symlink", 0o777, target="x"))
+            elif target in there and target != path:
+                writer.add(Entry(path, "hardlink", target=target))
+            else:
+                continue
+            there.add(path)
+        made = writer.commit()
+    folder = tmp_path_factory.mktemp("unpacked")
+    apply(made, folder, whiteouts="apply", ids="single")
+    with LayerWriter(store) as writer:
+        merge([made], writer)
+        merged = writer.commit()
+    for tree in (FileTree.of([made]), FileTree.of([merged])):
+        files = [node for node in tree.walk() if node.entry.kind == "file"]
+        assert {node.path for node in tree.walk() if node.path} == there
+        assert dict(tree.read_many([node.path for node in files])) == {
+            node.path: (folder / node.path).read_bytes() for node in files
+        }
+        for one in files:
+            for two in files:
+                same = os.path.samefile(folder / one.path, folder / two.path)
+                assert (one.content == two.content) == same, (one, two)

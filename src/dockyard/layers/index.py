@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+from msgspec.structs import replace
 
 from dockyard._internal import atomic
 from dockyard.layers.layer import Layer
@@ -42,11 +43,24 @@ def entries(layer: Layer, cache: Path | None = None) -> list[Entry]:
 def files(layer: Layer, wanted: Container[str], known: Iterable[Entry]) -> Iterator[tuple[Entry, BinaryIO]]:
     """The files of a layer that are `wanted`, with their content, each once; `known` are its members.
 
-    Where a path stands in a layer more than once, the last one counts, as it does when the layer is unpacked.
+    What counts is what lies at a path when the whole layer is unpacked: of a path that stands in it more than once the
+    last member, and of one that only hard links name the file that they name; it is given by that path.
     """
-    left = Counter(entry.path for entry in known if entry.kind == "file" and entry.path in wanted)
+    met: Counter[str] = Counter()
+    last: dict[str, tuple[str, int]] = {}  # what is at a path: the file that was stored there, and how many before it
+    for entry in known:
+        if entry.kind == "file":
+            last[entry.path] = (entry.path, met[entry.path])
+            met[entry.path] += 1
+        elif entry.kind == "hardlink" and entry.target in last:
+            last[entry.path] = last[entry.target]
+        else:
+            last.pop(entry.path, None)
+    places = {file: path for path, file in last.items() if path in wanted}
+    met.clear()
     for entry, content in layer.entries():
-        if entry.kind == "file" and entry.path in left:
-            left[entry.path] -= 1
-            if not left[entry.path]:
-                yield entry, content
+        if entry.kind == "file":
+            path = places.get((entry.path, met[entry.path]))
+            met[entry.path] += 1
+            if path is not None:
+                yield entry if path == entry.path else replace(entry, path=path), content

@@ -19,7 +19,7 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     entry: Entry
     layer: int
     content: str
-    """The path in that layer under which the bytes are stored."""
+    """The path in that layer under which the bytes lie when all of it is unpacked."""
 
 
 def linked(file: Entry, link: Entry) -> Entry:
@@ -54,13 +54,22 @@ class Links:
             self._latest[key] = entry
         return Node(link.path, entry, file.layer, file.content)
 
-    def replaced(self, layer: int, path: str) -> None:
-        """Another file comes to `path`: what is said of it from now on does not hold for the former's names."""
+    def replaced(self, layer: int, path: str) -> bool:
+        """Something else comes to `path`: what is said of it from now on does not hold for the former's other names.
+
+        Returns whether there are any. Their file goes by the first of them from now on.
+        """
         key = (layer, path)
-        if key in self._names:
-            self._settle(key)
-            del self._names[key]
-            self._latest.pop(key, None)
+        if key not in self._names:
+            return False
+        self._settle(key)
+        self._latest.pop(key, None)
+        names = [each for each in self._names.pop(key) if each != path and self._is(each, key)]
+        for each in names:
+            self._nodes[each] = Node(each, self._nodes[each].entry, layer, names[0])
+        if names:
+            self._names[layer, names[0]] = names
+        return bool(names)
 
     def settle(self) -> None:
         """Give every name of a file the header that was its last."""
@@ -72,6 +81,9 @@ class Links:
         if latest is None:
             return
         for path in self._names[key]:
-            node = self._nodes.get(path)
-            if node is not None and (node.layer, node.content) == key:
+            if self._is(path, key):
                 self._nodes[path] = Node(path, replace(latest, path=path), *key)
+
+    def _is(self, path: str, key: tuple[int, str]) -> bool:
+        node = self._nodes.get(path)
+        return node is not None and (node.layer, node.content) == key

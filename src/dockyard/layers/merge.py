@@ -51,7 +51,10 @@ class _Merged(msgspec.Struct):
                 self.opaque.add(path)  # what lies below a folder of that name stays hidden
         if entry.kind == "hardlink":
             file = self.nodes.get(entry.target)
-            if file is not None and file.entry.kind == "file":
+            if file is not None and file.entry.kind != "dir":
+                if entry.target != path:
+                    links.replaced(number, path)
+                    file = self.nodes[entry.target]
                 self.nodes[path] = links.link(file, entry)
                 return
         links.replaced(number, path)

@@ -103,7 +103,7 @@ class FileTree:
     def files(self, number: int, wanted: Container[str]) -> Iterator[tuple[Entry, BinaryIO]]:
         """Of the files of layer `number` those whose path there is `wanted`, with their content, in their order.
 
-        A path that stands in the layer more than once counts as it does at last.
+        A path that stands in the layer more than once counts as it does at last; see `index.files`.
         """
         layer = self.layers[number]
         if number in self._doubled:
@@ -141,11 +141,10 @@ class FileTree:
     def _read_layer(self, number: int, wanted: Mapping[str, Sequence[str]], limit: int) -> Iterator[tuple[str, bytes]]:
         # A path may stand in a layer twice, and the last one counts; so nothing is given out before the end.
         held: dict[str, bytes] = {}
-        for entry, content in self.layers[number].entries():
-            if entry.path in wanted and entry.kind == "file":
-                if entry.size > limit:
-                    raise TooLargeError(f"/{entry.path} is {entry.size} bytes, more than {limit}")
-                held[entry.path] = read_bounded(content, limit, entry.path)
+        for entry, content in self.files(number, wanted):
+            if entry.size > limit:
+                raise TooLargeError(f"/{entry.path} is {entry.size} bytes, more than {limit}")
+            held[entry.path] = read_bounded(content, limit, entry.path)
         for stored, data in held.items():
             for path in wanted[stored]:
                 yield path, data
@@ -176,7 +175,7 @@ class _Children:
 def _merge(nodes: dict[str, Node], children: _Children, number: int, entries: Sequence[Entry]) -> bool:
     """Lay one layer's entries over what is there. Whiteouts apply to what lies below, wherever they stand.
 
-    Returns whether some path may stand in the layer more than once as a file.
+    Returns whether some path may stand in the layer more than once.
     """
     doubled = False
     for entry in entries:
@@ -200,13 +199,14 @@ def _merge(nodes: dict[str, Node], children: _Children, number: int, entries: Se
                 _remove(nodes, children, child, below=number + 1)
         _parents(nodes, children, folder, number)
         if entry.kind == "hardlink":
-            file = nodes.get(entry.target)
-            if file is None:
+            if entry.target not in nodes:
                 continue  # a link to nothing cannot be unpacked either
-            nodes[path] = links.link(file, entry)
+            if entry.target != path:
+                doubled = links.replaced(number, path) or doubled
+            nodes[path] = links.link(nodes[entry.target], entry)
         else:
             doubled = doubled or (before is not None and before.layer == number and entry.kind == "file")
-            links.replaced(number, path)
+            doubled = links.replaced(number, path) or doubled
             nodes[path] = Node(path, entry, number, path)
         if path:
             children.changed(folder).add(path)
