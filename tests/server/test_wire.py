@@ -223,3 +223,13 @@ def test_it_still_serves_after_all_that(server: Server) -> None:
     target = f"POST /v2/wire/after/blobs/uploads/?digest={Digest.of(data)}"
     assert ask(server, target, f"Content-Length: {len(data)}", body=data)[0] == 201
     assert ask(server, "GET /healthz")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["GET /v2/", f"GET /v2/a/b/blobs/{DIGEST}", "POST /v2/a/b/blobs/uploads/", "GET /v2/a/b/manifests/1", "GET /"],
+)
+def test_a_request_has_one_host(server: Server, line: str) -> None:
+    for hosts, wanted in (("Host: a\r\nHost: b\r\n", True), ("Host: a\r\n", False)):
+        data = said(server, f"{line} HTTP/1.1\r\n{hosts}Content-Length: 0\r\n\r\n".encode(), half=False)
+        assert (statuses(data)[0] == 400) == wanted, data[:200]

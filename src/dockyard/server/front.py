@@ -38,6 +38,9 @@ def front(registry: Application, others: Mapping[str, Maker], prefix: str = "", 
         path = scope["path"]
         if len(path) + sum([len(name) + len(value) for name, value in scope["headers"]]) > headers:
             return await _refused(send, 431, "the headers are too long", [(b"connection", b"close")])
+        if sum([name == b"host" for name, _ in scope["headers"]]) > 1:
+            # RFC 9112 §3.2; a proxy in front and this server might each take another one.
+            return await _refused(send, 400, "a request has one Host header", [(b"connection", b"close")])
         if prefix and path.startswith(prefix + "/"):
             path = path[len(prefix) :]
             raw = bytes(scope.get("raw_path") or b"")

@@ -5,20 +5,22 @@ Without accounts everybody may do everything, so the server then refuses to list
 
 import asyncio
 import logging
+import multiprocessing
 import os
 import signal
 import socket
 import threading
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from typing import Any
 
 import msgspec
 
-from dockyard.errors import TransientError, UsageError
+from dockyard.errors import Error, TransientError, UsageError
 from dockyard.registry.local import is_local
 from dockyard.server.access.state import current
 from dockyard.server.database import open_database
-from dockyard.server.house import House, blob_store, open_house
+from dockyard.server.house import House, open_house
 from dockyard.server.leaving import Leaving
 from dockyard.server.lifetime import Lifetime
 from dockyard.server.prompt import install
@@ -214,7 +216,35 @@ def _many(settings: Settings, options: dict[str, Any], leaving: Leaving, ready: 
 
     server.signal_handler_interrupt = end  # type: ignore[method-assign]
     # What every worker would refuse is refused once, here, with its reason.
-    blob_store(settings)
-    open_database(settings.database, settings.home, change=settings.auto_migrate).close()
+    refusal = _refusal(settings)
+    if refusal is not None:
+        raise refusal
     ready()
     server.serve()
+
+
+def _refusal(settings: Settings) -> Error | None:
+    """Why a worker could not begin; found by a process of its own, as the threads that some parts start would not be in
+    the workers that are forked from this one.
+    """
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_begin, args=(settings, sender))
+    child.start()
+    sender.close()
+    try:
+        found: Error | None = receiver.recv()
+        return found
+    except EOFError:  # it ended without a word, and so will the workers, each with its own
+        return None
+    finally:
+        receiver.close()
+        child.join()
+
+
+def _begin(settings: Settings, sender: Connection) -> None:
+    try:
+        open_house(settings).close()
+        sender.send(None)
+    except Error as error:
+        sender.send(error)

@@ -7,10 +7,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from dockyard.errors import UsageError
 from dockyard.server.access import groups, members, personal, sessions, users
+from dockyard.server.access.ldap import DirectorySettingsError
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.principal import allowed
-from dockyard.server.settings import Oidc
+from dockyard.server.settings import Ldap, Oidc
 from making.calls import Answer, basic
 from making.provider import Provider
 
@@ -216,6 +218,14 @@ def test_a_provider_that_is_away_is_a_passing_fault(door: Callable[..., Place], 
     provider.close = lambda: None  # type: ignore[method-assign]
     assert place.call("GET", "/login/oidc").status == 503
     assert place.call("GET", "/v2/", auth=basic("root", PASSWORD)).status == 200
+
+
+def test_an_admin_group_that_could_never_be_found_is_refused_at_the_start(opened: Callable[..., Place]) -> None:
+    with pytest.raises(UsageError, match="groups-claim"):
+        opened(oidc=Oidc(issuer="https://id.test", client_id="x", admin_group="admins"))
+    pytest.importorskip("ldap3")
+    with pytest.raises(DirectorySettingsError, match="group-base"):
+        opened(ldap=Ldap(url="ldaps://x.test", base="dc=x", admin_group="admins"))
 
 
 def test_without_settings_there_is_no_such_login(place: Place) -> None:

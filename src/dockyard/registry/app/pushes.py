@@ -191,7 +191,7 @@ def _shown(scope: Scope) -> tuple[int, str] | None:
     """The length of a request's body, below zero where it is not known, and its authorization; None where anything
     about it is not plain.
     """
-    length, authorization, chunked = 0, "", False
+    length, authorization, chunked, hosts = 0, "", False, 0
     for name, value in scope["headers"]:
         if name in _ODD:
             return None
@@ -203,6 +203,10 @@ def _shown(scope: Scope) -> tuple[int, str] | None:
             chunked = True
         elif name == b"authorization":
             authorization = value.decode("latin-1")
+        elif name == b"host":
+            hosts += 1
+    if hosts > 1:
+        return None
     return -1 if chunked else length, authorization
 
 

@@ -19,7 +19,7 @@ SMALL = 1 << 20
 # An answer is in memory until its client has taken it. HTTP/2 has many of them on one connection.
 _SMALL_MANY = 64 << 10
 _CONDITIONS = (b"if-none-match", b"if-match", b"if-modified-since", b"if-unmodified-since", b"if-range")
-_NOTED = frozenset((b"authorization", b"range", b"expect", *_CONDITIONS))
+_NOTED = frozenset((b"authorization", b"host", b"range", b"expect", *_CONDITIONS))
 _LONGEST = 1024
 _MOST = 8192
 _MOST_CALLERS = 1024
@@ -100,12 +100,17 @@ class _Short:
 
     def _admitted(self, scope: Scope, target: request.Target) -> bool:
         """Whether nothing about the request is odd, and its caller is known and may pull."""
-        authorization = ""
+        authorization, hosts = "", 0
         for name, value in scope["headers"]:
             if name in _NOTED:
-                if name != b"authorization":
+                if name == b"host":
+                    hosts += 1
+                elif name == b"authorization":
+                    authorization = value.decode("latin-1")
+                else:
                     return False
-                authorization = value.decode("latin-1")
+        if hosts > 1:
+            return False
         try:
             permit = self._ways.guard.known(authorization)
         except WireError:

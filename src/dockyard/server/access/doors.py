@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dockyard.errors import UsageError
 from dockyard.registry.local import is_local
 from dockyard.server.access.guard import FRESH_S, Doorkeeper
 from dockyard.server.access.issuers import Issuers
@@ -31,7 +32,11 @@ def open_doors(database: Database, settings: Settings, *, fresh: float = FRESH_S
 
     Raises:
         DirectorySettingsError: [ldap] cannot be used.
+        UsageError: [oidc] cannot.
     """
+    if settings.oidc.admin_group and not settings.oidc.groups_claim:
+        hint = 'Name the claim with the groups, such as groups-claim = "groups", and the scope that it comes with.'
+        raise UsageError("[oidc] has an admin-group, and no groups-claim to find it in", hint=hint)
     directory = LdapDirectory(settings.ldap) if settings.ldap.url else None
     login = Login(database, Keys(database), settings.access, directory)
     local = is_local(settings.listen.rpartition(":")[0])

@@ -54,6 +54,8 @@ class LdapDirectory:
             raise DirectorySettingsError(
                 "groups in groups are found by {dn} only", hint="Take a group-filter such as (member={dn})."
             )
+        if settings.admin_group and not settings.group_base:
+            raise DirectorySettingsError("[ldap] has an admin-group, and no group-base to find it in")
         if importlib.util.find_spec("ldap3") is None:
             raise DirectorySettingsError("ldap3 is not installed", hint="pip install 'dockyard[ldap]'")
         self._settings = settings
