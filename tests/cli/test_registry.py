@@ -89,6 +89,21 @@ def test_repositories_and_projects_are_removed(say: Say) -> None:
     assert say("quota") == {"quotas": []}
 
 
+def test_images_are_removed_together_after_a_dry_run(
+    say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["shop/web:1.0.0", "shop/web:1.1.0"]
+    tried = say("rm", *names, "--dry-run")
+    assert tried["tags"] == ["1.0.0", "1.1.0"]
+    assert tried["bytes"] > 10_000
+    assert say("rm", *names) == tried
+    assert [each["reason"] for each in say("rm", *names)["stays"]] == ["it is not there"] * 2
+    assert run(["registry", "rm", "shop/web:2.0.0", "--tags-only", "--storage", str(tmp_path / "registry")]) == 0
+    assert capsys.readouterr().out == "removed: 1 tag, 0 images\n"
+    for words in (("shop/web:1", "shop/api:1"), ("shop/web:1", "--project"), ("shop/web", "--dry-run")):
+        assert say("rm", *words, code=2)["error"]["reference"] == "usage"
+
+
 @pytest.mark.parametrize(
     "words",
     [

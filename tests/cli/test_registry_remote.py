@@ -103,6 +103,14 @@ def test_every_verb_that_takes_a_server_works_through_it(say: Say, capsys: pytes
     assert say("rm", "shop", "--project", "--force")["repositories"] == ["shop/web"]
 
 
+def test_images_are_removed_through_a_server(say: Say) -> None:
+    tried = say("rm", "shop/web:3", "shop/web:2", "--dry-run")
+    assert (tried["repository"], tried["tags"], len(tried["images"])) == ("shop/web", ["2", "3"], 2)
+    assert tried["bytes"] > 2000
+    assert say("rm", "shop/web:3", "--tags-only")["images"] == []
+    assert say("rm", "shop/web:2", "shop/web:3")["stays"] == [{"name": "3", "reason": "it is not there"}]
+
+
 def test_accounts_and_keyless_rules_are_managed_through_a_server(say: Say) -> None:
     assert say("user", "add", "bob", "--source", "ldap", "--email", "bob@x.test")["email"] == "bob@x.test"
     assert say("user", "set", "bob", "--disabled")["disabled"] is True

@@ -226,6 +226,31 @@ def test_a_tag_is_removed_after_a_second_look(browser: WebDriver, town: Town) ->
     assert "Tag 9.9.9 is removed." in browser.text
 
 
+def test_chosen_tags_are_removed_together_after_one_confirmation(browser: WebDriver, town: Town) -> None:
+    for tag in ("9.1.0", "9.2.0"):
+        town.push(town.build(tag), f"shop/web:{tag}")
+    browser.open(f"{town.url}/repository/shop/web?q=9.")
+    browser.follow(browser.find("button[value=choose]"))
+    assert "nothing is chosen" in browser.text
+    browser.open(f"{town.url}/repository/shop/web?q=9.")
+    browser.value("document.querySelector('[data-all]').click()")
+    assert browser.value("return document.querySelectorAll('[name=chosen]:checked').length") == 2
+    browser.follow(browser.find("button[value=choose]"))
+    assert "This removes 2 tags and 2 images." in browser.text
+    assert re.search(r"It releases [\d.]+ k?B when the grace period is over", browser.text)
+    browser.viewport(360, 740, phone=True)
+    assert int(browser.value("return document.documentElement.scrollWidth")) <= 360
+    script = Path(__file__).with_name("contrast.js").read_text()
+    for dark in (False, True):
+        browser.viewport(1280, 900, dark=dark)
+        time.sleep(0.3)  # the page's colours change with a transition, and it cannot be opened anew
+        assert browser.value(script) == []
+    browser.follow(browser.find("button[value=remove-chosen]"))
+    assert "Removed: 2 tags and 2 images." in browser.text
+    browser.open(f"{town.url}/repository/shop/web?q=9.")
+    assert "No such tag" in browser.text
+
+
 def test_everything_can_be_done_with_the_keyboard_alone(chromium: WebDriver, town: Town) -> None:
     chromium.viewport(1280, 900)
     chromium.open(town.url + "/projects")

@@ -64,6 +64,10 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/repositories/{repository}"): Row("limited-guest", REPOSITORY),
     ("PATCH", "/repositories/{repository}"): Row("maintainer", REPOSITORY, {"description": "for all"}),
     ("DELETE", "/repositories/{repository}"): Row("maintainer", REPOSITORY),
+    ("POST", "/repositories/{repository}/removal"): Row("maintainer", REPOSITORY + "/removal", {"references": ["1"]}),
+    ("POST", "/repositories/{repository}/removal/dry-run"): Row(
+        "maintainer", REPOSITORY + "/removal/dry-run", {"references": ["1"]}
+    ),
     ("GET", "/repositories/{repository}/tags"): Row("limited-guest", REPOSITORY + "/tags"),
     ("PUT", "/repositories/{repository}/tags/{tag}"): Row("developer", REPOSITORY + "/tags/2", {"digest": "{digest}"}),
     ("DELETE", "/repositories/{repository}/tags/{tag}"): Row("maintainer", REPOSITORY + "/tags/1"),

@@ -80,6 +80,8 @@ FORMS = {
     ("/projects/team/settings", "visibility", "visibility=private"): ("project", "update"),
     ("/projects/team/settings", "quota", "amount=1&unit=GB"): ("*", ""),
     ("/repository/team/web", "delete-tag", "tag=1.0"): ("artifact", "delete"),
+    ("/repository/team/web", "choose", "chosen=1.0"): ("artifact", "delete"),
+    ("/repository/team/web", "remove-chosen", "chosen=nowhere"): ("artifact", "delete"),
     ("/repository/team/web", "remove", "sure=team/web"): ("repository", "delete"),
     ("/repository/team/web", "delete-untagged", "digest=sha256:" + "0" * 64): ("artifact", "delete"),
     (IMAGE, "delete", ""): ("artifact", "delete"),
