@@ -89,6 +89,18 @@ def test_repositories_and_projects_are_removed(say: Say) -> None:
     assert say("quota") == {"quotas": []}
 
 
+def test_an_image_is_copied_within_the_registry(say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = say("copy", "shop/web:1.0.0", "prod/web:blue")
+    assert (made["repository"], made["tag"], made["manifests"], made["tags"]) == ("prod/web", "blue", 1, 1)
+    assert run(["registry", "copy", "shop/web:1.0.0", "prod/web", "--storage", str(tmp_path / "registry")]) == 0
+    assert capsys.readouterr().out == f"prod/web:1.0.0 {made['digest']}\n"
+    assert say("copy", f"shop/web@{made['digest']}", "prod/other")["tag"] == ""
+    assert say("copy", "shop/web:1.1.0", "prod/web:blue", code=2)["error"]["reference"] == "copy-taken"
+    assert say("copy", "shop/web:none", "prod/web", code=2)["error"]["reference"] == "registry-request-refused"
+    assert say("copy", "shop/web:1.0.0", "prod/Web", code=2)["error"]["reference"] == "usage"
+    assert say("verify")["whole"] is True
+
+
 def test_images_are_removed_together_after_a_dry_run(
     say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,6 +103,16 @@ def test_every_verb_that_takes_a_server_works_through_it(say: Say, capsys: pytes
     assert say("rm", "shop", "--project", "--force")["repositories"] == ["shop/web"]
 
 
+def test_images_are_copied_through_a_server(say: Say) -> None:
+    say("project", "add", "prod")
+    made = say("copy", "shop/web:3", "prod/web")
+    assert (made["repository"], made["tag"], made["manifests"]) == ("prod/web", "3", 1)
+    assert say("copy", "shop/web:3", "prod/web:stable")["tag"] == "stable"
+    refused = say("copy", "shop/web:2", "prod/web:stable", code=2)["error"]
+    assert refused["context"]["reference"] == "copy-taken"
+    assert say("copy", "shop/web:2", "prod/web:stable", "--override")["tags"] == 1
+
+
 def test_images_are_removed_through_a_server(say: Say) -> None:
     tried = say("rm", "shop/web:3", "shop/web:2", "--dry-run")
     assert (tried["repository"], tried["tags"], len(tried["images"])) == ("shop/web", ["2", "3"], 2)

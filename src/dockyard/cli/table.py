@@ -70,6 +70,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("registry verify", "dockyard.cli.registry_verify:verify", "Prove that every image is whole.", "Care"),
     Command("registry import", "dockyard.cli.registry_import:take", "Take over another registry's folder.", "Care"),
+    Command("registry copy", "dockyard.cli.registry_copy:copy", "Copy an image within a registry.", "Care"),
     Command("registry rm", "dockyard.cli.registry_rm:remove", "Remove images, a repository or a project.", "Care"),
     Command("registry openapi", "dockyard.cli.registry_openapi:openapi", "Print the API's document.", "Care"),
     Command("registry jobs", "dockyard.cli.registry_jobs:jobs", "Show and cancel a registry's jobs.", "Care"),

@@ -64,6 +64,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/repositories/{repository}"): Row("limited-guest", REPOSITORY),
     ("PATCH", "/repositories/{repository}"): Row("maintainer", REPOSITORY, {"description": "for all"}),
     ("DELETE", "/repositories/{repository}"): Row("maintainer", REPOSITORY),
+    ("POST", "/repositories/{repository}/artifacts/{reference}/copy"): Row(
+        "developer", ARTIFACT + "/copy", {"repository": "{project}/copy"}
+    ),
     ("POST", "/repositories/{repository}/removal"): Row("maintainer", REPOSITORY + "/removal", {"references": ["1"]}),
     ("POST", "/repositories/{repository}/removal/dry-run"): Row(
         "maintainer", REPOSITORY + "/removal/dry-run", {"references": ["1"]}
@@ -345,7 +348,10 @@ def test_a_robot_sees_the_repositories_that_it_may_pull_and_manages_nothing(
     for key, row in TABLE.items():
         answer = place.api(key[0], _filled(row.path, names), _filled(row.body, names), auth=auth)
         pulls = key[0] == "GET" and "{repository}" in key[1]
-        pushes = key == ("PUT", "/repositories/{repository}/tags/{tag}")
+        pushes = key in (
+            ("PUT", "/repositories/{repository}/tags/{tag}"),
+            ("POST", "/repositories/{repository}/artifacts/{reference}/copy"),
+        )
         may = pulls or pushes or row.least == ANYONE
         assert (answer.status < 300) == may, (key, answer.status, answer.body)
 

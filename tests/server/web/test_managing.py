@@ -22,6 +22,8 @@ pytestmark = pytest.mark.slow
 # A page, the form, its fields, and which of them is wrong.
 FAULTS: list[tuple[str, str, dict[str, str], str]] = [
     ("/projects", "make", {"name": "Not A Name"}, "name"),
+    ("/image/team/web:1.0", "copy", {"to": "team/Web", "as": "1.0"}, "to"),
+    ("/image/team/web:1.0", "copy", {"to": "team/other", "as": "-x"}, "as"),
     ("/projects/team/webhooks", "add", {"url": "ftp://x", "format": "docker", "kinds": "push"}, "url"),
     ("/webhooks", "add", {"url": "http://x", "format": "docker", "repositories": "{a"}, "repositories"),
     ("/webhooks/1", "change", {"url": "nothing", "format": "docker"}, "url"),

@@ -67,6 +67,8 @@ PAGES = {
 CI = "name=ci&issuer=https://ci.test&audience=us&claims=sub=x&actions=pull&minutes=15"
 # What only whoever may change something can do, and what it must be allowed for that.
 FORMS = {
+    # Before a policy denies it.
+    (IMAGE, "copy", "to=team/copy&as=1.0"): ("repository", "push"),
     ("/projects", "make", "name=fresh"): ("*", ""),
     ("/projects/team/members", "put", "name=stranger&role=guest"): ("member", "create"),
     ("/projects/team/members", "remove", "name=guest&kind=user"): ("member", "delete"),

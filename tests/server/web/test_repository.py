@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from dockyard.server.access import members, projects
+from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.rules import tag_rules
 from making.pushed import image, index
 
@@ -107,3 +109,26 @@ def test_only_tags_go_where_that_is_asked_and_their_images_are_chosen_afterwards
 def test_who_may_not_delete_has_no_boxes(town: Town) -> None:
     assert 'name="chosen"' not in town.browser("developer").get("/repository/team/web").body.decode()
     assert 'name="chosen"' in town.browser("maintainer").get("/repository/team/web").body.decode()
+
+
+def test_an_image_is_copied_to_projects_to_which_the_caller_may_push(town: Town) -> None:
+    database = town.house.database
+    for name in ("prod", "other"):
+        projects.add(database, SYSTEM, name)
+    members.put(database, SYSTEM, "prod", "developer", "developer")
+    members.put(database, SYSTEM, "other", "developer", "guest")
+    browser = town.browser("developer")
+    page = browser.get(IMAGE).body.decode()
+    assert '<option value="prod/web">' in page
+    assert "other/web" not in page
+    assert 'value="copy"' not in town.browser("guest").get(IMAGE).body.decode()
+    assert browser.send(IMAGE, "copy", to="other/web", **{"as": "1.0"}).status == 403
+    assert browser.send(IMAGE, "copy", to="prod/web", **{"as": "blue"}).headers["location"] == "/image/prod/web:blue"
+    assert "This is the copy of team/web." in browser.get("/image/prod/web:blue").body.decode()
+    town.push("team/web", "2.0", {"bin/x": b"2"})
+    other = "/image/team/web:2.0"
+    assert browser.send(other, "copy", to="prod/web", **{"as": "blue"}).status == 400
+    assert "prod/web:blue leads to another image" in browser.text
+    assert browser.send(other, "copy", to="prod/web", override="yes", **{"as": "blue"}).status == 303
+    digest = str(town.house.registry.manifest("team/web", "2.0").digest)
+    assert str(town.house.registry.manifest("prod/web", "blue").digest) == digest

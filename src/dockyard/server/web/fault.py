@@ -25,6 +25,8 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "password-weak": ("password", "new"),
     "page-login": ("password", "old"),
     "key-invalid": ("keys",),
+    "copy-invalid": ("to", "as"),
+    "copy-taken": ("as",),
 }
 _WORDS = re.compile(r"([a-z][a-z-]*): ")
 _FORM = re.compile(r"<form\b[^>]*>.*?</form>", re.DOTALL)
