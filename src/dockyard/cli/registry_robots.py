@@ -21,7 +21,7 @@ def robot(
     allow: list[str] | None = None,
     expires: str = "",
     disabled: bool | None = None,
-    description: str = "",
+    description: str | None = None,
     server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
@@ -77,7 +77,7 @@ def robot(
                 project,
                 name,
                 permissions(allow or []),
-                description=description,
+                description=description or "",
                 expires_at=expiry(expires),
             )
             report.result({**_document(made), "secret": secret}) if json else print(f"{made.name}\n{secret}")
@@ -89,6 +89,7 @@ def robot(
                 permissions=permissions(allow) if allow else None,
                 expires_at=(expiry(expires) or 0) if expires else None,
                 disabled=disabled,
+                description=description,
             )
             report.result(_document(made)) if json else print(f"changed {name}")
 

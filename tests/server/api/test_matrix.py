@@ -112,6 +112,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ),
     ("GET", "/robots"): Row(ADMIN, "/robots"),
     ("POST", "/robots"): Row(ADMIN, "/robots", {"name": "r-{project}", "permissions": ALLOW}),
+    ("GET", "/robots/{robot}"): Row("guest", "/robots/robot+{project}+ci"),
     ("PATCH", "/robots/{robot}"): Row("project-admin", "/robots/robot+{project}+ci", {"disabled": False}),
     ("POST", "/robots/{robot}/secret"): Row("project-admin", "/robots/robot+{project}+ci/secret"),
     ("DELETE", "/robots/{robot}"): Row("project-admin", "/robots/robot+{project}+ci"),

@@ -28,7 +28,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "copy-invalid": ("to", "as"),
     "copy-taken": ("as",),
 }
-_WORDS = re.compile(r"([a-z][a-z-]*): ")
+_WORDS = re.compile(r"([a-z][a-z0-9-]*): ")
 _FORM = re.compile(r"<form\b[^>]*>.*?</form>", re.DOTALL)
 _INPUT = re.compile(r"<input\b[^>]*>")
 _ATTRIBUTE = re.compile(r'\b([a-z-]+)="([^"]*)"')

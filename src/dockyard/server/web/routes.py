@@ -60,6 +60,7 @@ _PATTERNS: Mapping[str, View] = {
     "/users": users.VIEW,
     "/groups": groups.VIEW,
     "/robots": robots.VIEW,
+    r"/robots/(robot\+[A-Za-z0-9._@+-]{1,300})": robots.ONE,
     "/audit": audit.ALL,
     "/search": search.VIEW,
     "/keyless": keyless.VIEW,
