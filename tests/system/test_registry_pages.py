@@ -19,7 +19,7 @@ RECORDS = [ROOT / "tests" / "scan" / "alpine-3.16", ROOT / "examples" / "shop" /
 # Idle, with every page loaded: the whole of the process as the kernel counts it.
 MOST_MB = 100
 PLAIN = (
-    *("/projects", "/jobs", "/storage", "/users", "/groups", "/robots", "/audit"),
+    *("/projects", "/jobs", "/storage", "/quotas", "/users", "/groups", "/robots", "/audit"),
     *("/webhooks", "/keyless", "/replication", "/search"),
 )
 
@@ -155,6 +155,25 @@ def test_a_robot_made_on_the_page_logs_in_with_a_real_client(browser: WebDriver,
     assert done.returncode == 0, done.stderr
     browser.open(f"{town.url}/projects/shop/robots")
     assert "dyr_" not in browser.text
+
+
+def test_a_robot_s_rights_and_a_quota_are_changed_on_their_pages(browser: WebDriver, town: Town) -> None:
+    browser.open(f"{town.url}/projects/shop/robots")
+    browser.follow(browser.link("robot+shop+ci"))
+    browser.type("[name=repositories-0]", " shop/api-*")
+    browser.value("document.querySelector('[name=actions-0][value=push]').click()")
+    browser.follow(browser.find("button[value=change]"))
+    assert "The robot is changed." in browser.text
+    assert browser.value("return document.querySelector('[name=repositories-0]').value").endswith("shop/api-*")
+    assert browser.value("return document.querySelectorAll('[name=actions-0]:checked').length") == 2
+    browser.open(f"{town.url}/quotas?q=shop")
+    browser.type("[name=most]", "1.5GB")
+    browser.follow(browser.find("button[value=set]"))
+    assert "shop may hold 1.5 GB from now on." in browser.text
+    browser.open(f"{town.url}/quotas?q=shop")
+    browser.value("document.querySelector('[name=most]').value = ''")
+    browser.follow(browser.find("button[value=set]"))
+    assert "shop may hold as much as there is room for." in browser.text
 
 
 def test_a_webhook_made_on_the_page_is_tried_and_hears_of_a_push(
@@ -309,7 +328,7 @@ def test_no_page_scrolls_sideways_on_a_phone(browser: WebDriver, town: Town) -> 
         "/projects",
         "/repository/shop/web",
         *(image + each for each in ("", "/packages", "/findings", "/referrers")),
-        *("/jobs", "/storage", "/users", "/groups", "/robots", "/audit", "/me"),
+        *("/jobs", "/storage", "/quotas", "/users", "/groups", "/robots", "/robots/robot+shop+ci", "/audit", "/me"),
         *("/webhooks", "/webhooks/1", "/keyless", "/replication", "/replication/beside", "/replication/runs/1"),
         *("/search?q=web", "/search?q=CVE-2023-46136", "/repository/shop/chart", "/nowhere/" + "x" * 80),
         *(f"/image/{chart}", f"/image/{long}", f"/repository/{long.partition(':')[0]}"),
@@ -359,6 +378,7 @@ def test_texts_stand_out_from_their_ground_in_light_and_dark(browser: WebDriver,
         for path in (
             *("/projects/shop", "/repository/shop/web", "/image/shop/web:1.1.0/findings", "/jobs", "/storage"),
             *("/webhooks/1", "/replication/beside", "/projects/shop/policy", "/search?q=web", "/audit"),
+            *("/quotas", "/robots/robot+shop+ci"),
         ):
             browser.open(town.url + path)
             assert browser.value(script) == [], (path, dark)
