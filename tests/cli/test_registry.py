@@ -101,6 +101,16 @@ def test_an_image_is_copied_within_the_registry(say: Say, tmp_path: Path, capsys
     assert say("verify")["whole"] is True
 
 
+def test_everything_is_scanned_when_asked_and_by_schedule(say: Say) -> None:
+    assert say("advisory", "scan", "--all")["job"] is not None
+    assert say("advisory", "scan", "--all", "--rematch")["job"] is None, "it waits already"
+    assert say("advisory", "schedule", "--every", "24h")["scanning"]["schedule"] == "24h"
+    for words in (("scan", "--all", "shop/web:1"), ("schedule", "--never", "--every", "24h")):
+        assert say("advisory", *words, code=2)["error"]["reference"] == "usage"
+    assert say("advisory", "schedule", "--every", "often", code=2)["error"]["reference"] == "schedule-invalid"
+    assert say("advisory", "schedule", "--never") == {"scanning": None}
+
+
 def test_images_are_removed_together_after_a_dry_run(
     say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,6 +103,16 @@ def test_every_verb_that_takes_a_server_works_through_it(say: Say, capsys: pytes
     assert say("rm", "shop", "--project", "--force")["repositories"] == ["shop/web"]
 
 
+def test_everything_is_scanned_now_and_by_schedule_through_a_server(say: Say) -> None:
+    assert say("advisory", "schedule") == {"scanning": None}
+    job = say("advisory", "scan", "--all")["job"]
+    until(lambda: job in {each["number"] for each in say("jobs", "list", "scan-all", "--state", "done")["jobs"]})
+    made = say("advisory", "schedule", "--every", "0 3 * * *", "--rematch")["scanning"]
+    assert (made["schedule"], made["rematch"]) == ("0 3 * * *", True)
+    assert say("advisory", "schedule")["scanning"] == made
+    assert say("advisory", "schedule", "--never") == {"scanning": None}
+
+
 def test_images_are_copied_through_a_server(say: Say) -> None:
     say("project", "add", "prod")
     made = say("copy", "shop/web:3", "prod/web")

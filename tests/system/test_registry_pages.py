@@ -176,6 +176,15 @@ def test_a_robot_s_rights_and_a_quota_are_changed_on_their_pages(browser: WebDri
     assert "shop may hold as much as there is room for." in browser.text
 
 
+def test_everything_is_scanned_when_asked_on_the_page_of_jobs(browser: WebDriver, town: Town) -> None:
+    browser.open(f"{town.url}/jobs")
+    assert "Every image was looked at." in browser.text
+    browser.value("document.querySelector('[name=rematch]').click()")
+    browser.follow(browser.find("button[value=scan]"))
+    assert re.search(r"Job \d+ looks at everything that is stored.", browser.text)
+    seen(browser, f"{town.url}/jobs?name=scan-all&state=done", "images ")
+
+
 def test_a_webhook_made_on_the_page_is_tried_and_hears_of_a_push(
     browser: WebDriver, town: Town, receiver: Receiver
 ) -> None:

@@ -25,7 +25,8 @@ def jobs(
 
     Args:
         verb: list, cancel or run.
-        what: for list the name of a task, for cancel a job's number, for run a task: collect, sweep, retention, verify.
+        what: for list the name of a task, for cancel a job's number, for run a task, such as
+            collect, sweep, retention, scan-all or verify.
         state: for list only waiting, running, done, failed or cancelled.
         count: for list how many at most.
         server: a registry's server, whose API is asked with the credentials of `dockyard login`.

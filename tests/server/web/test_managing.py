@@ -28,6 +28,7 @@ FAULTS: list[tuple[str, str, dict[str, str], str]] = [
     ("/projects/team/robots", "add", {"name": "ci", "actions": "pull", "repositories": "team/Web-*"}, "repositories"),
     ("/robots/robot+team+old", "change", {"repositories-0": "team/Web", "actions-0": "pull"}, "repositories-0"),
     ("/robots/robot+team+old", "change", {"repositories-0": "", "actions-0": "pull", "expires": "soon"}, "expires"),
+    ("/jobs", "schedule", {"schedule": "often"}, "schedule"),
     ("/quotas", "set", {"project": "team", "most": "much"}, "most"),
     ("/projects/team/settings", "quota", {"most": "-1"}, "most"),
     ("/projects/team/webhooks", "add", {"url": "ftp://x", "format": "docker", "kinds": "push"}, "url"),

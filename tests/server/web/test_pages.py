@@ -129,6 +129,8 @@ FORMS = {
     ("/robots/robot+old", "change", "repositories-0=&actions-0=push"): ("*", ""),
     ("/jobs", "run", "name=verify"): ("*", ""),
     ("/jobs", "cancel", "number=1"): ("*", ""),
+    ("/jobs", "scan", "rematch=yes"): ("*", ""),
+    ("/jobs", "schedule", "schedule=24h"): ("*", ""),
     ("/storage", "run", "name=sweep"): ("*", ""),
 }
 CALLERS = ("root", *ROLES, "stranger", "")
