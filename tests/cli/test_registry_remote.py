@@ -92,6 +92,11 @@ def test_every_verb_that_takes_a_server_works_through_it(say: Say, capsys: pytes
     number = say("exemption", "add", "shop", "CVE-2026-1", "--reason", "not reached", "--until", "30d")["number"]
     assert say("exemption", "list", "shop")["exemptions"][0]["subject"] == "CVE-2026-1"
     say("exemption", "rm", "shop", str(number))
+    number = say("exemption", "add", "CVE-2026-2", "--everywhere", "--reason", "not ours")["number"]
+    assert [each["project"] for each in say("exemption", "list", "shop")["exemptions"]] == [""]
+    assert [each["subject"] for each in say("exemption", "list", "--everywhere")["exemptions"]] == ["CVE-2026-2"]
+    say("exemption", "rm", "shop", str(number), code=2)
+    say("exemption", "rm", str(number), "--everywhere")
     assert say("jobs", "run", "sweep")["job"] > 0
     assert say("jobs", "list", "retention")["jobs"][0]["name"] == "retention"
     say("jobs", "cancel", "99999", code=2)
@@ -335,3 +340,9 @@ def test_exemptions_work_on_the_storage_too(tmp_path: Path, capsys: pytest.Captu
     assert run(["registry", "exemption", "rm", "shop", "1", *place]) == 0
     assert run(["registry", "exemption", "add", "none", "CVE-2026-1", "--reason", "why", *place]) == 2
     assert "there is no project" in capsys.readouterr().err
+    assert run(["registry", "exemption", "add", "CVE-2026-2", "--everywhere", "--reason", "why", *place]) == 0
+    assert "every project lets CVE-2026-2 pass" in capsys.readouterr().out
+    assert run(["registry", "exemption", "list", "shop", *place]) == 0
+    assert re.search(r"every +CVE-2026-2", capsys.readouterr().out)
+    assert run(["registry", "exemption", "add", "shop", "CVE-2026-2", "--everywhere", "--reason", "why", *place]) == 2
+    assert run(["registry", "exemption", "list", *place]) == 2

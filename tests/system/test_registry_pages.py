@@ -19,7 +19,7 @@ RECORDS = [ROOT / "tests" / "scan" / "alpine-3.16", ROOT / "examples" / "shop" /
 # Idle, with every page loaded: the whole of the process as the kernel counts it.
 MOST_MB = 100
 PLAIN = (
-    *("/projects", "/jobs", "/storage", "/quotas", "/users", "/groups", "/robots", "/audit"),
+    *("/projects", "/jobs", "/storage", "/quotas", "/exemptions", "/users", "/groups", "/robots", "/audit"),
     *("/webhooks", "/keyless", "/replication", "/search"),
 )
 
@@ -337,7 +337,18 @@ def test_no_page_scrolls_sideways_on_a_phone(browser: WebDriver, town: Town) -> 
         "/projects",
         "/repository/shop/web",
         *(image + each for each in ("", "/packages", "/findings", "/referrers")),
-        *("/jobs", "/storage", "/quotas", "/users", "/groups", "/robots", "/robots/robot+shop+ci", "/audit", "/me"),
+        *(
+            "/jobs",
+            "/storage",
+            "/quotas",
+            "/exemptions",
+            "/users",
+            "/groups",
+            "/robots",
+            "/robots/robot+shop+ci",
+            "/audit",
+            "/me",
+        ),
         *("/webhooks", "/webhooks/1", "/keyless", "/replication", "/replication/beside", "/replication/runs/1"),
         *("/search?q=web", "/search?q=CVE-2023-46136", "/repository/shop/chart", "/nowhere/" + "x" * 80),
         *(f"/image/{chart}", f"/image/{long}", f"/repository/{long.partition(':')[0]}"),
@@ -387,7 +398,7 @@ def test_texts_stand_out_from_their_ground_in_light_and_dark(browser: WebDriver,
         for path in (
             *("/projects/shop", "/repository/shop/web", "/image/shop/web:1.1.0/findings", "/jobs", "/storage"),
             *("/webhooks/1", "/replication/beside", "/projects/shop/policy", "/search?q=web", "/audit"),
-            *("/quotas", "/robots/robot+shop+ci"),
+            *("/quotas", "/robots/robot+shop+ci", "/exemptions"),
         ):
             browser.open(town.url + path)
             assert browser.value(script) == [], (path, dark)

@@ -152,6 +152,9 @@ TABLE: dict[tuple[str, str], Row] = {
         "project-admin", PROJECT + "/exemptions", {"subject": "CVE-2026-1", "reason": "not reached"}
     ),
     ("DELETE", "/projects/{project}/exemptions/{number}"): Row("project-admin", PROJECT + "/exemptions/{exemption}"),
+    ("GET", "/exemptions"): Row(ADMIN, "/exemptions"),
+    ("POST", "/exemptions"): Row(ADMIN, "/exemptions", {"subject": "CVE-2026-2", "reason": "not reached"}),
+    ("DELETE", "/exemptions/{number}"): Row(ADMIN, "/exemptions/{everywhere}"),
     ("GET", "/webhooks"): Row(ADMIN, "/webhooks"),
     ("POST", "/webhooks"): Row(ADMIN, "/webhooks", {"url": "https://all.test/"}),
     ("GET", "/projects/{project}/webhooks"): Row("maintainer", PROJECT + "/webhooks"),
@@ -260,6 +263,7 @@ def _fresh(place: Place, project: str) -> dict[str, str]:
     found["rule"] = str(tag_rules.add(database, project, "refused", "nightly").number)
     found["keep"] = str(retention_rules.add(database, project, "always").number)
     found["exemption"] = str(exempt(database, project, "CVE-2025-1", "old", None))
+    found["everywhere"] = str(exempt(database, "", "CVE-2025-2", "old", None))
     set_policy(database, project, ProjectPolicy(Policy()))
     hook, _ = kept.add(database, place.house.seal, f"http://127.0.0.1:9/{project}", project=project)
     found["hook"] = str(hook.number)

@@ -7,6 +7,7 @@ from dockyard.oci.reference import REPOSITORY
 from dockyard.server.web import (
     audit,
     endpoints,
+    exemptions,
     groups,
     image,
     jobs,
@@ -66,6 +67,7 @@ _PATTERNS: Mapping[str, View] = {
     "/audit": audit.ALL,
     "/search": search.VIEW,
     "/keyless": keyless.VIEW,
+    "/exemptions": exemptions.VIEW,
     "/webhooks": webhooks.VIEW,
     r"/webhooks/([0-9]{1,15})": webhooks.ONE,
     "/endpoints": endpoints.VIEW,
