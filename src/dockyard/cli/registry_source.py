@@ -18,6 +18,7 @@ def source(
     *,
     house: bool = False,
     new: bool = False,
+    begin: bool = False,
 ) -> tuple[Any, AbstractContextManager[Any]]:
     """The module with the verbs, and what opens that which they work on.
 
@@ -28,7 +29,8 @@ def source(
         storage: the registry's folder.
         config: the registry's settings.
         house: open the whole registry rather than its database.
-        new: begin a registry's database where there is none yet.
+        new: begin a registry's database at its usual place where there is none yet.
+        begin: begin one in a folder that is named, too.
 
     Raises:
         UsageError: both a server and a storage are given.
@@ -37,7 +39,9 @@ def source(
         from dockyard.cli import registry_here
 
         opened: AbstractContextManager[Any] = (
-            registry_here.house(storage, config) if house else registry_here.database(storage, config, new=new)
+            registry_here.house(storage, config)
+            if house
+            else registry_here.database(storage, config, new=new, begin=begin)
         )
         return importlib.import_module(f"dockyard.server.{near}"), opened
     if storage is not None or config is not None:

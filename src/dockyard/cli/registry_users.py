@@ -26,6 +26,7 @@ def user(
     source: Literal["local", "oidc", "ldap"] = "local",
     disabled: bool | None = None,
     unlock: Annotated[bool, Parameter(negative="")] = False,
+    new: Annotated[bool, Parameter(negative="")] = False,
     server: str = "",
     storage: Path | None = None,
     config: Path | None = None,
@@ -43,6 +44,7 @@ def user(
         source: who checks the password of a new account.
         disabled: whether it can log in.
         unlock: let it try again after too many wrong passwords.
+        new: for add begin a registry in the folder that --storage names, if there is none yet.
         server: a registry's server, whose API is asked with the credentials of `dockyard login`.
         storage: the registry's folder, as for `dockyard serve`.
         config: the registry's settings, as for `dockyard serve`.
@@ -50,7 +52,7 @@ def user(
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
-    users, place = place_of("access.users", "users", server, storage, config, new=verb == "add")
+    users, place = place_of("access.users", "users", server, storage, config, new=verb == "add", begin=new)
     with place as database:
         if verb == "list":
             found = users.listing(database, SYSTEM, count=_MOST)
