@@ -17,10 +17,12 @@ from dockyard.server.stored.verify import verify
 from dockyard.server.trust.settings import ProjectPolicy, set_policy
 from making.pushed import image, index, opened
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with opened(tmp_path) as made:
+def house(tmp_path: Path, address: str) -> Iterator[House]:
+    with opened(tmp_path, database=address) as made:
         yield made
 
 

@@ -15,12 +15,14 @@ from dockyard.server.stored import deleting
 from dockyard.server.stored.verify import verify
 from making.pushed import image, index, opened
 
+pytestmark = pytest.mark.slow
+
 NAME = "team/web"
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with opened(tmp_path, grace=0) as made:
+def house(tmp_path: Path, address: str) -> Iterator[House]:
+    with opened(tmp_path, grace=0, database=address) as made:
         yield made
 
 

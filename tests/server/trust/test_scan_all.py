@@ -25,12 +25,14 @@ from dockyard.server.trust.watching import Watch
 from making.images import image, layer
 from making.pushed import blob, descriptor, index, opened
 
+pytestmark = pytest.mark.slow
+
 NAME = "team/app"
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with opened(tmp_path) as made:
+def house(tmp_path: Path, address: str) -> Iterator[House]:
+    with opened(tmp_path, database=address) as made:
         yield made
 
 
