@@ -20,7 +20,13 @@ def targets(visit: Visit, name: str) -> Sequence[str]:
 
 
 def copy(visit: Visit) -> Answer:
-    """Copy it, with all its platforms and what refers to it."""
+    """Copy it, with all its platforms and what refers to it.
+
+    Raises:
+        FieldInvalidError: no target is given.
+        AccessDeniedError: the caller may not pull it, or not push there.
+        WireError, CopyInvalidError, CopyTakenError: as `within.copy`.
+    """
     name, reference = visit.places[0], visit.places[1]
     target, tag = visit.text("to", 255), visit.text("as", 140)
     visit.demand_repository(name)

@@ -12,7 +12,12 @@ def words(visit: Visit, project: str) -> dict[str, object]:
 
 
 def accept(visit: Visit) -> Answer:
-    """Let an advisory or an image pass."""
+    """Let an advisory or an image pass.
+
+    Raises:
+        FieldInvalidError: it is not said which, or why.
+        AccessDeniedError: the caller may not.
+    """
     project, back = _place(visit)
     visit.demand(project, "metadata", "create")
     subject, reason = visit.text("subject", 255), visit.text("reason")
