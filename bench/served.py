@@ -106,6 +106,17 @@ def basic() -> dict[str, str]:
 
 def account(storage: Path, home: Path) -> None:
     """Make the account, a system admin, in the storage of a server of ours that does not run yet."""
-    words = [PROGRAM, "registry", "user", "add", USER, "--admin", "--password-stdin", "--storage", str(storage)]
+    words = [
+        PROGRAM,
+        "registry",
+        "user",
+        "add",
+        USER,
+        "--admin",
+        "--password-stdin",
+        "--new",
+        "--storage",
+        str(storage),
+    ]
     environment = {**os.environ, "DOCKYARD_HOME": str(home)}
     subprocess.run(words, input=PASSWORD.encode(), check=True, capture_output=True, env=environment)

@@ -89,6 +89,43 @@ def test_repositories_and_projects_are_removed(say: Say) -> None:
     assert say("quota") == {"quotas": []}
 
 
+def test_an_image_is_copied_within_the_registry(say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = say("copy", "shop/web:1.0.0", "prod/web:blue")
+    assert (made["repository"], made["tag"], made["manifests"], made["tags"]) == ("prod/web", "blue", 1, 1)
+    assert run(["registry", "copy", "shop/web:1.0.0", "prod/web", "--storage", str(tmp_path / "registry")]) == 0
+    assert capsys.readouterr().out == f"prod/web:1.0.0 {made['digest']}\n"
+    assert say("copy", f"shop/web@{made['digest']}", "prod/other")["tag"] == ""
+    assert say("copy", "shop/web:1.1.0", "prod/web:blue", code=2)["error"]["reference"] == "copy-taken"
+    assert say("copy", "shop/web:none", "prod/web", code=2)["error"]["reference"] == "registry-request-refused"
+    assert say("copy", "shop/web:1.0.0", "prod/Web", code=2)["error"]["reference"] == "usage"
+    assert say("verify")["whole"] is True
+
+
+def test_everything_is_scanned_when_asked_and_by_schedule(say: Say) -> None:
+    assert say("advisory", "scan", "--all")["job"] is not None
+    assert say("advisory", "scan", "--all", "--rematch")["job"] is None, "it waits already"
+    assert say("advisory", "schedule", "--every", "24h")["scanning"]["schedule"] == "24h"
+    for words in (("scan", "--all", "shop/web:1"), ("schedule", "--never", "--every", "24h")):
+        assert say("advisory", *words, code=2)["error"]["reference"] == "usage"
+    assert say("advisory", "schedule", "--every", "often", code=2)["error"]["reference"] == "schedule-invalid"
+    assert say("advisory", "schedule", "--never") == {"scanning": None}
+
+
+def test_images_are_removed_together_after_a_dry_run(
+    say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["shop/web:1.0.0", "shop/web:1.1.0"]
+    tried = say("rm", *names, "--dry-run")
+    assert tried["tags"] == ["1.0.0", "1.1.0"]
+    assert tried["bytes"] > 10_000
+    assert say("rm", *names) == tried
+    assert [each["reason"] for each in say("rm", *names)["stays"]] == ["it is not there"] * 2
+    assert run(["registry", "rm", "shop/web:2.0.0", "--tags-only", "--storage", str(tmp_path / "registry")]) == 0
+    assert capsys.readouterr().out == "removed: 1 tag, 0 images\n"
+    for words in (("shop/web:1", "shop/api:1"), ("shop/web:1", "--project"), ("shop/web", "--dry-run")):
+        assert say("rm", *words, code=2)["error"]["reference"] == "usage"
+
+
 @pytest.mark.parametrize(
     "words",
     [

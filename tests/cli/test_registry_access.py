@@ -151,19 +151,45 @@ def test_the_first_account_is_an_admin_with_a_good_password(say: Say) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["user", "list"], ["project", "set", "shop"], ["search", "web"], ["key", "rotate"], ["quota", "list"]]
+    "words",
+    [
+        ["user", "list"],
+        ["user", "add", "ada", "--admin"],
+        ["project", "add", "shop"],
+        ["project", "set", "shop"],
+        ["search", "web"],
+        ["key", "rotate"],
+        ["quota", "list"],
+        ["migrate"],
+        ["migrate", "--dry-run"],
+    ],
 )
 def test_a_mistyped_folder_is_refused_and_not_made_into_a_registry(words: list[str], say: Say, tmp_path: Path) -> None:
     mistyped = tmp_path / "regsitry"
     said = say(*words, "--storage", str(mistyped), "--json", code=2)
     assert said["error"]["reference"] == "registry-missing"
     assert str(mistyped) in said["error"]["message"]
+    assert "--new" in said["error"]["hint"]
     assert not mistyped.exists()
 
 
+def test_a_folder_with_something_else_in_it_is_no_registry(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").write_text("x")
+    for words in (["user", "add", "ada", "--admin"], ["migrate"], ["quota", "list"]):
+        said = say(*words, "--storage", str(tmp_path / "other"), "--json", code=2)
+        assert said["error"]["reference"] == "registry-missing"
+    assert [each.name for each in (tmp_path / "other").iterdir()] == ["file"]
+
+
 def test_the_first_account_begins_a_registry(say: Say, tmp_path: Path) -> None:
-    say("user", "add", "ada", "--admin", "--storage", str(tmp_path / "new"))
-    assert [each["name"] for each in say("user", "--storage", str(tmp_path / "new"), "--json")["users"]] == ["ada"]
+    place = ["--storage", str(tmp_path / "new")]
+    say("user", "add", "ada", "--admin", "--new", *place)
+    say("user", "add", "ben", "--new", *place)
+    assert [each["name"] for each in say("user", *place, "--json")["users"]] == ["ada", "ben"]
+    (tmp_path / "registry.toml").write_text(f'storage = "{tmp_path / "set"}"\n')
+    say("user", "add", "eve", "--admin", "--config", str(tmp_path / "registry.toml"))
+    assert (tmp_path / "set" / "registry.db").is_file()
 
 
 def test_words_that_are_no_command_lead_to_those_that_are(say: Say, capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,6 +92,11 @@ def test_every_verb_that_takes_a_server_works_through_it(say: Say, capsys: pytes
     number = say("exemption", "add", "shop", "CVE-2026-1", "--reason", "not reached", "--until", "30d")["number"]
     assert say("exemption", "list", "shop")["exemptions"][0]["subject"] == "CVE-2026-1"
     say("exemption", "rm", "shop", str(number))
+    number = say("exemption", "add", "CVE-2026-2", "--everywhere", "--reason", "not ours")["number"]
+    assert [each["project"] for each in say("exemption", "list", "shop")["exemptions"]] == [""]
+    assert [each["subject"] for each in say("exemption", "list", "--everywhere")["exemptions"]] == ["CVE-2026-2"]
+    say("exemption", "rm", "shop", str(number), code=2)
+    say("exemption", "rm", str(number), "--everywhere")
     assert say("jobs", "run", "sweep")["job"] > 0
     assert say("jobs", "list", "retention")["jobs"][0]["name"] == "retention"
     say("jobs", "cancel", "99999", code=2)
@@ -101,6 +106,34 @@ def test_every_verb_that_takes_a_server_works_through_it(say: Say, capsys: pytes
     assert say("rm", "shop/plain") == {"removed": "shop/plain", "repositories": ["shop/plain"]}
     assert say("rm", "shop", "--project", code=2)["error"]["context"]["reference"] == "project-not-empty"
     assert say("rm", "shop", "--project", "--force")["repositories"] == ["shop/web"]
+
+
+def test_everything_is_scanned_now_and_by_schedule_through_a_server(say: Say) -> None:
+    assert say("advisory", "schedule") == {"scanning": None}
+    job = say("advisory", "scan", "--all")["job"]
+    until(lambda: job in {each["number"] for each in say("jobs", "list", "scan-all", "--state", "done")["jobs"]})
+    made = say("advisory", "schedule", "--every", "0 3 * * *", "--rematch")["scanning"]
+    assert (made["schedule"], made["rematch"]) == ("0 3 * * *", True)
+    assert say("advisory", "schedule")["scanning"] == made
+    assert say("advisory", "schedule", "--never") == {"scanning": None}
+
+
+def test_images_are_copied_through_a_server(say: Say) -> None:
+    say("project", "add", "prod")
+    made = say("copy", "shop/web:3", "prod/web")
+    assert (made["repository"], made["tag"], made["manifests"]) == ("prod/web", "3", 1)
+    assert say("copy", "shop/web:3", "prod/web:stable")["tag"] == "stable"
+    refused = say("copy", "shop/web:2", "prod/web:stable", code=2)["error"]
+    assert refused["context"]["reference"] == "copy-taken"
+    assert say("copy", "shop/web:2", "prod/web:stable", "--override")["tags"] == 1
+
+
+def test_images_are_removed_through_a_server(say: Say) -> None:
+    tried = say("rm", "shop/web:3", "shop/web:2", "--dry-run")
+    assert (tried["repository"], tried["tags"], len(tried["images"])) == ("shop/web", ["2", "3"], 2)
+    assert tried["bytes"] > 2000
+    assert say("rm", "shop/web:3", "--tags-only")["images"] == []
+    assert say("rm", "shop/web:2", "shop/web:3")["stays"] == [{"name": "3", "reason": "it is not there"}]
 
 
 def test_accounts_and_keyless_rules_are_managed_through_a_server(say: Say) -> None:
@@ -307,3 +340,9 @@ def test_exemptions_work_on_the_storage_too(tmp_path: Path, capsys: pytest.Captu
     assert run(["registry", "exemption", "rm", "shop", "1", *place]) == 0
     assert run(["registry", "exemption", "add", "none", "CVE-2026-1", "--reason", "why", *place]) == 2
     assert "there is no project" in capsys.readouterr().err
+    assert run(["registry", "exemption", "add", "CVE-2026-2", "--everywhere", "--reason", "why", *place]) == 0
+    assert "every project lets CVE-2026-2 pass" in capsys.readouterr().out
+    assert run(["registry", "exemption", "list", "shop", *place]) == 0
+    assert re.search(r"every +CVE-2026-2", capsys.readouterr().out)
+    assert run(["registry", "exemption", "add", "shop", "CVE-2026-2", "--everywhere", "--reason", "why", *place]) == 2
+    assert run(["registry", "exemption", "list", *place]) == 2

@@ -29,7 +29,10 @@ def test_a_registry_is_begun_only_where_that_was_asked_for(tmp_path: Path) -> No
     with pytest.raises(RegistryMissingError), place.database():
         pass
     assert not (tmp_path / "registry").exists()
-    with place.database(new=True):
+    with pytest.raises(RegistryMissingError), place.database(new=True):
+        pass
+    assert not (tmp_path / "registry").exists(), "a folder that was typed may have been mistyped"
+    with place.database(new=True, begin=True):
         assert (tmp_path / "registry").is_dir()
 
 

@@ -90,7 +90,17 @@ class Town:
         self.storage.mkdir(exist_ok=True)
         for name in names:
             flags = ["--admin"] if name == names[0] else []
-            words = ["registry", "user", "add", name, *flags, "--password-stdin", "--storage", str(self.storage)]
+            words = [
+                "registry",
+                "user",
+                "add",
+                name,
+                *flags,
+                "--password-stdin",
+                "--new",
+                "--storage",
+                str(self.storage),
+            ]
             self.dockyard(*words, said=PASSWORD)
 
     def feed(self) -> None:

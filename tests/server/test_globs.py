@@ -130,3 +130,15 @@ def test_rights_rules_and_webhooks_read_a_pattern_alike(pattern: str, name: str,
     assert Rule(0, "r", "push", "other", pattern).fits(name, "") is fits
     hook = Webhook(1, "", "https://x", ("push",), pattern, "docker", True, True, 0)
     assert hook.wants("push", "team", name) is fits
+
+
+@pytest.mark.parametrize("pattern", ["team/Web", "Team/**", "!DEV-*", "team/[A-Z]*", "{a,B}", "team/É"])
+def test_patterns_for_repositories_have_no_capital_letters(pattern: str) -> None:
+    with pytest.raises(globs.GlobInvalidError, match="capital letters") as caught:
+        globs.of_repositories(pattern)
+    assert pattern.lower() in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("pattern", ["team/web", "**", "!dev-*", "team/[a-z]*", "{a,b}/c"])
+def test_patterns_for_repositories_are_taken_as_they_are(pattern: str) -> None:
+    assert globs.of_repositories(pattern) == pattern

@@ -113,7 +113,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, shared_data: Path, program_of
     made = image(store, base, layer(store, {"hello": b"world"}), config={"Cmd": ["/bin/cat", "/hello"]})
     store.tag("docker.io/library/web:1", made.descriptor)
     there = ("--storage", str(town.folder / "registry"))
-    town.dockyard("registry", "user", "add", "dev", "--admin", "--password-stdin", *there, stdin=PASSWORD)
+    town.dockyard("registry", "user", "add", "dev", "--admin", "--new", "--password-stdin", *there, stdin=PASSWORD)
     certificate = self_made(town.folder / "tls", ["localhost", "127.0.0.1"])
     town.ports = {each: free_port() for each in FRONTS}
     with ExitStack() as open_now:

@@ -19,7 +19,7 @@ RECORDS = [ROOT / "tests" / "scan" / "alpine-3.16", ROOT / "examples" / "shop" /
 # Idle, with every page loaded: the whole of the process as the kernel counts it.
 MOST_MB = 100
 PLAIN = (
-    *("/projects", "/jobs", "/storage", "/users", "/groups", "/robots", "/audit"),
+    *("/projects", "/jobs", "/storage", "/quotas", "/exemptions", "/users", "/groups", "/robots", "/audit"),
     *("/webhooks", "/keyless", "/replication", "/search"),
 )
 
@@ -157,6 +157,34 @@ def test_a_robot_made_on_the_page_logs_in_with_a_real_client(browser: WebDriver,
     assert "dyr_" not in browser.text
 
 
+def test_a_robot_s_rights_and_a_quota_are_changed_on_their_pages(browser: WebDriver, town: Town) -> None:
+    browser.open(f"{town.url}/projects/shop/robots")
+    browser.follow(browser.link("robot+shop+ci"))
+    browser.type("[name=repositories-0]", " shop/api-*")
+    browser.value("document.querySelector('[name=actions-0][value=push]').click()")
+    browser.follow(browser.find("button[value=change]"))
+    assert "The robot is changed." in browser.text
+    assert browser.value("return document.querySelector('[name=repositories-0]').value").endswith("shop/api-*")
+    assert browser.value("return document.querySelectorAll('[name=actions-0]:checked').length") == 2
+    browser.open(f"{town.url}/quotas?q=shop")
+    browser.type("[name=most]", "1.5GB")
+    browser.follow(browser.find("button[value=set]"))
+    assert "shop may hold 1.5 GB from now on." in browser.text
+    browser.open(f"{town.url}/quotas?q=shop")
+    browser.value("document.querySelector('[name=most]').value = ''")
+    browser.follow(browser.find("button[value=set]"))
+    assert "shop may hold as much as there is room for." in browser.text
+
+
+def test_everything_is_scanned_when_asked_on_the_page_of_jobs(browser: WebDriver, town: Town) -> None:
+    browser.open(f"{town.url}/jobs")
+    assert "Every image was looked at." in browser.text
+    browser.value("document.querySelector('[name=rematch]').click()")
+    browser.follow(browser.find("button[value=scan]"))
+    assert re.search(r"Job \d+ looks at everything that is stored.", browser.text)
+    seen(browser, f"{town.url}/jobs?name=scan-all&state=done", "images ")
+
+
 def test_a_webhook_made_on_the_page_is_tried_and_hears_of_a_push(
     browser: WebDriver, town: Town, receiver: Receiver
 ) -> None:
@@ -226,6 +254,31 @@ def test_a_tag_is_removed_after_a_second_look(browser: WebDriver, town: Town) ->
     assert "Tag 9.9.9 is removed." in browser.text
 
 
+def test_chosen_tags_are_removed_together_after_one_confirmation(browser: WebDriver, town: Town) -> None:
+    for tag in ("9.1.0", "9.2.0"):
+        town.push(town.build(tag), f"shop/web:{tag}")
+    browser.open(f"{town.url}/repository/shop/web?q=9.")
+    browser.follow(browser.find("button[value=choose]"))
+    assert "nothing is chosen" in browser.text
+    browser.open(f"{town.url}/repository/shop/web?q=9.")
+    browser.value("document.querySelector('[data-all]').click()")
+    assert browser.value("return document.querySelectorAll('[name=chosen]:checked').length") == 2
+    browser.follow(browser.find("button[value=choose]"))
+    assert "This removes 2 tags and 2 images." in browser.text
+    assert re.search(r"It releases [\d.]+ k?B when the grace period is over", browser.text)
+    browser.viewport(360, 740, phone=True)
+    assert int(browser.value("return document.documentElement.scrollWidth")) <= 360
+    script = Path(__file__).with_name("contrast.js").read_text()
+    for dark in (False, True):
+        browser.viewport(1280, 900, dark=dark)
+        time.sleep(0.3)  # the page's colours change with a transition, and it cannot be opened anew
+        assert browser.value(script) == []
+    browser.follow(browser.find("button[value=remove-chosen]"))
+    assert "Removed: 2 tags and 2 images." in browser.text
+    browser.open(f"{town.url}/repository/shop/web?q=9.")
+    assert "No such tag" in browser.text
+
+
 def test_everything_can_be_done_with_the_keyboard_alone(chromium: WebDriver, town: Town) -> None:
     chromium.viewport(1280, 900)
     chromium.open(town.url + "/projects")
@@ -284,7 +337,18 @@ def test_no_page_scrolls_sideways_on_a_phone(browser: WebDriver, town: Town) -> 
         "/projects",
         "/repository/shop/web",
         *(image + each for each in ("", "/packages", "/findings", "/referrers")),
-        *("/jobs", "/storage", "/users", "/groups", "/robots", "/audit", "/me"),
+        *(
+            "/jobs",
+            "/storage",
+            "/quotas",
+            "/exemptions",
+            "/users",
+            "/groups",
+            "/robots",
+            "/robots/robot+shop+ci",
+            "/audit",
+            "/me",
+        ),
         *("/webhooks", "/webhooks/1", "/keyless", "/replication", "/replication/beside", "/replication/runs/1"),
         *("/search?q=web", "/search?q=CVE-2023-46136", "/repository/shop/chart", "/nowhere/" + "x" * 80),
         *(f"/image/{chart}", f"/image/{long}", f"/repository/{long.partition(':')[0]}"),
@@ -334,6 +398,7 @@ def test_texts_stand_out_from_their_ground_in_light_and_dark(browser: WebDriver,
         for path in (
             *("/projects/shop", "/repository/shop/web", "/image/shop/web:1.1.0/findings", "/jobs", "/storage"),
             *("/webhooks/1", "/replication/beside", "/projects/shop/policy", "/search?q=web", "/audit"),
+            *("/quotas", "/robots/robot+shop+ci", "/exemptions"),
         ):
             browser.open(town.url + path)
             assert browser.value(script) == [], (path, dark)

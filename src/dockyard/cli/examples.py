@@ -56,7 +56,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "logout": ("dockyard logout registry.example",),
     "registry user": (
-        "dockyard registry user add ada --admin --storage registry",
+        "dockyard registry user add ada --admin --new --storage registry",
         "dockyard registry user set ben --disabled --server https://registry.example",
     ),
     "registry group": ("dockyard registry group add web ada ben", "dockyard registry group set web ben --leave"),
@@ -85,7 +85,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "registry quota": ("dockyard registry quota", "dockyard registry quota set shop 50GB"),
     "registry exemption": (
-        "dockyard registry exemption add shop CVE-2026-1234 --reason 'not reachable' --until 2027-01-31",
+        "dockyard registry exemption add shop CVE-2026-1234 --reason 'not reachable' --until 90d",
+        "dockyard registry exemption add CVE-2026-1234 --everywhere --reason 'not reachable' --until 90d",
     ),
     "registry policy": (
         "dockyard registry policy set shop --fail-on critical --only-fixed --require non-root",
@@ -107,6 +108,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "registry advisory": (
         "dockyard registry advisory list --severity critical",
         "dockyard registry advisory show CVE-2026-1234",
+        "dockyard registry advisory schedule --every '0 3 * * *' --rematch",
     ),
     "registry audit": (
         "dockyard registry audit list --project shop",
@@ -115,7 +117,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "registry jobs": ("dockyard registry jobs", "dockyard registry jobs --state failed"),
     "registry verify": ("dockyard registry verify --deep --storage registry",),
-    "registry rm": ("dockyard registry rm shop/web", "dockyard registry rm shop --project --force"),
+    "registry copy": ("dockyard registry copy shop/web:1.0 prod/web",),
+    "registry rm": (
+        "dockyard registry rm shop/web:1.0 shop/web:1.1 --dry-run",
+        "dockyard registry rm shop/web",
+        "dockyard registry rm shop --project --force",
+    ),
     "registry import": ("dockyard registry import /var/lib/registry --dry-run --storage registry",),
     "registry migrate": ("dockyard registry migrate --dry-run",),
     "registry openapi": ("dockyard registry openapi",),

@@ -17,7 +17,10 @@ class RegistryMissingError(UsageError):
     """There is no registry in the folder that a command was told to work on, or none was ever served from here."""
 
     reference = "registry-missing"
-    hint = "Name its folder with --storage or its --config, or ask a server with --server."
+    hint = (
+        "Name its folder with --storage or its --config, or ask a server with --server. "
+        "To begin one there, serve it, or make its first account: dockyard registry user add NAME --admin --new."
+    )
 
 
 @contextlib.contextmanager
@@ -43,13 +46,17 @@ def house(storage: Path | None, config: Path | None) -> "Iterator[House]":
 
 
 @contextlib.contextmanager
-def database(storage: Path | None, config: Path | None, *, new: bool = False) -> "Iterator[Database]":
+def database(
+    storage: Path | None, config: Path | None, *, new: bool = False, begin: bool = False
+) -> "Iterator[Database]":
     """The registry's database, as `dockyard serve` with the same flags has it. Whoever can open it may do everything.
 
     Args:
         storage: the registry's folder.
         config: the registry's settings.
-        new: begin a registry where there is none: accounts can be made before it serves for the first time.
+        new: begin a registry at its usual place, or where its settings say, if there is none: accounts can be made
+            before it serves for the first time. A folder that was typed may have been mistyped.
+        begin: begin one there, too.
 
     Raises:
         RegistryMissingError: there is no registry in the folder.
@@ -57,7 +64,7 @@ def database(storage: Path | None, config: Path | None, *, new: bool = False) ->
     """
     from dockyard.server.database import open_database
 
-    settings = _settings(storage, config, new=new)
+    settings = _settings(storage, config, new=begin or (new and storage is None))
     found = open_database(settings.database, settings.home, change=settings.auto_migrate)
     try:
         yield found
@@ -69,7 +76,19 @@ def _settings(storage: Path | None, config: Path | None, *, new: bool = False) -
     from dockyard.cli import server_settings
 
     settings = server_settings.settings(config, str(storage or ""))
-    folder = settings.storage
-    if not new and "://" not in folder and not Path(folder).is_dir():
-        raise RegistryMissingError(f"there is no registry in {folder}")
+    if not new:
+        demand(settings)
     return settings
+
+
+def demand(settings: "Settings") -> None:
+    """Pass if there is a registry, as far as a folder says: object storage and PostgreSQL are not asked.
+
+    Raises:
+        RegistryMissingError: there is none.
+    """
+    from dockyard.server.database import FILE
+
+    there = Path(settings.storage).is_dir() if settings.database else (settings.home / FILE).is_file()
+    if "://" not in settings.storage and not there:
+        raise RegistryMissingError(f"there is no registry in {settings.storage}")

@@ -22,7 +22,8 @@ def jobs(
 
     Args:
         verb: list, cancel or run.
-        what: for list the name of a task, for cancel a job's number, for run a task: collect, sweep, retention, verify.
+        what: for list the name of a task, for cancel a job's number, for run a task, such as
+            collect, sweep, retention, scan-all or verify.
         state: for list only waiting, running, done, failed or cancelled.
         count: for list how many at most.
         at: which registry.

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dockyard.cli import report, server_settings
+from dockyard.cli.registry_here import demand
 from dockyard.cli.registry_source import refuse
 
 __all__ = ["migrate", "refuse"]
@@ -32,6 +33,7 @@ def migrate(
     from dockyard.server.migrating import statements
 
     settings = server_settings.settings(config, storage)
+    demand(settings)
     engine = connect(settings.database, settings.home)
     try:
         with translated():

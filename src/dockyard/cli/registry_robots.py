@@ -20,7 +20,7 @@ def robot(
     allow: list[str] | None = None,
     expires: str = "",
     disabled: bool | None = None,
-    description: str = "",
+    description: str | None = None,
     at: At = HERE,
     json: bool = False,
 ) -> None:
@@ -72,7 +72,7 @@ def robot(
                 project,
                 name,
                 permissions(allow or []),
-                description=description,
+                description=description or "",
                 expires_at=expiry(expires),
             )
             report.told({**_document(made), "secret": secret}, f"{made.name}\n{secret}", json=json)
@@ -84,6 +84,7 @@ def robot(
                 permissions=permissions(allow) if allow else None,
                 expires_at=(expiry(expires) or 0) if expires else None,
                 disabled=disabled,
+                description=description,
             )
             report.told(_document(made), f"changed {name}", json=json)
 

@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from dockyard.cli import output_file, report
+from dockyard.cli import output_file, registry_scanning, report
 from dockyard.cli.registry_source import HERE, At, Place
 from dockyard.cli.registry_words import image_named, moment, needed
+from dockyard.errors import UsageError
 
 _MOST = 100_000
 
@@ -47,26 +48,42 @@ def search(
 
 
 def advisory(
-    verb: Literal["list", "show", "export", "scan"] = "list",
+    verb: Literal["list", "show", "export", "scan", "schedule"] = "list",
     name: str = "",
     /,
     *,
     severity: Literal["", "negligible", "low", "medium", "high", "critical", "unknown"] = "",
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    everything: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    rematch: Annotated[bool, Parameter(negative="")] = False,
+    every: str = "",
+    never: Annotated[bool, Parameter(negative="")] = False,
     at: At = HERE,
     json: bool = False,
 ) -> None:
     """List the advisories that touch stored images, or the images that one touches; export all findings of a project,
-    or have an image looked at anew.
+    or have one image, or everything, looked at anew, now or by schedule.
 
     Args:
-        verb: list, show, export or scan.
+        verb: list, show, export, scan or schedule.
         name: for show the advisory, such as CVE-2026-1234; for export the project; for scan the image: shop/web:1.0.
         severity: for list only this one.
+        everything: for scan every image that nobody has looked at yet.
+        rematch: for scan --all and schedule match what was looked at already with the feed of then, too.
+        every: for schedule five fields as in crontab, in UTC, or a span such as 24h; shown where there is none.
+        never: for schedule take it away.
         output: for export a file for the CSV; standard output where there is none.
         at: which registry.
         json: print one JSON document.
     """
+    if verb == "schedule":
+        registry_scanning.schedule(every, at, rematch=rematch, never=never, json=json)
+        return
+    if verb == "scan" and everything:
+        if name:
+            raise UsageError(f"everything, and {name}", hint="Give --all or an image.")
+        registry_scanning.scan_all(at, rematch=rematch, json=json)
+        return
     verbs = at.verbs("browse.advisories", "finding")
     with at.house() as house:
         if verb == "scan":

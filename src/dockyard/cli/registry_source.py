@@ -39,11 +39,12 @@ class Place:
         self._judge()
         return importlib.import_module(f"dockyard.cli.remote.{far}" if self.server else f"dockyard.server.{near}")
 
-    def database(self, *, new: bool = False) -> AbstractContextManager[Any]:
+    def database(self, *, new: bool = False, begin: bool = False) -> AbstractContextManager[Any]:
         """Open the registry's database, or what asks the server in its place.
 
         Args:
-            new: begin one where there is none yet.
+            new: begin one at its usual place where there is none yet.
+            begin: begin one in a folder that is named, too.
 
         Raises:
             UsageError: both a server and a storage are given.
@@ -51,7 +52,9 @@ class Place:
         """
         from dockyard.cli import registry_here
 
-        return self._connected() if self.server else registry_here.database(self.storage, self.config, new=new)
+        if self.server:
+            return self._connected()
+        return registry_here.database(self.storage, self.config, new=new, begin=begin)
 
     def house(self) -> AbstractContextManager[Any]:
         """Open the whole registry, or what asks the server in its place.

@@ -25,6 +25,7 @@ def user(
     source: Literal["local", "oidc", "ldap"] = "local",
     disabled: bool | None = None,
     unlock: Annotated[bool, Parameter(negative="")] = False,
+    new: Annotated[bool, Parameter(negative="")] = False,
     at: At = HERE,
     json: bool = False,
 ) -> None:
@@ -40,13 +41,14 @@ def user(
         source: who checks the password of a new account.
         disabled: whether it can log in.
         unlock: let it try again after too many wrong passwords.
+        new: for add begin a registry in the folder that --storage names, if there is none yet.
         at: which registry.
         json: print one JSON document.
     """
     from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 
     users = at.verbs("access.users", "users")
-    with at.database(new=verb == "add") as database:
+    with at.database(new=verb == "add", begin=new) as database:
         if verb == "list":
             found = users.listing(database, SYSTEM, count=_MOST)
             if json:

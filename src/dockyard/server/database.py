@@ -27,6 +27,8 @@ from dockyard.server import migrating
 from dockyard.server.writer import Writer
 
 T = TypeVar("T")
+FILE = "registry.db"
+"""What a registry's database is called in its folder, where it is a file."""
 _BUSY_MS = 30_000
 _TRIES = 8
 _CONNECT_SECONDS = 5
@@ -161,7 +163,7 @@ def connect(address: str, folder: Path, pool: int = 4) -> Engine:
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not address:
-        path = folder / "registry.db"
+        path = folder / FILE
         if not path.exists():
             # It holds what passwords and tokens are checked against; what SQLite lays beside it gets its mode.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

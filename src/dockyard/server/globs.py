@@ -93,6 +93,20 @@ def checked(pattern: str) -> str:
     return pattern
 
 
+def of_repositories(pattern: str) -> str:
+    """The pattern itself, if it can stand for repositories.
+
+    Raises:
+        GlobInvalidError: it cannot be used, or has capital letters, which no repository's name has.
+    """
+    if checked(pattern) != pattern.lower():
+        raise GlobInvalidError(
+            f"{pattern[:60]!r} has capital letters and would never fit: repositories' names have none",
+            hint=f"Write it in lower case: {pattern.lower()[:200]}",
+        )
+    return pattern
+
+
 def listed(text: str) -> list[str]:
     """The patterns in a text, which blanks, lines or commas separate; commas within braces do not."""
     found, depth = [""], 0

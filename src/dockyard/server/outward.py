@@ -1,4 +1,4 @@
-"""Work that events trigger: webhook deliveries, the audit log's chain, replication.
+"""Work that events and schedules trigger: webhook deliveries, the audit log's chain, replication, scanning all.
 
 Each is a task for the runner of jobs, and a cheap question whether there is something to do for it; every second the
 questions are asked, and the tasks that have something to do are deferred.
@@ -15,6 +15,7 @@ from dockyard.server.following import begin_at_the_end, behind
 from dockyard.server.jobs.interface import Jobs, Task, Work
 from dockyard.server.replication import replicate
 from dockyard.server.sealing import Seal
+from dockyard.server.trust import scan_all, scan_schedule
 from dockyard.server.webhooks import deliver, outbox
 from dockyard.server.webhooks.settings import Webhooks
 
@@ -74,5 +75,6 @@ def outward(database: Database, registry: Registry, seal: Seal, webhooks: Webhoo
             "audit": lambda: behind(database, chain.NAME),
             "replication": lambda: replicate.due(database),
             "prune": lambda: pruning.due(database),
+            scan_all.TASK: lambda: scan_schedule.due(database),
         },
     )

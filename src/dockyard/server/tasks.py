@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from dockyard.server.clock import now
 from dockyard.server.jobs.interface import Task, Work
 from dockyard.server.rules import retention, retention_rules
 from dockyard.server.rules.project import ProjectUnknownError
 from dockyard.server.stored import deleting, verify
 from dockyard.server.stored.holdings import Holdings
+from dockyard.server.trust import scan_all, scan_schedule
 from dockyard.server.trust.watching import Watch
 
 _STALE_UPLOAD_S = 24 * 3600
@@ -54,6 +56,15 @@ def tasks(holdings: Holdings, changed: Callable[[str], None], watch: Watch) -> d
             return {"images": watch.again(str(work.arguments["repository"]), str(work.arguments["digest"]))}
         return {"events": watch.pushes()}
 
+    def scan_everything(work: Work) -> dict[str, int]:
+        plan = scan_schedule.scheduled(holdings.database)
+        turn = plan if plan is not None and plan.next_at <= now() and not work.arguments else None
+        rematch = bool(work.arguments.get("rematch")) or (turn is not None and turn.rematch)
+        done = scan_all.run(watch, rematch=rematch, progress=work.progress)
+        if turn is not None:
+            scan_schedule.turned(holdings.database, turn)
+        return done._asdict() if done.failed else {"images": done.images}
+
     def match(work: Work) -> dict[str, int]:
         count, failed = watch.advisories()
         return {"images": count, "failed": failed} if failed else {"images": count}
@@ -61,6 +72,7 @@ def tasks(holdings: Holdings, changed: Callable[[str], None], watch: Watch) -> d
     return {
         "scan": Task(scan, every=10, attempts=3),
         "match": Task(match, every=60, attempts=3),
+        scan_all.TASK: Task(scan_everything, attempts=3),
         "collect": Task(collect, every=300, attempts=3),
         "sweep": Task(sweep, every=3600, attempts=3),
         "retention": Task(retain, every=300, attempts=3),

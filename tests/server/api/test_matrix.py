@@ -64,6 +64,13 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/repositories/{repository}"): Row("limited-guest", REPOSITORY),
     ("PATCH", "/repositories/{repository}"): Row("maintainer", REPOSITORY, {"description": "for all"}),
     ("DELETE", "/repositories/{repository}"): Row("maintainer", REPOSITORY),
+    ("POST", "/repositories/{repository}/artifacts/{reference}/copy"): Row(
+        "developer", ARTIFACT + "/copy", {"repository": "{project}/copy"}
+    ),
+    ("POST", "/repositories/{repository}/removal"): Row("maintainer", REPOSITORY + "/removal", {"references": ["1"]}),
+    ("POST", "/repositories/{repository}/removal/dry-run"): Row(
+        "maintainer", REPOSITORY + "/removal/dry-run", {"references": ["1"]}
+    ),
     ("GET", "/repositories/{repository}/tags"): Row("limited-guest", REPOSITORY + "/tags"),
     ("PUT", "/repositories/{repository}/tags/{tag}"): Row("developer", REPOSITORY + "/tags/2", {"digest": "{digest}"}),
     ("DELETE", "/repositories/{repository}/tags/{tag}"): Row("maintainer", REPOSITORY + "/tags/1"),
@@ -105,6 +112,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ),
     ("GET", "/robots"): Row(ADMIN, "/robots"),
     ("POST", "/robots"): Row(ADMIN, "/robots", {"name": "r-{project}", "permissions": ALLOW}),
+    ("GET", "/robots/{robot}"): Row("guest", "/robots/robot+{project}+ci"),
     ("PATCH", "/robots/{robot}"): Row("project-admin", "/robots/robot+{project}+ci", {"disabled": False}),
     ("POST", "/robots/{robot}/secret"): Row("project-admin", "/robots/robot+{project}+ci/secret"),
     ("DELETE", "/robots/{robot}"): Row("project-admin", "/robots/robot+{project}+ci"),
@@ -144,6 +152,9 @@ TABLE: dict[tuple[str, str], Row] = {
         "project-admin", PROJECT + "/exemptions", {"subject": "CVE-2026-1", "reason": "not reached"}
     ),
     ("DELETE", "/projects/{project}/exemptions/{number}"): Row("project-admin", PROJECT + "/exemptions/{exemption}"),
+    ("GET", "/exemptions"): Row(ADMIN, "/exemptions"),
+    ("POST", "/exemptions"): Row(ADMIN, "/exemptions", {"subject": "CVE-2026-2", "reason": "not reached"}),
+    ("DELETE", "/exemptions/{number}"): Row(ADMIN, "/exemptions/{everywhere}"),
     ("GET", "/webhooks"): Row(ADMIN, "/webhooks"),
     ("POST", "/webhooks"): Row(ADMIN, "/webhooks", {"url": "https://all.test/"}),
     ("GET", "/projects/{project}/webhooks"): Row("maintainer", PROJECT + "/webhooks"),
@@ -180,6 +191,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/replication/runs/{number}"): Row(ADMIN, "/replication/runs/{run}"),
     ("GET", "/replication/runs/{number}/errors"): Row(ADMIN, "/replication/runs/{run}/errors"),
     ("POST", "/replication/runs/{number}/cancel"): Row(ADMIN, "/replication/runs/{run}/cancel"),
+    ("GET", "/scanning"): Row(ADMIN, "/scanning"),
+    ("PUT", "/scanning"): Row(ADMIN, "/scanning", {"schedule": "24h", "rematch": True}),
+    ("POST", "/scanning/run"): Row(ADMIN, "/scanning/run", {}),
     ("GET", "/jobs"): Row(ADMIN, "/jobs"),
     ("POST", "/jobs"): Row(ADMIN, "/jobs", {"task": "sweep"}),
     ("GET", "/jobs/{number}"): Row(ADMIN, "/jobs/{job}"),
@@ -249,6 +263,7 @@ def _fresh(place: Place, project: str) -> dict[str, str]:
     found["rule"] = str(tag_rules.add(database, project, "refused", "nightly").number)
     found["keep"] = str(retention_rules.add(database, project, "always").number)
     found["exemption"] = str(exempt(database, project, "CVE-2025-1", "old", None))
+    found["everywhere"] = str(exempt(database, "", "CVE-2025-2", "old", None))
     set_policy(database, project, ProjectPolicy(Policy()))
     hook, _ = kept.add(database, place.house.seal, f"http://127.0.0.1:9/{project}", project=project)
     found["hook"] = str(hook.number)
@@ -341,7 +356,10 @@ def test_a_robot_sees_the_repositories_that_it_may_pull_and_manages_nothing(
     for key, row in TABLE.items():
         answer = place.api(key[0], _filled(row.path, names), _filled(row.body, names), auth=auth)
         pulls = key[0] == "GET" and "{repository}" in key[1]
-        pushes = key == ("PUT", "/repositories/{repository}/tags/{tag}")
+        pushes = key in (
+            ("PUT", "/repositories/{repository}/tags/{tag}"),
+            ("POST", "/repositories/{repository}/artifacts/{reference}/copy"),
+        )
         may = pulls or pushes or row.least == ANYONE
         assert (answer.status < 300) == may, (key, answer.status, answer.body)
 

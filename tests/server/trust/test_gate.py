@@ -26,7 +26,7 @@ from dockyard.server.house import House, open_house
 from dockyard.server.schema.events import EVENT
 from dockyard.server.settings import Settings
 from dockyard.server.trust import exempting, scanning, watching
-from dockyard.server.trust.exempting import exempt, exemptions, withdraw
+from dockyard.server.trust.exempting import ExemptionUnknownError, exempt, exemptions, withdraw
 from dockyard.server.trust.gate import opener
 from dockyard.server.trust.scanning import changed, findings, packages_of, rematch
 from dockyard.server.trust.settings import ProjectPolicy, set_policy
@@ -142,6 +142,29 @@ def test_an_index_is_no_way_around(house: House, pushed: Image) -> None:
     raw = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}).encode()
     house.registry.put_manifest(NAME, "all", raw, OCI_INDEX)
     assert pull(house, "all")[0] == 403
+
+
+def test_what_is_exempted_everywhere_passes_in_every_project_until_that_has_ended(
+    house: House, pushed: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking(house, fail_on=FailOn("high"))
+    compile_feed(house.folder / "feed.sqlite", [advisory("CVE-1")])
+    assert pull(house, "1.0")[0] == 403
+    exempt(house.database, "other", "CVE-1", "another project's", None)
+    number = exempt(house.database, "", "CVE-1", "not reachable", now() + 60_000)
+    forget(house)
+    assert pull(house, "1.0")[0] == 200
+    exempt(house.database, "team", "CVE-9", "its own", None)
+    assert [each["subject"] for each in exemptions(house.database, "team")] == ["CVE-9", "CVE-1"]
+    with pytest.raises(ExemptionUnknownError):
+        withdraw(house.database, "team", number)
+    with monkeypatch.context() as later:
+        later.setattr(exempting, "now", lambda: now() + 60_001)
+        forget(house)
+        assert pull(house, "1.0")[0] == 403
+    withdraw(house.database, "", number)
+    forget(house)
+    assert pull(house, "1.0")[0] == 403
 
 
 def test_findings_deny_until_they_are_exempted_and_again_when_that_has_ended(

@@ -18,9 +18,10 @@ from dockyard.images.image import Image
 from dockyard.scan.advisory import Advisory, Range
 from dockyard.scan.feed import compile_feed
 from dockyard.server import house as houses
-from dockyard.server.access import members, projects, secret, users
+from dockyard.server.access import members, projects, robots, secret, users
 from dockyard.server.access.doors import open_doors
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
+from dockyard.server.access.principal import Permission
 from dockyard.server.access.roles import ROLES
 from dockyard.server.house import House, open_house
 from dockyard.server.replication import endpoints, replicate
@@ -205,6 +206,8 @@ def _settle(found: Town) -> None:
     for role in ROLES:
         users.add(database, SYSTEM, role, password=PASSWORD)
         members.put(database, SYSTEM, "team", role, role)
+    robots.add(database, SYSTEM, "team", "old", [Permission(("team/web",), frozenset({"pull"}))])
+    robots.add(database, SYSTEM, "", "old", [Permission((), frozenset({"pull"}))])
     found.push("team/web", "1.0", {"site/werkzeug-2.0.dist-info/METADATA": METADATA}, Cmd=["/bin/web"])
     found.push("open/tool", "1.0", {"bin/tool": b"x"})
     found.scan()

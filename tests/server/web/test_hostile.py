@@ -280,7 +280,7 @@ def test_odd_numbers_in_forms_are_refused_and_no_failure(town: Town) -> None:
         ("/projects/team/retention", "add", "amount"),
         ("/projects/team/retention", "schedule", "hours"),
         ("/projects/team/policy", "save", "grace"),
-        ("/projects/team/settings", "quota", "amount"),
+        ("/projects/team/settings", "quota", "most"),
         ("/projects/team/keyless", "add", "minutes"),
         ("/replication", "add", "parallel"),
         ("/replication", "add", "rate"),

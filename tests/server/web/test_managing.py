@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 
 from dockyard.server.access import users
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
+from dockyard.server.audit.read import Wanted, every
 from dockyard.server.events import record
 from dockyard.server.schema.events import EVENT
 from dockyard.server.settings import Access
@@ -22,6 +23,16 @@ pytestmark = pytest.mark.slow
 # A page, the form, its fields, and which of them is wrong.
 FAULTS: list[tuple[str, str, dict[str, str], str]] = [
     ("/projects", "make", {"name": "Not A Name"}, "name"),
+    ("/image/team/web:1.0", "copy", {"to": "team/Web", "as": "1.0"}, "to"),
+    ("/image/team/web:1.0", "copy", {"to": "team/other", "as": "-x"}, "as"),
+    ("/projects/team/members", "put", {"name": "guest", "role": "guest", "repositories": "team/Web"}, "repositories"),
+    ("/projects/team/robots", "add", {"name": "ci", "actions": "pull", "repositories": "team/Web-*"}, "repositories"),
+    ("/robots/robot+team+old", "change", {"repositories-0": "team/Web", "actions-0": "pull"}, "repositories-0"),
+    ("/robots/robot+team+old", "change", {"repositories-0": "", "actions-0": "pull", "expires": "soon"}, "expires"),
+    ("/jobs", "schedule", {"schedule": "often"}, "schedule"),
+    ("/exemptions", "exempt", {"subject": "CVE-1", "reason": "r", "until": "2020-01-01"}, "until"),
+    ("/quotas", "set", {"project": "team", "most": "much"}, "most"),
+    ("/projects/team/settings", "quota", {"most": "-1"}, "most"),
     ("/projects/team/webhooks", "add", {"url": "ftp://x", "format": "docker", "kinds": "push"}, "url"),
     ("/webhooks", "add", {"url": "http://x", "format": "docker", "repositories": "{a"}, "repositories"),
     ("/webhooks/1", "change", {"url": "nothing", "format": "docker"}, "url"),
@@ -233,3 +244,23 @@ def test_a_description_is_shown_as_it_is_written(town: Town) -> None:
     browser.send("/repository/team/web", "describe", description="# What\n<b>it</b> is")
     browser.get("/repository/team/web")
     assert "# What\n&lt;b&gt;it&lt;/b&gt; is" in browser.text
+
+
+def test_what_is_accepted_in_every_project_holds_in_each_and_is_withdrawn_where_it_was_made(town: Town) -> None:
+    root, admin = town.browser("root"), town.browser("project-admin")
+    assert admin.send("/projects/team/policy", "set", severity="critical", grace="0").status == 303
+    assert "Denied by the project’s policy" in root.get("/image/team/web:1.0").body.decode()
+    words = {"subject": "CVE-2099-0001", "reason": "not reached anywhere", "until": "2999-01-01"}
+    assert root.send("/exemptions", "exempt", **words).status == 303
+    assert "CVE-2099-0001 is accepted in every project." in root.get("/exemptions").body.decode()
+    assert root.page.wrong == []
+    assert "Allowed by the project’s policy" in root.get("/image/team/web:1.0").body.decode()
+    page = admin.get("/projects/team/policy").body.decode()
+    assert "in every project" in page
+    assert "not reached anywhere" in page
+    assert 'value="withdraw"' not in page
+    assert admin.send("/projects/team/policy", "withdraw", number="1").status == 400
+    assert root.send("/exemptions", "withdraw", number="1").status == 303
+    assert "Denied by the project’s policy" in root.get("/image/team/web:1.0").body.decode()
+    told = [(each.kind, each.project) for each in every(town.house.database, Wanted(kind="exemption.*"))]
+    assert told == [("exemption.create", ""), ("exemption.delete", "")]

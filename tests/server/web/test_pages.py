@@ -54,9 +54,14 @@ PAGES = {
     "/search?q=CVE-2023-25577": ("", ""),
     "/jobs": ("*", ""),
     "/storage": ("*", ""),
+    "/exemptions": ("*", ""),
+    "/quotas": ("*", ""),
+    "/quotas?order=fullest&q=t": ("*", ""),
     "/users": ("*", ""),
     "/groups": ("*", ""),
     "/robots": ("*", ""),
+    "/robots/robot+old": ("*", ""),
+    "/robots/robot+team+old": ("robot", "read"),
     "/audit": ("*", ""),
     "/me": ("", ""),
     "/projects": ("", ""),
@@ -67,6 +72,8 @@ PAGES = {
 CI = "name=ci&issuer=https://ci.test&audience=us&claims=sub=x&actions=pull&minutes=15"
 # What only whoever may change something can do, and what it must be allowed for that.
 FORMS = {
+    # Before a policy denies it.
+    (IMAGE, "copy", "to=team/copy&as=1.0"): ("repository", "push"),
     ("/projects", "make", "name=fresh"): ("*", ""),
     ("/projects/team/members", "put", "name=stranger&role=guest"): ("member", "create"),
     ("/projects/team/members", "remove", "name=guest&kind=user"): ("member", "delete"),
@@ -78,8 +85,13 @@ FORMS = {
     ("/projects/team/policy", "set", "severity=high"): ("metadata", "update"),
     ("/projects/team/policy", "exempt", "subject=CVE-1&reason=known"): ("metadata", "create"),
     ("/projects/team/settings", "visibility", "visibility=private"): ("project", "update"),
-    ("/projects/team/settings", "quota", "amount=1&unit=GB"): ("*", ""),
+    ("/projects/team/settings", "quota", "most=1GB"): ("*", ""),
+    ("/exemptions", "exempt", "subject=CVE-2&reason=known"): ("*", ""),
+    ("/exemptions", "withdraw", "number=2"): ("*", ""),
+    ("/quotas", "set", "project=team&most=2GB"): ("*", ""),
     ("/repository/team/web", "delete-tag", "tag=1.0"): ("artifact", "delete"),
+    ("/repository/team/web", "choose", "chosen=1.0"): ("artifact", "delete"),
+    ("/repository/team/web", "remove-chosen", "chosen=nowhere"): ("artifact", "delete"),
     ("/repository/team/web", "remove", "sure=team/web"): ("repository", "delete"),
     ("/repository/team/web", "delete-untagged", "digest=sha256:" + "0" * 64): ("artifact", "delete"),
     (IMAGE, "delete", ""): ("artifact", "delete"),
@@ -116,8 +128,12 @@ FORMS = {
     ("/users", "remove", "name=guest"): ("*", ""),
     ("/groups", "add", "name=crew"): ("*", ""),
     ("/robots", "add", "name=all&actions=pull"): ("*", ""),
+    ("/robots/robot+team+old", "change", "repositories-0=team/x&actions-0=push"): ("robot", "update"),
+    ("/robots/robot+old", "change", "repositories-0=&actions-0=push"): ("*", ""),
     ("/jobs", "run", "name=verify"): ("*", ""),
     ("/jobs", "cancel", "number=1"): ("*", ""),
+    ("/jobs", "scan", "rematch=yes"): ("*", ""),
+    ("/jobs", "schedule", "schedule=24h"): ("*", ""),
     ("/storage", "run", "name=sweep"): ("*", ""),
 }
 CALLERS = ("root", *ROLES, "stranger", "")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dockyard._internal import amounts
 from dockyard.server.web import words
 
 SECOND, DAY = 1000, 86_400_000
@@ -25,6 +26,15 @@ SECOND, DAY = 1000, 86_400_000
 )
 def test_sizes_have_two_digits_that_count(count: int | None, said: str) -> None:
     assert words.size(count) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(None, ""), (0, "0"), (1, "1"), (4096, "4096"), (1_500_000, "1500kB"), (10**10, "10GB"), (3 * 10**12, "3TB")],
+)
+def test_a_size_to_be_typed_loses_no_byte(count: int | None, said: str) -> None:
+    assert words.exact(count) == said
+    assert count is None or amounts.size(said) == count
 
 
 def test_a_long_text_ends_with_a_word_and_says_that_it_goes_on() -> None:

@@ -8,15 +8,18 @@ from dockyard.cli.remote.connection import Remote, part
 def exempt(remote: Remote, project: str, subject: str, reason: str, until: int | None) -> int:
     """Let an advisory or an image pass."""
     document = {"subject": subject, "reason": reason, "until": until}
-    return int(remote.ask("POST", f"/projects/{part(project)}/exemptions", document)["number"])
+    return int(remote.ask("POST", _place(project), document)["number"])
 
 
 def withdraw(remote: Remote, project: str, number: int) -> None:
     """End an exemption."""
-    remote.ask("DELETE", f"/projects/{part(project)}/exemptions/{number}")
+    remote.ask("DELETE", f"{_place(project)}/{number}")
 
 
 def exemptions(remote: Remote, project: str) -> list[dict[str, Any]]:
-    """All of a project."""
-    found = remote.ask("GET", f"/projects/{part(project)}/exemptions")
-    return [{**each, "id": each["number"]} for each in found]
+    """All that hold or held in a project, or everywhere."""
+    return [{**each, "id": each["number"]} for each in remote.ask("GET", _place(project))]
+
+
+def _place(project: str) -> str:
+    return f"/projects/{part(project)}/exemptions" if project else "/exemptions"

@@ -44,10 +44,16 @@ def change(
     permissions: Sequence[Permission] | None = None,
     expires_at: int | None = None,
     disabled: bool | None = None,
+    description: str | None = None,
 ) -> Robot:
     """Change what is not None."""
     words = None if permissions is None else allowed(permissions)
-    document = {"permissions": words, "expires_at": expires_at, "disabled": disabled}
+    document = {
+        "permissions": words,
+        "expires_at": expires_at,
+        "disabled": disabled,
+        "description": description,
+    }
     return msgspec.convert(remote.ask("PATCH", f"/robots/{part(whole)}", document), Robot)
 
 

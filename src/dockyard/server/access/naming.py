@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Table, select
 from dockyard.errors import Error, UsageError
 from dockyard.oci.reference import REPOSITORY
 from dockyard.server.access.principal import ACTIONS, Permission
-from dockyard.server.globs import checked
+from dockyard.server.globs import of_repositories
 from dockyard.server.schema.projects import PROJECT
 
 # No colon (Basic ends the name there), no plus (robots have it), no dollar (shells), nothing unprintable.
@@ -100,7 +100,7 @@ def globs(patterns: Sequence[str]) -> list[str]:
     """
     if len(patterns) > _MOST_GLOBS:
         raise UsageError(f"{len(patterns)} patterns", hint=f"At most {_MOST_GLOBS} can be given.")
-    return [checked(each) for each in patterns]
+    return [of_repositories(each) for each in patterns]
 
 
 def permission_rows(permissions: Sequence[Permission], project: str) -> list[dict[str, Any]]:

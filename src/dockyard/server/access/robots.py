@@ -100,6 +100,7 @@ def change(
     permissions: Sequence[Permission] | None = None,
     expires_at: int | None = None,
     disabled: bool | None = None,
+    description: str | None = None,
 ) -> Robot:
     """Change what is not None; an `expires_at` of 0 means never.
 
@@ -110,16 +111,20 @@ def change(
     def work(connection: Connection) -> Robot:
         row = _own(connection, by, whole, "update")
         values: dict[str, Any] = {}
+        detail: dict[str, Any] = {}
         if permissions is not None:
-            values["permissions"] = json.dumps(permission_rows(permissions, row.project or ""))
+            detail["permissions"] = permission_rows(permissions, row.project or "")
+            values["permissions"] = json.dumps(detail["permissions"])
         if expires_at is not None:
-            values["expires_at"] = expires_at or None
+            values["expires_at"] = detail["expires_at"] = expires_at or None
         if disabled is not None:
             values["disabled"] = disabled
+        if description is not None:
+            values["description"] = description[:1000]
         if values:
             connection.execute(update(ROBOT).where(ROBOT.c.id == row.id).values(values))
         changed(database, connection)
-        detail = {"changed": sorted(values), "by": by.name}
+        detail |= {"changed": sorted(values), "by": by.name}
         record(connection, "robot.update", project=row.project or "", reference=whole, detail=detail)
         return _robot(_found(connection, whole))
 
@@ -160,6 +165,16 @@ def remove(database: Database, by: Principal, whole: str) -> None:
         record(connection, "robot.delete", project=row.project or "", reference=whole, detail={"by": by.name})
 
     database.write(work)
+
+
+def get(database: Database, by: Principal, whole: str) -> Robot:
+    """One robot.
+
+    Raises:
+        AccessDeniedError, UnknownNameError: `by` may not see it, or there is none.
+    """
+    with database.read() as connection:
+        return _robot(_own(connection, by, whole, "read"))
 
 
 def listing(database: Database, by: Principal, project: str, *, last: str = "", count: int = 100) -> list[Robot]:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.params import QueryParameter
+from litestar.params import JSONBody, QueryParameter
 
 from dockyard.oci.digest import Digest
 from dockyard.server.api.paging import page
@@ -13,6 +13,7 @@ from dockyard.server.api.route import Count, Guest, Last, Part, route
 from dockyard.server.browse import artifacts, configuration
 from dockyard.server.browse.artifacts import Artifact
 from dockyard.server.browse.configuration import Configuration, Step
+from dockyard.server.replication.within import Copied, copy
 
 _ONE = "/repositories/{repository:str}/artifacts/{reference:str}"
 
@@ -32,6 +33,17 @@ class ArtifactWhole(msgspec.Struct, frozen=True):
     artifact: Artifact
     configuration: Configuration | None
     children: list[Child]
+
+
+class CopyNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Where a copy goes; without a tag it has the one that was asked for, or none where that was a digest.
+
+    With `override` the tag is moved where it leads to something else.
+    """
+
+    repository: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    tag: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    override: bool = False
 
 
 class Referrer(msgspec.Struct, frozen=True):
@@ -69,6 +81,17 @@ def artifact_read(visit: Guest, repository: Part, reference: Part) -> ArtifactWh
         for each in (index.manifests if isinstance(index, Index) else ())
     ]
     return ArtifactWhole(found, None if image is None else configuration.configuration(image), children)
+
+
+@route("POST", _ONE + "/copy", "artifacts")
+def artifact_copy(visit: Guest, repository: Part, reference: Part, data: JSONBody[CopyNew]) -> Copied:
+    """Copy an artifact to another repository, with what an index names and what refers to it.
+
+    For those who may pull it and push there. The policy of its project is asked as for a pull.
+    """
+    name, target = visit.repository(named(repository)), visit.repository(data.repository, "push")
+    parts = visit.parts
+    return copy(parts.registry, parts.gate, name, reference, target, data.tag, override=data.override)
 
 
 @route("DELETE", _ONE, "artifacts")

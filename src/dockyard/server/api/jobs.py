@@ -45,7 +45,7 @@ def jobs_list(
 
 @route("POST", "/jobs", "jobs", status=202)
 def job_create(visit: Guest, data: JSONBody[JobNew]) -> Deferred:
-    """Have a task done: collect, sweep, retention, verify, scan or match."""
+    """Have a task done: collect, sweep, retention, verify, scan, scan-all or match."""
     visit.demand("", "job", "create")
     return Deferred(visit.parts.jobs.defer(data.task, key=f"asked {data.task}"))
 

@@ -1,4 +1,6 @@
-"""`/projects/…/policy` and `/projects/…/exemptions`: what an image must be like to be pulled, and what is let pass."""
+"""`/projects/…/policy`, `/projects/…/exemptions` and `/exemptions`: what an image must be like to be pulled, and what
+is let pass, in a project or everywhere.
+"""
 
 from typing import Annotated
 
@@ -35,9 +37,10 @@ class PolicyTest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class ExemptionShown(msgspec.Struct, frozen=True):
-    """An exemption, which may have ended. Times are milliseconds since 1970."""
+    """An exemption, which may have ended; no project means all of them. Times are milliseconds since 1970."""
 
     number: int
+    project: str
     subject: str
     reason: str
     until: int | None
@@ -93,7 +96,10 @@ def policy_test(visit: Guest, project: Part, data: JSONBody[PolicyTest]) -> Verd
 
 @route("GET", _EXEMPTIONS, "policy")
 def exemptions_list(visit: Guest, project: Part) -> list[ExemptionShown]:
-    """A project's exemptions, ended ones too. For limited guests."""
+    """What is let pass in a project: by its own exemptions, then by those of all projects; ended ones, too.
+
+    For limited guests.
+    """
     visit.demand(project, "scan", "read")
     return _listed(visit, project)
 
@@ -116,8 +122,31 @@ def exemption_delete(visit: Guest, project: Part, number: Number) -> None:
     visit.parts.gate.forget()
 
 
+@route("GET", "/exemptions", "policy")
+def system_exemptions_list(visit: Guest) -> list[ExemptionShown]:
+    """What is let pass in all projects, ended ones too. For system admins."""
+    visit.demand("", "scan", "read")
+    return _listed(visit, "")
+
+
+@route("POST", "/exemptions", "policy")
+def system_exemption_create(visit: Guest, data: JSONBody[ExemptionNew]) -> ExemptionShown:
+    """Let an advisory or an image pass in all projects. For system admins."""
+    visit.demand("", "metadata", "create")
+    number = exempt(visit.database, "", data.subject, data.reason, data.until)
+    visit.parts.gate.forget()
+    return next(each for each in _listed(visit, "") if each.number == number)
+
+
+@route("DELETE", "/exemptions/{number:int}", "policy")
+def system_exemption_delete(visit: Guest, number: Number) -> None:
+    """End an exemption of all projects. For system admins."""
+    visit.demand("", "metadata", "delete")
+    withdraw(visit.database, "", number)
+    visit.parts.gate.forget()
+
+
 def _listed(visit: Guest, project: str) -> list[ExemptionShown]:
-    return [
-        ExemptionShown(each["id"], each["subject"], each["reason"], each["until"], each["made_by"], each["made_at"])
-        for each in exemptions(visit.database, project)
-    ]
+    shown = ("project", "subject", "reason", "until", "made_by", "made_at")
+    found = exemptions(visit.database, project)
+    return [ExemptionShown(each["id"], *(each[name] for name in shown)) for each in found]

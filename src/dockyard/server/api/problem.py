@@ -20,6 +20,7 @@ from dockyard.server.refused import refused
 from dockyard.server.replication.endpoints import EndpointUnknownError, EndpointUsedError
 from dockyard.server.replication.rules import ReplicationRuleUnknownError
 from dockyard.server.replication.runs import ReplicationRunUnknownError
+from dockyard.server.replication.within import CopyTakenError
 from dockyard.server.rules.project import ProjectUnknownError
 from dockyard.server.rules.tag_rules import ProjectRuleUnknownError
 from dockyard.server.trust.exempting import ExemptionUnknownError
@@ -38,7 +39,7 @@ _MISSING = (
     ReplicationRunUnknownError,
     EndpointUnknownError,
 )
-_CONFLICTS = (NameTakenError, ProjectNotEmptyError, LastAdminError, EndpointUsedError)
+_CONFLICTS = (NameTakenError, ProjectNotEmptyError, LastAdminError, EndpointUsedError, CopyTakenError)
 _LONGEST = 1000
 
 

@@ -45,6 +45,7 @@ class RobotChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     # Not `ge=0`: beside null, the document would leave a least value of 0 out.
     expires_at: Annotated[int, msgspec.Meta(gt=-1, le=2**53)] | None = None
     disabled: bool | None = None
+    description: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
 
 
 class RobotShown(msgspec.Struct, frozen=True):
@@ -103,6 +104,12 @@ def system_robot_create(visit: Guest, data: JSONBody[RobotNew]) -> RobotMade:
     return _made(visit, "", data)
 
 
+@route("GET", "/robots/{robot:str}", "robots")
+def robot_read(visit: Guest, robot: Part) -> RobotShown:
+    """A robot, by its whole name. For guests of its project."""
+    return _shown(robots.get(visit.database, visit.by, robot))
+
+
 @route("PATCH", "/robots/{robot:str}", "robots")
 def robot_update(visit: Guest, robot: Part, data: JSONBody[RobotChange]) -> RobotShown:
     """Change a robot, by its whole name."""
@@ -113,6 +120,7 @@ def robot_update(visit: Guest, robot: Part, data: JSONBody[RobotChange]) -> Robo
         permissions=None if data.permissions is None else permissions(data.permissions),
         expires_at=data.expires_at,
         disabled=data.disabled,
+        description=data.description,
     )
     return _shown(made)
 

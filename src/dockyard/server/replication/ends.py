@@ -82,7 +82,7 @@ class Here:
 
     def place(self, name: str) -> Place:
         """A repository of it."""
-        return _Here(self._registry, name)
+        return Local(self._registry, name)
 
     def repositories(self, pattern: str) -> Iterator[str]:
         """The repositories that fit."""
@@ -132,11 +132,14 @@ class There:
             yield from (each for each in names(raw, "repositories") if matches(pattern, each))
 
 
-class _Here:
+class Local:
+    """One repository of this registry (`Place`)."""
+
     def __init__(self, registry: Registry, name: str) -> None:
         self._registry, self._name = registry, name
 
     def manifest(self, reference: str | Digest) -> tuple[bytes, str]:
+        """Bytes and media type of a manifest by tag or digest."""
         try:
             found = self._registry.manifest(self._name, str(reference))
         except WireError as error:
@@ -144,12 +147,14 @@ class _Here:
         return found.raw, found.media_type
 
     def head(self, tag: str) -> Digest | None:
+        """What a tag points to."""
         try:
             return self._registry.manifest(self._name, tag).digest
         except WireError as error:
             raise _translated(error) from error
 
     def tags(self) -> list[str]:
+        """Every tag."""
         found: list[str] = []
         while True:
             try:
@@ -161,6 +166,7 @@ class _Here:
                 return found
 
     def referrers(self, digest: Digest, artifact_type: str = "") -> list[Descriptor]:
+        """What has this manifest as its subject."""
         found: list[Descriptor] = []
         while True:
             last = str(found[-1].digest) if found else ""
@@ -170,6 +176,7 @@ class _Here:
                 return found
 
     def open(self, target: Descriptor) -> BinaryIO:
+        """A blob's bytes, not yet verified."""
         try:
             place = self._registry.blob(self._name, target.digest)
         except WireError as error:
@@ -177,6 +184,7 @@ class _Here:
         return _opened(place)
 
     def exists(self, target: Descriptor) -> bool:
+        """Whether a blob or manifest is there."""
         try:
             if traits(target.media_type).role in ("manifest", "index"):
                 self._registry.manifest(self._name, str(target.digest))
@@ -189,6 +197,7 @@ class _Here:
         return True
 
     def put(self, target: Descriptor, content: BinaryIO) -> None:
+        """Store a blob."""
         upload = self._registry.begin(self._name, target.digest.algorithm)
         try:
             while piece := content.read(_PIECE):
@@ -199,10 +208,12 @@ class _Here:
         self._registry.finish(self._name, upload, target.digest)
 
     def put_manifest(self, reference: str | Digest, raw: bytes, media_type: str) -> Descriptor:
+        """Store a manifest under a tag or its digest."""
         self._registry.put_manifest(self._name, str(reference), raw, media_type)
         return Descriptor.of(media_type, raw)
 
     def delete(self, reference: str | Digest) -> None:
+        """Forget a tag or manifest."""
         try:
             self._registry.delete_manifest(self._name, str(reference))
         except WireError as error:

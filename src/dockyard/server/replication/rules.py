@@ -13,7 +13,7 @@ from dockyard.server.access.naming import NameTakenError
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.events import record
-from dockyard.server.globs import checked, matches
+from dockyard.server.globs import checked, matches, of_repositories
 from dockyard.server.replication import endpoints
 from dockyard.server.replication.schedule import check, following
 from dockyard.server.schema.replication import REPLICATION_ENDPOINT, REPLICATION_RULE
@@ -277,7 +277,7 @@ def _check(rule: Rule) -> None:
     if wrong:
         hint = "Pull on a schedule, or let the other registry push." if rule.events else None
         raise ReplicationRuleInvalidError(wrong, hint=hint)
-    checked(rule.repositories)
+    of_repositories(rule.repositories)
     checked(rule.tags)
     rule.named("some/repository/name")
     if rule.schedule:

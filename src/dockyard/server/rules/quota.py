@@ -27,6 +27,16 @@ class Quota(NamedTuple):
     used: int
     most: int | None
 
+    @property
+    def part(self) -> int:
+        """How much of the quota is used, in percent; 0 without one."""
+        return self.used * 100 // self.most if self.most else 0
+
+    @property
+    def full(self) -> bool:
+        """Whether little of the quota is left."""
+        return self.most is not None and self.used >= WARN_AT * self.most
+
 
 def used(connection: Connection, project: int) -> int:
     """How many bytes the project's blobs have, each counted once."""
@@ -34,13 +44,13 @@ def used(connection: Connection, project: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def quotas(database: Database, *, last: str = "", count: int | None = None) -> list[Quota]:
-    """Every project's, in the order of their names; at most `count` after `last`."""
+def quotas(database: Database, *, wanted: str = "", last: str = "", count: int | None = None) -> list[Quota]:
+    """Every project's whose name has `wanted` in it, in the order of their names; at most `count` after `last`."""
     query = (
         select(PROJECT.c.name, func.coalesce(func.sum(USAGE.c.bytes), 0), PROJECT.c.quota)
         .join_from(PROJECT, USAGE, USAGE.c.project_id == PROJECT.c.id, isouter=True)
         .group_by(PROJECT.c.name, PROJECT.c.quota)
-        .where(PROJECT.c.name > last)
+        .where(PROJECT.c.name > last, PROJECT.c.name.contains(wanted, autoescape=True))
         .order_by(PROJECT.c.name)
         .limit(count)
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from dockyard.registry.interface import WireError
 from dockyard.server.clock import now
@@ -15,14 +15,14 @@ from dockyard.server.events import record
 from dockyard.server.rules import retention_rules, tag_rules
 from dockyard.server.rules.choice import Choice, Held, choose, companion_of
 from dockyard.server.rules.project import project_number, within
-from dockyard.server.schema.content import BLOB, MANIFEST, REFERENCE, REPOSITORY_BLOB, TAG
+from dockyard.server.schema.content import MANIFEST, REFERENCE, TAG
 from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.schema.rules import RETENTION_RUN
 from dockyard.server.stored import deleting
+from dockyard.server.stored.freed import freed
 from dockyard.server.stored.holdings import Holdings
 
 _TOGETHER = 50
-_CHUNK = 500
 _DETAIL = 1000
 _RUNS = 100
 
@@ -170,22 +170,7 @@ def _freed(connection: Connection, parts: Sequence[Part]) -> int:
     for part in parts:
         for digest in part.choice.removed:
             inside.update(part.held[digest].children)
-    total, blobs = 0, sorted(inside)
-    for at in range(0, len(blobs), _CHUNK):
-        # References are found through the repositories that have the blob: both steps have an index.
-        query = (
-            select(BLOB.c.digest, BLOB.c.size, func.count())
-            .join_from(BLOB, REPOSITORY_BLOB, REPOSITORY_BLOB.c.digest == BLOB.c.digest)
-            .join(
-                REFERENCE,
-                (REFERENCE.c.repository_id == REPOSITORY_BLOB.c.repository_id)
-                & (REFERENCE.c.child == REPOSITORY_BLOB.c.digest),
-            )
-            .where(BLOB.c.digest.in_(blobs[at : at + _CHUNK]))
-            .group_by(BLOB.c.digest, BLOB.c.size)
-        )
-        total += sum(int(row[1]) for row in connection.execute(query) if row[2] == inside[row[0]])
-    return total
+    return freed(connection, inside)
 
 
 def _remove(holdings: Holdings, connection: Connection, part: Part, digests: Sequence[str]) -> int:

@@ -80,7 +80,7 @@ def add(
         raise ProjectRuleInvalidError(f"no way to keep: {keep!r}", hint=f"There are {', '.join(get_args(Keep))}.")
     if keep != "always" and not 0 < amount <= _MOST_AMOUNT:
         raise ProjectRuleInvalidError(f"{keep} takes a number from 1 to {_MOST_AMOUNT}, not {amount}")
-    globs.read(repositories)
+    globs.of_repositories(repositories)
     globs.read(tags)
     values = {
         "keep": keep,

@@ -79,7 +79,7 @@ def add(database: Database, project: str, kind: str, tags: str, repositories: st
     """
     if kind not in get_args(Kind):
         raise ProjectRuleInvalidError(f"no kind of rule: {kind!r}")
-    globs.read(repositories)
+    globs.of_repositories(repositories)
     if not (kind == "required" and tags in FORMS):
         globs.read(tags)
 

@@ -1,6 +1,6 @@
 """What is known of images: their packages, the findings about them, and what was accepted for a time."""
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
 
 from dockyard.server.schema.tables import METADATA, number, ordered
 
@@ -51,6 +51,16 @@ EXEMPTION = Table(
     Column("until", BigInteger, comment="milliseconds since 1970; null for no end"),
     Column("made_by", Text, nullable=False),
     Column("made_at", BigInteger, nullable=False),
+)
+
+# When everything is looked at by itself; one row, or none.
+SCAN_SCHEDULE = Table(
+    "scan_schedule",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("schedule", Text, nullable=False, comment="five fields as in crontab, or a span such as 24h"),
+    Column("rematch", Boolean, nullable=False, comment="whether what was looked at already is matched anew"),
+    Column("next_at", BigInteger, nullable=False),
 )
 
 # How far each follower of the events has come.

@@ -1,4 +1,7 @@
-"""Exemptions: an advisory or an image that a project accepts for a reason, until a day; each is noted as an event."""
+"""Exemptions: an advisory or an image that is accepted for a reason, until a day, in one project or in all of them.
+
+Those of all projects have an empty project. Each that is made or withdrawn is noted as an event.
+"""
 
 from collections.abc import Sequence
 
@@ -13,17 +16,17 @@ from dockyard.server.schema.trust import EXEMPTION
 
 
 class ExemptionUnknownError(UsageError):
-    """There is no exemption of that number in the project."""
+    """There is no exemption of that number in the project, or in the whole system."""
 
     reference = "exemption-unknown"
 
 
 def exempt(database: Database, project: str, subject: str, reason: str, until: int | None) -> int:
-    """Accept an advisory (`CVE-…`) or an image (its digest) in a project; returns the exemption's number.
+    """Accept an advisory (`CVE-…`) or an image (its digest); returns the exemption's number.
 
     Args:
         database: of the registry.
-        project: its name.
+        project: where; empty for all projects.
         subject: the advisory or digest.
         reason: why; shown to whoever asks.
         until: milliseconds since 1970; None for no end.
@@ -43,7 +46,7 @@ def exempt(database: Database, project: str, subject: str, reason: str, until: i
 
 
 def withdraw(database: Database, project: str, number: int) -> None:
-    """End an exemption.
+    """End an exemption of a project; of the whole system where that is empty.
 
     Raises:
         ExemptionUnknownError: there is none.
@@ -53,7 +56,7 @@ def withdraw(database: Database, project: str, number: int) -> None:
         mine = (EXEMPTION.c.project == project, EXEMPTION.c.id == number)
         subject = connection.execute(select(EXEMPTION.c.subject).where(*mine)).scalar()
         if subject is None:
-            raise ExemptionUnknownError(f"{project} has no exemption {number}")
+            raise ExemptionUnknownError(f"{project or 'the whole system'} has no exemption {number}")
         connection.execute(delete(EXEMPTION).where(*mine))
         record(connection, "exemption.delete", project=project, reference=str(subject))
 
@@ -61,13 +64,12 @@ def withdraw(database: Database, project: str, number: int) -> None:
 
 
 def exemptions(database: Database, project: str) -> Sequence[RowMapping]:
-    """Every exemption of a project, ended ones too."""
+    """Every exemption that holds or held in a project: its own, then those of all projects. Without a project these
+    alone.
+    """
+    query = select(EXEMPTION).where(EXEMPTION.c.project.in_({project, ""}))
     with database.read() as connection:
-        return (
-            connection.execute(select(EXEMPTION).where(EXEMPTION.c.project == project).order_by(EXEMPTION.c.id))
-            .mappings()
-            .all()
-        )
+        return connection.execute(query.order_by(EXEMPTION.c.project == "", EXEMPTION.c.id)).mappings().all()
 
 
 def accepted(database: Database, project: str) -> set[str]:

@@ -37,8 +37,7 @@ def images(registry: Registry, name: str, stored: StoredManifest) -> list[Image]
     inside = Inside(registry, name)
     found = parse(stored.raw, stored.media_type)
     if isinstance(found, Manifest):
-        target = found.descriptor
-        return [Image(target, inside)] if traits(found.config.media_type).role == "config" else []
+        return [Image(found.descriptor, inside)] if is_image(found) else []
     made: list[Image] = []
     for child in found.manifests[:_MOST_IMAGES]:
         attested = child.platform is not None and child.platform.architecture == "unknown"
@@ -47,9 +46,33 @@ def images(registry: Registry, name: str, stored: StoredManifest) -> list[Image]
     return made
 
 
-def scan(database: Database, image: Image, *, cache: Path, feed: Feed | None, afresh: bool = False) -> Inventory:
-    """Make the inventory of an image, if there is none yet, and match it, if it was not matched with this feed yet;
-    both in any case where it is to be done `afresh`.
+def is_image(found: Manifest) -> bool:
+    """Whether a manifest is an image's: it has an image's configuration, and no statements in the place of layers, as
+    BuildKit's attestations have.
+    """
+    if traits(found.config.media_type).role != "config":
+        return False
+    return not found.layers or any(traits(each.media_type).role == "layer" for each in found.layers)
+
+
+def scan(
+    database: Database,
+    image: Image,
+    *,
+    cache: Path,
+    feed: Feed | None,
+    afresh: bool = False,
+    rematch: bool = False,
+) -> Inventory:
+    """Make the inventory of an image, if there is none yet, and match it, if it was not matched with this feed yet.
+
+    Args:
+        database: has inventories and findings.
+        image: the image.
+        cache: a folder that keeps what layers hold.
+        feed: what it is matched with; None for nothing.
+        afresh: do both in any case.
+        rematch: match it in any case.
     """
     digest = str(image.descriptor.digest)
     with database.read() as connection:
@@ -60,7 +83,7 @@ def scan(database: Database, image: Image, *, cache: Path, feed: Feed | None, af
     held = known or inventory(image.layers, cache=cache)
     if known is None:
         database.write(lambda connection: _keep(database, connection, digest, held))
-    if feed is not None and (known is None or row is None or row[1] != feed.about["snapshot"]):
+    if feed is not None and (known is None or row is None or rematch or row[1] != feed.about["snapshot"]):
         found = match(held, feed)
         snapshot = str(feed.about["snapshot"])
         database.write(lambda connection: _replace(connection, digest, held, found, snapshot, None))

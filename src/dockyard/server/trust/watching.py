@@ -120,7 +120,7 @@ class Watch:
         except WireError:  # gone, just now
             return True
         except Exception as error:  # noqa: BLE001 (as in `_look`)
-            self._failed(row, error)
+            self.failed(row, error)
             return False
         return True
 
@@ -145,12 +145,12 @@ class Watch:
             _LOG.info("%s@%s was not looked at: %s", event["repository"], event["digest"], error)
         except Exception as error:  # noqa: BLE001 (one image that cannot be read must not hold up all others)
             # Damaged, or its layers cannot be fetched. What cannot be looked at is judged when it is pulled.
-            self._failed(event, error)
+            self.failed(event, error)
         finally:
             if feed is not None:
                 feed.close()
 
-    def _failed(self, event: RowMapping, error: Exception) -> None:
+    def failed(self, event: RowMapping, error: Exception) -> None:
         """Tell, from where it was caught, that an image could not be looked at."""
         if not isinstance(error, Error):
             _LOG.exception("%s@%s could not be looked at", event["repository"], event["digest"])

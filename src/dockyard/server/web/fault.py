@@ -25,8 +25,10 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "password-weak": ("password", "new"),
     "page-login": ("password", "old"),
     "key-invalid": ("keys",),
+    "copy-invalid": ("to", "as"),
+    "copy-taken": ("as",),
 }
-_WORDS = re.compile(r"([a-z][a-z-]*): ")
+_WORDS = re.compile(r"([a-z][a-z0-9-]*): ")
 _FORM = re.compile(r"<form\b[^>]*>.*?</form>", re.DOTALL)
 _INPUT = re.compile(r"<input\b[^>]*>")
 _ATTRIBUTE = re.compile(r'\b([a-z-]+)="([^"]*)"')

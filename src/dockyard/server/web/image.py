@@ -24,7 +24,7 @@ from dockyard.server.trust.inside import Inside
 from dockyard.server.trust.scanning import findings, packages_of
 from dockyard.server.trust.settings import policy_of
 from dockyard.server.trust.watching import ask
-from dockyard.server.web import looking, words
+from dockyard.server.web import copying, looking, words
 from dockyard.server.web.answer import Answer, Download, Moved, Page, View
 from dockyard.server.web.trouble import PageUnknownError
 from dockyard.server.web.visit import FieldInvalidError, Visit
@@ -147,13 +147,13 @@ def _head(visit: Visit) -> Head:
 def _show(visit: Visit) -> Answer:
     head = _head(visit)
     found = parse(head.stored.raw, head.stored.media_type)
-    judged = _judged(visit, head)
+    beside = {"image": head, "judged": _judged(visit, head), "targets": copying.targets(visit, head.name)}
     if isinstance(found, Index):
         entries = [(each, _inner(visit, head, each)) for each in found.manifests]
-        return Page("index.html", {"image": head, "entries": entries, "judged": judged})
+        return Page("index.html", {**beside, "entries": entries})
     if head.kind != "image":
         said = {"content": _content(visit, head, found), "commands": _commands(visit, head)}
-        return Page("artifact.html", {"image": head, "manifest": found, "judged": None, **said})
+        return Page("artifact.html", {**beside, "manifest": found, **said})
     image = Image(Descriptor.of(head.stored.media_type, head.stored.raw), Inside(visit.desk.registry, head.name))
     try:
         config, missing = image.config, ""
@@ -163,7 +163,7 @@ def _show(visit: Visit) -> Answer:
         steps, execution, labels, created = [Step("", "", each) for each in found.layers], [], {}, ""
         missing = error.message
     said = {"steps": steps, "execution": execution, "labels": labels, "created": created, "missing": missing}
-    return Page("image.html", {"image": head, "manifest": found, "judged": judged, **said})
+    return Page("image.html", {**beside, "manifest": found, **said})
 
 
 def _inner(visit: Visit, head: Head, entry: Descriptor) -> int | None:
@@ -363,7 +363,7 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-VIEW = View(_show, {"delete": _delete, "tag": _tag})
+VIEW = View(_show, {"delete": _delete, "tag": _tag, "copy": copying.copy})
 PACKAGES = View(_packages)
 FINDINGS = View(_findings, {"scan": _scan})
 REFERRERS = View(_referrers)

@@ -8,6 +8,8 @@ from dockyard.server.jobs import history
 from dockyard.server.jobs.history import Job
 from dockyard.server.jobs.interface import TaskUnknownError
 from dockyard.server.schema.jobs import JOB
+from dockyard.server.trust import scan_all, scan_schedule
+from dockyard.server.trust.scan_schedule import ScanSchedule
 from dockyard.server.web.answer import Answer, Moved, Page, View
 from dockyard.server.web.visit import FieldInvalidError, Visit
 
@@ -15,6 +17,7 @@ _COUNT = 50
 _STATES = ("waiting", "running", "done", "failed", "cancelled")
 _TOLD = {
     "scan": "looks at what was pushed: packages and findings",
+    "scan-all": "looks at everything that is stored, as it is asked to or by its schedule",
     "match": "matches a new feed of advisories with what is stored",
     "collect": "removes blobs that nothing needs any longer",
     "sweep": "removes uploads that nobody finished",
@@ -51,6 +54,11 @@ def _show(visit: Visit) -> Answer:
         "more": len(found) > _COUNT,
         "states": _STATES,
         "periodic": periodic,
+    }
+    words |= {
+        "unseen": scan_all.unseen(database),
+        "plan": scan_schedule.scheduled(database),
+        "most": scan_all.MOST_COUNTED,
     }
     return Page("jobs.html", {**words, "live": any(each.next and each.next.state == "running" for each in lines)})
 
@@ -92,5 +100,22 @@ def _cancel(visit: Visit) -> Answer:
     return Moved("/jobs", f"Job {number} is cancelled.")
 
 
+def _scan(visit: Visit) -> Answer:
+    """Have everything looked at now."""
+    visit.demand("", "scan", "create")
+    number = scan_all.ask(visit.desk.database, visit.desk.jobs, rematch=visit.checked("rematch"))
+    if number is None:
+        raise FieldInvalidError("everything is being looked at already", hint="Wait for it, or cancel it first.")
+    return Moved("/jobs", f"Job {number} looks at everything that is stored.")
+
+
+def _schedule(visit: Visit) -> Answer:
+    visit.demand("", "scan", "update")
+    text = visit.text("schedule", 100)
+    wanted = ScanSchedule(text, visit.checked("rematch")) if text else None
+    scan_schedule.schedule(visit.desk.database, wanted)
+    return Moved("/jobs", "Saved." if wanted else "Everything is looked at only when somebody asks for it.")
+
+
 RUN = _run
-VIEW = View(_show, {"run": _run, "cancel": _cancel})
+VIEW = View(_show, {"run": _run, "cancel": _cancel, "scan": _scan, "schedule": _schedule})

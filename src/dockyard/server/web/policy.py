@@ -9,10 +9,9 @@ import msgspec
 from dockyard.policy.settings import Policy, Requirement, Severity
 from dockyard.policy.verdict import Verdict
 from dockyard.registry.interface import WireError
-from dockyard.server.clock import now
 from dockyard.server.names import project_of
-from dockyard.server.trust.exempting import exempt, exemptions, withdraw
 from dockyard.server.trust.settings import ProjectPolicy, policy_of, set_policy
+from dockyard.server.web import exemptions
 from dockyard.server.web.answer import Answer, Moved, Page, View
 from dockyard.server.web.project import head
 from dockyard.server.web.visit import FieldInvalidError, Visit
@@ -46,8 +45,7 @@ def _show(visit: Visit, tried: Trial | None = None) -> Answer:
         "typed": tried.policy if tried is not None else found,
         "policy": (tried.policy if tried is not None else found or ProjectPolicy()).policy,
         "tried": tried,
-        "exemptions": exemptions(visit.desk.database, top.name),
-        "now": now(),
+        **exemptions.words(visit, top.name),
         "severities": get_args(Severity),
         # Which base an image was built on is known where it is built, not here.
         "requirements": [each for each in get_args(Requirement) if each != "pinned-base"],
@@ -115,23 +113,9 @@ def _clear(visit: Visit) -> Answer:
     return Moved(f"/projects/{project}/policy", "The project has no policy any more: everything may be pulled.")
 
 
-def _exempt(visit: Visit) -> Answer:
-    project, subject, reason = visit.places[0], visit.text("subject", 255), visit.text("reason")
-    visit.demand(project, "metadata", "create")
-    head(visit)
-    if not subject or not reason:
-        raise FieldInvalidError("an exemption needs an advisory or digest, and a reason")
-    exempt(visit.desk.database, project, subject, reason, visit.day("until"))
-    visit.desk.gate.forget()
-    return Moved(f"/projects/{project}/policy", f"{subject} is accepted.")
+def _accept(visit: Visit) -> Answer:
+    head(visit)  # there must be such a project
+    return exemptions.accept(visit)
 
 
-def _withdraw(visit: Visit) -> Answer:
-    project = visit.places[0]
-    visit.demand(project, "metadata", "delete")
-    withdraw(visit.desk.database, project, visit.whole("number"))
-    visit.desk.gate.forget()
-    return Moved(f"/projects/{project}/policy", "The exemption is withdrawn.")
-
-
-VIEW = View(_show, {"set": _set, "try": _try, "clear": _clear, "exempt": _exempt, "withdraw": _withdraw})
+VIEW = View(_show, {"set": _set, "try": _try, "clear": _clear, "exempt": _accept, "withdraw": exemptions.end})

@@ -10,12 +10,12 @@ from dockyard.server.rules import quota
 from dockyard.server.rules.project import project_number
 from dockyard.server.schema.content import MANIFEST, TAG
 from dockyard.server.schema.projects import REPOSITORY
+from dockyard.server.web import quotas
 from dockyard.server.web.answer import Answer, Moved, Page, View
 from dockyard.server.web.visit import FieldInvalidError, Visit
 
 _COUNT = 50
 _SCAN = 500
-_UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 @dataclass(frozen=True)
@@ -127,14 +127,7 @@ def _visibility(visit: Visit) -> Answer:
 
 def _quota(visit: Visit) -> Answer:
     name = visit.places[0]
-    visit.demand("", "quota", "update")
-    unit = _UNITS.get(visit.text("unit"))
-    if unit is None:
-        raise FieldInvalidError("unit: choose MB, GB or TB")
-    amount = visit.whole("amount")
-    done = quota.set_quota(visit.desk.database, name, amount * unit if amount else None)
-    said = "has no bound" if done.most is None else "is bounded"
-    return Moved(f"/projects/{name}/settings", f"What {name} may hold {said} from now on.")
+    return Moved(f"/projects/{name}/settings", quotas.change(visit, name))
 
 
 def _remove(visit: Visit) -> Answer:

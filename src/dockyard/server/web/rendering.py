@@ -37,6 +37,7 @@ class Rendering:
         )
         self._environment.filters |= {
             "size": words.size,
+            "exact": words.exact,
             "number": words.number,
             "short": words.short,
             "instruction": words.instruction,

@@ -11,7 +11,7 @@ from dockyard.server.names import project_of
 from dockyard.server.schema.content import MANIFEST, REFERENCE, TAG
 from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.stored import removing
-from dockyard.server.web import looking
+from dockyard.server.web import chosen, looking
 from dockyard.server.web.answer import Answer, Moved, Page, View
 from dockyard.server.web.looking import Scan
 from dockyard.server.web.trouble import PageUnknownError
@@ -200,5 +200,13 @@ def _describe(visit: Visit) -> Answer:
 
 
 VIEW = View(
-    _show, {"describe": _describe, "delete-tag": _delete_tag, "delete-untagged": _delete_untagged, "remove": _remove}
+    _show,
+    {
+        "describe": _describe,
+        "delete-tag": _delete_tag,
+        "delete-untagged": _delete_untagged,
+        "choose": chosen.ask,
+        "remove-chosen": chosen.remove,
+        "remove": _remove,
+    },
 )

@@ -38,6 +38,16 @@ def size(count: int | None) -> str:
     return "–" if count is None else amounts.shown(count)
 
 
+def exact(count: int | None) -> str:
+    """Bytes as somebody may type them, to the byte: 10GB, 1500MB, 4096; empty for none."""
+    if count is None:
+        return ""
+    for unit, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count and count % unit == 0:
+            return f"{count // unit}{name}"
+    return str(count)
+
+
 def number(count: int) -> str:
     """A number with thin spaces between thousands."""
     return f"{count:,}".replace(",", "\u202f")

@@ -12,7 +12,7 @@ from dockyard.errors import UsageError
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.events import record
-from dockyard.server.globs import checked, matches
+from dockyard.server.globs import matches, of_repositories
 from dockyard.server.rules.project import project_number
 from dockyard.server.schema.webhooks import WEBHOOK
 from dockyard.server.sealing import Seal
@@ -111,7 +111,7 @@ def add(
         WebhookInvalidError, WebhookSecretError, GlobInvalidError, ProjectUnknownError: something is not right.
     """
     _check(url, kinds, form)
-    checked(repositories)
+    of_repositories(repositories)
     secret = check(secret) if secret else new_secret()
     values = {
         "project": project,
@@ -180,7 +180,7 @@ def change(
     wanted = {
         "url": url,
         "kinds": None if kinds is None else json.dumps(list(kinds)),
-        "repositories": None if repositories is None else checked(repositories),
+        "repositories": None if repositories is None else of_repositories(repositories),
         "format": form,
         "secret": None if secret is None else seal.seal(check(secret), _PURPOSE),
         "authorization": None if authorization is None else seal.seal(authorization, _PURPOSE),

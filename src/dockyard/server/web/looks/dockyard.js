@@ -21,13 +21,29 @@ for (const place of document.querySelectorAll("[data-copy]")) {
   place.after(button);
 }
 
+// Buttons that tick all boxes of one name, or none if all are ticked.
+const choosing = (place) => {
+  for (const button of place.querySelectorAll("[data-all]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const boxes = [...document.querySelectorAll(`input[type=checkbox][name="${button.dataset.all}"]`)];
+      const wanted = !boxes.every((each) => each.checked);
+      for (const each of boxes) each.checked = wanted;
+    });
+  }
+};
+choosing(document);
+
 // Parts of a page that are fetched anew: while a search is typed, and while a job runs.
 const fetched = async (address, part) => {
   const answer = await fetch(address, { headers: { accept: "text/html" }, redirect: "error" });
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.getElementById(part.id);
-  if (fresh && !part.contains(document.activeElement)) part.replaceChildren(...fresh.childNodes);
+  if (fresh && !part.contains(document.activeElement)) {
+    part.replaceChildren(...fresh.childNodes);
+    choosing(part);
+  }
   return fresh;
 };
 
