@@ -21,7 +21,7 @@ from dockyard.server.clock import now
 from dockyard.server.database import Database, open_database
 from dockyard.server.events import record
 from dockyard.server.jobs.history import jobs
-from dockyard.server.replication.schedule import ScheduleInvalidError
+from dockyard.server.schedule import ScheduleInvalidError
 from dockyard.server.schema.audit import AUDIT_CHECKPOINT, AUDIT_GAP, AUDIT_LINK, AUDIT_PRUNING
 from dockyard.server.schema.events import EVENT
 from making.postgres import Postgres, postgres

@@ -24,7 +24,7 @@ from dockyard.server.database import Database
 from dockyard.server.events import record
 from dockyard.server.following import behind
 from dockyard.server.jobs.interface import Jobs
-from dockyard.server.replication.schedule import check, following
+from dockyard.server.schedule import check, following
 from dockyard.server.schema.audit import AUDIT_CHECKPOINT, AUDIT_GAP, AUDIT_LINK, AUDIT_PRUNING
 from dockyard.server.schema.events import EVENT
 from dockyard.server.schema.trust import FOLLOWER

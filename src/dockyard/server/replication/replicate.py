@@ -23,7 +23,7 @@ from dockyard.server.replication.copying import Copy, Rate, Turns
 from dockyard.server.replication.ends import End, Here, There
 from dockyard.server.replication.rules import Rule, rules, secret_of
 from dockyard.server.replication.runs import Item
-from dockyard.server.replication.schedule import following
+from dockyard.server.schedule import following
 from dockyard.server.schema.content import MANIFEST, TAG
 from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.schema.replication import REPLICATION_RULE, REPLICATION_RUN

@@ -15,7 +15,7 @@ from dockyard.server.database import Database
 from dockyard.server.events import record
 from dockyard.server.globs import checked, matches, of_repositories
 from dockyard.server.replication import endpoints
-from dockyard.server.replication.schedule import check, following
+from dockyard.server.schedule import check, following
 from dockyard.server.schema.replication import REPLICATION_ENDPOINT, REPLICATION_RULE
 from dockyard.server.sealing import Seal
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.events import record
-from dockyard.server.replication.schedule import check, following
+from dockyard.server.schedule import check, following
 from dockyard.server.schema.trust import SCAN_SCHEDULE
 
 

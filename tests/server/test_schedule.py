@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dockyard.server.replication.schedule import ScheduleInvalidError, check, following
+from dockyard.server.schedule import ScheduleInvalidError, check, following
 
 
 def at(text: str) -> int:
