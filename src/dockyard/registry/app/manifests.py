@@ -17,6 +17,9 @@ async def get(call: Call, target: request.Target) -> None:
     The gate holds for HEAD and for conditions as well: clients that have the image already fetch nothing more. Who may
     push is told that nothing is there: most clients ask that before they put a better image in its place, and with any
     other answer would not; some ask with the same rights before they pull.
+
+    Raises:
+        WireError: MANIFEST_UNKNOWN; DENIED or UNAUTHORIZED, where the gate denies it.
     """
     stored = call.registry.cached(target.name, target.item)
     if stored is None:
