@@ -130,8 +130,13 @@ def test_the_base_comes_from_the_store_and_is_reported(yard: Yard) -> None:
         ("docker.io/library/base:1", base.descriptor.digest, False)
     ]
     assert built.image.layers[0].descriptor == base.layers[0].descriptor
-    with pytest.raises(BaseMissingError):
-        yard.build("FROM absent:1\n")
+
+
+def test_a_base_that_is_absent_is_named_with_the_line_of_its_stage(yard: Yard) -> None:
+    for text in ("FROM absent:1\n", "FROM absent:1 AS a\nFROM scratch\nCOPY --from=a /x /\n"):
+        with pytest.raises(BaseMissingError) as refused:
+            yard.build(text)
+        assert refused.value.context["line"] == "1"
 
 
 def test_a_device_that_is_required_is_named_with_its_line(yard: Yard) -> None:

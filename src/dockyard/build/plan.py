@@ -305,7 +305,8 @@ class Plan(msgspec.Struct, dict=True):
             return self.finished(earlier).branch()
         if name == "scratch":
             return State.scratch(self.platform.to_json(), tools.data / "index")
-        return self.origins.image(name, platform, tools).triggered()
+        with located(stage.head.node):
+            return self.origins.image(name, platform, tools).triggered()
 
     def named(self, name: str, before: int, node: Node, *, numbers: bool = True) -> State | Context:
         """What `--from` names: a named context, an earlier stage (by its number only with `numbers`), or an image.
