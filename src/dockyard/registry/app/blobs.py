@@ -14,7 +14,8 @@ from dockyard.registry.protocol import codes, request
 
 _SPAN = re.compile(r"(\d{0,18})-(\d{0,18})")
 _MOST_RANGES = 64
-_PIECE = 256 << 10
+# What is read ahead for a client that may take nothing. HTTP/2 has many answers on one connection.
+_PIECE, _PIECE_OF_MANY = 256 << 10, 32 << 10
 
 
 async def get(call: Call, target: request.Target) -> None:
@@ -58,7 +59,7 @@ async def get(call: Call, target: request.Target) -> None:
     if whole and "http.response.pathsend" in (call.scope.get("extensions") or ()):
         await call.start(200, pairs)
         return await call.send({"type": "http.response.pathsend", "path": str(place.path)})
-    source = _reader(place, begin, length) if not call.head else iter(())
+    source = _reader(call, place, begin, length) if not call.head else iter(())
     first = await asyncio.to_thread(next, source, b"")
     await call.start(206 if wanted else 200, pairs)
     while first:
@@ -93,7 +94,7 @@ async def _several(
     if not call.head:
         for head, (begin, length) in zip(heads, wanted, strict=True):
             await call.piece(head)
-            source = _reader(place, begin, length)
+            source = _reader(call, place, begin, length)
             while data := await asyncio.to_thread(next, source, b""):
                 await call.piece(data)
         await call.piece(end)
@@ -134,19 +135,20 @@ def _there(place: BlobPlace) -> bool:
         return False
 
 
-def _reader(place: BlobPlace, begin: int, length: int) -> Iterator[bytes]:
+def _reader(call: Call, place: BlobPlace, begin: int, length: int) -> Iterator[bytes]:
     if place.read is not None:
         return place.read(begin, length)
-    return _file(str(place.path), begin, length)
+    piece = _PIECE_OF_MANY if call.scope.get("http_version") == "2" else _PIECE
+    return _file(str(place.path), begin, length, piece)
 
 
-def _file(path: str, begin: int, length: int) -> Iterator[bytes]:
+def _file(path: str, begin: int, length: int, piece: int) -> Iterator[bytes]:
     try:
         stream = open(path, "rb", buffering=0)
     except FileNotFoundError:
         raise WireError(codes.BLOB_UNKNOWN, "its bytes are not there") from None
     with stream:
         stream.seek(begin)
-        while length > 0 and (data := stream.read(min(_PIECE, length))):
+        while length > 0 and (data := stream.read(min(piece, length))):
             length -= len(data)
             yield data
