@@ -75,7 +75,7 @@ def literal(name: str, value: str) -> bytes:
     return b"\0" + b"".join((bytes([len(p)]) if len(p) < 127 else bytes([127, len(p) - 127])) + p for p in parts)
 
 
-def silent(server: Server, digests: list[str]) -> socket.socket:
+def silent(server: Server, digests: list[str], **headers: str) -> socket.socket:
     """A connection that asks for many blobs and allows no byte of them to be sent."""
     line = unchecked("h2").wrap_socket(socket.create_connection(("127.0.0.1", server.port)))
     assert line.selected_alpn_protocol() == "h2"
@@ -83,7 +83,7 @@ def silent(server: Server, digests: list[str]) -> socket.socket:
     line.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + no_window)
     for number in range(ASKED):
         path = f"/v2/{NAME}/blobs/{digests[number % len(digests)]}"
-        words = {":method": "GET", ":scheme": "https", ":authority": "x", ":path": path}
+        words = {":method": "GET", ":scheme": "https", ":authority": "x", ":path": path, **headers}
         line.sendall(frame(1, 5, 2 * number + 1, b"".join(literal(*each) for each in words.items())))
     return line
 
@@ -94,10 +94,11 @@ def memory(server: Server) -> int:
     return int(text.partition("RssAnon:")[2].split()[0]) * 1024
 
 
-def test_answers_that_nobody_takes_are_not_held_whole(server: Server) -> None:
+@pytest.mark.parametrize("headers", [{}, {"range": "bytes=1-"}, {"range": "bytes=0-9,20-"}], ids=str)
+def test_answers_that_nobody_takes_are_not_held_whole(server: Server, headers: dict[str, str]) -> None:
     digests = pushed(server)
     before = memory(server)
-    lines = [silent(server, digests) for _ in range(CONNECTIONS)]
+    lines = [silent(server, digests, **headers) for _ in range(CONNECTIONS)]
     time.sleep(3)
     grown = memory(server) - before
     for each in lines:

@@ -28,7 +28,11 @@ GENERATED = {"errors.md", "lint.md"}
 # Where each page's blocks are run or read; a language that is not named is not shown on that page.
 BLOCKS = {
     "README.md": {"sh": "here", "python": "here"},
-    "access.md": {"console": "tests/cli/test_registry_access.py", "toml": "here"},
+    "access.md": {
+        "console": "tests/cli/test_registry_access.py",
+        "sh": "tests/system/test_keyless_page.py",
+        "toml": "here",
+    },
     "builds.md": {"sh": "here"},
     "dockyard-toml.md": {"toml": "here"},
     "registries.md": {"toml": "here", "sh": "here"},

@@ -19,7 +19,7 @@ async def get(call: Call, target: request.Target) -> None:
     other answer would not; some ask with the same rights before they pull.
 
     Raises:
-        WireError: MANIFEST_UNKNOWN, DENIED by the policy, and others of the registry's own.
+        WireError: MANIFEST_UNKNOWN; DENIED or UNAUTHORIZED, where the gate denies it.
     """
     stored = call.registry.cached(target.name, target.item)
     if stored is None:

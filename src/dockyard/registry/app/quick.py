@@ -26,6 +26,7 @@ _MOST_CALLERS = 1024
 _KEPT_BYTES = 16 << 20
 # Read only what is in memory already: without the flag, or where the file system does not know it, nothing is.
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
+_WAITS = (errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 class Answer(NamedTuple):
@@ -181,6 +182,20 @@ class _Held:
         return data
 
 
+def at_once(handle: int, size: int, at: int) -> bytes | None:
+    """At most so many bytes of an open file, if they are in memory; None where they would have to be waited for."""
+    if not _NOWAIT:
+        return None
+    buffer = bytearray(size)
+    try:
+        count = os.preadv(handle, [buffer], at, _NOWAIT)
+    except OSError as error:
+        if error.errno not in _WAITS:
+            raise
+        return None
+    return bytes(memoryview(buffer)[:count])
+
+
 def _read(path: str, size: int) -> bytes | None:
     if not _NOWAIT or not size:
         return None
@@ -196,7 +211,7 @@ def _read(path: str, size: int) -> bytes | None:
         data = os.pread(handle, size + 1, 0)
         return data if len(data) == size else None
     except OSError as error:
-        if error.errno not in (errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL):
+        if error.errno not in _WAITS:
             raise
         return None
     finally:
