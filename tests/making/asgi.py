@@ -51,7 +51,8 @@ def call(
         vanish: whether the client goes away in the middle of its body.
     """
     path, _, query = target.partition("?")
-    pairs = [(b"host", b"registry.test"), *headers]
+    hosts = [] if any(name == b"host" for name, _ in headers) else [(b"host", b"registry.test")]
+    pairs = [*hosts, *headers]
     if pieces == 1 and not any(name == b"content-length" for name, _ in pairs):
         pairs.append((b"content-length", str(len(body)).encode()))
     scope = {
