@@ -284,6 +284,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
         "odd": image(store, files, odd(store), config={"Env": ["PATH=/bin"], "User": "worker"}),
         "hard": image(store, files, hard(store), config={"Env": ["PATH=/bin"]}),
         "old": image(store, files, config=OLD),
+        "relative": image(store, files, config={"Env": ["PATH=/bin"], "WorkingDir": "a/b", "OnBuild": ["WORKDIR c"]}),
         "nowhere": image(store, files, config={"Env": ["PATH=/bin"], "WorkingDir": "/home/a/b", "User": "7:8"}),
     }
     for name, base in bases.items():

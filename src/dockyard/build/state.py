@@ -106,7 +106,9 @@ class State(msgspec.Struct):
             config["Healthcheck"] = _known(config["Healthcheck"], _HEALTHCHECK)
         if config.get("WorkingDir"):
             workdir = str(config["WorkingDir"])
-            config["WorkingDir"] = workdir if workdir.startswith("/") else posixpath.normpath(f"/{workdir}")
+            # BuildKit takes a relative one for relative to itself.
+            absolute = workdir.startswith("/")
+            config["WorkingDir"] = workdir if absolute else posixpath.normpath(f"/{workdir}/{workdir}")
         triggers = [str(item) for item in config.pop("OnBuild", None) or []]
         if "PATH" not in image.config.environment:
             config["Env"] = [*(config.get("Env") or []), f"PATH={PATH}"]
