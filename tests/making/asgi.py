@@ -51,8 +51,9 @@ def call(
         vanish: whether the client goes away in the middle of its body.
     """
     path, _, query = target.partition("?")
-    hosts = [] if any(name == b"host" for name, _ in headers) else [(b"host", b"registry.test")]
-    pairs = [*hosts, *headers]
+    pairs = [*headers]
+    if not any(name == b"host" for name, _ in pairs):
+        pairs.insert(0, (b"host", b"registry.test"))
     if pieces == 1 and not any(name == b"content-length" for name, _ in pairs):
         pairs.append((b"content-length", str(len(body)).encode()))
     scope = {
