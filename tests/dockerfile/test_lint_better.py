@@ -37,3 +37,33 @@ def test_a_shell_form_becomes_an_array_that_runs_the_same_program(command: str, 
 
 def test_a_shell_form_of_windows_has_another_shell() -> None:
     assert better("FROM windows/nanoserver\nCMD c:\\app.exe", "shell-form") == ""
+
+
+@pytest.mark.parametrize(
+    ("rule", "run", "expected"),
+    [
+        # The name of a package is no command.
+        ("wget-progress", "apt-get install -y wget && wget x", "apt-get install -y wget && wget --progress=dot:giga x"),
+        ("wget-progress", "wget -q a && wget b", "wget -q a && wget --progress=dot:giga b"),
+        ("no-sudo", "apt-get install -y sudo && sudo -E make", "apt-get install -y sudo && make"),
+        ("no-sudo", "sudo usermod -aG sudo b", "usermod -aG sudo b"),
+        ("no-sudo", "sudo -u postgres psql", ""),
+        ("apt-in-scripts", "apt update && echo 'apt is fine'", "apt-get update && echo 'apt is fine'"),
+        ("useradd-lastlog", "echo useradd x; useradd -u 200000 b", "echo useradd x; useradd -l -u 200000 b"),
+        ("apk-cache", "apk --no-cache add b && apk add c", "apk --no-cache add b && apk add --no-cache c"),
+        (
+            "no-install-recommends",
+            "apt-get install -y b \\\n  --no-install-recommends && apt-get install -y c",
+            "apt-get install -y b \\\n  --no-install-recommends && apt-get install --no-install-recommends -y c",
+        ),
+        ("apt-lists", "apt-get update # all of them", ""),
+        ("apt-lists", "apt-get update;", "apt-get update && \\\n    rm -rf /var/lib/apt/lists/*"),
+        ("apt-lists", "apt-get update &", ""),
+    ],
+)
+def test_only_what_is_a_command_is_changed(rule: str, run: str, expected: str) -> None:
+    assert better(f"FROM a\nRUN {run}", rule) == (expected and f"RUN {expected}")
+
+
+def test_what_an_onbuild_holds_is_changed_in_it() -> None:
+    assert better("FROM a\nONBUILD RUN apt update", "apt-in-scripts") == "ONBUILD RUN apt-get update"

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from dockyard.dockerfile.instructions import Run
 from dockyard.dockerfile.lint.dialect import POSIX, command
+from dockyard.dockerfile.lint.edits import replaced
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.needs import needs
 from dockyard.dockerfile.lint.script import commands, piped, script
@@ -108,6 +109,17 @@ class ChangeFolder:
                     break
 
 
+_SUDO = r"(?<![\w./-])sudo[ \t]+(?:-[EHn]+[ \t]+)*"
+
+
+def _as_root(words: list[str]) -> list[str]:
+    if words[0] != "sudo":
+        return words
+    at = next((at for at, word in enumerate(words[1:], 1) if not re.fullmatch("-[EHn]+", word)), len(words))
+    # Who else it shall be, another flag says, and USER says it better.
+    return [] if words[at : at + 1] == [] or words[at].startswith("-") else words[at:]
+
+
 class NoSudo:
     """`sudo` in a build needs a program, a password rule and a terminal that are not there, and keeps root in reach.
 
@@ -132,7 +144,8 @@ class NoSudo:
         """Find uses of sudo."""
         for _, run in subject.every(Run):
             if any(words[0] == "sudo" for words in commands(run, bare=False)):
-                yield remark(run, "sudo in a build", re.sub(r"\bsudo\s+(-\S+\s+)*", "", subject.source(run.node)))
+                better, exact = replaced(subject, run, _SUDO, "", _as_root, bare=False)
+                yield remark(run, "sudo in a build", better if exact else "")
 
 
 class PipeFail:

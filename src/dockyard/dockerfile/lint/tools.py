@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from dockyard.dockerfile.instructions import Copy, Run
+from dockyard.dockerfile.lint.edits import replaced
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.script import commands, operands, script, values
 from dockyard.dockerfile.lint.subject import Subject, meant_later, remark
@@ -125,11 +126,14 @@ class WgetProgress:
         for stage, run in subject.every(Run):
             if _busybox(subject, stage):
                 continue
-            for words in commands(run):
-                if words[0] == "wget" and len(words) > 1 and not any(quiet.fullmatch(word) for word in words[1:]):
-                    better = re.sub(r"(?<![\w./-])wget(?=\s)", "wget --progress=dot:giga", subject.source(run.node))
-                    yield remark(run, "wget draws its bar into the log", better)
-                    break
+
+            def quieted(words: list[str]) -> list[str]:
+                draws = words[0] == "wget" and len(words) > 1 and not any(map(quiet.fullmatch, words[1:]))
+                return ["wget", "--progress=dot:giga", *words[1:]] if draws else words
+
+            if any(quieted(words) != words for words in commands(run)):
+                better, _ = replaced(subject, run, r"(?<![\w./-])wget(?=\s)", "wget --progress=dot:giga", quieted)
+                yield remark(run, "wget draws its bar into the log", better)
 
 
 def _busybox(subject: Subject, stage: Stage) -> bool:
@@ -171,9 +175,13 @@ class UseraddLastlog:
                 numbers += [n for flag, n in pairwise(words) if re.fullmatch(r"-[a-zA-Z]+u", flag)]
                 large = [number for number in numbers if re.fullmatch(r"\d{6,10}", number)]
                 if large and not any(re.fullmatch(r"--no-log-init|-[a-zA-Z]*l[a-zA-Z]*", word) for word in words):
-                    better = re.sub(r"(?<![\w.-])useradd(?=\s)", "useradd -l", subject.source(run.node))
+                    better, _ = replaced(subject, run, r"(?<![\w.-])useradd(?=\s)", "useradd -l", _without_log)
                     yield remark(run, f"the log of last logins grows to the number {large[0]}", better)
                     break
+
+
+def _without_log(words: list[str]) -> list[str]:
+    return [words[0], "-l", *words[1:]] if words[0].rsplit("/", 1)[-1] == "useradd" else words
 
 
 class LinkShell:
