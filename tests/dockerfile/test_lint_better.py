@@ -67,3 +67,39 @@ def test_only_what_is_a_command_is_changed(rule: str, run: str, expected: str) -
 
 def test_what_an_onbuild_holds_is_changed_in_it() -> None:
     assert better("FROM a\nONBUILD RUN apt update", "apt-in-scripts") == "ONBUILD RUN apt-get update"
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        ("cd /b && make \\\n  # all\n  all", "WORKDIR /b\nRUN make \\\n  # all\n  all"),
+        ("--network=none cd /b && \\\n  make", "WORKDIR /b\nRUN --network=none make"),
+        ("cd $SOURCE && make", "WORKDIR $SOURCE\nRUN make"),
+        # WORKDIR knows neither of these.
+        ("cd $HOME && make", ""),
+        ("cd ~/b && make", ""),
+        ("cd $(mktemp) && make", ""),
+        # Nor is there a folder to go back to.
+        ("cd /b && make && cd -", ""),
+    ],
+)
+def test_a_cd_becomes_the_workdir_that_it_names(run: str, expected: str) -> None:
+    assert better(f"FROM a\nRUN {run}", "change-folder") == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("apk add b", "apk add c \\\n  d", "RUN apk add b && \\\n    apk add c \\\n  d"),
+        ("apk add b # why", "apk add c", ""),
+        ("apk add b;", "apk add c", ""),
+    ],
+)
+def test_runs_are_merged_as_they_are_written(first: str, second: str, expected: str) -> None:
+    assert better(f"FROM a\nRUN {first}\nRUN {second}", "merge-runs") == expected
+
+
+def test_pipefail_is_for_a_shell_that_is_there() -> None:
+    assert better("ARG B=alpine:3\nFROM $B AS c\nFROM c\nRUN a | b", "pipefail").startswith('SHELL ["/bin/ash", "-eo"')
+    assert better("FROM a\nRUN a | b", "pipefail").startswith('SHELL ["/bin/bash", "-o"')
+    assert better("FROM a\nRUN sh <<E\na | b\nE", "pipefail") == ""

@@ -123,7 +123,7 @@ class UndefinedVariable:
             for parent in lineage[1:]:
                 for each in parent.instructions:
                     known |= _declared(each)
-            empty = lineage[-1].base == "scratch" or theirs is not None
+            empty = subject.root(stage) == "scratch" or theirs is not None
             for each in stage.instructions:
                 yield from self._missing(subject, each, known, empty)
                 known |= _declared(each)

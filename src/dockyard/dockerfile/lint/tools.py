@@ -9,7 +9,7 @@ from dockyard.dockerfile.lint.edits import replaced
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.script import commands, operands, script, values
 from dockyard.dockerfile.lint.subject import Subject, meant_later, remark
-from dockyard.dockerfile.stages import Stage
+from dockyard.dockerfile.stages import Stage, find_stage
 
 _POINTLESS = {
     "ssh": "a build has nobody to log in for",
@@ -139,7 +139,7 @@ class WgetProgress:
 def _busybox(subject: Subject, stage: Stage) -> bool:
     """Whether wget is BusyBox's: the base is known to have no other, and no RUN installs one."""
     lineage = subject.lineage(stage)
-    if not re.search("alpine|busybox", lineage[-1].base):
+    if not re.search("alpine|busybox", subject.root(stage)):
         return False
     runs = [each for parent in lineage for each in parent.instructions if isinstance(each, Run)]
     return not any(words[0] == "apk" and "wget" in words for run in runs for words in commands(run))
@@ -283,9 +283,12 @@ class CopyWholeStage:
     severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
-        """Find copies of a whole stage, but for those onto an empty base, which make one layer of many."""
+        """Find copies of a whole stage, but for those onto an empty base, which make one layer of many, and those of
+        stages that begin empty, which hold only what was put there to be copied.
+        """
         for stage, copy in subject.every(Copy):
-            empty = subject.lineage(stage)[-1].base == "scratch"
+            other = find_stage(subject.stages, copy.from_, before=stage.number)
+            empty = "scratch" in (subject.root(stage), other and subject.root(other))
             if (
                 copy.from_
                 and not empty
