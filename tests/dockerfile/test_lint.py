@@ -52,6 +52,36 @@ def test_a_run_that_installs_from_the_context_needs_it() -> None:
     assert found(text, "copy-before-run") == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Lists of dependencies under any of the names that a pattern has for them.
+        "COPY package.json pnpm-lock.yaml* ./\nRUN pnpm install",
+        "COPY package*.json ./\nRUN npm ci",
+        "COPY go.* ./\nRUN go mod download",
+        # What the RUN reads.
+        "COPY ca.crt /usr/local/share/ca-certificates/\nRUN update-ca-certificates",
+        "COPY b.list /etc/apt/sources.list.d/\nRUN apt-get update && apt-get install -y b",
+        "COPY names /\nRUN apk add $(</names)",
+    ],
+)
+def test_what_a_run_reads_is_copied_above_it(text: str) -> None:
+    assert found(f"FROM a\n{text}", "copy-before-run") == []
+
+
+def test_git_addresses_have_no_sum_of_one_file() -> None:
+    assert found("FROM a\nADD https://b/c.git?branch=d /c", "add-checksum") == []
+
+
+def test_a_stage_that_begins_empty_may_be_copied_whole() -> None:
+    text = "FROM scratch AS b\nCOPY c /\nFROM b AS d\nFROM e\nCOPY --from=d / /"
+    assert found(text, "copy-whole-stage") == []
+
+
+def test_what_a_base_may_have_set_is_no_slip_of_the_pen() -> None:
+    assert found("FROM a\nENV B_INI_SCAN_DIR=c\nCOPY d $B_INI_DIR/", "undefined-variable") == []
+
+
 def test_flags_with_values_do_not_hide_the_install() -> None:
     assert found("FROM a\nRUN apt-get -o A=b -t sid install -y c", "no-install-recommends")
 

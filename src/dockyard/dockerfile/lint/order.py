@@ -17,21 +17,30 @@ _MANIFESTS = re.compile(
     |setup\.(py|cfg)|package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|pnpm-workspace\.yaml|bun\.lockb?
     |\.npmrc|\.yarnrc.*|go\.(mod|sum|work)|cargo\.(toml|lock)|gemfile(\.lock)?|.*\.gemspec|composer\.(json|lock)
     |pom\.xml|.*\.gradle(\.kts)?|gradle\.properties|gradlew|gradle|mvnw|\.mvn|mix\.(exs|lock)|.*\.(cs|fs)proj|.*\.sln
-    |nuget\.config|packages\.lock\.json|deno\.(json|lock)""",
+    |nuget\.config|packages\.lock\.json|deno\.(json|lock)|(go|composer|cargo|mix)\.""",
     re.VERBOSE | re.IGNORECASE,
 )
+# Where what installs packages finds its settings: sources, keys, certificates.
+_SETTINGS = re.compile(r"[\"']?(?:/etc/|/usr/share/keyrings|/usr/local/share/ca-certificates|/root/\.|~/\.)")
 
 
 def changing(instruction: Instruction) -> list[str]:
     """The sources of a COPY or ADD that change with the application's code."""
     if not isinstance(instruction, Copy | Add) or (isinstance(instruction, Copy) and instruction.from_):
         return []
+    if _SETTINGS.match(instruction.destination):
+        return []
     remote = re.compile(r"https?://|git@|.*\.git(#|$)")
     return [
         source
         for source in instruction.sources
-        if not remote.match(source) and not _MANIFESTS.fullmatch(source.rstrip("/").rsplit("/", 1)[-1])
+        if not remote.match(source) and not _manifest(source.rstrip("/").rsplit("/", 1)[-1])
     ]
+
+
+def _manifest(name: str) -> bool:
+    """Whether `name` is a list of dependencies; a pattern is one where its least match is (`package*.json`)."""
+    return _MANIFESTS.fullmatch(re.sub(r"[*?]", "", name) if re.search(r"\w", name) else name) is not None
 
 
 def reordered(subject: Subject, copied: Instruction, stable: list[tuple[Run, str]]) -> str:
