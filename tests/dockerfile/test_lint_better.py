@@ -103,3 +103,29 @@ def test_pipefail_is_for_a_shell_that_is_there() -> None:
     assert better("ARG B=alpine:3\nFROM $B AS c\nFROM c\nRUN a | b", "pipefail").startswith('SHELL ["/bin/ash", "-eo"')
     assert better("FROM a\nRUN a | b", "pipefail").startswith('SHELL ["/bin/bash", "-o"')
     assert better("FROM a\nRUN sh <<E\na | b\nE", "pipefail") == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "rule", "expected"),
+    [
+        ("ONBUILD ADD https://b/c /c", "add-checksum", "ONBUILD ADD --checksum=sha256:<digest> https://b/c /c"),
+        ("ADD https://b/c https://b/d /c/", "add-checksum", ""),
+        ("ONBUILD ADD b.py /c", "add-for-copy", "ONBUILD COPY b.py /c"),
+        ("EXPOSE 90 1.2.3.4:80:81/tcp 100", "expose-form", "EXPOSE 90 81/tcp 100"),
+    ],
+)
+def test_what_stands_beside_it_stays(line: str, rule: str, expected: str) -> None:
+    assert better(f"FROM a\n{line}", rule) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("FROM a\nEXPOSE 8080", True),
+        ("FROM a\nEXPOSE 5432", False),
+        ("FROM a\nEXPOSE $PORT", False),
+        ("FROM scratch\nEXPOSE 8080", False),
+    ],
+)
+def test_a_healthcheck_asks_with_what_is_there(text: str, asks: bool) -> None:
+    assert ("wget" in better(text, "healthcheck")) == asks

@@ -63,7 +63,7 @@ class AddForCopy:
             # Of a variable nobody knows what it is, and of an archive among files what shall become of it.
             if special or "file" not in kinds or "unknown" in kinds:
                 continue
-            better = re.sub(r"(?i)^(\s*)add\b", r"\1COPY", subject.source(add.node), count=1)
+            better = re.sub(r"(?i)^(\s*(?:onbuild\s+)?)add\b", r"\1COPY", subject.source(add.node), count=1)
             # ADD unpacks whatever turns out to be an archive, so only a folder or a name that says what it is is sure.
             sure = "archive" not in kinds and all(
                 _PLAIN.search(each.strip("\"'")) and not re.search(r"[*?\[]", each) for each in add.sources
@@ -98,10 +98,14 @@ class AddChecksum:
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find ADDs of URLs without a checksum."""
         for _, add in subject.every(Add):
-            urls = [each for each in add.sources if re.match(r"https?://", each) and not re.search(r"\.git(#|$)", each)]
+            git = re.compile(r"\.git(?:[#?]|$)")
+            urls = [each for each in add.sources if re.match(r"https?://", each) and not git.search(each)]
             if urls and not add.checksum:
-                better = re.sub(r"(?i)^(\s*add)\b", r"\1 --checksum=sha256:<digest>", subject.source(add.node), count=1)
-                yield remark(add, f"nothing says what {urls[0]} has to contain", better)
+                flag = r"\1 --checksum=sha256:<digest>"
+                better = re.sub(r"(?i)^(\s*(?:onbuild\s+)?add)\b", flag, subject.source(add.node), count=1)
+                # A checksum is that of one file.
+                alone = len(add.sources) + len(add.heredocs) == 1
+                yield remark(add, f"nothing says what {urls[0]} has to contain", better if alone else "")
 
 
 class OwnStage:

@@ -139,7 +139,8 @@ class UndefinedVariable:
                 if name[:1].isalpha() and not re.search(rf"\$\{{{re.escape(name)}:?[-+?]", text):
                     found[name] = None
         for name in found:
-            near = nearest(name, known - _ALWAYS)
+            # Where the base may have set it, only a slip of the pen tells.
+            near = nearest(name, known - _ALWAYS, least=0.6 if empty else 0.85)
             if near or empty:
                 better = re.sub(rf"(\$\{{?){re.escape(name)}\b", rf"\g<1>{near}", subject.source(instruction.node))
                 hint = f"; did you mean {near}?" if near else ""
