@@ -30,11 +30,6 @@ def test_stages_and_places_are_told_apart(tmp_path: Path) -> None:
     assert kept(tmp_path, "/other\0/context/Dockerfile") == {}
 
 
-def test_bytes_that_are_not_utf_8_are_kept_as_what_stands_for_them(tmp_path: Path) -> None:
-    keep(tmp_path, PLACE, "0", [report("RUN \udce9", 1.0)])
-    assert list(kept(tmp_path, PLACE)) == [("0", "RUN ?")]
-
-
 def test_a_damaged_record_is_no_record(tmp_path: Path) -> None:
     keep(tmp_path, PLACE, "0", [report("RUN a", 1.0)])
     (path,) = (tmp_path / "cache" / "costs").iterdir()

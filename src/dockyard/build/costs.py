@@ -28,7 +28,7 @@ def keep(data: Path, location: str, stage: str, reports: Iterable[StepReport]) -
         stage: the stage's name or number.
         reports: the steps.
     """
-    ran = {_key(stage, each.text): StepCost(each.seconds, each.size) for each in reports if not each.cached}
+    ran = {f"{stage}\0{each.text}": StepCost(each.seconds, each.size) for each in reports if not each.cached}
     if not ran:
         return
     path = _path(data, location)
@@ -43,11 +43,6 @@ def kept(data: Path, location: str) -> dict[tuple[str, str], StepCost]:
     return {
         (key.partition("\0")[0], key.partition("\0")[2]): cost for key, cost in _load(_path(data, location)).items()
     }
-
-
-def _key(stage: str, text: str) -> str:
-    # Bytes of a Dockerfile that are not UTF-8 live as surrogates, which JSON cannot carry.
-    return f"{stage}\0{text}".encode("utf-8", "replace").decode()
 
 
 def _path(data: Path, location: str) -> Path:
