@@ -63,10 +63,16 @@ def test_a_run_that_installs_from_the_context_needs_it() -> None:
         "COPY ca.crt /usr/local/share/ca-certificates/\nRUN update-ca-certificates",
         "COPY b.list /etc/apt/sources.list.d/\nRUN apt-get update && apt-get install -y b",
         "COPY names /\nRUN apk add $(</names)",
+        "COPY package.json yarn.lock ./\nCOPY patches patches\nRUN yarn install",
     ],
 )
 def test_what_a_run_reads_is_copied_above_it(text: str) -> None:
     assert found(f"FROM a\n{text}", "copy-before-run") == []
+
+
+def test_all_of_the_context_is_needed_by_no_list_of_dependencies() -> None:
+    text = "FROM a\nCOPY package.json yarn.lock ./\nCOPY . ./\nRUN yarn install"
+    assert [each.line for each in found(text, "copy-before-run")] == [3]
 
 
 def test_git_addresses_have_no_sum_of_one_file() -> None:

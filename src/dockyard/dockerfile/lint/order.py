@@ -66,6 +66,16 @@ def _copies(copied: Instruction, wanted: list[str]) -> list[str]:
     return [f"COPY {' '.join(names)} {folder}" for folder, names in folders.items()]
 
 
+def _lists(instruction: Instruction) -> bool:
+    """Whether `instruction` copies lists of dependencies from the context and nothing else."""
+    copied = isinstance(instruction, Copy | Add) and bool(instruction.sources)
+    return copied and not getattr(instruction, "from_", "") and not changing(instruction)
+
+
+def _everything(sources: list[str]) -> bool:
+    return any(source.strip("\"'").strip("./") in ("", "*") for source in sources)
+
+
 class CopyBeforeRun:
     """A COPY of the source code above a RUN that does not need it throws that RUN's cache away with every change.
 
@@ -103,6 +113,10 @@ class CopyBeforeRun:
                 continue
             runs = [each for each in stage.instructions[number + 1 :] if isinstance(each, Run)]
             stable = [(run, wanted) for run in runs if (wanted := needs(run)) is not None]
+            above = [each for parent in subject.lineage(stage)[:0:-1] for each in parent.instructions]
+            if not _everything(sources) and any(map(_lists, [*above, *stage.instructions[:number]])):
+                # Who copied the lists before, and this by itself, knows why installing needs it: patches, a schema.
+                stable = [(run, wanted) for run, wanted in stable if not wanted]
             if not stable:
                 return None  # below the next COPY there are only fewer
             named = ", ".join(

@@ -100,7 +100,7 @@ class ChangeFolder:
             for words in commands(run):
                 if words[0] == "cd":
                     alone = "this cd has no effect: it ends with its RUN"
-                    within = f"cd {' '.join(words[1:])} holds to the end of this RUN or of its brackets"
+                    within = f"{' '.join(words)} holds to the end of this RUN or of its brackets"
                     yield remark(run, within if len(commands(run)) > 1 else alone)
                     break
 
