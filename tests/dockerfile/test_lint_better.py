@@ -22,6 +22,8 @@ def better(text: str, rule: str) -> str:
         ("migrate && serve $PORT", '["/bin/sh", "-c", "migrate && exec serve $PORT"]'),
         ("cd /srv; serve 2>&1", '["/bin/sh", "-c", "cd /srv; exec serve 2>&1"]'),
         ("serve 'a; b' $PORT", '["/bin/sh", "-c", "exec serve \'a; b\' $PORT"]'),
+        ("serve -g 'on; off' \"(x)\"", '["serve", "-g", "on; off", "(x)"]'),
+        ('serve "a $B"', '["/bin/sh", "-c", "exec serve \\"a $B\\""]'),
         ("serve -n $(nproc)", '["/bin/sh", "-c", "exec serve -n $(nproc)"]'),
         # What these mean no single program can be.
         ("serve | tee /log", ""),

@@ -60,7 +60,8 @@ class ShellForm:
         keyword = command.node.keyword.upper()
         if text.startswith("[") or re.search(r"(?:^|\s)#", text):
             return ""  # meant to be JSON, and is not: nobody can tell what was meant; a comment is no argument
-        plain = not re.search(r"[$;&|<>()`*?~]", text)
+        # What stands in quotes means itself, but for what a shell replaces in double ones.
+        plain = not re.search(r"[$;&|<>()`*?~]", re.sub(r"'[^']*'|\"[^\"$`\\]*\"", "", text))
         line = _with_exec(text)
         if not line:
             return ""
