@@ -79,6 +79,11 @@ def test_git_addresses_have_no_sum_of_one_file() -> None:
     assert found("FROM a\nADD https://b/c.git?branch=d /c", "add-checksum") == []
 
 
+def test_the_folder_of_git_is_no_repository_elsewhere() -> None:
+    kept_out = lint(parse("FROM a\nCOPY .git /x"), only=["copy-ignored"], ignored=IgnoreRules.parse(b".git\n"))
+    assert [each.line for each in kept_out] == [2]
+
+
 def test_a_stage_that_begins_empty_may_be_copied_whole() -> None:
     text = "FROM scratch AS b\nCOPY c /\nFROM b AS d\nFROM e\nCOPY --from=d / /"
     assert found(text, "copy-whole-stage") == []

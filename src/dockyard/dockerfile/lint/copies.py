@@ -13,7 +13,8 @@ from dockyard.dockerfile.lint.variables import defaults, set_here
 from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage, find_stage
 
-_REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@|.*\.git(?:#|$)")
+_REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@|.+\.git(?:#|$)")
+_ANYTHING = "\N{OBJECT REPLACEMENT CHARACTER}"  # only a wildcard matches it
 _ARCHIVE = re.compile(r".*\.(?:tar|tgz|tbz2?|txz|tzst|tar\.\w+|gz|bz2|xz|zst|Z)$")
 
 
@@ -290,12 +291,16 @@ class CopyIgnored:
                 if not isinstance(each, Copy | Add) or (isinstance(each, Copy) and each.from_):
                     continue
                 for source in each.sources:
+                    if isinstance(each, Add) and _REMOTE.match(source):
+                        continue
                     if self._kept_out(subject.ignored, _expanded(source, known)):
                         yield remark(each, f"the ignore file keeps {source} out of the context")
 
     def _kept_out(self, ignored: IgnoreRules, source: str) -> bool:
+        # What is kept out whatever a variable holds is kept out.
+        source = re.sub(r"\$(?:\w+|\{\w+\})", _ANYTHING, source)
         path = posixpath.normpath(source.strip("\"'").lstrip("/") or ".")
-        if "$" in path or _REMOTE.match(source):
+        if "$" in path or path == _ANYTHING:
             return False
         if path in (".", ".."):
             # All of a context is kept out only by a pattern for all of it.

@@ -30,7 +30,7 @@ def changing(instruction: Instruction) -> list[str]:
         return []
     if _SETTINGS.match(instruction.destination):
         return []
-    remote = re.compile(r"https?://|git@|.*\.git(#|$)")
+    remote = re.compile(r"https?://|git@|.+\.git(#|$)")
     return [
         source
         for source in instruction.sources
