@@ -47,3 +47,7 @@ def test_no_cutting_of_a_stream_lets_a_value_through(value: bytes, pieces: list[
     core = value.strip()
     if core and not set(core) <= {ord("*")} and b"*" not in core:
         assert all(core not in part for part in shown.split(b"***"))
+
+
+def test_text_with_bytes_that_are_not_utf_8_can_be_shown() -> None:
+    assert Confidential().text("caf\udce9 \u00e9") == "caf\ufffd \u00e9"

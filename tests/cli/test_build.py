@@ -244,6 +244,16 @@ def test_events_come_as_json_lines_and_the_log_is_told(context: Path) -> None:
     assert "#2 [0 2/3] COPY f /f\n#2 CACHED\n" in again
 
 
+def test_bytes_that_are_not_utf_8_stand_in_no_document(context: Path) -> None:
+    (context / "Dockerfile").write_bytes(b'FROM scratch\nLABEL by="Ren\xe9"\nCOPY f /\xe9\n')
+    words = ["--progress", "rawjson", "--json", "--output", "type=oci,dest=image.tar", "--provenance", "mode=max"]
+    done = dockyard(context, *words)
+    assert done.returncode == 0
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [each["text"] for each in events if each["event"] == "started"] == ['LABEL by="Ren\ufffd"', "COPY f /\ufffd"]
+    assert [each["step"] for each in json.loads(done.stdout)["steps"]] == ['LABEL by="Ren\ufffd"', "COPY f /\ufffd"]
+
+
 @pytest.mark.slow
 def test_words_of_docker_build_are_taken_or_refused_by_name(context: Path, build: Build) -> None:
     for words in (("--builder", "x"), ("--memory=1g",), ("--rm",), ("--cpu-shares", "2"), ("--isolation=process",)):

@@ -52,6 +52,47 @@ def test_a_run_that_installs_from_the_context_needs_it() -> None:
     assert found(text, "copy-before-run") == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Lists of dependencies under any of the names that a pattern has for them.
+        "COPY package.json pnpm-lock.yaml* ./\nRUN pnpm install",
+        "COPY package*.json ./\nRUN npm ci",
+        "COPY go.* ./\nRUN go mod download",
+        # What the RUN reads.
+        "COPY ca.crt /usr/local/share/ca-certificates/\nRUN update-ca-certificates",
+        "COPY b.list /etc/apt/sources.list.d/\nRUN apt-get update && apt-get install -y b",
+        "COPY names /\nRUN apk add $(</names)",
+        "COPY package.json yarn.lock ./\nCOPY patches patches\nRUN yarn install",
+    ],
+)
+def test_what_a_run_reads_is_copied_above_it(text: str) -> None:
+    assert found(f"FROM a\n{text}", "copy-before-run") == []
+
+
+def test_all_of_the_context_is_needed_by_no_list_of_dependencies() -> None:
+    text = "FROM a\nCOPY package.json yarn.lock ./\nCOPY . ./\nRUN yarn install"
+    assert [each.line for each in found(text, "copy-before-run")] == [3]
+
+
+def test_git_addresses_have_no_sum_of_one_file() -> None:
+    assert found("FROM a\nADD https://b/c.git?branch=d /c", "add-checksum") == []
+
+
+def test_the_folder_of_git_is_no_repository_elsewhere() -> None:
+    kept_out = lint(parse("FROM a\nCOPY .git /x"), only=["copy-ignored"], ignored=IgnoreRules.parse(b".git\n"))
+    assert [each.line for each in kept_out] == [2]
+
+
+def test_a_stage_that_begins_empty_may_be_copied_whole() -> None:
+    text = "FROM scratch AS b\nCOPY c /\nFROM b AS d\nFROM e\nCOPY --from=d / /"
+    assert found(text, "copy-whole-stage") == []
+
+
+def test_what_a_base_may_have_set_is_no_slip_of_the_pen() -> None:
+    assert found("FROM a\nENV B_INI_SCAN_DIR=c\nCOPY d $B_INI_DIR/", "undefined-variable") == []
+
+
 def test_flags_with_values_do_not_hide_the_install() -> None:
     assert found("FROM a\nRUN apt-get -o A=b -t sid install -y c", "no-install-recommends")
 

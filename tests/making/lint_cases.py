@@ -115,6 +115,7 @@ CASES = [
     ),
     ("copy-ignored", "FROM a\nCOPY ./dist/x /y/", 2, "ignore file", "FROM a\nCOPY --from=b dist /c\nCOPY d /e"),
     ("copy-ignored", "FROM a\nENV D=dist\nCOPY $D /x", 3, "keeps $D out", "FROM a\nCOPY . $X d*.log /x/"),
+    ("copy-ignored", "FROM a\nCOPY dist/$X/y /z", 2, "keeps dist/$X/y out", "FROM a\nCOPY a/$X ${Y:-dist} /z/"),
     ("copy-several", "FROM a\nCOPY b c /d", 2, "slash", "FROM a\nCOPY b c /d/"),
     ("copy-relative", "FROM a\nCOPY b c", 2, "no WORKDIR", "FROM a\nWORKDIR /x\nCOPY b c"),
     (

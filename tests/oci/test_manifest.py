@@ -62,6 +62,10 @@ def test_a_manifest_is_a_view_over_its_bytes() -> None:
     assert manifest.document["x-unknown"] == 1
 
 
+def test_bytes_that_are_not_utf_8_become_the_replacement_character() -> None:
+    assert encode({"a": "\udce9\udcff\u00e9"}) == '{"a":"\ufffd\ufffd\u00e9"}'.encode()
+
+
 def test_an_index_lists_its_children_with_their_platforms() -> None:
     child = Descriptor(OCI_MANIFEST, CONFIG.digest, 2, {"a": "b"}, Platform("linux", "arm64", "v8"))
     for media_type in (OCI_INDEX, DOCKER_MANIFEST_LIST):

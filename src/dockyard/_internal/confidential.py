@@ -31,8 +31,8 @@ class Confidential:
         return data if self._pattern is None else self._pattern.sub(STARS, data)
 
     def text(self, text: str) -> str:
-        """The same for text."""
-        if self._pattern is None:
+        """The same for text; `\ufffd` stands for bytes in it that are not UTF-8, as no document could carry them."""
+        if self._pattern is None and text.isascii():
             return text
         return self.hidden(text.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
 

@@ -36,7 +36,7 @@ def _step(stage: Stage, instruction: ins.Instruction) -> None:
     """Carry out one instruction."""
     stage.sources.wait(sources([instruction]))  # so that waiting does not count as this step's time
     began = time.monotonic()
-    text = " ".join(instruction.node.text.split())
+    text = instruction.node.shown
     position = f"{len(stage.reports) + 1}/{stage.count}"
     step = stage.tools.progress.step(stage.tools.prefix + stage.title, instruction.node.start_line, text, position)
     layers = len(stage.state.layers)

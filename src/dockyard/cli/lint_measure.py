@@ -38,7 +38,7 @@ def costs(dockerfile: Dockerfile, path: Path, folder: Path) -> dict[int, Cost]:
     found: dict[int, Cost] = {}
     for stage in stages(dockerfile)[1] if known else ():
         for each in stage.instructions:
-            text = " ".join(each.node.text.split())
+            text = each.node.shown
             cost = known.get((stage.title, text))
             if cost is not None:
                 found[each.node.start_line] = Cost(text, cost.seconds, cost.size)

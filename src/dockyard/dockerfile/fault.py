@@ -38,11 +38,13 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The one of `known` that `word` was probably meant to be, or an empty string."""
+def nearest(word: str, known: Iterable[str], *, least: float = 0.6) -> str:
+    """The one of `known` that `word` was probably meant to be, or an empty string; `least` is how alike they must be,
+    from 0 to 1.
+    """
     import difflib  # for faults only
 
-    found = difflib.get_close_matches(word[:64], list(known), 1, 0.6)
+    found = difflib.get_close_matches(word[:64], list(known), 1, least)
     return found[0] if found else ""
 
 

@@ -1,5 +1,6 @@
 """The parse tree of a Dockerfile: one node an instruction, with its lines."""
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -63,6 +64,11 @@ class Node(msgspec.Struct, frozen=True):
     comments: tuple[str, ...] = ()
     body: "Node | None" = None
     gaps: tuple[int, ...] = ()  # line numbers of empty lines inside a continuation
+
+    @property
+    def shown(self) -> str:
+        """The logical line with single spaces, for documents: `\ufffd` stands for a byte that is not UTF-8."""
+        return re.sub("[\ud800-\udfff]", "\ufffd", " ".join(self.text.split()))
 
     def dump(self) -> str:
         """This node in the notation of BuildKit's parse dumps."""

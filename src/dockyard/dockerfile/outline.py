@@ -136,7 +136,7 @@ class _Outline:
         for text in (stage.base, stage.platform):
             for name in shell.process(text, self.values, self.escape).used:
                 self._use(name, into)
-        base = find_stage(self.stages, self._base(stage), before=stage.number)
+        base = self._below(stage)
         scope = dict(self.scopes.get(base.number, {})) if base is not None else {}
         for instruction in stage.instructions:
             self._instruction(instruction, scope, into)
@@ -180,14 +180,16 @@ class _Outline:
     def reach(self, stage: Stage) -> list[int]:
         """The numbers of `stage`, of what it is based on, and of those that it takes from; nearest first."""
         reached = [stage.number]
-        for name in [self._base(stage), *_names(stage.instructions)]:
-            earlier = find_stage(self.stages, name, before=stage.number)
+        sources = [find_stage(self.stages, name, before=stage.number) for name in _names(stage.instructions)]
+        for earlier in [self._below(stage), *sources]:
             if earlier is not None and earlier.number not in reached:
                 reached += [number for number in self.reach(earlier) if number not in reached]
         return reached
 
-    def _base(self, stage: Stage) -> str:
-        return shell.expand(stage.base, self.values, self.escape)
+    def _below(self, stage: Stage) -> Stage | None:
+        """The stage that FROM names: by its name in lower case, never by its number."""
+        name = shell.expand(stage.base, self.values, self.escape)
+        return next((each for each in reversed(self.stages[: stage.number]) if each.name and each.name == name), None)
 
 
 def _description(node: Node, name: str) -> str:

@@ -4,6 +4,7 @@ Follows BuildKit's lexer: `$v ${v} ${v:-w} ${v-w} ${v:+w} ${v+w} ${v:?m} ${v?m} 
 ${v//p/r}`, quotes, the escape character (backslash or backtick) and the shell's special parameters.
 """
 
+import re
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -15,6 +16,9 @@ from dockyard.errors import UsageError
 _SPECIAL = "@*#?-$!0"
 _BETWEEN = "\t\r "  # may stand between `<<` and the name
 _DEEPEST = 50
+# What means itself everywhere: no quote, no escape character, no `$` or `<`, nothing that ends a substitution.
+_PLAIN = re.compile(r"[^$<'\"\\`}/]+")
+_SPACE = re.compile(f"[{SPACES}]")
 _LONGEST = 4 << 20
 
 
@@ -110,6 +114,9 @@ class _Words:
         parts.clear()
 
     def add(self, text: str) -> None:
+        if _SPACE.search(text) is None:
+            self.parts.append(text)
+            return
         for char in text:
             if char not in SPACES:
                 self.parts.append(char)
@@ -188,6 +195,12 @@ class _Lexer:
         if not self.skip_quotes:
             special |= {"'": self.single_quotes, '"': self.double_quotes}
         while char := self.peek():
+            plain = _PLAIN.match(self.text, self.at)
+            if plain is not None:
+                result.append(plain[0])
+                collected.add(plain[0])
+                self.at = plain.end()
+                continue
             if char == stop:
                 self.next()
                 return "".join(result), collected.end()

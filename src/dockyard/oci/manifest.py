@@ -1,6 +1,7 @@
 """Manifests and indexes: views over raw bytes that are never serialised again (image-spec, manifest.md)."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -21,7 +22,12 @@ class ManifestInvalidError(Error):
 
 def encode(document: Mapping[str, Any]) -> bytes:
     """The bytes of a new manifest, index or config: keys in the given order, no spaces, as Go writes them."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Bytes that are not UTF-8 live as surrogates: JSON has the replacement character for each, as in BuildKit.
+        return re.sub("[\ud800-\udfff]", "\ufffd", text).encode()
 
 
 def _parse(raw: bytes) -> dict[str, Any]:

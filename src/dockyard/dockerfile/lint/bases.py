@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dockyard.dockerfile.fault import nearest
 from dockyard.dockerfile.instructions import From
 from dockyard.dockerfile.lint.finding import Remark, Severity
-from dockyard.dockerfile.lint.subject import Subject, remark
+from dockyard.dockerfile.lint.subject import Subject, expanded, remark
 from dockyard.dockerfile.shell import ExpansionError, process
-from dockyard.dockerfile.stages import Stage, find_stage
+from dockyard.dockerfile.stages import Stage
 from dockyard.errors import Error
 from dockyard.oci.reference import Reference
 
@@ -19,28 +19,16 @@ _PREDEFINED = {
 
 def images(subject: Subject) -> Iterator[tuple[Stage, str, str, str]]:
     """Each stage on an image from outside, with the image's name, tag and digest; variables have their defaults."""
-    defaults: dict[str, str] = {}
-    for argument in subject.arguments:
-        for name, value in argument.pairs:
-            defaults[name] = _expanded(value or "", defaults)
-    for stage in subject.stages:
-        image = _expanded(stage.base, defaults)
+    for stage, image in zip(subject.stages, subject.bases, strict=True):
         # A variable without a value leaves a name that is none; the rule empty-default speaks of that.
         if image == "scratch" or not image or "$" in image or image.endswith((":", "@", "/")):
             continue
-        if any(each.name and each.name == image.lower() for each in subject.stages[: stage.number]):
+        if subject.parents[stage.number] is not None:
             continue
         name, _, digest = image.partition("@")
         path, slash, last = name.rpartition("/")
         last, _, tag = last.partition(":")
         yield stage, f"{path}{slash}{last}", tag, digest
-
-
-def _expanded(text: str, env: dict[str, str], *, keep: bool = True) -> str:
-    try:
-        return process(text, env, keep_unset=keep).text
-    except ExpansionError:  # the build refuses it
-        return text
 
 
 def _is_name(image: str) -> bool:
@@ -271,11 +259,11 @@ class EmptyDefault:
         env = dict.fromkeys(_PREDEFINED - {"TARGETOSVERSION", "BUILDOSVERSION"}, "x")
         for argument in subject.arguments:
             for name, value in argument.pairs:
-                env[name] = _expanded(value or "", env)
+                env[name] = expanded(value or "", env)
         for stage in subject.stages:
-            if find_stage(subject.stages, stage.base) is not None:
+            if subject.parents[stage.number] is not None:
                 continue
-            image = _expanded(stage.base, env, keep=False)
+            image = expanded(stage.base, env, keep=False)
             if image != "scratch" and "$" not in image and not _is_name(image):
                 shown = f"with the defaults of its ARGs the base is {image!r}" if "$" in stage.base else repr(image)
                 yield remark(stage.head, f"{shown}, which names no image")

@@ -13,7 +13,8 @@ from dockyard.dockerfile.lint.variables import defaults, set_here
 from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage, find_stage
 
-_REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@|.*\.git(?:#|$)")
+_REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@|.+\.git(?:#|$)")
+_ANYTHING = "\N{OBJECT REPLACEMENT CHARACTER}"  # only a wildcard matches it
 _ARCHIVE = re.compile(r".*\.(?:tar|tgz|tbz2?|txz|tzst|tar\.\w+|gz|bz2|xz|zst|Z)$")
 
 
@@ -63,7 +64,7 @@ class AddForCopy:
             # Of a variable nobody knows what it is, and of an archive among files what shall become of it.
             if special or "file" not in kinds or "unknown" in kinds:
                 continue
-            better = re.sub(r"(?i)^(\s*)add\b", r"\1COPY", subject.source(add.node), count=1)
+            better = re.sub(r"(?i)^(\s*(?:onbuild\s+)?)add\b", r"\1COPY", subject.source(add.node), count=1)
             # ADD unpacks whatever turns out to be an archive, so only a folder or a name that says what it is is sure.
             sure = "archive" not in kinds and all(
                 _PLAIN.search(each.strip("\"'")) and not re.search(r"[*?\[]", each) for each in add.sources
@@ -98,10 +99,14 @@ class AddChecksum:
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find ADDs of URLs without a checksum."""
         for _, add in subject.every(Add):
-            urls = [each for each in add.sources if re.match(r"https?://", each) and not re.search(r"\.git(#|$)", each)]
+            git = re.compile(r"\.git(?:[#?]|$)")
+            urls = [each for each in add.sources if re.match(r"https?://", each) and not git.search(each)]
             if urls and not add.checksum:
-                better = re.sub(r"(?i)^(\s*add)\b", r"\1 --checksum=sha256:<digest>", subject.source(add.node), count=1)
-                yield remark(add, f"nothing says what {urls[0]} has to contain", better)
+                flag = r"\1 --checksum=sha256:<digest>"
+                better = re.sub(r"(?i)^(\s*(?:onbuild\s+)?add)\b", flag, subject.source(add.node), count=1)
+                # A checksum is that of one file.
+                alone = len(add.sources) + len(add.heredocs) == 1
+                yield remark(add, f"nothing says what {urls[0]} has to contain", better if alone else "")
 
 
 class OwnStage:
@@ -286,12 +291,16 @@ class CopyIgnored:
                 if not isinstance(each, Copy | Add) or (isinstance(each, Copy) and each.from_):
                     continue
                 for source in each.sources:
+                    if isinstance(each, Add) and _REMOTE.match(source):
+                        continue
                     if self._kept_out(subject.ignored, _expanded(source, known)):
                         yield remark(each, f"the ignore file keeps {source} out of the context")
 
     def _kept_out(self, ignored: IgnoreRules, source: str) -> bool:
+        # What is kept out whatever a variable holds is kept out.
+        source = re.sub(r"\$(?:\w+|\{\w+\})", _ANYTHING, source)
         path = posixpath.normpath(source.strip("\"'").lstrip("/") or ".")
-        if "$" in path or _REMOTE.match(source):
+        if "$" in path or path == _ANYTHING:
             return False
         if path in (".", ".."):
             # All of a context is kept out only by a pattern for all of it.

@@ -19,7 +19,7 @@ def command(subject: Subject, stage: Stage, instruction: Instruction) -> tuple[s
     line = instruction.node.start_line
     if subject.stages[0].head.node.start_line > line:
         return ("sh",)
-    windows = re.search(r"windows|nanoserver", stage.base, re.IGNORECASE)
+    windows = re.search(r"windows|nanoserver", subject.root(stage), re.IGNORECASE)
     found: tuple[str, ...] = ("cmd",) if windows else ("sh",)
     first = subject.stages[0].head.node.start_line
     comments = subject.shells
@@ -47,5 +47,7 @@ def _end(stage: Stage) -> int:
 
 
 def _plain(shell: Shell) -> tuple[str, ...]:
-    name = re.split(r"[/\\]", shell.args[0])[-1].lower().removesuffix(".exe")
-    return (name, *shell.args[1:])
+    name, *flags = (re.split(r"[/\\]", word)[-1].lower() if not at else word for at, word in enumerate(shell.args))
+    if name == "env" and flags and not flags[0].startswith("-"):
+        name, *flags = flags  # `env bash -c`
+    return (name.removesuffix(".exe"), *flags)

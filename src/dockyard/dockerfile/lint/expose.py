@@ -88,7 +88,8 @@ class ExposeForm:
                 yield remark(each, f"{text} is no port", severity="error")
             elif ":" in port:
                 slash = "/" if protocol else ""
-                better = f"EXPOSE {port.rsplit(':', 1)[-1]}{slash}{protocol.lower()}"
+                new = f"{port.rsplit(':', 1)[-1]}{slash}{protocol.lower()}"
+                better = re.sub(rf"(?<!\S){re.escape(text)}(?!\S)", new, subject.source(each.node), count=1)
                 yield remark(each, f"{text} holds an address or a host port", better)
             elif protocol.lower() not in ("", "tcp", "udp", "sctp"):
                 yield remark(each, f"there is no protocol {protocol}", severity="error")

@@ -17,7 +17,9 @@ from dockyard.dockerfile.instructions import (
     Maintainer,
     Shell,
 )
+from dockyard.dockerfile.lint.dialect import POSIX, dialect
 from dockyard.dockerfile.lint.finding import Fix, Remark, Severity
+from dockyard.dockerfile.lint.shellwords import RESERVED, read
 from dockyard.dockerfile.lint.subject import Subject, remark
 
 
@@ -49,20 +51,56 @@ class ShellForm:
             for each in stage.instructions:
                 chosen = chosen or isinstance(each, Shell)
                 if isinstance(each, Cmd | Entrypoint) and each.shell and each.args and not chosen:
-                    yield remark(each, f"{each.node.keyword.upper()} in shell form", self._better(each))
+                    posix = dialect(subject, stage, each) in POSIX
+                    better = self._better(each) if posix else ""
+                    yield remark(each, f"{each.node.keyword.upper()} in shell form", better)
 
     def _better(self, command: Command) -> str:
-        text = command.args[0]
+        text = command.args[0].strip()
         keyword = command.node.keyword.upper()
-        if text.startswith("["):
-            return ""  # meant to be JSON, and is not: nobody can tell what was meant
-        if re.search(r"[$;&|<>()`*?~]", text):
-            return f'{keyword} ["/bin/sh", "-c", {json.dumps("exec " + text, ensure_ascii=False)}]'
+        if text.startswith("[") or re.search(r"(?:^|\s)#", text):
+            return ""  # meant to be JSON, and is not: nobody can tell what was meant; a comment is no argument
+        # What stands in quotes means itself, but for what a shell replaces in double ones.
+        plain = not re.search(r"[$;&|<>()`*?~]", re.sub(r"'[^']*'|\"[^\"$`\\]*\"", "", text))
+        line = _with_exec(text)
+        if not line:
+            return ""
+        if not plain:
+            return f'{keyword} ["/bin/sh", "-c", {json.dumps(line, ensure_ascii=False)}]'
         try:
-            words = shlex.split(text)
+            words = shlex.split(line.removeprefix("exec"))
         except ValueError:
             return ""
         return f"{keyword} {json.dumps(words, ensure_ascii=False)}"
+
+
+_LAST = re.compile(r"(.*(?:&&|;)\s*)?((?:[^;&|]|>&|&>)+)", re.DOTALL)
+# What only a shell can do, or what begins a construct of its own.
+_INSIDE = RESERVED | {"cd", ".", "source", "export", "eval", "set", "trap", "ulimit", "umask", "unset", "wait", "exit"}
+
+
+def _with_exec(text: str) -> str:
+    """`text` with `exec` before the program that it ends with, or nothing where there is no such program."""
+    found = _LAST.fullmatch(text)
+    # In quotes a semicolon separates nothing.
+    start, last = (found[1] or "", found[2]) if found and len(read(text).commands) > 1 else ("", text)
+    words = last.split(None, 1)
+    bare = re.sub(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"", "", text)
+    if re.search(r"(?<![&>])&(?![&>])|\|", bare):
+        return ""  # pipes, alternatives and what runs in the background
+    if not words or re.search(r"\b(?:if|for|while|until|case|do|then)\b|[{(]", start):
+        return ""
+    if words[0] == "exec":
+        return text
+    assigned = re.match(r"[A-Za-z_]\w*=", words[0]) is not None
+    if words[0] in _INSIDE:
+        return ""
+    added = ["exec", "env"] if assigned else ["exec"]
+    line = f"{start}{' '.join(added)} {last}"
+    before, after = read(text), read(line)
+    changed = [(old, new) for old, new in zip(before.commands, after.commands, strict=False) if old != new]
+    exact = len(before.commands) == len(after.commands) and len(changed) == 1
+    return line if exact and changed[0][1] == [*added, *changed[0][0]] else ""
 
 
 def _undone(subject: Subject, kind: type[Instruction]) -> Iterator[Remark]:

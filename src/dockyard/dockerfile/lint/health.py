@@ -1,5 +1,6 @@
 """Rules about HEALTHCHECK."""
 
+import re
 from collections.abc import Iterator
 
 from dockyard.dockerfile.instructions import Cmd, Entrypoint, Expose, Healthcheck
@@ -39,11 +40,14 @@ class HealthcheckMissing:
             return  # nothing says that this image is a server, or even a program
         ports = [port for each in chain if isinstance(each, Expose) for port in each.ports]
         port = ports[0].partition("/")[0] if ports else "8080"
-        yield remark(
-            final.head,
-            "the final stage has no HEALTHCHECK",
-            f'HEALTHCHECK --interval=10s --timeout=3s CMD ["wget", "-qO-", "http://127.0.0.1:{port}/"]',
+        # Bases without programs have no wget, and servers of other protocols do not answer it.
+        bare = re.search(
+            r"^scratch$|distroless|static|chainguard|windows|nanoserver", subject.root(final), re.IGNORECASE
         )
+        web = not bare and re.fullmatch(r"80|443|[3-9]000|[45]173|8\d{3}|90\d\d", port)
+        asking = f'"wget", "-qO-", "http://127.0.0.1:{port}/"' if web else '"<program that asks it>"'
+        better = f"HEALTHCHECK --interval=10s --timeout=3s CMD [{asking}]"
+        yield remark(final.head, "the final stage has no HEALTHCHECK", better)
 
 
 RULES = (HealthcheckMissing,)

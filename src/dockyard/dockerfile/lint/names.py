@@ -123,7 +123,7 @@ class UndefinedVariable:
             for parent in lineage[1:]:
                 for each in parent.instructions:
                     known |= _declared(each)
-            empty = lineage[-1].base == "scratch" or theirs is not None
+            empty = subject.root(stage) == "scratch" or theirs is not None
             for each in stage.instructions:
                 yield from self._missing(subject, each, known, empty=empty)
                 known |= _declared(each)
@@ -139,7 +139,8 @@ class UndefinedVariable:
                 if name[:1].isalpha() and not re.search(rf"\$\{{{re.escape(name)}:?[-+?]", text):
                     found[name] = None
         for name in found:
-            near = nearest(name, known - _ALWAYS)
+            # Where the base may have set it, only a slip of the pen tells.
+            near = nearest(name, known - _ALWAYS, least=0.6 if empty else 0.85)
             if near or empty:
                 better = re.sub(rf"(\$\{{?){re.escape(name)}\b", rf"\g<1>{near}", subject.source(instruction.node))
                 hint = f"; did you mean {near}?" if near else ""

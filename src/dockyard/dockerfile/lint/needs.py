@@ -1,7 +1,9 @@
 """Which files of the build context a RUN needs, as far as its commands tell."""
 
+import re
+
 from dockyard.dockerfile.instructions import Run
-from dockyard.dockerfile.lint.script import commands, operands, values, verb
+from dockyard.dockerfile.lint.script import commands, operands, script, values, verb
 
 # What installs the application's own dependencies, and the files that it needs for that.
 _DEPENDENCIES = {
@@ -29,13 +31,15 @@ _SYSTEM = {
     "zypper": ("install", "in", "clean", "cc"),
     "gem": ("install",),
 }
-_ALWAYS = ("adduser", "addgroup", "useradd", "groupadd", "locale-gen", "update-ca-certificates")
+_ALWAYS = ("adduser", "addgroup", "useradd", "groupadd")
 
 
 def needs(run: Run) -> str | None:
     """The files of the context that `run` needs as far as can be told: "" for none, None where it may need any."""
     wanted: list[str] = []
     stable = False
+    if re.search(r"(?<!<)<(?![<(])", script(run)):
+        return None  # a list of names, for one, may be read from any file
     for command in commands(run):
         program, words = command[0].rsplit("/", 1)[-1], command
         if program in ("python", "python3") and words[1:3] == ["-m", "pip"]:

@@ -17,21 +17,30 @@ _MANIFESTS = re.compile(
     |setup\.(py|cfg)|package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|pnpm-workspace\.yaml|bun\.lockb?
     |\.npmrc|\.yarnrc.*|go\.(mod|sum|work)|cargo\.(toml|lock)|gemfile(\.lock)?|.*\.gemspec|composer\.(json|lock)
     |pom\.xml|.*\.gradle(\.kts)?|gradle\.properties|gradlew|gradle|mvnw|\.mvn|mix\.(exs|lock)|.*\.(cs|fs)proj|.*\.sln
-    |nuget\.config|packages\.lock\.json|deno\.(json|lock)""",
+    |nuget\.config|packages\.lock\.json|deno\.(json|lock)|(go|composer|cargo|mix)\.""",
     re.VERBOSE | re.IGNORECASE,
 )
+# Where what installs packages finds its settings: sources, keys, certificates.
+_SETTINGS = re.compile(r"[\"']?(?:/etc/|/usr/share/keyrings|/usr/local/share/ca-certificates|/root/\.|~/\.)")
 
 
 def changing(instruction: Instruction) -> list[str]:
     """The sources of a COPY or ADD that change with the application's code."""
     if not isinstance(instruction, Copy | Add) or (isinstance(instruction, Copy) and instruction.from_):
         return []
-    remote = re.compile(r"https?://|git@|.*\.git(#|$)")
+    if _SETTINGS.match(instruction.destination):
+        return []
+    remote = re.compile(r"https?://|git@|.+\.git(#|$)")
     return [
         source
         for source in instruction.sources
-        if not remote.match(source) and not _MANIFESTS.fullmatch(source.rstrip("/").rsplit("/", 1)[-1])
+        if not remote.match(source) and not _manifest(source.rstrip("/").rsplit("/", 1)[-1])
     ]
+
+
+def _manifest(name: str) -> bool:
+    """Whether `name` is a list of dependencies; a pattern is one where its least match is (`package*.json`)."""
+    return _MANIFESTS.fullmatch(re.sub(r"[*?]", "", name) if re.search(r"\w", name) else name) is not None
 
 
 def reordered(subject: Subject, copied: Instruction, stable: list[tuple[Run, str]]) -> str:
@@ -55,6 +64,16 @@ def _copies(copied: Instruction, wanted: list[str]) -> list[str]:
         absolute = path.startswith("/")
         folders.setdefault(f"{folder}/" if folder or absolute else "./", []).append(inside if absolute else path)
     return [f"COPY {' '.join(names)} {folder}" for folder, names in folders.items()]
+
+
+def _lists(instruction: Instruction) -> bool:
+    """Whether `instruction` copies lists of dependencies from the context and nothing else."""
+    copied = isinstance(instruction, Copy | Add) and bool(instruction.sources)
+    return copied and not getattr(instruction, "from_", "") and not changing(instruction)
+
+
+def _everything(sources: list[str]) -> bool:
+    return any(source.strip("\"'").strip("./") in ("", "*") for source in sources)
 
 
 class CopyBeforeRun:
@@ -94,6 +113,10 @@ class CopyBeforeRun:
                 continue
             runs = [each for each in stage.instructions[number + 1 :] if isinstance(each, Run)]
             stable = [(run, wanted) for run in runs if (wanted := needs(run)) is not None]
+            above = [each for parent in subject.lineage(stage)[:0:-1] for each in parent.instructions]
+            if not _everything(sources) and any(map(_lists, [*above, *stage.instructions[:number]])):
+                # Who copied the lists before, and this by itself, knows why installing needs it: patches, a schema.
+                stable = [(run, wanted) for run, wanted in stable if not wanted]
             if not stable:
                 return None  # below the next COPY there are only fewer
             named = ", ".join(

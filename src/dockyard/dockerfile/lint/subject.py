@@ -1,6 +1,6 @@
 """What rules look at: the parsed file with its stages, and ways to quote it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
@@ -13,6 +13,7 @@ from dockyard.dockerfile.lint import silence
 from dockyard.dockerfile.lint.finding import Fix, Remark, Severity
 from dockyard.dockerfile.lint.options import Options
 from dockyard.dockerfile.node import Dockerfile, Node
+from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage, stages
 
 T = TypeVar("T", bound=Instruction)
@@ -22,14 +23,15 @@ T = TypeVar("T", bound=Instruction)
 class Subject:
     """A Dockerfile as rules see it. `ignored` are the rules of the context's ignore file, where it is known.
 
-    `shells` are the comments that name a shell, by line; `parents` has for each stage the number of the one that it is
-    built on, or None, and `chosen` its SHELLs.
+    `shells` are the comments that name a shell, by line; `bases` has for each stage what its FROM names while every ARG
+    has its default, `parents` the number of the stage that it is built on, or None, and `chosen` its SHELLs.
     """
 
     dockerfile: Dockerfile
     arguments: tuple[Arg, ...]
     stages: tuple[Stage, ...]
     shells: tuple[tuple[int, str], ...]
+    bases: tuple[str, ...]
     parents: tuple[int | None, ...]
     chosen: tuple[tuple[Shell, ...], ...]
     ignored: IgnoreRules | None = None
@@ -43,15 +45,23 @@ class Subject:
             DockerfileInvalidError: an instruction cannot be understood.
         """
         arguments, found = stages(dockerfile)
+        defaults: dict[str, str] = {}
+        for argument in arguments:
+            for name, value in argument.pairs:
+                defaults[name] = expanded(value or "", defaults, dockerfile.escape)
+        bases = tuple(expanded(stage.base, defaults, dockerfile.escape) for stage in found)
         names: dict[str, int] = {}
         parents: list[int | None] = []
-        for stage in found:
-            parents.append(names.get(stage.base.lower()))  # FROM knows stages by name only
+        for stage, base in zip(found, bases, strict=True):
+            # FROM knows stages by name only, and their names in lower case only.
+            parents.append(names.get(base))
             if stage.name:
                 names[stage.name] = stage.number
         shells = tuple(silence.shells(dockerfile))
         chosen = tuple(tuple(each for each in stage.instructions if isinstance(each, Shell)) for stage in found)
-        return cls(dockerfile, arguments, tuple(found), shells, tuple(parents), chosen, ignored, options or Options())
+        built_on = tuple(parents)
+        options = options or Options()
+        return cls(dockerfile, arguments, tuple(found), shells, bases, built_on, chosen, ignored, options)
 
     def every(self, kind: type[T]) -> Iterator[tuple[Stage, T]]:
         """Every instruction of a kind with its stage, in the file's order; what an ONBUILD holds is among them."""
@@ -75,6 +85,18 @@ class Subject:
         while (parent := self.parents[found[-1].number]) is not None:
             found.append(self.stages[parent])
         return found
+
+    def root(self, stage: Stage) -> str:
+        """The image that the lowest stage of the lineage of `stage` is built on, ARGs at their defaults."""
+        return self.bases[self.lineage(stage)[-1].number]
+
+
+def expanded(text: str, env: Mapping[str, str], escape: str = "\\", *, keep: bool = True) -> str:
+    """`text` with its variables replaced, as it is where it cannot be; with `keep` what is not set stays as written."""
+    try:
+        return process(text, env, escape, keep_unset=keep).text
+    except ExpansionError:  # the build refuses it
+        return text
 
 
 def meant_later(instruction: Instruction) -> Instruction:

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from dockyard.dockerfile.instructions import Copy, Run
+from dockyard.dockerfile.lint.edits import replaced
 from dockyard.dockerfile.lint.finding import Remark, Severity
 from dockyard.dockerfile.lint.script import commands, operands, script, values
 from dockyard.dockerfile.lint.subject import Subject, meant_later, remark
-from dockyard.dockerfile.stages import Stage
+from dockyard.dockerfile.stages import Stage, find_stage
 
 _POINTLESS = {
     "ssh": "a build has nobody to log in for",
@@ -125,17 +126,20 @@ class WgetProgress:
         for stage, run in subject.every(Run):
             if _busybox(subject, stage):
                 continue
-            for words in commands(run):
-                if words[0] == "wget" and len(words) > 1 and not any(quiet.fullmatch(word) for word in words[1:]):
-                    better = re.sub(r"(?<![\w./-])wget(?=\s)", "wget --progress=dot:giga", subject.source(run.node))
-                    yield remark(run, "wget draws its bar into the log", better)
-                    break
+
+            def quieted(words: list[str]) -> list[str]:
+                draws = words[0] == "wget" and len(words) > 1 and not any(map(quiet.fullmatch, words[1:]))
+                return ["wget", "--progress=dot:giga", *words[1:]] if draws else words
+
+            if any(quieted(words) != words for words in commands(run)):
+                better, _ = replaced(subject, run, r"(?<![\w./-])wget(?=\s)", "wget --progress=dot:giga", quieted)
+                yield remark(run, "wget draws its bar into the log", better)
 
 
 def _busybox(subject: Subject, stage: Stage) -> bool:
     """Whether wget is BusyBox's: the base is known to have no other, and no RUN installs one."""
     lineage = subject.lineage(stage)
-    if not re.search("alpine|busybox", lineage[-1].base):
+    if not re.search("alpine|busybox", subject.root(stage)):
         return False
     runs = [each for parent in lineage for each in parent.instructions if isinstance(each, Run)]
     return not any(words[0] == "apk" and "wget" in words for run in runs for words in commands(run))
@@ -171,9 +175,13 @@ class UseraddLastlog:
                 numbers += [n for flag, n in pairwise(words) if re.fullmatch(r"-[a-zA-Z]+u", flag)]
                 large = [number for number in numbers if re.fullmatch(r"\d{6,10}", number)]
                 if large and not any(re.fullmatch(r"--no-log-init|-[a-zA-Z]*l[a-zA-Z]*", word) for word in words):
-                    better = re.sub(r"(?<![\w.-])useradd(?=\s)", "useradd -l", subject.source(run.node))
+                    better, _ = replaced(subject, run, r"(?<![\w.-])useradd(?=\s)", "useradd -l", _without_log)
                     yield remark(run, f"the log of last logins grows to the number {large[0]}", better)
                     break
+
+
+def _without_log(words: list[str]) -> list[str]:
+    return [words[0], "-l", *words[1:]] if words[0].rsplit("/", 1)[-1] == "useradd" else words
 
 
 class LinkShell:
@@ -275,9 +283,12 @@ class CopyWholeStage:
     severity: Severity = "warning"
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
-        """Find copies of a whole stage, but for those onto an empty base, which make one layer of many."""
+        """Find copies of a whole stage, but for those onto an empty base, which make one layer of many, and those of
+        stages that begin empty, which hold only what was put there to be copied.
+        """
         for stage, copy in subject.every(Copy):
-            empty = subject.lineage(stage)[-1].base == "scratch"
+            other = find_stage(subject.stages, copy.from_, before=stage.number)
+            empty = "scratch" in (subject.root(stage), other and subject.root(other))
             if (
                 copy.from_
                 and not empty
