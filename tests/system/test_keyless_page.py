@@ -37,7 +37,7 @@ def test_a_job_logs_in_as_the_page_says(tmp_path: Path, provider: Provider) -> N
         command = [sys.executable, "-m", "dockyard.cli.main", "registry", *words, *storage]
         subprocess.run(command, input=given, text=True, check=True, capture_output=True, timeout=60)
 
-    registry("user", "add", "ada", "--admin", "--password-stdin", given="correct horse\n")
+    registry("user", "add", "ada", "--admin", "--new", "--password-stdin", given="correct horse\n")
     registry("project", "add", "shop")
     claims = ["--claim", "repository=acme/web", "--claim", "ref=refs/heads/main", "--allow", "pull,push:shop/web"]
     issuer = ["--issuer", provider.issuer, "--audience", AUDIENCE]

@@ -24,8 +24,13 @@ class RegistryMissingError(UsageError):
 
 
 @contextlib.contextmanager
-def house(storage: Path | None, config: Path | None) -> "Iterator[House]":
+def house(storage: Path | None, config: Path | None, *, begin: bool = False) -> "Iterator[House]":
     """The registry's parts, as `dockyard serve` with the same flags has them; nothing of it is started.
+
+    Args:
+        storage: the registry's folder.
+        config: the registry's settings.
+        begin: begin a registry where there is none.
 
     Raises:
         RegistryMissingError: there is no registry in the folder.
@@ -35,7 +40,7 @@ def house(storage: Path | None, config: Path | None) -> "Iterator[House]":
     from dockyard.server.house import open_house
     from dockyard.server.refused import refused
 
-    found = open_house(_settings(storage, config))
+    found = open_house(_settings(storage, config, new=begin))
     try:
         yield found
     except WireError as error:

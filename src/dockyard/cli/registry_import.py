@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dockyard.cli import bars, context, report
+from dockyard.cli import bars, report
 from dockyard.cli.registry_here import house as opened
 from dockyard.cli.registry_source import refuse
 from dockyard.cli.report import counted
@@ -38,11 +38,7 @@ def take(
     from dockyard.server.stored.rules import UNRULED
 
     source = open_source(folder)
-    if storage is None and config is None:
-        storage = context.data_folder() / "registry"
-    if storage is not None:
-        storage.mkdir(parents=True, exist_ok=True)
-    with opened(storage, config) as house, bars.shown(quiet=json) as progress:
+    with opened(storage, config, begin=True) as house, bars.shown(quiet=json) as progress:
         task = progress.start("import")
         # What was allowed there is not judged again by the rules here.
         holdings = replace(house.registry.holdings, projects=True, rules=UNRULED)
