@@ -113,7 +113,7 @@ def measured(found: list[Served]) -> dict[str, float]:
         "manifest": lambda server: wrk(server, "/v2/bench/small/manifests/1", 32),
         "1 MB": lambda server: wrk(server, paths["bench/small"][server.name], 8),
         "64 MB": lambda server: wrk(server, paths["bench/large"][server.name], 4) * 64,
-        "push 1 MB": lambda server: push(server, "bench/push", [os.urandom(1 << 20) for _ in range(100)], 8) / 1e6,
+        "push 1 MB": lambda server: push(server, "bench/push", [os.urandom(1 << 20) for _ in range(400)], 8) / 1e6,
         "push 64 MB": lambda server: push(server, "bench/push", [os.urandom(64 << 20) for _ in range(6)], 4) / 1e6,
     }
     for work, run in works.items():
