@@ -32,6 +32,7 @@ def test_clients_are_told_to_trust_a_name_by_which_they_reach_the_machine(tmp_pa
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
+        ('[ldap]\nurl = "ldaps://[x"', "error[directory-settings]: [ldap] has a url that is none"),
         ('[ldap]\nurl = "ldaps://ldap.example"', "error[directory-settings]: [ldap] needs a url and a base"),
         ('[proxy]\ntrusted = ["proxy.example"]', "error[usage]: not a network: 'proxy.example'"),
     ],

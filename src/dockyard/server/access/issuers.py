@@ -156,8 +156,12 @@ def issuer_url(url: str) -> str:
     Raises:
         IssuerInvalidError: it is none, or is neither https nor on this machine.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or len(url) > 512:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise IssuerInvalidError(f"not an issuer: {url[:100]!r}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or port == 0 or len(url) > 512:
         raise IssuerInvalidError(f"not an issuer: {url[:100]!r}")
     if parts.scheme == "http" and not is_local(parts.hostname):
         raise IssuerInvalidError(f"{url[:100]} is not https")

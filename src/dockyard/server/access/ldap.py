@@ -40,7 +40,10 @@ class LdapDirectory:
     """
 
     def __init__(self, settings: Ldap) -> None:
-        parts = urlsplit(settings.url)
+        try:
+            parts = urlsplit(settings.url)
+        except ValueError:
+            raise DirectorySettingsError(f"[ldap] has a url that is none: {settings.url[:100]!r}") from None
         if parts.scheme not in ("ldap", "ldaps") or not parts.hostname or not settings.base:
             raise DirectorySettingsError(f"[ldap] needs a url and a base: {settings.url[:100]!r}")
         if parts.scheme == "ldap" and not settings.start_tls and not is_local(parts.hostname):
