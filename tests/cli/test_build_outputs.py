@@ -20,6 +20,7 @@ from dockyard.images.image import open_image
 
 from .conftest import Build
 
+pytestmark = pytest.mark.slow
 TEXT = """\
 FROM scratch AS below
 COPY tree /

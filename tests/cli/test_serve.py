@@ -9,6 +9,7 @@ import pytest
 
 from making.ports import free_port
 
+pytestmark = pytest.mark.slow
 DOCKYARD = [sys.executable, "-m", "dockyard.cli.main"]
 
 

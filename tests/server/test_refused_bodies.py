@@ -10,6 +10,7 @@ import pytest
 
 from making.serving import Server
 
+pytestmark = pytest.mark.slow
 ABSENT = "sha256:" + "a" * 64
 
 

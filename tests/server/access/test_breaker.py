@@ -71,6 +71,7 @@ def b64(document: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(document).encode()).rstrip(b"=").decode()
 
 
+@pytest.mark.slow
 def test_an_issuer_that_hangs_holds_few_threads_and_not_for_long(silent: socket.socket) -> None:
     url = f"http://127.0.0.1:{silent.getsockname()[1]}"
     token = f"{b64({'alg': 'ES256'})}.{b64({'iss': url})}.AAAA"
@@ -88,6 +89,7 @@ def test_an_issuer_that_hangs_holds_few_threads_and_not_for_long(silent: socket.
     assert max(took) < 9, "one after another found out for itself"
 
 
+@pytest.mark.slow
 def test_a_directory_that_hangs_holds_few_threads(silent: socket.socket) -> None:
     pytest.importorskip("ldap3")
     port = silent.getsockname()[1]

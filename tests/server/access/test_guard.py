@@ -391,6 +391,7 @@ def test_from_anybody_but_the_proxy_forwarded_headers_say_nothing(opened: Callab
         assert challenge.startswith(f'Bearer realm="http://{host}/token"')
 
 
+@pytest.mark.slow
 def test_many_who_come_at_once_with_one_password_cost_one_check(
     opened: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
