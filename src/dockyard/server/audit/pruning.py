@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, not_, or_, select
 
 from dockyard.errors import UsageError
 from dockyard.registry.caller import CALLER
@@ -24,10 +24,10 @@ from dockyard.server.database import Database
 from dockyard.server.events import record
 from dockyard.server.following import behind
 from dockyard.server.jobs.interface import Jobs
-from dockyard.server.schedule import check, following
 from dockyard.server.schema.audit import AUDIT_CHECKPOINT, AUDIT_GAP, AUDIT_LINK, AUDIT_PRUNING
 from dockyard.server.schema.events import EVENT
 from dockyard.server.schema.trust import FOLLOWER
+from dockyard.server.timetable import Timetable
 
 # In a transaction of a few tenths of a second.
 _TOGETHER = 20_000
@@ -77,10 +77,12 @@ def before(hours: int) -> int:
     return now() - hours * 3_600_000
 
 
+_TIMETABLE = Timetable(AUDIT_PRUNING, "audit.schedule")
+
+
 def pruning(database: Database) -> Pruning | None:
     """When old events are removed by themselves; None for never."""
-    with database.read() as connection:
-        row = connection.execute(select(AUDIT_PRUNING)).mappings().first()
+    row = _TIMETABLE.row(database)
     if row is None:
         return None
     return Pruning(row["schedule"], int(row["hours"]), tuple(json.loads(row["keep"])), int(row["next_at"]))
@@ -92,29 +94,19 @@ def schedule(database: Database, wanted: Pruning | None) -> Pruning | None:
     Raises:
         AuditPruneError, ScheduleInvalidError: something is not right.
     """
-    if wanted is not None:
-        before(wanted.hours)
-        kept(wanted.keep)
-        check(wanted.schedule)
-
-    def work(connection: Connection) -> None:
-        connection.execute(delete(AUDIT_PRUNING))
-        detail: dict[str, Any] = {"schedule": ""}
-        if wanted is not None:
-            detail = {"schedule": wanted.schedule, "hours": wanted.hours, "keep": list(wanted.keep)}
-            values = {**detail, "keep": json.dumps(wanted.keep), "next_at": following(wanted.schedule, now())}
-            connection.execute(insert(AUDIT_PRUNING).values(id=1, **values))
-        record(connection, "audit.schedule", detail=detail)
-
-    database.write(work)
+    if wanted is None:
+        _TIMETABLE.keep(database, None, {}, {})
+        return None
+    before(wanted.hours)
+    kept(wanted.keep)
+    values = {"hours": wanted.hours, "keep": json.dumps(wanted.keep)}
+    _TIMETABLE.keep(database, wanted.schedule, values, {"hours": wanted.hours, "keep": list(wanted.keep)})
     return pruning(database)
 
 
 def due(database: Database) -> bool:
     """Whether the schedule wants old events removed now."""
-    with database.read() as connection:
-        late = select(AUDIT_PRUNING.c.id).where(AUDIT_PRUNING.c.next_at <= now())
-        return connection.execute(late).first() is not None
+    return _TIMETABLE.due(database)
 
 
 def prune_due(database: Database) -> int:
@@ -123,9 +115,7 @@ def prune_due(database: Database) -> int:
     if found is None or found.next_at > now():
         return 0
     removed = prune(database, before(found.hours), found.keep)
-    # Afterwards, so that what was cut off is tried again.
-    following_at = following(found.schedule, now())
-    database.write(lambda connection: connection.execute(update(AUDIT_PRUNING).values(next_at=following_at)).rowcount)
+    _TIMETABLE.turned(database, found.schedule)
     return removed
 
 
