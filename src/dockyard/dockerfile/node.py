@@ -1,9 +1,10 @@
 """The parse tree of a Dockerfile: one node an instruction, with its lines."""
 
-import re
 from collections.abc import Mapping
 
 import msgspec
+
+from dockyard._internal.wellformed import wellformed
 
 KEYWORDS = [
     "add",
@@ -68,7 +69,7 @@ class Node(msgspec.Struct, frozen=True):
     @property
     def shown(self) -> str:
         """The logical line with single spaces, for documents: `\ufffd` stands for a byte that is not UTF-8."""
-        return re.sub("[\ud800-\udfff]", "\ufffd", " ".join(self.text.split()))
+        return wellformed(" ".join(self.text.split()))
 
     def dump(self) -> str:
         """This node in the notation of BuildKit's parse dumps."""

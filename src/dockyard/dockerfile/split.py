@@ -1,8 +1,8 @@
 """Cutting one logical line into keyword, flags and words, by BuildKit's rules."""
 
 import json
-import re
 
+from dockyard._internal.wellformed import wellformed
 from dockyard.dockerfile.spaces import BETWEEN_WORDS, SPACES, strip
 
 
@@ -112,7 +112,7 @@ def json_strings(text: str) -> list[str] | None:
         return None
     if not all(isinstance(item, str) for item in document):
         raise NotStringsError
-    return [re.sub("[\ud800-\udfff]", "\ufffd", item) for item in document]
+    return [wellformed(item) for item in document]
 
 
 def _refuse_constant(name: str) -> None:

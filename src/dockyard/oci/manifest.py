@@ -1,13 +1,13 @@
 """Manifests and indexes: views over raw bytes that are never serialised again (image-spec, manifest.md)."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
+from dockyard._internal.wellformed import wellformed
 from dockyard.errors import Error
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.mediatype import OCI_INDEX, OCI_MANIFEST, traits
@@ -26,8 +26,7 @@ def encode(document: Mapping[str, Any]) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        # Bytes that are not UTF-8 live as surrogates: JSON has the replacement character for each, as in BuildKit.
-        return re.sub("[\ud800-\udfff]", "\ufffd", text).encode()
+        return wellformed(text).encode()
 
 
 def _parse(raw: bytes) -> dict[str, Any]:
