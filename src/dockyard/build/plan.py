@@ -276,10 +276,10 @@ class Plan(msgspec.Struct, dict=True):
         return list({each.number: each for each in found if each is not None}.values())
 
     def _stage_below(self, name: str, before: int) -> language.Stage | None:
-        """The earlier stage that FROM means: by its name in lower case, never by its number."""
+        """The earlier stage that FROM means, unless a named context goes before it."""
         if self.origins.named(name) is not None:
             return None
-        return next((each for each in reversed(self.stages[:before]) if each.name and each.name == name), None)
+        return language.base_stage(self.stages, name, before=before)
 
     def earlier(self, name: str, before: int) -> language.Stage | None:
         """The stage of that name or number before stage `before`, unless a named context goes before it."""

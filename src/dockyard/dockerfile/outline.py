@@ -11,7 +11,7 @@ from dockyard.dockerfile import shell
 from dockyard.dockerfile.instructions import Arg, Copy, Env, Instruction, Run
 from dockyard.dockerfile.mounts import parse_mount
 from dockyard.dockerfile.node import Dockerfile, Node
-from dockyard.dockerfile.stages import Stage, find_stage, stages, target_stage
+from dockyard.dockerfile.stages import Stage, base_stage, find_stage, stages, target_stage
 
 
 def targets(dockerfile: Dockerfile) -> list[dict[str, Any]]:
@@ -187,9 +187,8 @@ class _Outline:
         return reached
 
     def _below(self, stage: Stage) -> Stage | None:
-        """The stage that FROM names: by its name in lower case, never by its number."""
-        name = shell.expand(stage.base, self.values, self.escape)
-        return next((each for each in reversed(self.stages[: stage.number]) if each.name and each.name == name), None)
+        """The stage that FROM names."""
+        return base_stage(self.stages, shell.expand(stage.base, self.values, self.escape), before=stage.number)
 
 
 def _description(node: Node, name: str) -> str:

@@ -81,6 +81,13 @@ def find_stage(found: Sequence[Stage], name: str, *, before: int | None = None) 
     return None
 
 
+def base_stage(found: Sequence[Stage], name: str, *, before: int) -> Stage | None:
+    """The stage that FROM means by `name`, or None: by its name in lower case, never by its number. The arguments are
+    those of `find_stage`.
+    """
+    return next((each for each in reversed(found[:before]) if each.name and each.name == name), None)
+
+
 def target_stage(found: Sequence[Stage], target: str) -> Stage:
     """The stage to build: the one that `target` names, or the last one where `target` is empty. Numbers are no names.
 
