@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dockyard.dockerfile.fault import nearest
 from dockyard.dockerfile.instructions import From
 from dockyard.dockerfile.lint.finding import Remark, Severity
-from dockyard.dockerfile.lint.subject import Subject, expanded, remark
+from dockyard.dockerfile.lint.subject import Subject, declared, expanded, remark
 from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage
 from dockyard.errors import Error
@@ -256,10 +256,8 @@ class EmptyDefault:
 
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find bases that are no image name while every ARG has its default."""
-        env = dict.fromkeys(_PREDEFINED - {"TARGETOSVERSION", "BUILDOSVERSION"}, "x")
-        for argument in subject.arguments:
-            for name, value in argument.pairs:
-                env[name] = expanded(value or "", env)
+        predefined = dict.fromkeys(_PREDEFINED - {"TARGETOSVERSION", "BUILDOSVERSION"}, "x")
+        env = declared(subject.arguments, predefined, subject.dockerfile.escape)
         for stage in subject.stages:
             if subject.parents[stage.number] is not None:
                 continue

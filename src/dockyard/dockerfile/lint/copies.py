@@ -8,12 +8,12 @@ from dockyard.dockerfile.fault import nearest
 from dockyard.dockerfile.ignore import IgnoreRules
 from dockyard.dockerfile.instructions import Add, Copy, Instruction, Run, Workdir
 from dockyard.dockerfile.lint.finding import Remark, Severity
-from dockyard.dockerfile.lint.subject import Subject, remark
+from dockyard.dockerfile.lint.order import REMOTE
+from dockyard.dockerfile.lint.subject import Subject, expanded, remark
 from dockyard.dockerfile.lint.variables import defaults, set_here
-from dockyard.dockerfile.shell import ExpansionError, process
 from dockyard.dockerfile.stages import Stage, find_stage
 
-_REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@|.+\.git(?:#|$)")
+_GIT = re.compile(r"\.git(?:[#?]|$)")
 _ANYTHING = "\N{OBJECT REPLACEMENT CHARACTER}"  # only a wildcard matches it
 _ARCHIVE = re.compile(r".*\.(?:tar|tgz|tbz2?|txz|tzst|tar\.\w+|gz|bz2|xz|zst|Z)$")
 
@@ -73,7 +73,7 @@ class AddForCopy:
 
     def _kind(self, source: str) -> str:
         plain = source.strip("\"'")
-        if _REMOTE.match(plain) or _ARCHIVE.match(plain):
+        if REMOTE.match(plain) or _ARCHIVE.match(plain):
             return "archive"
         return "unknown" if "$" in plain else "file"
 
@@ -99,8 +99,7 @@ class AddChecksum:
     def judge(self, subject: Subject) -> Iterator[Remark]:
         """Find ADDs of URLs without a checksum."""
         for _, add in subject.every(Add):
-            git = re.compile(r"\.git(?:[#?]|$)")
-            urls = [each for each in add.sources if re.match(r"https?://", each) and not git.search(each)]
+            urls = [each for each in add.sources if re.match(r"https?://", each) and not _GIT.search(each)]
             if urls and not add.checksum:
                 flag = r"\1 --checksum=sha256:<digest>"
                 better = re.sub(r"(?i)^(\s*(?:onbuild\s+)?add)\b", flag, subject.source(add.node), count=1)
@@ -291,9 +290,9 @@ class CopyIgnored:
                 if not isinstance(each, Copy | Add) or (isinstance(each, Copy) and each.from_):
                     continue
                 for source in each.sources:
-                    if isinstance(each, Add) and _REMOTE.match(source):
+                    if isinstance(each, Add) and REMOTE.match(source):
                         continue
-                    if self._kept_out(subject.ignored, _expanded(source, known)):
+                    if self._kept_out(subject.ignored, expanded(source, known)):
                         yield remark(each, f"the ignore file keeps {source} out of the context")
 
     def _kept_out(self, ignored: IgnoreRules, source: str) -> bool:
@@ -309,13 +308,6 @@ class CopyIgnored:
             # What matches the pattern may be taken back in; without that, one pattern can match all of another.
             return not ignored.negated and ignored.ignored(path)
         return ignored.ignored(path) and not ignored.may_reinclude_below(path)
-
-
-def _expanded(text: str, known: dict[str, str]) -> str:
-    try:
-        return process(text, known, keep_unset=True).text
-    except ExpansionError:  # the build refuses it
-        return text
 
 
 RULES = (CopyIgnored, AddForCopy, AddChecksum, OwnStage, UnknownStage, CopySeveral, CopyRelative)

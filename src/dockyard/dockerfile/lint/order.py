@@ -20,6 +20,8 @@ _MANIFESTS = re.compile(
     |nuget\.config|packages\.lock\.json|deno\.(json|lock)|(go|composer|cargo|mix)\.""",
     re.VERBOSE | re.IGNORECASE,
 )
+# A source of ADD that is fetched, and not taken from the context.
+REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@|.+\.git(?:#|$)")
 # Where what installs packages finds its settings: sources, keys, certificates.
 _SETTINGS = re.compile(r"[\"']?(?:/etc/|/usr/share/keyrings|/usr/local/share/ca-certificates|/root/\.|~/\.)")
 
@@ -30,11 +32,10 @@ def changing(instruction: Instruction) -> list[str]:
         return []
     if _SETTINGS.match(instruction.destination):
         return []
-    remote = re.compile(r"https?://|git@|.+\.git(#|$)")
     return [
         source
         for source in instruction.sources
-        if not remote.match(source) and not _manifest(source.rstrip("/").rsplit("/", 1)[-1])
+        if not REMOTE.match(source) and not _manifest(source.rstrip("/").rsplit("/", 1)[-1])
     ]
 
 

@@ -1,6 +1,6 @@
 """What rules look at: the parsed file with its stages, and ways to quote it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
@@ -45,10 +45,7 @@ class Subject:
             DockerfileInvalidError: an instruction cannot be understood.
         """
         arguments, found = stages(dockerfile)
-        defaults: dict[str, str] = {}
-        for argument in arguments:
-            for name, value in argument.pairs:
-                defaults[name] = expanded(value or "", defaults, dockerfile.escape)
+        defaults = declared(arguments, {}, dockerfile.escape)
         bases = tuple(expanded(stage.base, defaults, dockerfile.escape) for stage in found)
         names: dict[str, int] = {}
         parents: list[int | None] = []
@@ -89,6 +86,15 @@ class Subject:
     def root(self, stage: Stage) -> str:
         """The image that the lowest stage of the lineage of `stage` is built on, ARGs at their defaults."""
         return self.bases[self.lineage(stage)[-1].number]
+
+
+def declared(arguments: Iterable[Arg], env: Mapping[str, str], escape: str) -> dict[str, str]:
+    """`env` with what `arguments` are while nobody gives them values."""
+    found = dict(env)
+    for argument in arguments:
+        for name, value in argument.pairs:
+            found[name] = expanded(value or "", found, escape)
+    return found
 
 
 def expanded(text: str, env: Mapping[str, str], escape: str = "\\", *, keep: bool = True) -> str:
