@@ -205,14 +205,9 @@ def _read(path: str, size: int) -> bytes | None:
         return None
     try:
         # What is in memory at both ends and in the middle is so in between.
-        for at in {0, size // 2, size - 1}:
-            if os.preadv(handle, [bytearray(1)], at, _NOWAIT) != 1:
-                return None
+        if not all(at_once(handle, 1, at) for at in {0, size // 2, size - 1}):
+            return None
         data = os.pread(handle, size + 1, 0)
         return data if len(data) == size else None
-    except OSError as error:
-        if error.errno not in _WAITS:
-            raise
-        return None
     finally:
         os.close(handle)
