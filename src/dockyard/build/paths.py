@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, SourceMissingError, place
 from dockyard.build.source import WILD
+from dockyard.dockerfile.fault import nearest
 from dockyard.dockerfile.ignore import IgnoreRules, expression
 from dockyard.dockerfile.node import Node
 
@@ -96,10 +97,8 @@ def missing(root: Path, pattern: str, path: str, node: Node) -> SourceMissingErr
     if "://" in pattern:
         hint = "Only ADD takes addresses, and of these http://, https:// and Git's."
         return SourceMissingError(f"{pattern!r} cannot be fetched", context=place(node), hint=hint)
-    import difflib
-
     folder, _, name = path.rpartition("/")
     known = os.listdir(root / folder) if os.path.isdir(root / folder) else []
-    near = difflib.get_close_matches(name, known, 1)
-    nearest = f"Did you mean {folder + '/' if folder else ''}{near[0]}?" if near else None
-    return SourceMissingError(f"{pattern!r} is not in the context {root}", context=place(node), hint=nearest)
+    near = nearest(name, known)
+    meant = f"Did you mean {folder + '/' if folder else ''}{near}?" if near else None
+    return SourceMissingError(f"{pattern!r} is not in the context {root}", context=place(node), hint=meant)

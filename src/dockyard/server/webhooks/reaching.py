@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from dockyard._internal.host import written
 from dockyard._internal.proxy import Proxies, Proxy
 from dockyard._internal.secure import secured
 from dockyard.server.webhooks.settings import Webhooks
@@ -134,5 +135,4 @@ def _tunnel(sock: Any, host: str, port: int, by: Proxy) -> None:
     if not version.startswith("HTTP/1.") or not said[:1].isdigit():
         raise OSError(f"the proxy {by} does not answer as one")
     if not said.startswith("2"):
-        shown = f"[{host}]" if ":" in host else host
-        raise OSError(f"the proxy {by} does not connect to {shown}:{port}: {said[:100]}")
+        raise OSError(f"the proxy {by} does not connect to {written(host)}:{port}: {said[:100]}")
