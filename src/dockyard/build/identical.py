@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from dockyard.build.copy import Copier, facts
-from dockyard.build.source import Item, digest, hashed
+from dockyard.build.source import Item, digest
 from dockyard.build.tools import ATTRIBUTES
-from dockyard.build.trees import Held, Taken, TreeSource
+from dockyard.build.trees import Held, Taken, TreeSource, digests
 from dockyard.layers.links import Node
 from dockyard.layers.tar import Entry
 from dockyard.layers.tree import FileTree
@@ -41,7 +41,7 @@ def identical(copier: Copier, taken: Sequence[Taken], tree: FileTree | None, epo
                 else:
                     found.add(node.path)
         if pairs:
-            here = _digests_there([node for node, _ in pairs.values()], tree)
+            here = digests([node for node, _ in pairs.values()], tree)
             wanted = _digests([child for _, child in pairs.values()], each.source)
             found.update(path for path, (node, child) in pairs.items() if here[node.path] == wanted[child.path])
     return frozenset(found - twice)
@@ -79,19 +79,7 @@ def _shared(node: Node, tree: FileTree, item: Item, source: Held) -> bool:
     return same and node.content == other.content
 
 
-def _digests_there(nodes: Iterable[Node], tree: FileTree) -> dict[str, str]:
-    """The digests of an image's files by their paths."""
-    wanted: dict[int, dict[str, list[str]]] = {}
-    for node in nodes:
-        wanted.setdefault(node.layer, {}).setdefault(node.content, []).append(node.path)
-    found: dict[str, str] = {}
-    for number in sorted(wanted):
-        for entry, content in tree.files(number, wanted[number]):
-            found.update(dict.fromkeys(wanted[number][entry.path], hashed(content)))
-    return found
-
-
 def _digests(items: Iterable[Item], source: Held) -> dict[str, str]:
     if isinstance(source, TreeSource):
-        return _digests_there((item.handle for item in items), source.tree)
+        return digests((item.handle for item in items), source.tree)
     return {item.path: digest(item, source) for item in items}

@@ -1,6 +1,5 @@
 """The attestations of a build, read back: for files beside an exported tree, and for those that report on the build."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import msgspec
 
 from dockyard.build.attestation import PART, STATEMENT_TYPE
+from dockyard.build.trees import digests
 from dockyard.content.store import Reader, read
 from dockyard.images.image import Image
 from dockyard.oci.descriptor import Descriptor
@@ -70,27 +70,12 @@ def files(
         if not name:
             continue
         if subject is None:
-            subject = [{"name": path, "digest": {"sha256": digest}} for path, digest in _digests(image)]
+            tree = image.tree()
+            files = digests((node for node in tree.walk() if node.entry.kind == "file"), tree)
+            subject = [{"name": path, "digest": {"sha256": digest}} for path, digest in sorted(files.items())]
         document = {"_type": statement.TYPE, "predicateType": each.type, "subject": subject}
         stem, dot, rest = name.rpartition(".")
         infix = f".{platform.replace('/', '_')}" * bool(platform)
         whole = {**document, "predicate": each.predicate}
         found[f"{prefix}{stem}{infix}{dot}{rest}"] = json.dumps(whole, indent=2).encode()
     return found
-
-
-def _digests(image: Image) -> list[tuple[str, str]]:
-    """The path and SHA-256 of every file, sorted by path."""
-    tree = image.tree()
-    names: dict[int, dict[str, list[str]]] = {}
-    for node in tree.walk():
-        if node.entry.kind == "file":
-            names.setdefault(node.layer, {}).setdefault(node.content, []).append(node.path)
-    found = []
-    for number, wanted in names.items():
-        for entry, content in tree.files(number, wanted):
-            digest = hashlib.sha256()
-            while chunk := content.read(1 << 20):
-                digest.update(chunk)
-            found += [(path, digest.hexdigest()) for path in wanted[entry.path]]
-    return sorted(found)

@@ -7,11 +7,24 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from dockyard.build.fault import SourceMissingError, place
-from dockyard.build.source import WILD, Contents, Item
+from dockyard.build.source import WILD, Contents, Item, hashed
 from dockyard.build.state import State
 from dockyard.dockerfile.ignore import IgnoreRules, expression
 from dockyard.dockerfile.node import Node
 from dockyard.layers.links import Node as TreeNode
+from dockyard.layers.tree import FileTree
+
+
+def digests(nodes: Iterable[TreeNode], tree: FileTree) -> dict[str, str]:
+    """The SHA-256 of files of `tree` by their paths, in hexadecimal digits; each layer is read once."""
+    wanted: dict[int, dict[str, list[str]]] = {}
+    for node in nodes:
+        wanted.setdefault(node.layer, {}).setdefault(node.content, []).append(node.path)
+    found: dict[str, str] = {}
+    for number in sorted(wanted):
+        for entry, content in tree.files(number, wanted[number]):
+            found.update(dict.fromkeys(wanted[number][entry.path], hashed(content)))
+    return found
 
 
 class TreeSource:
