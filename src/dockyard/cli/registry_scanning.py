@@ -1,11 +1,14 @@
 """The verbs `scan --all` and `schedule` of `dockyard registry advisory`: everything that is stored is looked at."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dockyard.cli import report
 from dockyard.cli.registry_source import Place
 from dockyard.cli.registry_words import moment
 from dockyard.errors import UsageError
+
+if TYPE_CHECKING:
+    from dockyard.server.trust.scan_schedule import ScanSchedule
 
 
 def scan_all(at: Place, *, rematch: bool, json: bool) -> None:
@@ -30,11 +33,11 @@ def schedule(every: str, at: Place, *, rematch: bool, never: bool, json: bool) -
         else:
             found = verbs.scheduled(house.database)
     document: dict[str, Any] = {"scanning": None if found is None else found.to_json()}
-    if json:
-        report.result(document)
-        return
+    report.told(document, _told(found), json=json)
+
+
+def _told(found: "ScanSchedule | None") -> str:
     if found is None:
-        print("everything is looked at only when somebody asks for it")
-        return
+        return "everything is looked at only when somebody asks for it"
     more = ", what was looked at already is matched anew" if found.rematch else ""
-    print(f"everything is looked at by {found.schedule}{more}; next {moment(found.next_at)}")
+    return f"everything is looked at by {found.schedule}{more}; next {moment(found.next_at)}"

@@ -109,17 +109,14 @@ def exemption_create(visit: Guest, project: Part, data: JSONBody[ExemptionNew]) 
     """Let an advisory or an image pass in a project. For project admins."""
     visit.demand(project, "metadata", "create")
     projects.get(visit.database, visit.by, project)
-    number = exempt(visit.database, project, data.subject, data.reason, data.until)
-    visit.parts.gate.forget()
-    return next(each for each in _listed(visit, project) if each.number == number)
+    return _created(visit, project, data)
 
 
 @route("DELETE", _EXEMPTIONS + "/{number:int}", "policy")
 def exemption_delete(visit: Guest, project: Part, number: Number) -> None:
     """End an exemption. For project admins."""
     visit.demand(project, "metadata", "delete")
-    withdraw(visit.database, project, number)
-    visit.parts.gate.forget()
+    _ended(visit, project, number)
 
 
 @route("GET", "/exemptions", "policy")
@@ -133,16 +130,24 @@ def system_exemptions_list(visit: Guest) -> list[ExemptionShown]:
 def system_exemption_create(visit: Guest, data: JSONBody[ExemptionNew]) -> ExemptionShown:
     """Let an advisory or an image pass in all projects. For system admins."""
     visit.demand("", "metadata", "create")
-    number = exempt(visit.database, "", data.subject, data.reason, data.until)
-    visit.parts.gate.forget()
-    return next(each for each in _listed(visit, "") if each.number == number)
+    return _created(visit, "", data)
 
 
 @route("DELETE", "/exemptions/{number:int}", "policy")
 def system_exemption_delete(visit: Guest, number: Number) -> None:
     """End an exemption of all projects. For system admins."""
     visit.demand("", "metadata", "delete")
-    withdraw(visit.database, "", number)
+    _ended(visit, "", number)
+
+
+def _created(visit: Guest, project: str, data: ExemptionNew) -> ExemptionShown:
+    number = exempt(visit.database, project, data.subject, data.reason, data.until)
+    visit.parts.gate.forget()
+    return next(each for each in _listed(visit, project) if each.number == number)
+
+
+def _ended(visit: Guest, project: str, number: int) -> None:
+    withdraw(visit.database, project, number)
     visit.parts.gate.forget()
 
 
