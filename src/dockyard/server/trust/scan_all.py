@@ -28,6 +28,7 @@ from dockyard.server.trust.watching import Watch
 TASK = "scan-all"
 MOST_COUNTED = 1000
 _TOGETHER = 200
+_FEW = 10
 _LOG = logging.getLogger("dockyard.trust")
 
 
@@ -42,8 +43,9 @@ def unseen(database: Database) -> int:
     """How many images nobody has looked at; counted up to `MOST_COUNTED`."""
     query = select(MANIFEST.c.digest, MANIFEST.c.raw, MANIFEST.c.media_type).where(*_wanted(missing=True))
     with database.read() as connection:
-        rows = connection.execute(query.limit(MOST_COUNTED)).all()
-    return len({str(row.digest) for row in rows if _image(bytes(row.raw), str(row.media_type))})
+        # A few at a time: each may have megabytes.
+        rows = connection.execute(query.limit(MOST_COUNTED), execution_options={"yield_per": _FEW})
+        return len({str(row.digest) for row in rows if _image(bytes(row.raw), str(row.media_type))})
 
 
 def ask(database: Database, jobs: Jobs, *, rematch: bool = False) -> int | None:
