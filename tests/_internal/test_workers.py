@@ -62,3 +62,15 @@ def test_without_work_there_are_no_threads() -> None:
     workers = Workers(4)
     assert threading.active_count() == before
     workers.close()
+
+
+def test_workers_of_which_one_was_interrupted_before_it_began_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(thread: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    workers = Workers(2)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            workers.submit(lambda: 1)
+    workers.close()

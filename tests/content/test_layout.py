@@ -2,17 +2,29 @@
 
 import contextlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from dockyard.content.layout import Layout
 
+BEGUN = """
+import os, sys
+from pathlib import Path
+from dockyard.content.layout import Layout
+begun = Layout(Path(sys.argv[1]), create=True).ingest()
+if os.fork() == 0:
+    sys.exit()  # what its parent has begun is not its own
+os.wait()
+assert os.listdir(sys.argv[1] + "/ingest")
+raise KeyboardInterrupt
+"""
 
-def test_an_ingest_that_nobody_closes_leaves_nothing(tmp_path: Path) -> None:
+
+def test_an_ingest_that_nobody_closes_goes_with_its_process(tmp_path: Path) -> None:
     """As where an interrupt comes right after it was begun."""
-    store = Layout(tmp_path, create=True)
-    ingest = store.ingest()
-    ingest._file.close()
-    del ingest
+    done = subprocess.run([sys.executable, "-c", BEGUN, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stderr.endswith("KeyboardInterrupt\n"), done.stderr
     assert not any((tmp_path / "ingest").iterdir())
 
 

@@ -223,6 +223,15 @@ def test_a_client_that_says_nothing_or_too_little_is_given_up_once() -> None:
     assert found == [(b"ab", None), (b"c", None), (b"", "slow")]
 
 
+def test_at_the_end_of_a_server_every_body_that_still_comes_has_ended() -> None:
+    watchers, gathering = [Watcher("PUT"), Watcher("PUT")], Gathering()
+    all_found = [collected(watcher, gathering)[1] for watcher in watchers]
+    watchers[0].say(b"ab", more=False)
+    gathering.cut_off()
+    watchers[1].say(b"late", more=False)
+    assert all_found == [[(b"ab", "whole")], [(b"", "gone")]]
+
+
 def test_an_answer_ends_the_receiving() -> None:
     watcher, gathering = Watcher("PUT"), Gathering()
     exchange, found = collected(watcher, gathering)

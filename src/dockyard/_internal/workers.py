@@ -63,7 +63,8 @@ class Workers:
         for _ in self._threads:
             self._given.put(None)
         for thread in self._threads:
-            thread.join()
+            if thread.is_alive():  # an interrupt may have come before it began
+                thread.join()
         self._threads.clear()
 
     def _run(self) -> None:

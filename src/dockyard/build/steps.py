@@ -47,7 +47,8 @@ def _step(stage: Stage, instruction: ins.Instruction) -> None:
     except BaseException as error:
         # A step that uses a stage which failed gets that stage's own error.
         cancelled = (isinstance(error, Error) and error.reference in _CANCELLED) or stage.tools.progress.told(error)
-        step.finish("cancelled" if cancelled else "failed", note=str(error))
+        interrupted = isinstance(error, KeyboardInterrupt)  # with a signal's number for a text
+        step.finish("cancelled" if cancelled or interrupted else "failed", note="" if interrupted else str(error))
         raise
     new = stage.state.layers[layers:]
     size = sum(layer.descriptor.size for layer in new)

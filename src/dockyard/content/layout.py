@@ -5,6 +5,7 @@ Other tools read and write the same folder: `skopeo inspect oci:FOLDER:NAME`. Ta
 blobs appear by rename, `index.json` is changed under a file lock and replaced whole.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -41,6 +42,18 @@ class TagNotFoundError(UsageError):
     hint = "`dockyard images` lists what is there; `dockyard pull NAME` fetches."
 
 
+# Files that this process has begun. An interrupt may come before the block begins that would have closed one.
+_BEGUN: set[Path] = set()
+
+
+@atexit.register
+def _thrown_away() -> None:
+    for path in tuple(_BEGUN):
+        if path.name.startswith(f"{os.getpid()}-"):  # and not of the process that this one was forked from
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
 class FileIngest:
     """An ingest into a temporary file beside the blobs, hashed while it is written."""
 
@@ -49,9 +62,9 @@ class FileIngest:
         self._hash = Digest.of(b"", algorithm).hasher()
         self._algorithm = algorithm
         self._size = 0
-        self._ended = False
         self._path = layout.path / "ingest" / f"{os.getpid()}-{os.urandom(8).hex()}"
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        _BEGUN.add(self._path)
         with atomic.disk_errors(layout.path):
             self._file = open(self._path, "xb", buffering=0)
 
@@ -95,13 +108,7 @@ class FileIngest:
         """Throw away what was not committed."""
         self._file.close()
         self._path.unlink(missing_ok=True)
-        self._ended = True
-
-    def __del__(self) -> None:
-        """An interrupt may come before the block begins that would have closed it."""
-        if not getattr(self, "_ended", True):
-            with contextlib.suppress(OSError):
-                self._path.unlink(missing_ok=True)
+        _BEGUN.discard(self._path)
 
     def __enter__(self) -> Self:
         return self

@@ -6,13 +6,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 from typing import Protocol
 
 from dockyard.registry.app.body import Came, Exchange
-from dockyard.registry.app.call import Receive, Scope, Send
+from dockyard.registry.app.call import Message, Receive, Scope, Send
 from dockyard.server.jobs.pulse import Pulse
-from dockyard.server.prompt import Gathering
+from dockyard.server.prompt import GONE, Gathering
 from dockyard.server.silent import Moved, end_silent
 
 
@@ -43,6 +44,8 @@ class Lifetime:
         self._app, self._threads, self._end = app, threads, end
         self._lock = Lock()
         self.gathering = Gathering()
+        self._waiting: set[asyncio.Task[None]] = set()  # for what their clients send
+        self._over = False
         self._busy: Counter[int | str] = Counter()  # by the client's port
         self.under_way = 0
         moved: Moved = {}
@@ -59,9 +62,30 @@ class Lifetime:
             return
         self.begins(scope)
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, partial(self._received, receive), send)
         finally:
             self.ends(scope)
+
+    async def _received(self, receive: Receive) -> Message:
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting.add(task)
+        try:
+            return GONE if self._over else await receive()
+        except asyncio.CancelledError:
+            if not self._over:
+                raise
+            task.uncancel()
+            return GONE
+        finally:
+            self._waiting.discard(task)
+
+    def _cut_off(self) -> None:
+        """No connection is left: whoever waits for more of a body would wait in vain."""
+        self._over = True
+        self.gathering.cut_off()
+        for task in tuple(self._waiting):
+            task.cancel()
 
     def prompt(self, exchange: Exchange) -> bool:
         """Answer a request if that takes no waiting here (`prompt.Prompt`)."""
@@ -93,6 +117,7 @@ class Lifetime:
                 self._pulse.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
+                self._cut_off()
                 while self.under_way:
                     await asyncio.sleep(0.02)
                 await asyncio.to_thread(self._pulse.stop)

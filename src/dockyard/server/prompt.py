@@ -28,7 +28,8 @@ which is not the event loop's.
 _KNOWN = ("2.8.",)
 _LOG = logging.getLogger("dockyard.registry")
 _EMPTY = Context()
-_GONE = {"type": "http.disconnect"}
+GONE = {"type": "http.disconnect"}
+"""Told by a server (ASGI) where nothing more of a body will come."""
 
 
 class Gathering:
@@ -52,11 +53,18 @@ class Gathering:
 
     def look(self, patience: float) -> None:
         """Give up those whose client was silent for so many seconds, or is too slow after them."""
-        with self._lock:
-            all_of_them = list(self._all)
-        for each in all_of_them:
+        for each in self._now():
             if each.late(time.monotonic(), patience):
                 each.over("slow")
+
+    def cut_off(self) -> None:
+        """Give them all up, as no connection is left."""
+        for each in self._now():
+            each.over("gone")
+
+    def _now(self) -> "list[Exchange]":
+        with self._lock:
+            return list(self._all)
 
 
 class _Asked:
@@ -89,7 +97,7 @@ class _Asked:
             except StopIteration as stop:
                 message = stop.value
             except Exception:  # noqa: BLE001 (whatever it is, no more will come)
-                message = _GONE
+                message = GONE
             self._known = True
             return message
 
