@@ -265,6 +265,21 @@ def test_a_url_becomes_a_file_that_is_fetched_again_only_when_it_changed(yard: Y
     assert yard.build(line).image.tree().read("d/a b") == b"other"
 
 
+def test_what_comes_from_a_url_has_its_own_time_though_the_same_bytes_were_copied_before(
+    yard: Yard, served: Served
+) -> None:
+    served.files["/one.txt"] = b"5"
+    (yard.context / "one.txt").chmod(0o600)
+    os.utime(yard.context / "one.txt", (1_000_000_000, 1_000_000_000))
+    for line, time in (
+        ("COPY one.txt /", 1_000_000_000),
+        (f"ADD {served.url}/one.txt /", 1_700_000_000),
+        (f"ADD --chmod=600 {served.url}/one.txt /", 1_700_000_000),
+    ):
+        ((entry, _),) = yard.build(f"FROM scratch\n{line}\n").image.layers[-1].entries()
+        assert entry.mtime == time, line
+
+
 def test_a_checksum_is_kept_to_and_spares_asking(yard: Yard, served: Served) -> None:
     served.files["/x"] = b"content"
     digest = hashlib.sha256(b"content").hexdigest()
