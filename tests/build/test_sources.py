@@ -26,6 +26,7 @@ from dockyard.layers.write import FileChangedError
 from making.builds import Yard, members
 from making.images import image, layer
 from making.ports import free_port, listening
+from making.repositories import Repositories
 
 
 @pytest.fixture
@@ -222,7 +223,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: Served
 
     def do_GET(self) -> None:
-        data = self.server.files.get(self.path)
+        data = self.server.files.get(self.path.partition("?")[0])
         status = 404 if data is None else 200
         if self.path.startswith("/private") and self.headers.get("Authorization") != "Bearer token":
             status = 403
@@ -404,6 +405,26 @@ def test_a_repository_is_added_at_a_ref_and_checked_against_a_commit(
         yard.build(f"FROM scratch\nADD {url}#nothing /\n")
     with pytest.raises(GitError, match="no folder"):
         yard.build(f"FROM scratch\nADD {url}#main:none /\n")
+
+
+def test_a_repository_on_a_server_of_plain_files_is_fetched_with_its_submodules(
+    yard: Yard, tmp_path: Path, served: Served
+) -> None:
+    repositories = Repositories(shutil.which("git") or "", tmp_path / "repositories", 0)
+    for name in ("inner", "outer"):
+        (repositories.begin(name) / "file").write_text(name)
+        repositories.commit(name, "first")
+    repositories.run("outer", "submodule", "--quiet", "add", "--name", "part", "../inner", "part")
+    repositories.run("outer", "config", "-f", ".gitmodules", "submodule.part.url", f"{served.url}/inner.git")
+    commit = repositories.commit("outer", "with a part")
+    for name in ("inner", "outer"):
+        repositories.run(name, "update-server-info")
+        for path in (repositories.folder / name / ".git").rglob("*"):
+            if path.is_file():
+                served.files[f"/{name}.git/{path.relative_to(repositories.folder / name / '.git')}"] = path.read_bytes()
+    for ref in ("", "#main", f"#{commit}"):
+        tree = yard.build(f"FROM scratch\nADD {served.url}/outer.git{ref} /d/\n").image.tree()
+        assert (tree.read("d/file"), tree.read("d/part/file")) == (b"outer", b"inner")
 
 
 def test_named_contexts_serve_from_and_replace_images_and_stages(yard: Yard, tmp_path: Path) -> None:

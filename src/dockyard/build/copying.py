@@ -186,7 +186,7 @@ def _made(
                 each.source.check()
         if isinstance(source, Context) and source.dated is not None:
             out.note(f"at {source.dated}")
-        # As with BuildKit: what has another name, or comes another way, may have another time, which the key leaves out.
+        # As with BuildKit: what has another name or comes another way may have another time, which the key leaves out.
         out.note(f"{instruction.node.keyword.upper()} of {_names(stage, instruction)}")
         out.note(
             f"fetched {[isinstance(each.source, Files) and isinstance(each.items[0].handle, str) for each in taken]}"

@@ -182,6 +182,9 @@ def _git(git: str, folder: Path, *words: str) -> str:
         capture_output=True,
         umask=0o022,
     )
+    if done.returncode != 0 and "--depth=1" in words and (b"shallow" in done.stderr or b"--depth" in done.stderr):
+        # A server of plain files knows nothing but whole histories.
+        return _git(git, folder, *(each for each in words if each != "--depth=1"))
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").partition("Please make sure")[0].split("\n")
         lines = [each.strip() for each in said if each.strip() and not each.startswith(("warning: ", "hint: "))]
