@@ -53,7 +53,10 @@ def _made(path: Path, *, folder: bool) -> tuple[Path, int]:
         place = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
         if folder:
             place.mkdir()
-            handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue  # somebody took it for a leftover already
         else:
             handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         with contextlib.suppress(OSError):  # a file system without locks: nothing is ever cleared there
