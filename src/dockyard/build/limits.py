@@ -96,7 +96,7 @@ class Limits(msgspec.Struct, frozen=True):
         """Write the limits into a container's configuration (runtime-spec, config.md); `name` is the container's."""
         if self.shm:
             for mount in document["mounts"]:
-                if mount["destination"] == "/dev/shm":  # noqa: S108 (inside the container)
+                if mount["source"] == "shm":  # what RUN --mount puts there has a size of its own
                     kept = [each for each in mount["options"] if not each.startswith("size=")]
                     mount["options"] = [*kept, f"size={self.shm}"]
         if self.ulimits:

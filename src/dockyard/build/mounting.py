@@ -207,7 +207,7 @@ def prepared(stage: Stage, mounts: tuple[Wanted, ...], work: Path) -> Iterator[P
                 file = each.source.partition("\0")[2]
                 ready.mounts.append(bundle.Mount(str(place_ / file), each.target, mount.readonly))
             elif mount.type == "tmpfs":
-                options = ("nosuid", "nodev", *([f"size={mount.size}"] if mount.size else []))
+                options = ("nosuid", *([f"size={mount.size}"] if mount.size else []))
                 ready.mounts.append(bundle.Mount("tmpfs", each.target, False, "tmpfs", options))
             else:
                 memory = memory or stack.enter_context(in_memory())
