@@ -179,6 +179,17 @@ def test_archives_are_unpacked_where_they_are_told_to_be(yard: Yard) -> None:
     assert members(yard.build("FROM scratch\nADD --chown=3:4 x.tar.gz /d\n"))["d/deep/er/file"][2:] == (3, 4)
 
 
+def test_a_link_in_an_archive_has_the_mode_that_file_systems_give_links(yard: Yard) -> None:
+    with tarfile.open(yard.context / "x.tar", "w") as archive:
+        member = tarfile.TarInfo("link")
+        member.type, member.linkname, member.mode = tarfile.SYMTYPE, "file", 0o4750
+        archive.addfile(member)
+        member.name, member.type, member.linkname = "again", tarfile.LNKTYPE, "link"
+        archive.addfile(member)
+    found = members(yard.build("FROM scratch\nADD x.tar /\n"))
+    assert [each[1] for each in found.values()] == [0o777, 0o777]
+
+
 def test_an_archive_that_begins_with_an_extended_header_is_one(yard: Yard) -> None:
     with tarfile.open(yard.context / "pax.tar", "w", format=tarfile.PAX_FORMAT) as archive:
         member = tarfile.TarInfo("x" * 150)
