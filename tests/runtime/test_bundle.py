@@ -2,13 +2,13 @@
 
 from dockyard.build.limits import Limits
 from dockyard.runtime.bundle import Mount, spec
-from dockyard.runtime.user import resolve_user
+from dockyard.runtime.user import User
 
-MEMORY = "/dev/shm"  # noqa: S108 (inside the container)
+MEMORY = "/dev/shm"
 
 
 def test_what_is_mounted_where_the_system_has_a_mount_of_its_own_takes_its_place_with_its_own_size() -> None:
-    user = resolve_user("", None, None)
+    user = User(0, 0, (), "/root")
     own = Mount("tmpfs", MEMORY, False, "tmpfs", ("nosuid", "size=5"))
     for mounts, options in (
         ((), ["nosuid", "noexec", "nodev", "mode=1777", "size=7"]),
