@@ -22,6 +22,7 @@ from dockyard.build.lent import absent
 from dockyard.build.owner import OwnerUnknownError, by_number, owner
 from dockyard.build.segments import Segments
 from dockyard.build.settle import Settled
+from dockyard.build.slashes import forward
 from dockyard.build.source import WILD, Files, Item, digest
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
@@ -280,7 +281,7 @@ def _taken(stage: Stage, instruction: ins.Copy | ins.Add, source: State | Contex
             found.append(_with_parents(tree, pattern, instruction))
             continue
         unpack = instruction.unpack is not False if isinstance(instruction, ins.Add) else False
-        items = tree.find(pattern, node)
+        items = tree.find(forward(pattern, node) if stage.state.windows else pattern, node)
         if not items:
             stage.tools.progress.log(f"warning: line {node.start_line}: nothing matches {pattern!r}")
         found.append(Taken(tree, items, None, add and unpack))
@@ -349,6 +350,8 @@ def _required(tree: Held, root: str, wanted: str, instruction: ins.Copy) -> None
 def _order(stage: Stage, instruction: ins.Copy | ins.Add) -> Order:
     node, state = instruction.node, stage.state
     written = stage.expand(instruction.destination)
+    if state.windows:
+        written = forward(written, node)
     target = configure.joined(state.workdir, written or ".", node)
     if written in ("", ".") or written.endswith(("/", "/.")):
         target = target.rstrip("/") + "/"

@@ -42,7 +42,7 @@ def predefined(platform: Platform, target: str, given: Mapping[str, str]) -> dic
         for name, value in (
             ("PLATFORM", str(each)),
             ("OS", each.os),
-            ("OSVERSION", ""),
+            ("OSVERSION", each.version),
             ("ARCH", each.architecture),
             ("VARIANT", each.variant),
         )
