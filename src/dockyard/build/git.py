@@ -154,7 +154,11 @@ def _fetch(git: str, repository: Repository, found: Resolved, folder: Path, *, k
         shutil.rmtree(whole)
     _git(git, folder, "checkout", "--quiet", "--detach", found.commit)
     if repository.submodules and (folder / ".gitmodules").is_file():
-        _git(git, folder, "submodule", "update", "--init", "--recursive", "--depth=1", "--quiet")
+        words = ["submodule", "update", "--init", "--recursive", "--quiet"]
+        try:
+            _git(git, folder, *words, "--depth=1")
+        except GitError:
+            _git(git, folder, *words)
     made = int(_git(git, folder, "log", "-1", "--format=%ct", found.commit))
     if keep:
         # Nothing of how and when it was fetched, and no password that the address has.
@@ -186,9 +190,6 @@ def _git(git: str, folder: Path, *words: str) -> str:
         capture_output=True,
         umask=0o022,
     )
-    if done.returncode != 0 and "--depth=1" in words and (b"shallow" in done.stderr or b"--depth" in done.stderr):
-        # A server of plain files knows nothing but whole histories.
-        return _git(git, folder, *(each for each in words if each != "--depth=1"))
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").partition("Please make sure")[0].split("\n")
         lines = [each.strip() for each in said if each.strip() and not each.startswith(("warning: ", "hint: "))]
