@@ -11,7 +11,7 @@ def test_what_is_mounted_where_the_system_has_a_mount_of_its_own_takes_its_place
     user = User(0, 0, (), "/root")
     own = Mount("tmpfs", MEMORY, False, "tmpfs", ("nosuid", "size=5"))
     for mounts, options in (
-        ((), ["nosuid", "noexec", "nodev", "mode=1777", "size=7"]),
+        ((), ["nosuid", "size=7"]),
         ((own,), ["nosuid", "size=5", "rw"]),
     ):
         document = spec(args=["x"], env={}, cwd="/", user=user, mounts=mounts)

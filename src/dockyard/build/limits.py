@@ -97,8 +97,7 @@ class Limits(msgspec.Struct, frozen=True):
         if self.shm:
             for mount in document["mounts"]:
                 if mount["source"] == "shm":  # what RUN --mount puts there has a size of its own
-                    kept = [each for each in mount["options"] if not each.startswith("size=")]
-                    mount["options"] = [*kept, f"size={self.shm}"]
+                    mount |= {"source": "tmpfs", "options": ["nosuid", f"size={self.shm}"]}  # as BuildKit mounts it
         if self.ulimits:
             document["process"]["rlimits"] = [
                 {"type": f"RLIMIT_{each.name.upper()}", "soft": _unsigned(each.soft), "hard": _unsigned(each.hard)}
