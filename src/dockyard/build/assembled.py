@@ -24,9 +24,8 @@ def assembled(plan: Plan) -> Image:
         _aimed(state, plan.platform)
     platform = Platform.from_json(state.platform).normal().to_json()
     others = {name: value for name, value in state.platform.items() if name not in platform}
-    epoch = plan.tools.epoch
     times = [str(item["created"]) for item in state.history if item.get("created")]
-    created = max(times, default="1970-01-01T00:00:00Z") if epoch is None else rfc3339(epoch)
+    created = times[-1] if times else rfc3339(plan.tools.epoch or 0)
     author = {"author": state.author} if state.author else {}
     config = {"created": created, **author, **platform, **others, "config": state.config}
     if options.inline:
