@@ -55,8 +55,8 @@ def test_a_folder_that_another_takes_for_a_leftover_before_it_is_locked_is_made_
     made: list[Path] = []
     real = Path.mkdir
 
-    def meddling(path: Path, *words: int, **options: bool) -> None:
-        real(path, *words, **options)
+    def meddling(path: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        real(path, mode, parents=parents, exist_ok=exist_ok)
         if path.name.endswith(".tmp"):
             made.append(path)
             if len(made) == 1:
