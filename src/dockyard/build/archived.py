@@ -81,7 +81,8 @@ class Archived:
         if name.startswith(WHITEOUT) and name.removeprefix(WHITEOUT) in ("", ".", ".."):
             raise ArchiveInvalidError(f"the member {entry.path!r} has a name that no layer can hold")
         uid, gid = (entry.uid, entry.gid) if self._owner is None else self._owner
-        placed = replace(entry, path=path, uid=uid, gid=gid)
+        mode = 0o777 if entry.kind == "symlink" else entry.mode  # whatever is said: the kernel knows no other
+        placed = replace(entry, path=path, mode=mode, uid=uid, gid=gid)
         if entry.kind == "hardlink":
             above, _, name = entry.target.rpartition("/")
             folder = destination.resolve(above, root)
