@@ -77,6 +77,8 @@ def test_every_verb_that_takes_a_server_works_through_it(say: Say, capsys: pytes
     assert say("robot", "renew", "robot+team+ci")["secret"] != made["secret"]
     assert [each["name"] for each in say("robot", "--project", "team")["robots"]] == ["robot+team+ci"]
     say("robot", "rm", "robot+team+ci")
+    assert say("lockout") == {"lockouts": []}
+    assert "nobody has to wait as address" in say("lockout", "lift", "192.0.2.7", code=2)["error"]["message"]
     rule = say("rule", "add", "shop", "immutable", "v*")
     assert say("rule", "list", "shop")["rules"] == [rule]
     say("rule", "rm", "shop", str(rule["number"]))

@@ -45,6 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("logout", "dockyard.cli.login:logout", "Forget credentials for a registry.", "Registries"),
     Command("serve", "dockyard.cli.serve:serve", "Run a registry.", "A registry of your own"),
     Command("registry user", "dockyard.cli.registry_users:user", "Manage a registry's accounts.", "Access"),
+    Command("registry lockout", "dockyard.cli.registry_lockout:lockout", "End waits after wrong passwords.", "Access"),
     Command("registry group", "dockyard.cli.registry_users:group", "Manage groups of accounts.", "Access"),
     Command("registry token", "dockyard.cli.registry_users:token", "Manage personal access tokens.", "Access"),
     Command("registry project", "dockyard.cli.registry_projects:project", "Manage a registry's projects.", "Access"),

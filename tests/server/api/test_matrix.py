@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from dockyard.policy.settings import Policy
-from dockyard.server.access import groups, keyless, members, personal, robots, users
+from dockyard.server.access import groups, keyless, members, personal, robots, tries, users
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.principal import Permission
 from dockyard.server.access.roles import ROLES
@@ -103,6 +103,8 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/users/{user}"): Row(SELF, "/users/self"),
     ("PATCH", "/users/{user}"): Row(SELF, "/users/self", {"email": "self@test"}),
     ("DELETE", "/users/{user}"): Row(ADMIN, "/users/other-{project}"),
+    ("GET", "/lockouts"): Row(ADMIN, "/lockouts"),
+    ("POST", "/lockouts/lift"): Row(ADMIN, "/lockouts/lift", {"kind": "address", "subject": "2001:db8::7"}),
     ("GET", "/users/{user}/tokens"): Row(SELF, "/users/self/tokens"),
     ("POST", "/users/{user}/tokens"): Row(SELF, "/users/self/tokens", {"name": "mine-{project}"}),
     ("DELETE", "/users/{user}/tokens/{token}"): Row(SELF, "/users/self/tokens/old-{project}"),
@@ -272,6 +274,7 @@ def _fresh(place: Place, project: str) -> dict[str, str]:
     copies = replication.Rule(0, f"copies-{project}", "push", "127.0.0.1:9", f"{project}/none")
     found["run"] = str(replicate.ask(database, replication.add(database, place.house.seal, copies)))
     endpoints.add(database, place.house.seal, endpoints.Endpoint(0, f"to-{project}", "127.0.0.1:9"))
+    tries.failed(database, "", "2001:db8::1", most=0, lock=30)
     found["job"] = str(place.house.jobs.defer("sweep", key=""))
     return found
 

@@ -18,7 +18,7 @@ from dockyard.images.image import Image
 from dockyard.scan.advisory import Advisory, Range
 from dockyard.scan.feed import compile_feed
 from dockyard.server import house as houses
-from dockyard.server.access import members, projects, robots, secret, users
+from dockyard.server.access import members, projects, robots, secret, tries, users
 from dockyard.server.access.doors import open_doors
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.principal import Permission
@@ -207,6 +207,7 @@ def _settle(found: Town) -> None:
         users.add(database, SYSTEM, role, password=PASSWORD)
         members.put(database, SYSTEM, "team", role, role)
     robots.add(database, SYSTEM, "team", "old", [Permission(("team/web",), frozenset({"pull"}))])
+    tries.failed(database, "", "198.51.100.77", most=0, lock=900)
     robots.add(database, SYSTEM, "", "old", [Permission((), frozenset({"pull"}))])
     found.push("team/web", "1.0", {"site/werkzeug-2.0.dist-info/METADATA": METADATA}, Cmd=["/bin/web"])
     found.push("open/tool", "1.0", {"bin/tool": b"x"})

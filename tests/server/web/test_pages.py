@@ -75,6 +75,7 @@ FORMS = {
     # Before a policy denies it.
     (IMAGE, "copy", "to=team/copy&as=1.0"): ("repository", "push"),
     ("/projects", "make", "name=fresh"): ("*", ""),
+    ("/users", "lift", "kind=address&subject=198.51.100.77"): ("*", ""),
     ("/projects/team/members", "put", "name=stranger&role=guest"): ("member", "create"),
     ("/projects/team/members", "remove", "name=guest&kind=user"): ("member", "delete"),
     ("/projects/team/robots", "add", "name=ci&actions=pull"): ("robot", "create"),
