@@ -84,6 +84,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "dockyard registry retention add shop latest-pushed 10",
         "dockyard registry retention dry-run shop",
     ),
+    "registry label": (
+        "dockyard registry label add approved --project shop --color '#14683a'",
+        "dockyard registry label put approved shop/web:1.0",
+    ),
     "registry quota": ("dockyard registry quota", "dockyard registry quota set shop 50GB"),
     "registry exemption": (
         "dockyard registry exemption add shop CVE-2026-1234 --reason 'not reachable' --until 90d",

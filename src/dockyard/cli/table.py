@@ -57,6 +57,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("registry key", "dockyard.cli.registry.keyless:key", "Renew the key that signs tokens.", "Access"),
     Command("registry rule", "dockyard.cli.registry.rule:rule", "Say which tags a project takes.", "Rules"),
     Command("registry retention", "dockyard.cli.registry.retention:retention", "Say what a project keeps.", "Rules"),
+    Command("registry label", "dockyard.cli.registry.label:label", "Put words on images.", "Rules"),
     Command("registry quota", "dockyard.cli.registry.quota:quota", "Bound what a project holds.", "Rules"),
     Command("registry exemption", "dockyard.cli.registry.exemption:exemption", "Let an advisory pass.", "Rules"),
     Command("registry policy", "dockyard.cli.registry.policy:policy", "Say what images must be like.", "Rules"),

@@ -26,6 +26,7 @@ from dockyard.server.access.roles import ROLES
 from dockyard.server.house import House, open_house
 from dockyard.server.replication import endpoints, replicate
 from dockyard.server.replication import rules as replication
+from dockyard.server.rules import labels
 from dockyard.server.settings import Settings
 from dockyard.server.trust.watching import Watch
 from dockyard.server.webhooks import kept, trial
@@ -208,6 +209,8 @@ def _settle(found: Town) -> None:
         members.put(database, SYSTEM, "team", role, role)
     robots.add(database, SYSTEM, "team", "old", [Permission(("team/web",), frozenset({"pull"}))])
     tries.failed(database, "", "198.51.100.77", most=0, lock=900)
+    for project, name in (("team", "approved"), ("team", "old"), ("", "everywhere"), ("", "old")):
+        labels.add(database, project, name)
     robots.add(database, SYSTEM, "", "old", [Permission((), frozenset({"pull"}))])
     found.push("team/web", "1.0", {"site/werkzeug-2.0.dist-info/METADATA": METADATA}, Cmd=["/bin/web"])
     found.push("open/tool", "1.0", {"bin/tool": b"x"})
