@@ -116,9 +116,10 @@ class LocalJobs:
 
     def _again(self, name: str, *, first: bool = False) -> None:
         """Let a periodic task have its next run."""
-        every = self._tasks[name].every
-        if every and not self._stopping.is_set():
-            key, due = history.periodic(name), now() + every * 1000
+        task = self._tasks[name]
+        if task.every and not self._stopping.is_set():
+            wait = (task.first or task.every) if first else task.every
+            key, due = history.periodic(name), now() + wait * 1000
             history.add(self._database, name, {}, due, key)
             if first:
                 history.hasten(self._database, key, due)  # the interval may have been longer before
