@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dockyard.build.bases import BaseMissingError
-from dockyard.build.contexts import read_dockerfile
 from dockyard.build.fault import ContextUnreadableError, PlatformRefusedError, SourceMissingError
-from dockyard.build.running import DeviceMissingError, InsecureRefusedError, NetworkRefusedError
+from dockyard.build.run.step import DeviceMissingError, InsecureRefusedError, NetworkRefusedError
+from dockyard.build.sources.bases import BaseMissingError
+from dockyard.build.sources.contexts import read_dockerfile
 from dockyard.build.state import PATH
 from dockyard.dockerfile.fault import DockerfileInvalidError
 from dockyard.dockerfile.shell import ExpansionError

@@ -6,7 +6,7 @@ import pytest
 
 from dockyard.build.costs import StepCost, keep, kept
 from dockyard.build.tools import StepReport
-from dockyard.cli import lint_measure
+from dockyard.cli.lint import measure
 from dockyard.dockerfile.parser import parse
 from making.builds import Yard
 
@@ -54,6 +54,6 @@ def test_lint_finds_what_a_build_kept(tmp_path: Path, monkeypatch: pytest.Monkey
     yard.build(text)
     yard.build(text)
     monkeypatch.setenv("DOCKYARD_HOME", str(yard.data))
-    found = lint_measure.costs(parse("\n\n" + text), yard.context / "Dockerfile", yard.context)
+    found = measure.costs(parse("\n\n" + text), yard.context / "Dockerfile", yard.context)
     assert list(found) == [5]
     assert found[5].size > 0

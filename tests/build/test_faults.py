@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 import zstandard
 
-from dockyard.build import unpack
-from dockyard.build.context import Context
-from dockyard.build.destination import DestinationInvalidError
+from dockyard.build.copy.destination import DestinationInvalidError
 from dockyard.build.fault import ContextUnreadableError, SourceMissingError
+from dockyard.build.sources import unpack
+from dockyard.build.sources.context import Context
 from dockyard.errors import FileUnusableError
 from dockyard.images import rootfs
 from dockyard.layers.fault import ArchiveBombError, ArchiveEscapeError, ArchiveInvalidError, ArchiveTruncatedError

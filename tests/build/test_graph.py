@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from dockyard.build.copy.owner import OwnerUnknownError
 from dockyard.build.fault import PlatformRefusedError, SourceMissingError
 from dockyard.build.graph import BlankBaseError, FromExpansionError, StageOrderError
-from dockyard.build.owner import OwnerUnknownError
 from making.builds import Yard, members
 
 USED = "\nFROM scratch\nCOPY one.txt /\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dockyard._internal.confidential import Confidential
-from dockyard.build import builds
+from dockyard.build.cache import builds
 from dockyard.build.events import Event
 from dockyard.build.journal import Journal, Step
 from making.builds import Yard

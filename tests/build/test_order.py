@@ -1,6 +1,6 @@
 """What another order of the lines would have saved."""
 
-from dockyard.build.explain import BASE_CHANGED
+from dockyard.build.cache.explain import BASE_CHANGED
 from dockyard.build.order import better
 from dockyard.build.tools import StepReport
 

@@ -13,12 +13,12 @@ from typing import ClassVar
 import pytest
 
 from dockyard._internal.limits import DOCKERFILE_BYTES
-from dockyard.build.bases import Bases
 from dockyard.build.build import build
-from dockyard.build.download import UrlRefusedError
 from dockyard.build.fault import ContextUnreadableError
 from dockyard.build.options import Options
 from dockyard.build.packed import fetched, unpacked
+from dockyard.build.sources.bases import Bases
+from dockyard.build.sources.download import UrlRefusedError
 from dockyard.errors import Error
 from dockyard.progress import SILENT
 from making.builds import Yard

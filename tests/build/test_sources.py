@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from dockyard.build.contexts import NamedContextError
-from dockyard.build.destination import DestinationInvalidError
-from dockyard.build.download import ChecksumMismatchError, UrlRefusedError
+from dockyard.build.copy.destination import DestinationInvalidError
+from dockyard.build.copy.owner import OwnerUnknownError
+from dockyard.build.copy.remote import ChecksumUseError
 from dockyard.build.fault import SourceMissingError
-from dockyard.build.git import GitError
-from dockyard.build.owner import OwnerUnknownError
-from dockyard.build.remote import ChecksumUseError
-from dockyard.build.repository import GitSourceInvalidError, Repository, parse
+from dockyard.build.sources.contexts import NamedContextError
+from dockyard.build.sources.download import ChecksumMismatchError, UrlRefusedError
+from dockyard.build.sources.git import GitError
+from dockyard.build.sources.repository import GitSourceInvalidError, Repository, parse
 from dockyard.layers.tar import Entry
 from dockyard.layers.write import FileChangedError
 from making.builds import Yard, members
@@ -286,7 +286,7 @@ def test_a_url_that_is_not_there_is_an_error_and_a_secret_opens_a_closed_one(yar
     served.files["/private/x"] = b"1"
     with pytest.raises(UrlRefusedError, match="403"):
         yard.build(f"FROM scratch\nADD {served.url}/private/x /x\n")
-    from dockyard.build.secret import Secret
+    from dockyard.build.secrets.secret import Secret
 
     secret = Secret("HTTP_AUTH_TOKEN_127.0.0.1", b"token\n")
     assert yard.build(f"FROM scratch\nADD {served.url}/private/x /x\n", secrets={secret.id: secret})

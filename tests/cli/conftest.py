@@ -1,35 +1,4 @@
-"""What tests of commands share: registries that are quick to begin, and builds in the tests' own process."""
+"""What tests of commands share: registries that are quick to begin."""
 
-import os
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
-
-from dockyard.cli.main import run
 from making.quickened import cheap_passwords as cheap_passwords  # noqa: PLC0414 (fixtures that every test here has)
 from making.quickened import copied_tables as copied_tables  # noqa: PLC0414
-
-Build = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def build(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Build:
-    """`dockyard build` in a context's folder with `home` beside it, as a process of its own would run it but for the
-    time that starting one takes.
-    """
-
-    def do(context: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-        for name in os.environ:
-            monkeypatch.delenv(name)
-        monkeypatch.setenv("DOCKYARD_HOME", str(context.parent / "home"))
-        monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-        monkeypatch.setenv("PATH", "/usr/bin:/bin")
-        monkeypatch.chdir(context)
-        capfd.readouterr()
-        code = run(["build", *words])
-        out, err = capfd.readouterr()
-        return subprocess.CompletedProcess(["build", *words], code, out, err)
-
-    return do

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dockyard.cli import build as module
 from dockyard.cli import pull, push
-from dockyard.cli.build_flags import Flags
+from dockyard.cli.build import build as module
+from dockyard.cli.build.flags import Flags
 from dockyard.cli.call import readied
 from dockyard.cli.plain import plain, switched
 

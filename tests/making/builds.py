@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dockyard.build.bases import Bases
 from dockyard.build.build import BuildResult, build
-from dockyard.build.cache import StepCache
+from dockyard.build.cache.cache import StepCache
 from dockyard.build.options import Options
+from dockyard.build.sources.bases import Bases
 from dockyard.content.layout import Layout
 from dockyard.layers.tree import FileTree
 from dockyard.oci.reference import Reference

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec.structs import replace
 
-from dockyard.build.bases import Bases
+from dockyard.build.sources.bases import Bases
 from dockyard.content.layout import Layout
 from dockyard.deploy.settings import DeploySettings, HealthSettings
 from dockyard.errors import UsageError

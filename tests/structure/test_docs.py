@@ -29,7 +29,7 @@ GENERATED = {"errors.md", "lint.md"}
 BLOCKS = {
     "README.md": {"sh": "here", "python": "here"},
     "access.md": {
-        "console": "tests/cli/test_registry_access.py",
+        "console": "tests/cli/registry/test_access.py",
         "sh": "tests/system/test_keyless_page.py",
         "toml": "here",
     },
@@ -37,7 +37,7 @@ BLOCKS = {
     "dockyard-toml.md": {"toml": "here"},
     "registries.md": {"toml": "here", "sh": "here"},
     "registry-api.md": {"sh": "tests/structure/test_registry_api_page.py", "json": "the same"},
-    "registry-care.md": {"sh": "tests/cli/test_registry.py", "console": "the same"},
+    "registry-care.md": {"sh": "tests/cli/registry/test_verbs.py", "console": "the same"},
     "registry-toml.md": {"toml": "here", "nginx": "here"},
     "registry-watching.md": {"yaml": "here"},
     "shipping.md": dict.fromkeys(("dockerfile", "python", "toml", "sh"), "tests/system/test_shipping_page.py"),

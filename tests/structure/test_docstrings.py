@@ -12,7 +12,7 @@ APART = ("src/dockyard/cli/", "src/dockyard/server/api/", "src/dockyard/server/m
 NOT_TOLD = {
     "AssertionError",
     ("_internal/atomic.py", "output", "IsADirectoryError"),
-    ("build/lent.py", "bring", "ContentNotFoundError"),
+    ("build/lazy/lent.py", "bring", "ContentNotFoundError"),
     ("server/health.py", "health", "TransientError"),
 }
 

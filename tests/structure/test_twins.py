@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-import dockyard.cli
+import dockyard.cli.registry
 
 _ASKED = re.compile(r'\.verbs\((?:_NEAR\.get\(verb, )?"(?P<near>[\w.]+)"\)?, "(?P<far>\w+)"\)')
 _TWINS = sorted(
     {
         (found["near"], found["far"])
-        for path in Path(dockyard.cli.__path__[0]).glob("registry_*.py")
+        for path in Path(dockyard.cli.registry.__path__[0]).glob("*.py")
         for found in _ASKED.finditer(path.read_text())
     }
 )
@@ -35,7 +35,7 @@ def test_every_command_s_verbs_are_found() -> None:
 @pytest.mark.parametrize(("near", "far"), _TWINS, ids=lambda name: name)
 def test_what_is_asked_of_a_server_is_called_as_it_is_on_the_storage(near: str, far: str) -> None:
     here = functions(f"dockyard.server.{near}")
-    for name, function in functions(f"dockyard.cli.remote.{far}").items():
+    for name, function in functions(f"dockyard.cli.registry.remote.{far}").items():
         if name not in here:
             continue  # the command does something else on the storage
         there, known = (list(inspect.signature(each).parameters.values()) for each in (function, here[name]))

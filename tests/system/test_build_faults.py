@@ -22,12 +22,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from dockyard.build.exchange import CACHE_TYPE, exported, imported
+from dockyard.build.cache.exchange import CACHE_TYPE, exported, imported
+from dockyard.build.cache.kept import CacheBusyError, prune
 from dockyard.build.ground import step_cache
-from dockyard.build.kept import CacheBusyError, prune
-from dockyard.build.lent import fetching
+from dockyard.build.lazy.lent import fetching
 from dockyard.build.options import Options
-from dockyard.build.secret import Secret
+from dockyard.build.secrets.secret import Secret
 from dockyard.content.copy import copy
 from dockyard.content.layout import Layout, TagNotFoundError
 from dockyard.content.store import read

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dockyard.build.cache import StepCache
-from dockyard.build.exchange import exported, imported
+from dockyard.build.cache.cache import StepCache
+from dockyard.build.cache.exchange import exported, imported
 from dockyard.build.ground import step_cache
-from dockyard.build.lent import fetching
+from dockyard.build.lazy.lent import fetching
 from dockyard.build.options import Options
 from dockyard.content.copy import copy
 from dockyard.content.layout import Layout

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from dockyard.build.fault import RunFailedError, SourceMissingError
-from dockyard.build.mounting import SecretMissingError
-from dockyard.build.secret import Agent, Secret
+from dockyard.build.run.mounting import SecretMissingError
+from dockyard.build.secrets.secret import Agent, Secret
 from dockyard.content.layout import Layout
 from dockyard.images.image import open_image
 from dockyard.layers.layer import Layer

@@ -113,7 +113,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from making.builds import Kept
-from dockyard.build.bases import Bases
+from dockyard.build.sources.bases import Bases
 from dockyard.build.build import build
 from dockyard.build.options import Options
 from dockyard.content.layout import Layout

@@ -16,9 +16,9 @@ import pytest
 import zstandard
 
 from conftest import ROOT
-from dockyard.build.bases import Bases
 from dockyard.build.build import build
 from dockyard.build.options import Options
+from dockyard.build.sources.bases import Bases
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
 from dockyard.images.image import Image

@@ -17,13 +17,13 @@ import pytest
 from msgspec.structs import replace
 
 from conftest import ROOT
-from dockyard.build import git
-from dockyard.build.bases import Bases
 from dockyard.build.build import build
 from dockyard.build.options import Options
 from dockyard.build.packed import Packed, fetched
-from dockyard.build.repository import parse
-from dockyard.build.secret import Secret
+from dockyard.build.secrets.secret import Secret
+from dockyard.build.sources import git
+from dockyard.build.sources.bases import Bases
+from dockyard.build.sources.repository import parse
 from dockyard.content.layout import Layout
 from dockyard.errors import Error
 from dockyard.images.image import Image

@@ -8,22 +8,22 @@ from typing import Any
 import msgspec
 
 from dockyard._internal import leftover
-from dockyard.build import index
-from dockyard.build.ahead import Ahead
-from dockyard.build.assembled import assembled
-from dockyard.build.bases import Bases
 from dockyard.build.budget import budget
-from dockyard.build.cache import StepCache
+from dockyard.build.cache.cache import StepCache
 from dockyard.build.check import check, instructed
-from dockyard.build.contexts import read_dockerfile
-from dockyard.build.distant import elsewhere
 from dockyard.build.events import Relay
 from dockyard.build.ground import Ground, context_files, open_journal, step_cache
 from dockyard.build.journal import Journal
+from dockyard.build.lazy.distant import elsewhere
 from dockyard.build.options import Options
 from dockyard.build.order import better
 from dockyard.build.origins import Base
 from dockyard.build.plan import Plan
+from dockyard.build.result import index
+from dockyard.build.result.assembled import assembled
+from dockyard.build.sources.ahead import Ahead
+from dockyard.build.sources.bases import Bases
+from dockyard.build.sources.contexts import read_dockerfile
 from dockyard.build.tools import WORK, Halted, StepReport
 from dockyard.content.layout import Layout
 from dockyard.dockerfile import stages as language

@@ -6,15 +6,15 @@ from typing import NoReturn
 
 import msgspec
 
-from dockyard.build.bases import Bases
 from dockyard.build.budget import budget
-from dockyard.build.contexts import read_dockerfile
 from dockyard.build.enter import Cell
 from dockyard.build.fault import RunFailedError
 from dockyard.build.ground import Ground, context_files, step_cache
 from dockyard.build.journal import Journal
 from dockyard.build.options import Options
 from dockyard.build.plan import Plan
+from dockyard.build.sources.bases import Bases
+from dockyard.build.sources.contexts import read_dockerfile
 from dockyard.content.layout import Layout
 from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile import stages as language
@@ -124,7 +124,7 @@ def _upto(plan: Plan, at: int) -> language.Stage:
 
 def _visited(plan: Plan, stage: language.Stage, visit: Visit, at: int) -> int:
     """Make the container ready that a RUN would get after the last instruction, and visit it."""
-    from dockyard.build import execute, mounting
+    from dockyard.build.run import execute, mounting
 
     runner = plan.runner(stage, plan.result)
     last = stage.instructions[-1] if stage.instructions else None

@@ -6,20 +6,20 @@ import msgspec
 
 from dockyard._internal import redact
 from dockyard._internal.confidential import Confidential
-from dockyard.build import builds
-from dockyard.build.ahead import Ahead
-from dockyard.build.bases import Bases
 from dockyard.build.budget import Budget
-from dockyard.build.cache import StepCache
-from dockyard.build.context import Context
-from dockyard.build.contexts import ignore_rules
-from dockyard.build.epoch import Names, settled
+from dockyard.build.cache import builds
+from dockyard.build.cache.cache import StepCache
+from dockyard.build.cache.recompress import recompressor
 from dockyard.build.events import Watch
 from dockyard.build.journal import Journal
 from dockyard.build.options import Options
 from dockyard.build.origins import Origins
 from dockyard.build.plan import Plan
-from dockyard.build.recompress import recompressor
+from dockyard.build.sources.ahead import Ahead
+from dockyard.build.sources.bases import Bases
+from dockyard.build.sources.context import Context
+from dockyard.build.sources.contexts import ignore_rules
+from dockyard.build.sources.epoch import Names, settled
 from dockyard.build.tools import Halted, Tools
 from dockyard.content.layout import Layout
 from dockyard.dockerfile import stages as language

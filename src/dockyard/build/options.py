@@ -7,7 +7,7 @@ import msgspec
 
 from dockyard.build.annotations import Annotation
 from dockyard.build.limits import Limits
-from dockyard.build.secret import Agent, Secret
+from dockyard.build.secrets.secret import Agent, Secret
 from dockyard.layers.compress import Compression, Level
 from dockyard.oci.mediatype import Family
 from dockyard.oci.platform import Platform

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from dockyard.build.explain import BASE_CHANGED
+from dockyard.build.cache.explain import BASE_CHANGED
 from dockyard.build.tools import StepReport
 
 _LEAST = 0.05

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from dockyard.build.bases import Bases
 from dockyard.build.budget import FETCH
-from dockyard.build.context import Context
-from dockyard.build.contexts import key_of, opened
-from dockyard.build.copy import Copier, Order, Out, write
-from dockyard.build.destination import Destination
+from dockyard.build.copy.copy import Copier, Order, Out, write
+from dockyard.build.copy.destination import Destination
+from dockyard.build.sources.bases import Bases
+from dockyard.build.sources.context import Context
+from dockyard.build.sources.contexts import key_of, opened
 from dockyard.build.state import State
 from dockyard.build.tools import Tools
 from dockyard.dockerfile.node import Node

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from dockyard._internal import redact
 from dockyard._internal.limits import DOCKERFILE_BYTES
-from dockyard.build.download import download
 from dockyard.build.fault import ContextUnreadableError
 from dockyard.build.options import Origin
-from dockyard.build.unpack import archive_members
+from dockyard.build.sources.download import download
+from dockyard.build.sources.unpack import archive_members
 from dockyard.content.layout import Layout
 from dockyard.layers.apply import Ids, apply
 from dockyard.layers.write import LayerWriter

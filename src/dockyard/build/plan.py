@@ -10,15 +10,15 @@ from itertools import zip_longest
 import msgspec
 
 from dockyard.build import costs, steps
-from dockyard.build.context import Context
-from dockyard.build.distant import Distant
-from dockyard.build.explain import Inputs
+from dockyard.build.cache.explain import Inputs
 from dockyard.build.fault import located, place
 from dockyard.build.graph import Graph, StageOrderError, patterns
-from dockyard.build.lent import LayerAbsentError, Lent, absent, bring
+from dockyard.build.lazy.distant import Distant
+from dockyard.build.lazy.lent import LayerAbsentError, Lent, absent, bring
 from dockyard.build.options import Options
 from dockyard.build.origins import Origins
 from dockyard.build.promise import Promise
+from dockyard.build.sources.context import Context
 from dockyard.build.stage import Stage
 from dockyard.build.state import State
 from dockyard.build.tools import StepReport, Tools

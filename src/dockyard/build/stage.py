@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from dockyard.build.cache import Made
-from dockyard.build.explain import Inputs
+from dockyard.build.cache.cache import Made
+from dockyard.build.cache.explain import Inputs
 from dockyard.build.journal import Step
-from dockyard.build.lent import Lent
+from dockyard.build.lazy.lent import Lent
 from dockyard.build.state import State, rfc3339
 from dockyard.build.tools import Sources, StepReport, Tools
 from dockyard.dockerfile import shell

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from dockyard.build.cache import Made
+from dockyard.build.cache.cache import Made
 from dockyard.images.image import Image
 from dockyard.layers.layer import Layer
 from dockyard.layers.tree import FileTree

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Iterator, Sequence
 
-from dockyard.build import configure, copying, running
-from dockyard.build.cache import Made, key
-from dockyard.build.destination import Destination
+from dockyard.build import configure
+from dockyard.build.cache.cache import Made, key
+from dockyard.build.copy import step as copying
+from dockyard.build.copy.destination import Destination
+from dockyard.build.copy.owner import OwnerUnknownError, by_number, owner
 from dockyard.build.fault import NotSupportedYetError, located, place
-from dockyard.build.lent import LayerAbsentError
-from dockyard.build.owner import OwnerUnknownError, by_number, owner
+from dockyard.build.lazy.lent import LayerAbsentError
+from dockyard.build.run import step as running
 from dockyard.build.stage import Stage
 from dockyard.build.tools import StepReport
 from dockyard.dockerfile import instructions as ins

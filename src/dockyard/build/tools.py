@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from dockyard.build.budget import PACK, Budget, budget
-from dockyard.build.cache import StepCache
-from dockyard.build.context import Context
+from dockyard.build.cache.cache import StepCache
 from dockyard.build.journal import Journal
 from dockyard.build.options import Options
+from dockyard.build.sources.context import Context
 from dockyard.build.state import State
 from dockyard.content.layout import Layout
 from dockyard.dockerfile.node import Node

@@ -14,7 +14,7 @@ def beside(image: str, *, store: bool) -> tuple[Reference, Descriptor, Place]:
     reference = Reference.parse(image)
     if store or reference.registry == DEFAULT_REGISTRY:
         return reference, context.resolve(reference), LocalPlace(context.store(), reference.name)
-    from dockyard.cli.registry_access import client
+    from dockyard.cli.registry_client import client
 
     repository = client().repository(reference)
     return reference, repository.resolve(reference.digest or reference.tag), RegistryPlace(repository)

@@ -30,7 +30,7 @@ def builds(
         failed: only steps that failed.
         json: print one JSON document, with the log files' paths.
     """
-    from dockyard.build.builds import find, kept
+    from dockyard.build.cache.builds import find, kept
 
     data = context.data_folder()
     if not build:

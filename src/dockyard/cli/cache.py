@@ -15,7 +15,7 @@ from dockyard.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dockyard.build.kept import Kept
+    from dockyard.build.cache.kept import Kept
     from dockyard.content.layout import Layout
 
 _KINDS = ("layer", "unpacked", "mount", "download", "git")
@@ -58,7 +58,7 @@ def cache(
         force: as Docker has it; nobody is asked in any case.
         json: print one JSON document.
     """
-    from dockyard.build.kept import kept, prune
+    from dockyard.build.cache.kept import kept, prune
 
     context.enter_namespace()  # unpacked layers have owners that only exist there
     store = context.store()
@@ -112,7 +112,7 @@ def _most(data: "Path", store: "Layout", keep: str, free: str) -> int:
     """How many bytes may stay."""
     bounds = [amounts.size(keep or "0")] if keep or not free else []
     if free:
-        from dockyard.build.kept import kept
+        from dockyard.build.cache.kept import kept
 
         lacking = amounts.size(free) - shutil.disk_usage(data).free
         bounds.append(sum(each.size for each in kept(data, store)) - max(0, lacking))

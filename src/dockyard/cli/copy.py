@@ -61,7 +61,7 @@ def _source(text: str, progress: Progress) -> Iterator[tuple[Layout, Descriptor]
         layout = Layout(Path(path))
         yield layout, _only(layout, tag, path)
     elif kind == "docker":
-        from dockyard.cli.registry_access import client
+        from dockyard.cli.registry_client import client
         from dockyard.registry.pull import pull
 
         with tempfile.TemporaryDirectory(dir=context.data_folder()) as folder:
@@ -93,7 +93,7 @@ def _send(text: str, place: Layout, found: Descriptor, progress: Progress) -> De
     kind, path, tag = _split(text)
     bare = Descriptor(found.media_type, found.digest, found.size, {}, found.platform)
     if kind == "docker":
-        from dockyard.cli.registry_access import client
+        from dockyard.cli.registry_client import client
         from dockyard.registry.push import push
 
         return push(Reference.parse(path), place, bare, client=client(), progress=progress)

@@ -42,7 +42,7 @@ def login(
     import getpass
 
     from dockyard._internal.proxy import Proxies
-    from dockyard.cli.registry_access import credentials, settings
+    from dockyard.cli.registry_client import credentials, settings
     from dockyard.oci.reference import Reference
     from dockyard.registry.client import Client
     from dockyard.registry.credentials import Credential
@@ -74,7 +74,7 @@ def logout(registry: str = "docker.io", /, *, json: bool = False) -> None:
         registry: its host, with port if it has one.
         json: print one JSON document.
     """
-    from dockyard.cli.registry_access import credentials
+    from dockyard.cli.registry_client import credentials
 
     had = credentials().remove(registry)
     if json:

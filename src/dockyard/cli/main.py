@@ -12,7 +12,7 @@ TYPE_CHECKING = False  # `typing` is not loaded before a build has begun to list
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dockyard.build.ahead import Ahead
+    from dockyard.build.sources.ahead import Ahead
 
 UNFINISHED = 2
 SIGNALLED = 128  # and the number of the signal, as shells have it
@@ -73,7 +73,7 @@ def run(words: "Sequence[str]", *, last: bool = False) -> int:
     ahead: Ahead | None = None
     try:
         if words[0] == "build":  # before anything else is loaded, and before signals are dealt with
-            from dockyard.cli.early import listed
+            from dockyard.cli.build.early import listed
 
             ahead = listed(words[1:])
         import gc
@@ -131,7 +131,7 @@ def _invoke(words: "Sequence[str]", ahead: "Ahead | None") -> int:
 
         structs.loaded()
     if words[0] == "build" and not asked:
-        from dockyard.cli.build import plainly
+        from dockyard.cli.build.build import plainly
 
         code = plainly(words[1:], ahead)
         if code is not None:

@@ -42,7 +42,7 @@ def policy(
     reference, target, place = beside(image, store=store)
     source = context.store()
     if not source.exists(target):
-        from dockyard.cli.registry_access import client
+        from dockyard.cli.registry_client import client
         from dockyard.registry.pull import pull
 
         pull(reference, source, client=client())

@@ -34,7 +34,7 @@ def pull(
         quiet: show no progress.
         json: print one JSON document.
     """
-    from dockyard.cli.registry_access import client
+    from dockyard.cli.registry_client import client
     from dockyard.oci.platform import Platform
     from dockyard.oci.reference import Reference
     from dockyard.registry.pull import pull as pull_image

@@ -32,7 +32,7 @@ def push(
         quiet: show no progress.
         json: print one JSON document.
     """
-    from dockyard.cli.registry_access import client
+    from dockyard.cli.registry_client import client
     from dockyard.oci.reference import Reference
     from dockyard.registry.push import push as push_image
 

@@ -27,11 +27,11 @@ def ship(
         build_arg: NAME=value for an ARG, over what dockyard.toml says.
         json: print the record as one JSON document.
     """
-    from dockyard.build.bases import Bases
+    from dockyard.build.sources.bases import Bases
     from dockyard.cli.fetch import reacher
     from dockyard.cli.key_files import private_key, public_key
     from dockyard.cli.passwords import password
-    from dockyard.cli.registry_access import client
+    from dockyard.cli.registry_client import client
     from dockyard.pipeline import settings as files
     from dockyard.pipeline.revision import revision
     from dockyard.pipeline.ship import Means

@@ -10,7 +10,7 @@ def tags(repository: str, /, *, json: bool = False) -> None:
         repository: the repository, such as alpine or registry.example/team/app.
         json: print one JSON document.
     """
-    from dockyard.cli.registry_access import client
+    from dockyard.cli.registry_client import client
     from dockyard.oci.reference import Reference
 
     reference = Reference.parse(repository, default_tag="")

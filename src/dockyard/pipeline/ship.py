@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dockyard.build.bases import Bases
 from dockyard.build.build import BuildResult, build
-from dockyard.build.contexts import read_dockerfile
 from dockyard.build.options import Options
+from dockyard.build.sources.bases import Bases
+from dockyard.build.sources.contexts import read_dockerfile
 from dockyard.content.layout import Layout
 from dockyard.content.store import ContentNotFoundError
 from dockyard.deploy import rollout

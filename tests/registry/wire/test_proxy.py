@@ -9,7 +9,7 @@ import pytest
 
 from dockyard._internal import retry
 from dockyard._internal.proxy import Proxies
-from dockyard.build.download import DownloadError, download
+from dockyard.build.sources.download import DownloadError, download
 from dockyard.content.distribution import Distribution, Suite
 from dockyard.content.layout import Layout
 from dockyard.content.memory import Memory

@@ -12,7 +12,7 @@ from dockyard._internal.lock import locked
 from dockyard.build.base.archive import fetch, index_path, read_index
 from dockyard.build.base.configured import configurable, configure
 from dockyard.build.base.unpacked import unpack
-from dockyard.build.cache import key
+from dockyard.build.cache.cache import key
 from dockyard.build.state import PATH, rfc3339
 from dockyard.content.distribution import Distribution, Release, Suite
 from dockyard.content.held import held

@@ -1,0 +1,1 @@
+"""What builds keep to be faster, and how it travels."""

@@ -1,0 +1,1 @@
+"""COPY and ADD: from sources into a layer."""

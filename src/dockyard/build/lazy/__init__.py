@@ -1,0 +1,1 @@
+"""Layers that are fetched once their content is needed."""

@@ -1,0 +1,1 @@
+"""RUN: a command in a container, and what it finds there."""

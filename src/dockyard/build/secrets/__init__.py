@@ -1,0 +1,1 @@
+"""What a RUN may see and the image must not hold."""

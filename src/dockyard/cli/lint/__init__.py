@@ -1,0 +1,1 @@
+"""`dockyard lint`: judging a Dockerfile."""
