@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -183,6 +184,32 @@ signal.signal(signal.SIGTERM, signal.SIG_DFL)
 sys.argv[1:] = ["images"]
 main.main()
 """
+
+
+CLOSED = """
+import os, sys
+from dockyard.cli import main
+def working(words, last):
+    with open({path!r}, "w") as file:
+        os.system("echo child; echo child >&2")
+        print(sys.stdin.read(), "said", flush=True)
+        print("said", file=sys.stderr, flush=True)
+        file.write(str(file.fileno() > 2))
+    return 7
+main.run = working
+main.main()
+"""
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_no_file_takes_the_place_of_a_standard_stream_that_is_closed(tmp_path: Path, closed: tuple[int, ...]) -> None:
+    path = tmp_path / "file"
+    words = [sys.executable, "-c", CLOSED.format(path=str(path))]
+    how = " ".join(f"{number}{'<' if number == 0 else '>'}&-" for number in closed)
+    done = subprocess.run(["sh", "-c", f'exec "$@" {how}', "sh", *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, path.read_text()) == (7, "True")
+    assert done.stdout == ("" if 1 in closed else "child\n said\n" if 0 in closed else done.stdout)
+    assert done.stderr == ("" if 2 in closed else "child\nsaid\n")
 
 
 def test_nobody_waits_after_a_signal_for_what_goes_on_beside() -> None:

@@ -26,6 +26,8 @@ def main() -> None:
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         # Until there is something to clear away, Ctrl-C ends it without a word, as SIGTERM does.
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _opened()
     words = sys.argv[1:]
     code = run(words, last=True)
     if code > SIGNALLED or words[:1] in (["build"], ["push"], ["pull"]):
@@ -34,6 +36,20 @@ def main() -> None:
 
     gc.freeze()  # all of it goes now, so nothing need be looked through for what could go
     sys.exit(code)
+
+
+def _opened() -> None:
+    """Have `/dev/null` where a standard stream is closed: the next file that is opened would get its number, and what
+    is meant for the stream, from here or from another program, would be written into that file.
+    """
+    import os
+
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(handle, True)
+    os.close(handle)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))
 
 
 def _leave(code: int) -> None:
