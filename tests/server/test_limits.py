@@ -248,12 +248,24 @@ def test_headers_and_manifests_beyond_all_measure_are_refused(server: Server) ->
     connection.close()
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("ctrl_c", [False, True])
+@pytest.mark.parametrize(
+    ("workers", "number"),
+    [
+        ("1", signal.SIGTERM),
+        ("2", signal.SIGTERM),
+        ("1", signal.SIGINT),
+        ("2", signal.SIGINT),
+        ("1", signal.SIGHUP),  # several workers are replaced
+    ],
+)
 def test_what_is_under_way_is_finished_when_the_server_is_told_to_stop(
-    tmp_path: Path, workers: str, *, ctrl_c: bool
+    tmp_path: Path, workers: str, number: signal.Signals
 ) -> None:
-    server = Server(tmp_path, "--workers", workers)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # below nohup it is ignored
+    try:
+        server = Server(tmp_path, "--workers", workers)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     place, data = begin(server), os.urandom(300_000)
     digest = "sha256:" + hashlib.sha256(data).hexdigest()
     try:
@@ -264,9 +276,9 @@ def test_what_is_under_way_is_finished_when_the_server_is_told_to_stop(
         connection.send(data[:100_000])
         time.sleep(0.3)
         # A terminal tells every process of it, and the lead process its workers once more.
-        told = _workers(server, int(workers)) if ctrl_c and workers != "1" else []
+        told = _workers(server, int(workers)) if number == signal.SIGINT and workers != "1" else []
         for each in (*told, *told, server.child.pid):
-            os.kill(each, signal.SIGINT if ctrl_c else signal.SIGTERM)
+            os.kill(each, number)
         time.sleep(0.5)
         connection.send(data[100_000:])
         assert connection.getresponse().status == 201

@@ -71,7 +71,8 @@ def serve(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
 
     `ready` is called once all that could be refused has been looked at, just before the first request can come.
 
-    SIGHUP reads certificate and key anew, where several workers serve: they are replaced one after another.
+    SIGHUP reads certificate and key anew, where several workers serve: they are replaced one after another. One worker
+    stops, as its terminal is gone.
 
     Raises:
         PortTakenError: somebody listens there.
@@ -205,8 +206,9 @@ async def _one(house: House, options: dict[str, Any], leaving: Leaving) -> None:
     install(Server, app.prompt, app.gathering)
     server = Server(app, **options)
     ending = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ending.set)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as below nohup
+            loop.add_signal_handler(number, ending.set)
 
     async def end() -> None:
         await ending.wait()
