@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -144,6 +145,29 @@ def test_the_third_signal_ends_what_is_cleared_away_at_once(more: int, said: str
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.stdout, "Traceback" in done.stderr) == (said, False), done.stderr
     assert done.returncode == (130 if said else 143)
+
+
+def test_a_signal_that_comes_while_something_is_finalised_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Finalised:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    def working(words: object, ahead: object) -> int:
+        Finalised()
+        time.sleep(20)
+        return 0
+
+    monkeypatch.setattr(main, "_invoke", working)
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    hook = sys.unraisablehook
+    try:
+        assert main.run(["images"]) == 143
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert sys.unraisablehook is hook
+    assert "Exception ignored" not in capsys.readouterr().err
 
 
 def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -11,6 +12,7 @@ from dockyard._internal import interrupt
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE = 3
+_SOON = 0.02
 _SIGNALLED = 128  # and the number of the signal, as shells have it
 
 
@@ -19,6 +21,7 @@ class _Handler:
 
     def __init__(self) -> None:
         self.came = 0
+        self.over = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         self.came += 1
@@ -26,6 +29,14 @@ class _Handler:
             interrupt.interrupt(signal.Signals(number))
         elif self.came >= _PATIENCE:
             os._exit(_SIGNALLED + number)
+
+    def lost(self, error: KeyboardInterrupt) -> None:
+        """The exception was swallowed, as it came while something was being finalised: the signal comes once more."""
+        if not self.over:
+            self.came = 0
+            again = threading.Timer(_SOON, os.kill, (os.getpid(), error.args[0]))
+            again.daemon = True
+            again.start()
 
 
 @contextlib.contextmanager
@@ -40,14 +51,25 @@ def unwound(*, last: bool = False) -> Iterator[None]:
     handler = _Handler()
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     ours = [each for each, how in before.items() if how in (signal.SIG_DFL, signal.default_int_handler)]
+    unraisable = sys.unraisablehook
+
+    def unraised(what: "sys.UnraisableHookArgs") -> None:
+        if isinstance(what.exc_value, KeyboardInterrupt) and what.exc_value.args:
+            handler.lost(what.exc_value)
+        else:
+            unraisable(what)
+
     for number in ours:
         signal.signal(number, handler)
+    sys.unraisablehook = unraised
     try:
         yield
     finally:
         if handler.came:
             interrupt.end_all()
-        handler.came = max(handler.came, 1)  # there is nothing left to interrupt
+        handler.came, handler.over = max(handler.came, 1), True  # there is nothing left to interrupt
+        if not last:
+            sys.unraisablehook = unraisable
         for number in () if last else ours:
             if signal.getsignal(number) is handler:  # a command may have set its own
                 signal.signal(number, before[number])
