@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from dockyard.cli.build.flags import Flags, options
+from dockyard.cli.build.refused import needed
 
 from .conftest import Build
 
@@ -294,9 +295,30 @@ def test_bytes_that_are_not_utf_8_stand_in_no_document(context: Path) -> None:
     assert [each["step"] for each in json.loads(done.stdout)["steps"]] == ['LABEL by="Ren\ufffd"', "COPY f /\ufffd"]
 
 
+def test_words_that_ask_for_what_is_done_anyway_change_nothing() -> None:
+    words = ["--rm", "--force-rm=false", "--compress", "--isolation", "default", "--disable-content-trust", "-t", "x"]
+    assert needed([*words, "--isolation=default", "."]) == ["-t", "x", "."]
+    asked = ["--rm=false", "--isolation", "process", "--disable-content-trust=false", "--", "--rm"]
+    assert needed(asked) == asked
+
+
+def test_docker_s_words_for_this_machine_and_for_no_progress(context: Path) -> None:
+    done = dockyard(context, "--rm", "--platform", "local", "--progress", "none", "--call=build", "-q")
+    assert (done.returncode, done.stderr) == (0, "")
+    judged = dockyard(context, "--call", "check,format=json")
+    assert json.loads(judged.stdout)
+    assert dockyard(context, "--call", "check,format=xml").returncode == 2
+
+
 @pytest.mark.slow
 def test_words_of_docker_build_are_taken_or_refused_by_name(context: Path, build: Build) -> None:
-    for words in (("--builder", "x"), ("--memory=1g",), ("--rm",), ("--cpu-shares", "2"), ("--isolation=process",)):
+    for words in (
+        ("--builder", "x"),
+        ("--memory=1g",),
+        ("--rm=false",),
+        ("--cpu-shares", "2"),
+        ("--isolation=process",),
+    ):
         done = build(context, *words)
         assert (done.returncode, "hint" in done.stderr) == (2, True), words
         assert f"does not take {words[0].partition('=')[0]}" in done.stderr

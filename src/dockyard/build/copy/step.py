@@ -320,9 +320,10 @@ def _with_parents(tree: Held, pattern: str, instruction: ins.Copy) -> Taken:
     includes = IgnoreRules.of([wanted]) if wanted else None
     found = tree.find(root, instruction.node)
     # The pattern is looked for below the root. A file that a wildcard finds there has nothing below it and is copied
-    # itself, as BuildKit has it, where the context has it at all: of that only what instructions name is sent.
+    # itself, as BuildKit has it. Of the context there is only what instructions name: a folder of which they name
+    # nothing is not found.
     if includes:
-        found = [item for item in found if item.kind == "dir" or not isinstance(tree, Context) or tree.sent(item.path)]
+        found = [item for item in found if not item.path or not isinstance(tree, Context) or tree.sent(item.path)]
     elif WILD.search(root):  # nothing is looked for below what a wildcard finds, as BuildKit has it
         found = [item for item in found if item.kind != "dir"]
     return Taken(tree, found, includes)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from dockyard._internal import interrupt
 from dockyard.build.cache.cache import key
 from dockyard.build.copy.copy import Copier, Order, Out, write, write_tree
 from dockyard.build.copy.destination import Destination
@@ -263,11 +264,9 @@ def in_memory() -> Iterator[Path]:
         if not Path("/proc", old.name.split("-")[1]).exists():
             shutil.rmtree(old, ignore_errors=True)
     folder = _MEMORY / f"dockyard-{os.getpid()}-{random.token_hex(8)}"
-    folder.mkdir(mode=0o700)
-    try:
+    with interrupt.ended(lambda: shutil.rmtree(folder, ignore_errors=True)):
+        folder.mkdir(mode=0o700)
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _confided(

@@ -14,8 +14,8 @@ from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, Sou
 from dockyard.build.sources.ahead import Ahead, Seen
 from dockyard.build.sources.listing import Facts, Listed, digest_of, facts, look, packed, rows, sight, stamp
 from dockyard.build.sources.paths import followed, glob, missing
+from dockyard.build.sources.sent import doubled, wild_above
 from dockyard.build.sources.sent import sent as is_sent
-from dockyard.build.sources.sent import wild_above
 from dockyard.build.sources.source import WILD, Item
 from dockyard.build.sources.watched import Watched, check
 from dockyard.dockerfile.ignore import IgnoreRules
@@ -107,7 +107,7 @@ class Context:
                     hint=f"Write the folder's name without a wildcard, or copy {item.path} itself.",
                 )
         kept = [each for each in found if each is not None and self._takes_part(each)]
-        if "\\" in pattern and not wild:
+        if ("\\" in pattern and not wild) or doubled(parts):
             kept = [each for each in kept if self.sent(each.path)]
         if not kept and outside:
             raise ContextEscapeError(f"{pattern!r} leads out of the context", context=place(node))
