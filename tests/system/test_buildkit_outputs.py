@@ -127,6 +127,19 @@ def test_a_layout_is_named_and_annotated_as_buildkit_s(
     assert shape(tmp_path / "ours") == shape(tmp_path / "theirs")
 
 
+def test_a_layout_in_a_folder_is_named_as_buildkit_s(builders: Builders, tmp_path: Path) -> None:
+    found = []
+    for build, name in ((builders.theirs, "theirs"), (builders.ours, "ours")):
+        for names in ("org/repo:1,org/repo:2", "other/repo:1", "org/repo:2"):
+            done = build(f'type=oci,tar=false,"name={names}",dest={tmp_path / name}', "", "")
+            assert done.returncode == 0, done.stderr
+        listed = json.loads((tmp_path / name / "index.json").read_bytes())["manifests"]
+        found.append(
+            sorted(sorted((k, v) for k, v in each["annotations"].items() if "created" not in k) for each in listed)
+        )
+    assert found[0] == found[1]
+
+
 SOURCE = "FROM scratch AS a\nARG X=1\nCOPY Dockerfile /a\nFROM a\nLABEL a=b\nCOPY --from=a /a /b\n"
 FORMS = [
     "mode=min",

@@ -25,6 +25,7 @@ from dockyard.oci.digest import Digest, DigestInvalidError
 from dockyard.oci.mediatype import OCI_INDEX
 
 REF_NAME = "org.opencontainers.image.ref.name"
+CONTAINERD_NAME = "io.containerd.image.name"
 _STALE_INGEST_SECONDS = 24 * 3600
 
 
@@ -258,19 +259,27 @@ class Layout:
         annotations = {key: value for key, value in found.annotations.items() if key != REF_NAME}
         return Descriptor(found.media_type, found.digest, found.size, annotations, found.platform, found.artifact_type)
 
-    def tag(self, name: str, target: Descriptor) -> None:
-        """Let `name` point to `target`, which must be here; what it pointed to before stays untagged."""
+    def tag(self, name: str, target: Descriptor, whole: str = "") -> None:
+        """Let `name` point to `target`, which must be here; what it pointed to before stays untagged.
+
+        Where `name` is a tag alone, as others have it in a layout of their own, `whole` is the name that it belongs to.
+        """
         named = Descriptor(
             target.media_type,
             target.digest,
             target.size,
-            {**target.annotations, REF_NAME: name},
+            {**target.annotations, REF_NAME: name, **({CONTAINERD_NAME: whole} if whole else {})},
             target.platform,
             target.artifact_type,
         )
 
         def change(items: list[Descriptor]) -> list[Descriptor]:
-            kept = [item for item in items if item.annotations.get(REF_NAME) != name]
+            kept = [
+                item
+                for item in items
+                if item.annotations.get(REF_NAME) != name
+                or (whole and item.annotations.get(CONTAINERD_NAME, whole) != whole)
+            ]
             return [item for item in kept if item.digest != target.digest or REF_NAME in item.annotations] + [named]
 
         self._change_index(change)

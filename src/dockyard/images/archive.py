@@ -7,7 +7,7 @@ from typing import BinaryIO, Literal
 
 from dockyard._internal import atomic
 from dockyard._internal.limits import CONFIG_BYTES, GRAPH_DEPTH, MANIFEST_BYTES, TooLargeError, read_bounded
-from dockyard.content.layout import REF_NAME, Layout
+from dockyard.content.layout import CONTAINERD_NAME, REF_NAME, Layout
 from dockyard.content.store import Reader, read
 from dockyard.errors import UsageError
 from dockyard.images.assemble import assemble_as_it_is
@@ -26,7 +26,6 @@ from dockyard.oci.reference import Reference
 
 Form = Literal["docker-archive", "oci-archive"]
 _CHUNK = 1 << 20
-_CONTAINERD = "io.containerd.image.name"
 
 
 class ArchiveKindError(UsageError):
@@ -138,7 +137,7 @@ def _write_oci(targets: Sequence[tuple[str, str, Descriptor, Reader]], out: Bina
     done: set[Digest] = set()
     for name, short, target, source in targets:
         # `docker load` goes by containerd's annotation, everyone else by OCI's.
-        own = {REF_NAME: short, **({_CONTAINERD: name} if "/" in name else {})} if name else {}
+        own = {REF_NAME: short, **({CONTAINERD_NAME: name} if "/" in name else {})} if name else {}
         annotations = {**target.annotations, **own}
         named = Descriptor(target.media_type, target.digest, target.size, annotations, target.platform)
         entries.append(named.to_json())
@@ -203,7 +202,7 @@ def _read_oci(raw: bytes, blobs: Mapping[str, Descriptor], store: Layout) -> dic
     for item in Index(raw).manifests:
         _complete(item, held, store, done)
         # BuildKit's and containerd's archives have the tag alone in OCI's annotation, and the whole name beside it.
-        name = item.annotations.get(_CONTAINERD) or item.annotations.get(REF_NAME, "")
+        name = item.annotations.get(CONTAINERD_NAME) or item.annotations.get(REF_NAME, "")
         bare = Descriptor(item.media_type, item.digest, item.size, {}, item.platform)
         found[_name(name, item)] = bare
     return found

@@ -51,7 +51,7 @@ class Flags:
         processors: most processors that the build keeps busy at once; all by default.
         memory_budget: most memory that steps under way are reckoned to take, such as 2g; half of what is free by
             default.
-        no_cache: carry every step out.
+        no_cache: carry every step out, with cache mounts that begin anew.
         no_cache_filter: carry every step of this stage out; may be given several times.
         pull: ask the registry for newer bases.
         progress: auto, tty (a live tree), plain, rawjson (an event a line), quiet or none; BUILDKIT_PROGRESS does, too.

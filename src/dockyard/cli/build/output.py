@@ -47,7 +47,7 @@ def _write(
     titles = [str(name) for name in named]
     match output.type:
         case "oci" | "docker" if not output.tar:
-            _layout(Path(output.dest), titles, result, store, progress)
+            _layout(Path(output.dest), named, result, store, progress)
         case "oci" | "docker":
             if output.type == "docker" and len(result.images) > 1:
                 raise UsageError("Docker's archive holds one platform only", hint="Use type=oci, or one --platform.")
@@ -88,15 +88,15 @@ def _pushed(
     return ", ".join(str(name) for name in named)
 
 
-def _layout(folder: Path, names: list[str], result: "BuildResult", store: "Layout", progress: "Progress") -> None:
-    """The image in an OCI layout: a folder, which may have other images already."""
+def _layout(folder: Path, names: list[Reference], result: "BuildResult", store: "Layout", progress: "Progress") -> None:
+    """The image in an OCI layout: a folder, which may have other images already. Named as in an archive."""
     from dockyard.content.copy import copy
     from dockyard.content.layout import Layout
 
     layout = Layout(folder, create=True)
     copy(store, layout, result.descriptor, progress=progress)
     for name in names:
-        layout.tag(name, result.descriptor)
+        layout.tag(name.tag or str(name), result.descriptor, str(name))
     if not names:
         layout.attach(result.descriptor)
 
