@@ -60,9 +60,9 @@ def call(command: Command, words: Sequence[str], unread: dict[str, Any]) -> int:
     import cyclopts
 
     app, function = parser(command)
-    needed = getattr(sys.modules[function.__module__], "needed", None)
-    if needed is not None:
-        words = needed(words)
+    trimmed = getattr(sys.modules[function.__module__], "trimmed", None)
+    if trimmed is not None:
+        words = trimmed(words)
     refuse = getattr(sys.modules[function.__module__], "refuse", None)
     if refuse is not None:
         refuse(words)  # what is known from elsewhere, by its name

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dockyard.cli.build.flags import Flags, options
-from dockyard.cli.build.refused import needed
+from dockyard.cli.build.refused import trimmed
 
 from .conftest import Build
 
@@ -257,9 +257,9 @@ def test_bytes_that_are_not_utf_8_stand_in_no_document(context: Path) -> None:
 
 def test_words_that_ask_for_what_is_done_anyway_change_nothing() -> None:
     words = ["--rm", "--force-rm=false", "--compress", "--isolation", "default", "--disable-content-trust", "-t", "x"]
-    assert needed([*words, "--isolation=default", "."]) == ["-t", "x", "."]
+    assert trimmed([*words, "--isolation=default", "."]) == ["-t", "x", "."]
     asked = ["--rm=false", "--isolation", "process", "--disable-content-trust=false", "--", "--rm"]
-    assert needed(asked) == asked
+    assert trimmed(asked) == asked
 
 
 def test_docker_s_words_for_this_machine_and_for_no_progress(context: Path) -> None:
