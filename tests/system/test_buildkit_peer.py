@@ -139,7 +139,7 @@ def strange(folder: Path) -> None:
             ("file", tarfile.REGTYPE, 0o640, b"second\n", {"SCHILY.xattr.user.a": "b", "comment": "c"}),
             ("hard", tarfile.LNKTYPE, 0o640, b"", {}),
             ("sub", tarfile.DIRTYPE, 0o1777, b"", {}),
-            ("sub/l", tarfile.SYMTYPE, 0o750, b"", {}),
+            ("sub/l", tarfile.SYMTYPE, 0o4750, b"", {}),
             ("fifo", tarfile.FIFOTYPE, 0o622, b"", {}),
             ("null", tarfile.CHRTYPE, 0o666, b"", {}),
             ("x" * 120 + "/" + "y" * 90, tarfile.REGTYPE, 0o444, b"long\n", {}),

@@ -26,6 +26,7 @@ from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile import shell
 from dockyard.dockerfile import stages as language
 from dockyard.dockerfile.node import Node
+from dockyard.errors import Error
 from dockyard.layers.layer import Layer
 from dockyard.oci.digest import Digest
 from dockyard.oci.platform import Platform
@@ -42,7 +43,7 @@ def predefined(platform: Platform, target: str, given: Mapping[str, str]) -> dic
         for name, value in (
             ("PLATFORM", str(each)),
             ("OS", each.os),
-            ("OSVERSION", ""),
+            ("OSVERSION", each.version),
             ("ARCH", each.architecture),
             ("VARIANT", each.variant),
         )
@@ -75,6 +76,7 @@ class Plan(msgspec.Struct, dict=True):
     _missed: Counter[tuple[int, Digest]] = msgspec.field(default_factory=Counter)
     _ran: dict[int, list[StepReport]] = msgspec.field(default_factory=dict)
     _counted_on: dict[int, set[Digest]] = msgspec.field(default_factory=dict)
+    _cause: BaseException | None = None
 
     def __post_init__(self) -> None:
         self.graph = Graph(self.stages)
@@ -127,11 +129,16 @@ class Plan(msgspec.Struct, dict=True):
         return found
 
     def build(self, stage: language.Stage) -> None:
-        """Finish `stage` and whatever it needs."""
+        """Finish `stage` and whatever it needs. Of several that fail, the first one's error is raised."""
         self.graph.judge(self.tools.global_args, self.tools.escape, lambda name: self.origins.named(name) is not None)
         self.tools.context.asked = patterns(self._reached(stage), self.tools.escape)
         while True:
-            state = self.finished(stage)
+            try:
+                state = self.finished(stage)
+            except Error:
+                # Asked for first may have been a stage that ended because another had failed.
+                assert self._cause is not None
+                raise self._cause from None
             try:
                 _brought(state, all=self.options.keep)
                 break
@@ -172,7 +179,9 @@ class Plan(msgspec.Struct, dict=True):
                     break
                 except LayerAbsentError as error:
                     self._given_up(stage, error)
-        except BaseException:
+        except BaseException as error:
+            with self._lock:
+                self._cause = self._cause or error
             self.tools.cancelled.set()
             raise
         finally:

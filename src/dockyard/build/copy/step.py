@@ -23,6 +23,7 @@ from dockyard.build.copy.settle import Settled
 from dockyard.build.copy.trees import Held, Taken, TreeSource
 from dockyard.build.fault import ContextUnreadableError, SourceMissingError, place
 from dockyard.build.lazy.lent import absent
+from dockyard.build.slashes import forward
 from dockyard.build.sources.context import TICK, Context
 from dockyard.build.sources.source import WILD, Files, Item, digest
 from dockyard.build.stage import Stage
@@ -187,8 +188,11 @@ def _made(
                 each.source.check()
         if isinstance(source, Context) and source.dated is not None:
             out.note(f"at {source.dated}")
-        # As with BuildKit: what has another name may have another time, which the key leaves out.
-        out.note(f"named {_names(stage, instruction)}")
+        # As with BuildKit: what has another name or comes another way may have another time, which the key leaves out.
+        out.note(f"{instruction.node.keyword.upper()} of {_names(stage, instruction)}")
+        out.note(
+            f"fetched {[isinstance(each.source, Files) and isinstance(each.items[0].handle, str) for each in taken]}"
+        )
         content = out.key()
         step = key(stage.state.key, "copied", content, tools.epoch)
         earlier = stage.known(step)
@@ -278,7 +282,7 @@ def _taken(stage: Stage, instruction: ins.Copy | ins.Add, source: State | Contex
             found.append(_with_parents(tree, pattern, instruction))
             continue
         unpack = instruction.unpack is not False if isinstance(instruction, ins.Add) else False
-        items = tree.find(pattern, node)
+        items = tree.find(forward(pattern, node) if stage.state.windows else pattern, node)
         if not items:
             stage.tools.progress.log(f"warning: line {node.start_line}: nothing matches {pattern!r}")
         found.append(Taken(tree, items, None, add and unpack))
@@ -348,6 +352,8 @@ def _required(tree: Held, root: str, wanted: str, instruction: ins.Copy) -> None
 def _order(stage: Stage, instruction: ins.Copy | ins.Add) -> Order:
     node, state = instruction.node, stage.state
     written = stage.expand(instruction.destination)
+    if state.windows:
+        written = forward(written, node)
     target = configure.joined(state.workdir, written or ".", node)
     if written in ("", ".") or written.endswith(("/", "/.")):
         target = target.rstrip("/") + "/"

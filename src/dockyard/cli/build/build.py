@@ -11,7 +11,7 @@ from dockyard.build.sources.ahead import Ahead
 from dockyard.cli import context, report
 from dockyard.cli.build import view
 from dockyard.cli.build.flags import Flags, Result, options
-from dockyard.cli.build.refused import refuse, trimmed
+from dockyard.cli.build.refused import reduced, refuse
 from dockyard.cli.plain import plain
 from dockyard.oci.reference import Reference
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dockyard.build.build import BuildResult
     from dockyard.build.tools import Halted
 
-__all__ = ["PARSED", "build", "plainly", "refuse", "trimmed"]
+__all__ = ["PARSED", "build", "plainly", "reduced", "refuse"]
 
 PARSED = ("dockyard.cli.build.build", "dockyard.cli.build.flags")
 """Modules whose annotations name the parser's own classes."""

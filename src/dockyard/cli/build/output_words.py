@@ -29,7 +29,8 @@ _KEYS = {
     "image": {*_PUSHED, *_IMAGE},
     "cacheonly": set(),
 }
-_COMMON = {"type", "rewrite-timestamp"}  # new layers keep to SOURCE_DATE_EPOCH always, the base never does
+# New layers keep to SOURCE_DATE_EPOCH always, the base never does.
+_COMMON = {"type", "rewrite-timestamp", "source-date-epoch"}
 _COMPRESSIONS: dict[str, "Compression"] = {"gzip": "gzip", "zstd": "zstd", "none": "none", "uncompressed": "none"}
 _LEVELS: dict[str, "Level"] = {"fast": "fast", "dense": "dense"}
 # What has one meaning here: any other is refused, with what to do instead.

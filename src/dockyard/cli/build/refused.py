@@ -48,7 +48,7 @@ _NEEDLESS = {
 }
 
 
-def trimmed(words: Sequence[str]) -> list[str]:
+def reduced(words: Sequence[str]) -> list[str]:
     """`words` without those of `docker build` that ask for what is done in any case."""
     kept: list[str] = []
     left = list(words)
