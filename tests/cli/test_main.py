@@ -3,6 +3,10 @@
 import io
 import json
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -89,7 +93,7 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main.run(["images"]) == 130
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_other_signals_unwind_as_ctrl_c_does(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals, code: int
 ) -> None:
@@ -99,18 +103,71 @@ def test_other_signals_unwind_as_ctrl_c_does(
         try:
             signal.raise_signal(number)
         finally:
+            signal.raise_signal(number)  # somebody is impatient
             cleared.append(number)
         return 0
 
     monkeypatch.setattr(main, "_invoke", working)
-    before = signal.signal(number, signal.SIG_DFL)  # below nohup it is ignored
+    plain = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, plain)  # below nohup it is ignored
     try:
         assert main.run(["images"]) == code
-        assert signal.getsignal(number) is signal.SIG_DFL
+        assert signal.getsignal(number) is plain
     finally:
         signal.signal(number, before)
     assert cleared == [number]
-    assert f"ended by {number.name}" in capsys.readouterr().err
+    told = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+    assert told in capsys.readouterr().err
+
+
+IMPATIENT = """
+import signal, sys
+from dockyard.cli import main
+def working(words, ahead):
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        for number in range({more}):
+            signal.raise_signal(signal.SIGTERM)
+        print("cleared", flush=True)
+main._invoke = working
+for each in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(each, signal.SIG_DFL)
+print(main.run(["images"], last=True), flush=True)
+signal.raise_signal(signal.SIGINT)
+print("still here", flush=True)
+"""
+
+
+@pytest.mark.parametrize(("more", "said"), [(1, "cleared\n143\n"), (2, "")])
+def test_the_third_signal_ends_what_is_cleared_away_at_once(more: int, said: str) -> None:
+    words = [sys.executable, "-c", IMPATIENT.format(more=more)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.stdout, "Traceback" in done.stderr) == (said, False), done.stderr
+    assert done.returncode == (130 if said else 143)
+
+
+def test_a_signal_that_comes_while_something_is_finalised_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Finalised:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    def working(words: object, ahead: object) -> int:
+        Finalised()
+        time.sleep(20)
+        return 0
+
+    monkeypatch.setattr(main, "_invoke", working)
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    hook = sys.unraisablehook
+    try:
+        assert main.run(["images"]) == 143
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert sys.unraisablehook is hook
+    assert "Exception ignored" not in capsys.readouterr().err
 
 
 def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +194,64 @@ def test_a_build_leaves_at_once_with_everything_said_and_done(monkeypatch: pytes
     monkeypatch.setattr("os._exit", lambda code: said.append(str(code)))
     main._leave(3)
     assert said == ["callbacks", "out", "err", "3"]
+
+
+BESIDE = """
+import atexit, signal, sys, threading
+from dockyard.cli import main
+def working(words, ahead):
+    threading.Thread(target=lambda: threading.Event().wait(60)).start()
+    signal.raise_signal(signal.SIGTERM)
+main._invoke = working
+atexit.register(lambda: print("cleared"))
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+sys.argv[1:] = ["images"]
+main.main()
+"""
+
+
+CLOSED = """
+import os, sys
+from dockyard.cli import main
+def working(words, last):
+    with open({path!r}, "w") as file:
+        os.system("echo child; echo child >&2")
+        print(sys.stdin.read(), "said", flush=True)
+        print("said", file=sys.stderr, flush=True)
+        file.write(str(file.fileno() > 2))
+    return 7
+main.run = working
+main.main()
+"""
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_no_file_takes_the_place_of_a_standard_stream_that_is_closed(tmp_path: Path, closed: tuple[int, ...]) -> None:
+    path = tmp_path / "file"
+    words = [sys.executable, "-c", CLOSED.format(path=str(path))]
+    how = " ".join(f"{number}{'<' if number == 0 else '>'}&-" for number in closed)
+    done = subprocess.run(["sh", "-c", f'exec "$@" {how}', "sh", *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, path.read_text()) == (7, "True")
+    assert done.stdout == ("" if 1 in closed else "child\n said\n" if 0 in closed else done.stdout)
+    assert done.stderr == ("" if 2 in closed else "child\nsaid\n")
+
+
+def test_nobody_waits_after_a_signal_for_what_goes_on_beside() -> None:
+    words = [sys.executable, "-c", BESIDE]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout) == (143, "cleared\n"), done.stderr
+
+
+def test_ctrl_c_says_nothing_before_there_is_anything_to_clear_away() -> None:
+    early = """
+import signal
+from dockyard.cli import main
+main.run = lambda words, last: signal.raise_signal(signal.SIGINT)
+main.main()
+"""
+    words = ["env", "--default-signal=INT", sys.executable, "-c", early]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 def test_a_build_with_threads_or_output_that_nobody_reads_leaves_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -248,9 +248,24 @@ def test_headers_and_manifests_beyond_all_measure_are_refused(server: Server) ->
     connection.close()
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_what_is_under_way_is_finished_when_the_server_is_told_to_stop(tmp_path: Path, workers: str) -> None:
-    server = Server(tmp_path, "--workers", workers)
+@pytest.mark.parametrize(
+    ("workers", "number"),
+    [
+        ("1", signal.SIGTERM),
+        ("2", signal.SIGTERM),
+        ("1", signal.SIGINT),
+        ("2", signal.SIGINT),
+        ("1", signal.SIGHUP),  # several workers are replaced
+    ],
+)
+def test_what_is_under_way_is_finished_when_the_server_is_told_to_stop(
+    tmp_path: Path, workers: str, number: signal.Signals
+) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # below nohup it is ignored
+    try:
+        server = Server(tmp_path, "--workers", workers)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     place, data = begin(server), os.urandom(300_000)
     digest = "sha256:" + hashlib.sha256(data).hexdigest()
     try:
@@ -260,7 +275,10 @@ def test_what_is_under_way_is_finished_when_the_server_is_told_to_stop(tmp_path:
         connection.endheaders()
         connection.send(data[:100_000])
         time.sleep(0.3)
-        server.child.send_signal(signal.SIGTERM)
+        # A terminal tells every process of it, and the lead process its workers once more.
+        told = _workers(server, int(workers)) if number == signal.SIGINT and workers != "1" else []
+        for each in (*told, *told, server.child.pid):
+            os.kill(each, number)
         time.sleep(0.5)
         connection.send(data[100_000:])
         assert connection.getresponse().status == 201
@@ -268,6 +286,22 @@ def test_what_is_under_way_is_finished_when_the_server_is_told_to_stop(tmp_path:
         assert server.child.wait(20) == 0
     finally:
         server.kill()
+
+
+def _runs(process: int) -> bool:
+    try:
+        return " Z " not in Path(f"/proc/{process}/stat").read_text()  # one that nobody has waited for yet
+    except FileNotFoundError:
+        return False
+
+
+def _workers(server: Server, number: int) -> list[int]:
+    children = Path(f"/proc/{server.child.pid}/task/{server.child.pid}/children")
+    deadline = time.monotonic() + 20
+    while len(found := [int(each) for each in children.read_text().split()]) < number:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -283,6 +317,34 @@ def test_what_takes_too_long_is_cut_off_when_the_server_is_told_to_stop(tmp_path
             began = time.monotonic()
             server.child.wait(20)
             assert time.monotonic() - began < 8
+    finally:
+        server.kill()
+
+
+def test_workers_end_with_a_lead_process_that_was_killed_and_finish_what_is_under_way(tmp_path: Path) -> None:
+    server = Server(tmp_path, "--workers", "2")
+    data = os.urandom(300_000)
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    try:
+        place = begin(server)
+        workers = _workers(server, 2)
+        deadline = time.monotonic() + 20
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection.putrequest("PUT", f"{place}?digest={digest}")
+        connection.putheader("Content-Length", str(len(data)))
+        connection.endheaders()
+        connection.send(data[:100_000])
+        while not any(Path(server.storage, "uploads").iterdir()):  # until a worker has it
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        server.kill()
+        connection.send(data[100_000:])
+        assert connection.getresponse().status == 201
+        connection.close()
+        deadline = time.monotonic() + 20
+        while left := [each for each in workers if _runs(each)]:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.05)
     finally:
         server.kill()
 

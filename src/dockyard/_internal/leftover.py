@@ -6,7 +6,10 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+
+from dockyard._internal import interrupt
 
 
 @contextlib.contextmanager
@@ -22,12 +25,12 @@ def beside(path: Path, *, folder: bool = False) -> Iterator[tuple[Path, int]]:
     if folder:
         path.parent.mkdir(parents=True, exist_ok=True)
     clear(path)
-    place, handle = _made(path, folder=folder)
-    try:
-        yield place, handle
-    finally:
-        os.close(handle)
-        _remove(place)
+    with contextlib.ExitStack() as stack:
+        place, handle = _made(path, stack, folder=folder)
+        try:
+            yield place, handle
+        finally:
+            os.close(handle)
 
 
 def clear(path: Path) -> None:
@@ -48,12 +51,16 @@ def clear(path: Path) -> None:
                 os.close(handle)
 
 
-def _made(path: Path, *, folder: bool) -> tuple[Path, int]:
+def _made(path: Path, stack: contextlib.ExitStack, *, folder: bool) -> tuple[Path, int]:
     while True:
         place = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
+        stack.enter_context(interrupt.ended(partial(_remove, place)))
         if folder:
             place.mkdir()
-            handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue  # somebody took it for a leftover already
         else:
             handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         with contextlib.suppress(OSError):  # a file system without locks: nothing is ever cleared there

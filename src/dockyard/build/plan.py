@@ -26,6 +26,7 @@ from dockyard.dockerfile import instructions as ins
 from dockyard.dockerfile import shell
 from dockyard.dockerfile import stages as language
 from dockyard.dockerfile.node import Node
+from dockyard.errors import Error
 from dockyard.layers.layer import Layer
 from dockyard.oci.digest import Digest
 from dockyard.oci.platform import Platform
@@ -42,7 +43,7 @@ def predefined(platform: Platform, target: str, given: Mapping[str, str]) -> dic
         for name, value in (
             ("PLATFORM", str(each)),
             ("OS", each.os),
-            ("OSVERSION", ""),
+            ("OSVERSION", each.version),
             ("ARCH", each.architecture),
             ("VARIANT", each.variant),
         )
@@ -75,6 +76,7 @@ class Plan(msgspec.Struct, dict=True):
     _missed: Counter[tuple[int, Digest]] = msgspec.field(default_factory=Counter)
     _ran: dict[int, list[StepReport]] = msgspec.field(default_factory=dict)
     _counted_on: dict[int, set[Digest]] = msgspec.field(default_factory=dict)
+    _cause: BaseException | None = None
 
     def __post_init__(self) -> None:
         self.graph = Graph(self.stages)
@@ -127,11 +129,16 @@ class Plan(msgspec.Struct, dict=True):
         return found
 
     def build(self, stage: language.Stage) -> None:
-        """Finish `stage` and whatever it needs."""
+        """Finish `stage` and whatever it needs. Of several that fail, the first one's error is raised."""
         self.graph.judge(self.tools.global_args, self.tools.escape, lambda name: self.origins.named(name) is not None)
         self.tools.context.asked = patterns(self._reached(stage), self.tools.escape)
         while True:
-            state = self.finished(stage)
+            try:
+                state = self.finished(stage)
+            except Error:
+                # Asked for first may have been a stage that ended because another had failed.
+                assert self._cause is not None
+                raise self._cause from None
             try:
                 _brought(state, all=self.options.keep)
                 break
@@ -172,7 +179,9 @@ class Plan(msgspec.Struct, dict=True):
                     break
                 except LayerAbsentError as error:
                     self._given_up(stage, error)
-        except BaseException:
+        except BaseException as error:
+            with self._lock:
+                self._cause = self._cause or error
             self.tools.cancelled.set()
             raise
         finally:
@@ -249,7 +258,7 @@ class Plan(msgspec.Struct, dict=True):
         words = state.key.split()
         digest = words[1] if words[0] == "image" else hashlib.sha256(state.key.encode()).hexdigest()
         inputs.on(f"stage {below.title}" if below is not None else self._base_name(stage), digest[:19])
-        runner = Stage(state, self.tools, _Before(self, stage.number), stage.title, inputs)
+        runner = Stage(state, self.tools, _Before(self, stage.number, state), stage.title, inputs)
         runner.count = len(state.triggers) + len(stage.instructions)
         return runner
 
@@ -308,8 +317,10 @@ class Plan(msgspec.Struct, dict=True):
         with located(stage.head.node):
             return self.origins.image(name, platform, tools).triggered()
 
-    def named(self, name: str, before: int, node: Node, *, numbers: bool = True) -> State | Context:
+    def named(self, name: str, before: int, own: State, node: Node, *, numbers: bool = True) -> State | Context:
         """What `--from` names: a named context, an earlier stage (by its number only with `numbers`), or an image.
+
+        An ONBUILD instruction of the base may name the stage that it became part of: that as far as it is, `own`.
 
         Raises:
             StageOrderError: the stage that is named comes later.
@@ -321,9 +332,9 @@ class Plan(msgspec.Struct, dict=True):
         if stage == "scratch":
             return State.scratch(self.platform.to_json(), self.tools.data / "index")
         if isinstance(stage, language.Stage):
-            if stage.number >= before:
-                raise StageOrderError(f"the stage {stage.title} comes later or is this one", context=place(node))
-            return self.finished(stage)
+            if stage.number > before:
+                raise StageOrderError(f"the stage {stage.title} comes later", context=place(node))
+            return self.finished(stage) if stage.number < before else own
         name = stage
         known = [each.name for each in self.stages[:before] if each.name]
         if "/" not in name and ":" not in name and known:
@@ -359,10 +370,11 @@ class _Before(msgspec.Struct, frozen=True):
 
     plan: Plan
     number: int
+    own: State
 
     def source(self, name: str, node: Node, *, numbers: bool = True) -> State | Context:
         """The finished stage, image or named context of that name."""
-        return self.plan.named(name, self.number, node, numbers=numbers)
+        return self.plan.named(name, self.number, self.own, node, numbers=numbers)
 
     def wait(self, names: Iterable[str]) -> None:
         """Wait until the stages among `names` are finished; what stopped one comes up where it is used."""

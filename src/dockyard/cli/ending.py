@@ -1,30 +1,75 @@
-"""Signals: SIGTERM and SIGHUP end a command as Ctrl-C does, by an exception that lets everything be cleared away."""
+"""Signals: Ctrl-C, SIGTERM and SIGHUP end a command by an exception that lets everything be cleared away."""
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
 
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+from dockyard._internal import interrupt
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PATIENCE = 3
+_SOON = 0.02
+_SIGNALLED = 128  # and the number of the signal, as shells have it
+
+
+class _Handler:
+    """What comes while a command that was told to end clears away does not keep it from that; the third ends it."""
+
+    def __init__(self) -> None:
+        self.came = 0
+        self.over = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.came += 1
+        if self.came == 1:
+            interrupt.interrupt(signal.Signals(number))
+        elif self.came >= _PATIENCE:
+            os._exit(_SIGNALLED + number)
+
+    def lost(self, error: KeyboardInterrupt) -> None:
+        """The exception was swallowed, as it came while something was being finalised: the signal comes once more."""
+        if not self.over:
+            self.came = 0
+            again = threading.Timer(_SOON, os.kill, (os.getpid(), error.args[0]))
+            again.daemon = True
+            again.start()
 
 
 @contextlib.contextmanager
-def unwound() -> Iterator[None]:
-    """In the block the signals raise `KeyboardInterrupt` with their number, unless they are ignored or dealt with."""
+def unwound(*, last: bool = False) -> Iterator[None]:
+    """In the block the signals raise `KeyboardInterrupt` with their number, unless they are ignored or dealt with.
+
+    With `last` nothing but the process's own end comes after the block, and they do not interrupt that either.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    ours = [number for number in _SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+    handler = _Handler()
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    ours = [each for each, how in before.items() if how in (signal.SIG_DFL, signal.default_int_handler)]
+    unraisable = sys.unraisablehook
+
+    def unraised(what: "sys.UnraisableHookArgs") -> None:
+        if isinstance(what.exc_value, KeyboardInterrupt) and what.exc_value.args:
+            handler.lost(what.exc_value)
+        else:
+            unraisable(what)
+
     for number in ours:
-        signal.signal(number, _raised)
+        signal.signal(number, handler)
+    sys.unraisablehook = unraised
     try:
         yield
     finally:
-        for number in ours:
-            if signal.getsignal(number) is _raised:  # a command may have set its own
-                signal.signal(number, signal.SIG_DFL)
-
-
-def _raised(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(signal.Signals(number))
+        if handler.came:
+            interrupt.end_all()
+        handler.came, handler.over = max(handler.came, 1), True  # there is nothing left to interrupt
+        if not last:
+            sys.unraisablehook = unraisable
+        for number in () if last else ours:
+            if signal.getsignal(number) is handler:  # a command may have set its own
+                signal.signal(number, before[number])

@@ -21,9 +21,16 @@ HELP = ("-h", "--help")
 
 def main() -> None:
     """Run the program with the words of the process and exit with its code."""
+    import _signal  # type: ignore[import-not-found]  # what `signal` is made of, which takes longer to load
+
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        # Until there is something to clear away, Ctrl-C ends it without a word, as SIGTERM does.
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _opened()
     words = sys.argv[1:]
-    code = run(words)
-    if words[:1] in (["build"], ["push"], ["pull"]):
+    code = run(words, last=True)
+    if code > SIGNALLED or words[:1] in (["build"], ["push"], ["pull"]):
         _leave(code)
     import gc
 
@@ -31,15 +38,30 @@ def main() -> None:
     sys.exit(code)
 
 
+def _opened() -> None:
+    """Have `/dev/null` where a standard stream is closed: the next file that is opened would get its number, and what
+    is meant for the stream, from here or from another program, would be written into that file.
+    """
+    import os
+
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(handle, True)
+    os.close(handle)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))
+
+
 def _leave(code: int) -> None:
     """Exit at once where nothing is left to do: taking every module apart takes longer than a build of known steps
-    or fetching a small image.
+    or fetching a small image. After an interrupt nobody waits for what goes on beside, and no module may be taken apart
+    under it.
     """
     import atexit
     import os
     import threading
 
-    if threading.active_count() > 1:
+    if threading.active_count() > 1 and code <= SIGNALLED:
         return
     atexit._run_exitfuncs()
     try:
@@ -50,9 +72,9 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
-def run(words: "Sequence[str]") -> int:
+def run(words: "Sequence[str]", *, last: bool = False) -> int:
     """Run the command that `words` name and return its exit code (design.md: 0 to 5, and 130 when interrupted; 143 and
-    129 where another signal ended it).
+    129 where another signal ended it). With `last` the process ends afterwards.
     """
     if words and words[0] == "help":
         words = [*words[1:], "--help"]  # `dockyard help build`
@@ -76,7 +98,7 @@ def run(words: "Sequence[str]") -> int:
 
         # Imports and listings make many objects that stay: looking through them again and again finds nothing.
         gc.set_threshold(100_000, 20, 100)
-        with unwound():
+        with unwound(last=last):
             return _invoke(words, ahead)
     except KeyboardInterrupt as error:
         return _interrupted(error)

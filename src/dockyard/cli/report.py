@@ -76,7 +76,7 @@ def _known(error: Exception) -> Error | None:
     if not isinstance(error, OSError):
         return None
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFullError(f"no space left on the disk: {error.filename or ''}")
+        return DiskFullError(f"no space left on the disk{f': {error.filename}' if error.filename else ''}")
     if not error.filename:
         return None
     kind = _FILES.get(error.errno or 0, FileUnusableError)

@@ -5,17 +5,17 @@ Other tools read and write the same folder: `skopeo inspect oci:FOLDER:NAME`. Ta
 blobs appear by rename, `index.json` is changed under a file lock and replaced whole.
 """
 
-import atexit
 import contextlib
 import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from dockyard._internal import atomic
+from dockyard._internal import atomic, interrupt
 from dockyard._internal.lock import locked, try_locked
 from dockyard.content.store import ContentError, ContentNotFoundError, DigestMismatchError
 from dockyard.content.verified import verified
@@ -42,18 +42,6 @@ class TagNotFoundError(UsageError):
     hint = "`dockyard images` lists what is there; `dockyard pull NAME` fetches."
 
 
-# Files that this process has begun. An interrupt may come before the block begins that would have closed one.
-_BEGUN: set[Path] = set()
-
-
-@atexit.register
-def _thrown_away() -> None:
-    for path in tuple(_BEGUN):
-        if path.name.startswith(f"{os.getpid()}-"):  # and not of the process that this one was forked from
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-
-
 class FileIngest:
     """An ingest into a temporary file beside the blobs, hashed while it is written."""
 
@@ -64,9 +52,14 @@ class FileIngest:
         self._size = 0
         self._path = layout.path / "ingest" / f"{os.getpid()}-{os.urandom(8).hex()}"
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        _BEGUN.add(self._path)
-        with atomic.disk_errors(layout.path):
-            self._file = open(self._path, "xb", buffering=0)
+        # An interrupt may come before the block begins that would have closed it.
+        self._left = interrupt.at_exit(partial(self._path.unlink, missing_ok=True))
+        try:
+            with atomic.disk_errors(layout.path):
+                self._file = open(self._path, "xb", buffering=0)
+        except Exception:
+            interrupt.forget(self._left)
+            raise
 
     def write(self, data: bytes | bytearray | memoryview, /) -> int:
         """Take in more bytes.
@@ -108,7 +101,7 @@ class FileIngest:
         """Throw away what was not committed."""
         self._file.close()
         self._path.unlink(missing_ok=True)
-        _BEGUN.discard(self._path)
+        interrupt.forget(self._left)
 
     def __enter__(self) -> Self:
         return self

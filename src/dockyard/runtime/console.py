@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dockyard._internal import interrupt
 from dockyard.runtime import container
 from dockyard.runtime.apart import die_with_parent
 from dockyard.runtime.network import Network, attached, private
@@ -32,6 +34,8 @@ def sit(
     """
     own = private(network)
     with contextlib.ExitStack() as stack:
+        children: list[subprocess.Popen[bytes]] = []
+        stack.enter_context(interrupt.ended(partial(container.ended, children, name, folder, way)))
         command = container.command(spec, overlay, folder, name, overlays, way, own="fifo" if own else "")
         if own:
             os.mkfifo(folder / container.FIFO)
@@ -41,8 +45,9 @@ def sit(
         # While somebody sits at the container, an interrupt is meant for it.
         with contextlib.suppress(ValueError):  # not the main thread: Python delivers signals elsewhere
             stack.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.SIG_IGN))
-        child = subprocess.Popen(command, cwd=folder, preexec_fn=_begun)  # noqa: PLW1509 (it holds no lock)
-        stack.callback(container.ended, child, name, folder, way)
+        with interrupt.held():
+            child = subprocess.Popen(command, cwd=folder, preexec_fn=_begun)  # noqa: PLW1509 (it holds no lock)
+            children.append(child)
         if own:
             stack.enter_context(attached(network, child.pid, folder))
             os.write(teller, b"go\n")

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from dockyard._internal import process
+from dockyard._internal import interrupt, process
 from dockyard.errors import Error
 from dockyard.runtime import inside
 from dockyard.runtime.apart import Apart, die_with_parent
@@ -99,23 +100,26 @@ def run(
     """
     own = private(network)
     before: Callable[[], None] = die_with_parent
-    if way == ROOT and not own:
-        need_root()
-        before = Apart(_laid(overlay, folder, overlays))
-        words = [*_bundled(spec, overlay, folder, way, memory), *_RUN, name]
-    else:
-        words = command(spec, overlay, folder, name, overlays, way, own="input" if own else "", memory=memory)
-    child = subprocess.Popen(
-        words,
-        stdin=subprocess.PIPE if own else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd=folder,
-        umask=UMASK,
-        preexec_fn=before,  # noqa: PLW1509 (no lock is held across it: it only makes system calls)
-    )
     with contextlib.ExitStack() as stack:
-        stack.callback(ended, child, name, folder, way)
+        children: list[subprocess.Popen[bytes]] = []
+        stack.enter_context(interrupt.ended(partial(ended, children, name, folder, way)))
+        if way == ROOT and not own:
+            need_root()
+            before = Apart(_laid(overlay, folder, overlays))
+            words = [*_bundled(spec, overlay, folder, way, memory), *_RUN, name]
+        else:
+            words = command(spec, overlay, folder, name, overlays, way, own="input" if own else "", memory=memory)
+        with interrupt.held():
+            child = subprocess.Popen(
+                words,
+                stdin=subprocess.PIPE if own else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                umask=UMASK,
+                preexec_fn=before,  # noqa: PLW1509 (no lock is held across it: it only makes system calls)
+            )
+            children.append(child)
         if child.stdin is not None:
             stack.enter_context(attached(network, child.pid, folder))
             with child.stdin as stream:
@@ -293,21 +297,22 @@ def _alone(spec: Mapping[str, Any]) -> bool:
     return any(each["type"] == "network" for each in spec["linux"]["namespaces"])
 
 
-def ended(child: "subprocess.Popen[bytes]", name: str, folder: Path, way: Way) -> None:
-    """End a container in the foreground, if it still runs, and remove what it left."""
+def ended(children: "Sequence[subprocess.Popen[bytes]]", name: str, folder: Path, way: Way) -> None:
+    """End a container in the foreground, which is one child if it began, and remove what it left."""
     if way.ids == "all" and (folder / "state" / name).exists():
         quietly(folder, "delete", "--force", name)
-    if child.poll() is None:
-        if not way.runc:
-            child.terminate()  # the keeper ends what it keeps
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(_MERCY)
-        child.kill()
-        child.wait()
-    for stream in (child.stdin, child.stdout):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
+    for child in children:
+        if child.poll() is None:
+            if not way.runc:
+                child.terminate()  # the keeper ends what it keeps
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(_MERCY)
+            child.kill()
+            child.wait()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 

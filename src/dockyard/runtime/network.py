@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from dockyard._internal import process
+from dockyard._internal import interrupt, process
 from dockyard.errors import Error, UsageError
 from dockyard.runtime.apart import die_with_parent
 from dockyard.runtime.namespace import ids as namespace_ids
@@ -137,17 +137,18 @@ def attached(network: Network, pid: int, folder: Path) -> Iterator[None]:
         ready, tell = os.pipe()
         stack.callback(os.close, ready)
         try:
-            child = subprocess.Popen(
-                _words(network, pid, namespace, tell, folder),
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                pass_fds=(tell, namespace),
-                preexec_fn=die_with_parent,  # noqa: PLW1509 (it only makes one system call)
-            )
+            with interrupt.held():
+                child = subprocess.Popen(
+                    _words(network, pid, namespace, tell, folder),
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    pass_fds=(tell, namespace),
+                    preexec_fn=die_with_parent,  # noqa: PLW1509 (it only makes one system call)
+                )
+                stack.callback(_end, child)
         finally:
             os.close(tell)
-        stack.callback(_end, child)
         _wait(network, child, ready, folder, deadline)
         yield
 

@@ -4,6 +4,7 @@ Without accounts everybody may do everything, so the server then refuses to list
 """
 
 import asyncio
+import ctypes
 import logging
 import multiprocessing
 import os
@@ -12,7 +13,7 @@ import socket
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -27,11 +28,15 @@ from dockyard.server.prompt import install
 from dockyard.server.settings import Settings
 from dockyard.server.tls import certificate
 
+if TYPE_CHECKING:
+    from granian._granian import WorkerSignal
+
 # Answers at once on one connection of HTTP/2. Each that its client does not take is in memory for a while, about 300 KB
 # of it, so a connection has less than 10 MB at most.
 _STREAMS = 32
 # Bodies come in pieces of at most this. Longer headers than the settings allow are refused where they are read.
 _BUFFER = 1 << 20
+_PR_SET_PDEATHSIG = 1
 _LOG = logging.getLogger("dockyard.registry")
 
 
@@ -66,7 +71,8 @@ def serve(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
 
     `ready` is called once all that could be refused has been looked at, just before the first request can come.
 
-    SIGHUP reads certificate and key anew, where several workers serve: they are replaced one after another.
+    SIGHUP reads certificate and key anew, where several workers serve: they are replaced one after another. One worker
+    stops, as its terminal is gone.
 
     Raises:
         PortTakenError: somebody listens there.
@@ -97,13 +103,41 @@ def worker() -> object:
     """The application of one of several processes, from the settings that its parent left for it."""
     # The parent's handlers came along with the fork. Until granian sets its own, a signal to stop simply stops.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    house = open_house(msgspec.json.decode(os.environ["DOCKYARD_SERVER"], type=Settings), os.getppid())
+    lead = int(os.environ["DOCKYARD_SERVER_LEAD"])
+    _end_with(lead)
+    house = open_house(msgspec.json.decode(os.environ["DOCKYARD_SERVER"], type=Settings), lead)
     house.start()
-    from granian import Granian
+    from granian import Granian, _signals
 
+    _signals.set_loop_signals = _told_once
     app = lifetime(house)
     install(Granian, app.prompt, app.gathering)
     return app
+
+
+def _end_with(lead: int) -> None:
+    """Be told to stop when the lead process ends, were it killed: nobody else would ever tell this one."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != lead:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _told_once(loop: asyncio.AbstractEventLoop) -> "WorkerSignal":
+    """Granian's signal for a worker to stop, given once. Given again, as where Ctrl-C reaches the worker beside its
+    lead process, or once for every thread of a lead process that was killed, it would stop the worker for ever.
+    """
+    from granian._granian import WorkerSignal
+
+    signalled = WorkerSignal()
+    left = [signalled.set]
+
+    def stop() -> None:
+        while left:
+            left.pop()()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    return signalled
 
 
 def lifetime(house: House) -> Lifetime:
@@ -172,8 +206,9 @@ async def _one(house: House, options: dict[str, Any], leaving: Leaving) -> None:
     install(Server, app.prompt, app.gathering)
     server = Server(app, **options)
     ending = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ending.set)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as below nohup
+            loop.add_signal_handler(number, ending.set)
 
     async def end() -> None:
         await ending.wait()
@@ -197,6 +232,7 @@ def _many(settings: Settings, options: dict[str, Any], leaving: Leaving, ready: 
     from granian import Granian
 
     os.environ["DOCKYARD_SERVER"] = msgspec.json.encode(settings).decode()
+    os.environ["DOCKYARD_SERVER_LEAD"] = str(os.getpid())
     server = Granian(
         "dockyard.server.serve:worker",
         workers=settings.workers,

@@ -13,7 +13,7 @@ import pytest
 
 from dockyard.server.clock import now
 from dockyard.server.database import Database, open_database
-from dockyard.server.jobs import history
+from dockyard.server.jobs import history, local
 from dockyard.server.jobs.interface import Task, TaskUnknownError, Work
 from dockyard.server.jobs.leading import FileLead
 from dockyard.server.jobs.local import LocalJobs
@@ -252,3 +252,20 @@ def test_of_a_quiet_task_only_the_last_that_went_well_and_what_failed_is_kept(
         ("done", 4),
         ("failed", None),
     ]
+
+
+def test_a_clock_that_is_put_back_delays_no_periodic_task_by_that_much(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day, shift = 24 * 3600 * 1000, [0]
+    for module in (local, history):
+        monkeypatch.setattr(module, "now", lambda: now() + shift[0])
+    monkeypatch.setattr(local, "_PERIODIC_S", 0)
+    jobs = runner(database, tmp_path, tick=Task(lambda work: None, every=3600))
+    jobs.start()
+    try:
+        wait(lambda: history.jobs(database, name="tick"))
+        shift[0] = -day
+        wait(lambda: history.jobs(database, name="tick")[0].due_at < now() - day + 3600 * 1000 + 60_000)
+    finally:
+        jobs.stop()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from dockyard._internal import interrupt
 from dockyard.build.cache.cache import key
 from dockyard.build.copy.copy import Copier, Order, Out, write, write_tree
 from dockyard.build.copy.destination import Destination
@@ -203,11 +204,11 @@ def prepared(stage: Stage, mounts: tuple[Wanted, ...], work: Path) -> Iterator[P
             if mount.type == "bind":
                 ready.mounts.append(_bound(stage, each, folder, ready))
             elif mount.type == "cache":
-                place_ = stack.enter_context(cached(tools, each))
+                place_ = stack.enter_context(cached(tools, each, anew=stage.uncached))
                 file = each.source.partition("\0")[2]
                 ready.mounts.append(bundle.Mount(str(place_ / file), each.target, mount.readonly))
             elif mount.type == "tmpfs":
-                options = ("nosuid", "nodev", *([f"size={mount.size}"] if mount.size else []))
+                options = ("nosuid", *([f"size={mount.size}"] if mount.size else []))
                 ready.mounts.append(bundle.Mount("tmpfs", each.target, False, "tmpfs", options))
             else:
                 memory = memory or stack.enter_context(in_memory())
@@ -263,11 +264,9 @@ def in_memory() -> Iterator[Path]:
         if not Path("/proc", old.name.split("-")[1]).exists():
             shutil.rmtree(old, ignore_errors=True)
     folder = _MEMORY / f"dockyard-{os.getpid()}-{random.token_hex(8)}"
-    folder.mkdir(mode=0o700)
-    try:
+    with interrupt.ended(lambda: shutil.rmtree(folder, ignore_errors=True)):
+        folder.mkdir(mode=0o700)
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _confided(

@@ -92,7 +92,7 @@ class LocalJobs:
             self._leading.drop()
 
     def _lead(self) -> None:
-        ready, seen = False, time.monotonic()
+        ready, seen, clock = False, time.monotonic(), now()
         running: set[Future[None]] = set()
         with ThreadPoolExecutor(self._threads, "job") as pool:
             while not self._stopping.is_set() and self._leading.kept():
@@ -101,12 +101,14 @@ class LocalJobs:
                     if not ready:
                         history.recover(self._database)
                         for name in self._tasks:
-                            self._again(name, first=True)
+                            self._again(name, first=True, hasten=True)
                         ready = True
                     if time.monotonic() - seen >= _PERIODIC_S:
-                        seen = time.monotonic()
+                        seen, before, clock = time.monotonic(), clock, now()
                         for name in self._tasks:
-                            self._again(name)  # one whose next run was cancelled gets another
+                            # One whose next run was cancelled gets another. Where the clock was put back, all are due
+                            # as much too late.
+                            self._again(name, hasten=clock < before)
                     running = {each for each in running if not each.done()}
                     while len(running) < self._threads and (job := history.claim(self._database)) is not None:
                         running.add(pool.submit(self._run, job))
@@ -114,14 +116,14 @@ class LocalJobs:
                     _LOG.warning("jobs wait: %s", error.message)
                 self._wake.wait(self._pace)
 
-    def _again(self, name: str, *, first: bool = False) -> None:
-        """Let a periodic task have its next run."""
+    def _again(self, name: str, *, first: bool = False, hasten: bool = False) -> None:
+        """Let a periodic task have its next run, the first as it asks for; with `hasten` no later than then."""
         task = self._tasks[name]
         if task.every and not self._stopping.is_set():
             wait = (task.first or task.every) if first else task.every
             key, due = history.periodic(name), now() + wait * 1000
             history.add(self._database, name, {}, due, key)
-            if first:
+            if hasten:
                 history.hasten(self._database, key, due)  # the interval may have been longer before
 
     def _run(self, job: Job) -> None:

@@ -36,4 +36,5 @@ class Pulse:
             try:
                 function()
             except Exception as error:  # noqa: BLE001 (the next beat tries again; nothing else may suffer)
-                _LOG.warning("%s failed: %s", getattr(function, "__qualname__", function), error)
+                named = getattr(function, "func", function)  # of `functools.partial`
+                _LOG.warning("%s failed: %s", getattr(named, "__qualname__", named), error)
