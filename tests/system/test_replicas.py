@@ -15,11 +15,16 @@ from pathlib import Path
 import pytest
 
 from dockyard.content.layout import Layout
+from dockyard.oci.digest import Digest
 from dockyard.oci.mediatype import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
+from dockyard.server.house import open_house
+from dockyard.server.settings import Objects, Settings
+from dockyard.server.stored import deleting, leftovers
+from dockyard.server.stored.verify import verify
 from making.haproxy import haproxy
 from making.images import image, layer
 from making.nginx import nginx
-from making.objects import ENVIRONMENT, moto
+from making.objects import ENVIRONMENT, KEYS, moto
 from making.ports import free_port
 from making.postgres import postgres
 from making.serving import Server
@@ -28,10 +33,10 @@ Find = Callable[[str], str]
 
 
 class Cluster:
-    """What the test is about. `port` is the proxy's."""
+    """What the test is about. `port` is the proxy's; `settings` are those of one more replica."""
 
-    def __init__(self, folder: Path, port: int, replicas: list[Server]) -> None:
-        self.folder, self.port, self.replicas = folder, port, replicas
+    def __init__(self, folder: Path, port: int, replicas: list[Server], settings: Settings) -> None:
+        self.folder, self.port, self.replicas, self.settings = folder, port, replicas, settings
 
 
 @pytest.fixture
@@ -42,7 +47,8 @@ def cluster(tmp_path: Path, program: Find, request: pytest.FixtureRequest) -> It
     with postgres() as database, moto() as bucket:
         replicas: list[Server] = []
         try:
-            environment = {"DATABASE_URL": database.url("shared"), **ENVIRONMENT}
+            address = database.url("shared")
+            environment = {"DATABASE_URL": address, **ENVIRONMENT}
             storage = bucket.url("shared")
             for name in ("one", "two"):
                 (tmp_path / name).mkdir()
@@ -54,7 +60,14 @@ def cluster(tmp_path: Path, program: Find, request: pytest.FixtureRequest) -> It
             else:
                 before = nginx(program("nginx"), tmp_path, port, ports)
             with before:
-                yield Cluster(tmp_path, port, replicas)
+                third = Settings(
+                    storage=storage,
+                    database=address,
+                    folder=str(tmp_path / "three"),
+                    grace=1,
+                    objects=Objects(options=KEYS),
+                )
+                yield Cluster(tmp_path, port, replicas, third)
         finally:
             for each in replicas:
                 each.kill()
@@ -183,6 +196,25 @@ def test_a_replica_that_is_killed_during_pushes_and_pulls_loses_nothing(cluster:
     assert wrong == []
     assert sum(len(each.tags) for each in clients) >= 12
     assert sum(each.failures for each in clients) > 0, "the kills hit nothing"
+    # What the killed ones left goes, through another replica, and nothing that was acknowledged goes with it.
+    house = open_house(cluster.settings)
+    try:
+        holdings = house.registry.holdings
+        # One at least, wherever the kills hit: sealed, and never committed.
+        upload = holdings.blobs.begin("sha256")
+        holdings.blobs.append(upload, b"abandoned", b"")
+        holdings.blobs.seal(upload, Digest.of(b"abandoned"))
+        time.sleep(2.5)
+        before = verify(holdings)
+        assert before.left >= 1
+        leftovers.sweep(holdings)
+        deleting.collect(holdings, most=10_000)
+        report = verify(holdings, deep=True)
+        assert (before.flaws, report.flaws, report.leftovers) == ([], [], [])
+        assert report.tags == sum(len(each.tags) for each in clients)
+        print(f"{before.left} leftovers of {before.left_bytes} bytes, {report.blobs} of {before.blobs} blobs stay")
+    finally:
+        house.close()
     for replica in cluster.replicas:
         for client in clients:
             client.port = replica.port

@@ -177,6 +177,19 @@ def test_a_job_of_a_process_that_was_killed_is_taken_up_again(database: Database
     assert history.jobs(database)[0].attempts == 2
 
 
+def test_periodic_work_may_begin_soon_after_a_start_and_then_keeps_its_time(database: Database, tmp_path: Path) -> None:
+    def due() -> int:
+        return next((each.due_at - now() for each in history.jobs(database, state="waiting")), -1)
+
+    for _ in range(2):  # one that waits longer, from the process before, is brought forward by the next start
+        jobs = runner(database, tmp_path, tick=Task(lambda work: 1, every=3600, first=60))
+        jobs.start()
+        wait(lambda: 40_000 < due() <= 60_000)
+        history.hasten(database, "periodic tick", now())
+        wait(lambda: due() > 3_500_000)
+        jobs.stop()
+
+
 def test_periodic_work_goes_on_and_its_history_is_bounded(database: Database, tmp_path: Path) -> None:
     ran: list[int] = []
 
