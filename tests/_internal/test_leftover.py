@@ -49,6 +49,25 @@ def test_what_a_killed_process_left_is_removed_by_the_next_and_what_a_living_one
     assert sorted(os.listdir(tmp_path)) == [".out [1].0123456789ab.tmp", ".out [1].mine.tmp", "out [1]"]
 
 
+def test_a_folder_that_another_takes_for_a_leftover_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    real = Path.mkdir
+
+    def meddling(path: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        real(path, mode, parents=parents, exist_ok=exist_ok)
+        if path.name.endswith(".tmp"):
+            made.append(path)
+            if len(made) == 1:
+                leftover.clear(tmp_path / "work")
+
+    monkeypatch.setattr(Path, "mkdir", meddling)
+    with leftover.beside(tmp_path / "work", folder=True) as (place, _):
+        assert place.is_dir()
+        assert made[1:] == [place]
+
+
 def test_what_was_not_completed_is_gone_with_the_block(tmp_path: Path) -> None:
     for folder in (False, True):
         with pytest.raises(ZeroDivisionError), leftover.beside(tmp_path / "out", folder=folder):

@@ -9,6 +9,7 @@ import pytest
 
 from dockyard.build.fault import ContextUnreadableError, PlatformRefusedError, SourceMissingError
 from dockyard.build.run.step import DeviceMissingError, InsecureRefusedError, NetworkRefusedError
+from dockyard.build.slashes import DriveInvalidError
 from dockyard.build.sources.bases import BaseMissingError
 from dockyard.build.sources.contexts import read_dockerfile
 from dockyard.build.state import PATH
@@ -212,6 +213,23 @@ def test_what_another_processor_would_have_to_run_is_refused_and_the_rest_is_bui
     assert built.image.tree().read("a-s390x") == b"1"
     with pytest.raises(PlatformRefusedError, match="s390x"):
         yard.build("FROM scratch\nRUN true\n", platforms=[platform])
+
+
+def test_an_image_for_windows_has_that_system_s_shell_paths_and_version(yard: Yard) -> None:
+    yard.write({"a": "1"})
+    text = "FROM scratch\nARG TARGETOSVERSION\nCOPY a C:/x/\nWORKDIR C:\\\\app\nWORKDIR sub\nCMD go $TARGETOSVERSION\n"
+    built = yard.build(text, platforms=[Platform.parse("windows(10.0.1)/amd64")]).image
+    assert built.config.execution == {
+        "WorkingDir": "\\app\\sub",
+        "Cmd": ["cmd", "/S", "/C", "go $TARGETOSVERSION"],
+        "ArgsEscaped": True,
+    }
+    assert (built.config.document["os"], built.config.document["os.version"]) == ("windows", "10.0.1")
+    assert built.tree().read("x/a") == b"1"
+    assert built.tree().get("app/sub") is not None
+    for path in ("D:/x", "C:", "//host/share"):
+        with pytest.raises(DriveInvalidError):
+            yard.build(f"FROM scratch\nWORKDIR {path}\n", platforms=[Platform.parse("windows/amd64")])
 
 
 def test_several_platforms_become_an_index(yard: Yard) -> None:

@@ -26,6 +26,7 @@ from dockyard.layers.write import FileChangedError
 from making.builds import Yard, members
 from making.images import image, layer
 from making.ports import free_port, listening
+from making.repositories import Repositories
 
 
 @pytest.fixture
@@ -178,6 +179,17 @@ def test_archives_are_unpacked_where_they_are_told_to_be(yard: Yard) -> None:
     assert members(yard.build("FROM scratch\nADD --chown=3:4 x.tar.gz /d\n"))["d/deep/er/file"][2:] == (3, 4)
 
 
+def test_a_link_in_an_archive_has_the_mode_that_file_systems_give_links(yard: Yard) -> None:
+    with tarfile.open(yard.context / "x.tar", "w") as archive:
+        member = tarfile.TarInfo("link")
+        member.type, member.linkname, member.mode = tarfile.SYMTYPE, "file", 0o4750
+        archive.addfile(member)
+        member.name, member.type, member.linkname = "again", tarfile.LNKTYPE, "link"
+        archive.addfile(member)
+    found = members(yard.build("FROM scratch\nADD x.tar /\n"))
+    assert [each[1] for each in found.values()] == [0o777, 0o777]
+
+
 def test_an_archive_that_begins_with_an_extended_header_is_one(yard: Yard) -> None:
     with tarfile.open(yard.context / "pax.tar", "w", format=tarfile.PAX_FORMAT) as archive:
         member = tarfile.TarInfo("x" * 150)
@@ -222,7 +234,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: Served
 
     def do_GET(self) -> None:
-        data = self.server.files.get(self.path)
+        data = self.server.files.get(self.path.partition("?")[0])
         status = 404 if data is None else 200
         if self.path.startswith("/private") and self.headers.get("Authorization") != "Bearer token":
             status = 403
@@ -263,6 +275,21 @@ def test_a_url_becomes_a_file_that_is_fetched_again_only_when_it_changed(yard: Y
     assert [status for _, status in served.asked] == [200, 304]
     served.files["/a%20b"] = b"other"
     assert yard.build(line).image.tree().read("d/a b") == b"other"
+
+
+def test_what_comes_from_a_url_has_its_own_time_though_the_same_bytes_were_copied_before(
+    yard: Yard, served: Served
+) -> None:
+    served.files["/one.txt"] = b"5"
+    (yard.context / "one.txt").chmod(0o600)
+    os.utime(yard.context / "one.txt", (1_000_000_000, 1_000_000_000))
+    for line, time in (
+        ("COPY one.txt /", 1_000_000_000),
+        (f"ADD {served.url}/one.txt /", 1_700_000_000),
+        (f"ADD --chmod=600 {served.url}/one.txt /", 1_700_000_000),
+    ):
+        ((entry, _),) = yard.build(f"FROM scratch\n{line}\n").image.layers[-1].entries()
+        assert entry.mtime == time, line
 
 
 def test_a_checksum_is_kept_to_and_spares_asking(yard: Yard, served: Served) -> None:
@@ -389,6 +416,26 @@ def test_a_repository_is_added_at_a_ref_and_checked_against_a_commit(
         yard.build(f"FROM scratch\nADD {url}#nothing /\n")
     with pytest.raises(GitError, match="no folder"):
         yard.build(f"FROM scratch\nADD {url}#main:none /\n")
+
+
+def test_a_repository_on_a_server_of_plain_files_is_fetched_with_its_submodules(
+    yard: Yard, tmp_path: Path, served: Served
+) -> None:
+    repositories = Repositories(shutil.which("git") or "", tmp_path / "repositories", 0)
+    for name in ("inner", "outer"):
+        (repositories.begin(name) / "file").write_text(name)
+        repositories.commit(name, "first")
+    repositories.run("outer", "submodule", "--quiet", "add", "--name", "part", "../inner", "part")
+    repositories.run("outer", "config", "-f", ".gitmodules", "submodule.part.url", f"{served.url}/inner.git")
+    commit = repositories.commit("outer", "with a part")
+    for name in ("inner", "outer"):
+        repositories.run(name, "update-server-info")
+        for path in (repositories.folder / name / ".git").rglob("*"):
+            if path.is_file():
+                served.files[f"/{name}.git/{path.relative_to(repositories.folder / name / '.git')}"] = path.read_bytes()
+    for ref in ("", "#main", f"#{commit}"):
+        tree = yard.build(f"FROM scratch\nADD {served.url}/outer.git{ref} /d/\n").image.tree()
+        assert (tree.read("d/file"), tree.read("d/part/file")) == (b"outer", b"inner")
 
 
 def test_named_contexts_serve_from_and_replace_images_and_stages(yard: Yard, tmp_path: Path) -> None:

@@ -78,3 +78,26 @@ def test_what_lies_below_an_ignored_folder_is_ignored_too(parts: list[str], rest
     folder = "/".join(part.replace("?", "x") for part in parts)
     assert rules.ignored(folder)
     assert rules.ignored(f"{folder}/{rest.strip('/') or 'x'}")
+
+
+def test_a_folder_that_nothing_left_out_takes_nothing_back_in() -> None:
+    rules = IgnoreRules.parse(b"**/*-a\n!**/*-c\n")
+    assert [each for each in ("x-a", "x-c", "x-c/f-a", "x-c/f-b", "x-a/f-c") if rules.ignored(each)] == [
+        "x-a",
+        "x-c/f-a",
+    ]
+    rules = IgnoreRules.of(["src", "!src/v/kept", "src/v"])
+    assert [rules.ignored(each) for each in ("src", "src/v", "src/v/kept")] == [True, True, False]
+    rules = IgnoreRules.of(["a/*/f", "!a", "a/b", "!a/b/c", "**/g"])
+    assert [rules.ignored(each) for each in ("a", "a/b", "a/b/f", "a/b/c/x", "a/d/f")] == [
+        False,
+        True,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_what_an_ignore_file_leaves_out_last_stays_out() -> None:
+    rules = IgnoreRules.parse(b"src\n!src/v/kept\nsrc/v\n")
+    assert rules.ignored("src/v/kept")

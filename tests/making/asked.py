@@ -160,6 +160,12 @@ ASKED = {
     "named-over-stage": Asked(
         "FROM scratch AS other\nCOPY one /x\nFROM scratch\nCOPY --from=other . /d/\n", {}, {"other": "{folder}"}
     ),
+    "named-nothing": Asked(
+        "FROM other\nCOPY one /\nCMD x\nFROM scratch\nCOPY --from=0 / /a/\nCOPY --from=other / /d/\n",
+        {},
+        {"other": "docker-image://scratch"},
+    ),
+    "named-nothing-from": Asked("FROM other\nCOPY one /\nCMD x\n", {}, {"other": "docker-image://scratch"}),
     "named-over-from-stage": Asked("FROM scratch AS other\nCOPY one /x\nFROM other\n", {}, {"other": "{layout}"}),
     "named-upper": Asked("FROM scratch\nCOPY --from=OTHER . /d/\n", {}, {"other": "{folder}"}),
     "named-given-upper": Asked("FROM scratch\nCOPY --from=other . /d/\n", {}, {"OTHER": "{folder}"}),
@@ -203,5 +209,6 @@ ASKED = {
     "context-http-no-dockerfile": Asked("", url="{http}/arch.tar.gz"),
     "context-http-broken": Asked("", url="{http}/broken.tar.gz"),
     "context-http-epoch": Asked("", {"SOURCE_DATE_EPOCH": "context"}, url="{http}/context.tar.gz"),
+    "context-http-epoch-undated": Asked("", {"SOURCE_DATE_EPOCH": "context"}, url="{http}/undated-context.tar"),
     "context-git-file": Asked("", url="{outer}", filename="other.Dockerfile"),
 }

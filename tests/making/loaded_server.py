@@ -1,4 +1,4 @@
-"""A registry server that collects and verifies all the time while it serves: `python -m making.loaded_server`."""
+"""A registry server that sweeps, collects and verifies while it serves: `python -m making.loaded_server`."""
 
 import sys
 import threading
@@ -8,7 +8,7 @@ from dockyard.server import serve
 from dockyard.server.house import House, open_house
 from dockyard.server.leaving import Leaving
 from dockyard.server.settings import Settings
-from dockyard.server.stored import deleting
+from dockyard.server.stored import deleting, leftovers
 from dockyard.server.stored.verify import verify
 
 
@@ -28,12 +28,13 @@ def main() -> None:
 def _collect(house: House) -> None:
     while True:
         deleting.collect(house.registry.holdings, most=50)
+        leftovers.sweep(house.registry.holdings, most=100)
         time.sleep(0.02)
 
 
 def _verify(house: House) -> None:
     while True:
-        flaws = [each for each in verify(house.registry.holdings).flaws if each.kind != "orphan-file"]
+        flaws = verify(house.registry.holdings).flaws
         if flaws:
             print("\n".join(f"{each.kind}: {each.what}" for each in flaws), flush=True)
         time.sleep(0.1)

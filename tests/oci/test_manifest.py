@@ -143,6 +143,13 @@ def test_platforms_are_written_as_go_writes_them() -> None:
         "linux/amd64",
         "linux/arm/v7",
     ]
-    for text in ("", "nothing", "a/b/c/d", "linux/"):
+    versioned = Platform.parse("windows(10.0.20348.1006)/amd64")
+    assert versioned == Platform("windows", "amd64", "", "10.0.20348.1006")
+    assert str(versioned) == "windows(10.0.20348.1006)/amd64"
+    assert Platform.from_json(versioned.to_json()).normal() == versioned
+    assert versioned.satisfies(Platform("windows", "amd64"))
+    assert versioned.satisfies(Platform("windows", "amd64", "", "10.0.20348.7"))
+    assert not versioned.satisfies(Platform("windows", "amd64", "", "10.0.17763.1006"))
+    for text in ("", "nothing", "a/b/c/d", "linux/", "windows(1.2/amd64", "windows(1.2)x/amd64", "li nux/amd64"):
         with pytest.raises(PlatformInvalidError):
             Platform.parse(text)

@@ -80,7 +80,7 @@ def test_what_an_upload_has_just_written_is_no_orphan_until_the_grace_period_is_
         house = open_house(made)
         try:
             push(replica(address), b"written, and not committed yet")
-            assert [each.kind for each in verify(house.registry.holdings).flaws] == kinds
+            assert [each.kind for each in verify(house.registry.holdings).leftovers] == kinds
         finally:
             house.close()
 

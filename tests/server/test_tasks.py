@@ -44,7 +44,10 @@ def test_a_server_collects_sweeps_and_verifies_when_asked(tmp_path: Path) -> Non
         assert asked(house, "collect") == {"blobs": 2, "bytes": 102}
         old, young = registry.begin("team/web"), registry.begin("team/web")
         os.utime(tmp_path / "uploads" / old, (0, 0))
-        assert asked(house, "sweep") == {"uploads": 1}
+        orphan = tmp_path / "blobs" / "sha256" / "ab" / ("ab" * 32)
+        orphan.parent.mkdir(exist_ok=True)
+        orphan.write_bytes(b"nobody's")
+        assert asked(house, "sweep") == {"uploads": 1, "blobs": 1, "bytes": 8}
         assert registry.received("team/web", young) == 0
         assert not (tmp_path / "uploads" / old).exists()
         assert asked(house, "verify", deep=True)["whole"] is True

@@ -119,6 +119,25 @@ def test_a_cache_is_kept_between_builds_and_its_sharing_is_kept_to(yard: Yard) -
     assert read(yard, private, "a") == "x\n"
 
 
+def test_a_build_without_the_cache_begins_cache_mounts_anew_once(yard: Yard) -> None:
+    mount = "--mount=type=cache,target=/c,id=several"
+    text = (
+        f"FROM busybox AS s\nARG N\nRUN {mount} touch /c/s$N; ls /c > /one\nRUN {mount} touch /c/t$N; ls /c > /two\n"
+        f"FROM busybox\nARG N\nCOPY --from=s /one /two /\nRUN {mount} touch /c/u$N; ls /c > /three\n"
+    )
+    for number, uncached, one, three in (
+        (1, (), "s1", "s1 t1 u1"),
+        (2, (), "s1 s2 t1 u1", "s1 s2 t1 t2 u1 u2"),
+        (3, ("*",), "s3", "s3 t3 u3"),
+        (4, (), "s3 s4 t3 u3", "s3 s4 t3 t4 u3 u4"),
+        (5, ("s",), "s5", "s5 t5 u5"),
+    ):
+        built = yard.build(text, build_args={"N": str(number)}, uncached=frozenset(uncached)).image.tree()
+        assert built.read("one").decode().split() == one.split()
+        assert built.read("two").decode().split() == sorted([*one.split(), f"t{number}"])
+        assert built.read("three").decode().split() == three.split()
+
+
 def test_a_cache_begins_with_what_from_names(yard: Yard) -> None:
     text = (
         "FROM busybox AS s\nRUN mkdir /seed && echo 1 > /seed/f\nFROM busybox\n"

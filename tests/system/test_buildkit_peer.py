@@ -139,7 +139,7 @@ def strange(folder: Path) -> None:
             ("file", tarfile.REGTYPE, 0o640, b"second\n", {"SCHILY.xattr.user.a": "b", "comment": "c"}),
             ("hard", tarfile.LNKTYPE, 0o640, b"", {}),
             ("sub", tarfile.DIRTYPE, 0o1777, b"", {}),
-            ("sub/l", tarfile.SYMTYPE, 0o777, b"", {}),
+            ("sub/l", tarfile.SYMTYPE, 0o4750, b"", {}),
             ("fifo", tarfile.FIFOTYPE, 0o622, b"", {}),
             ("null", tarfile.CHRTYPE, 0o666, b"", {}),
             ("x" * 120 + "/" + "y" * 90, tarfile.REGTYPE, 0o444, b"long\n", {}),
@@ -193,6 +193,14 @@ OLD = {
     "StopSignal": "",
     "ExposedPorts": {},
 }
+
+# Instructions that take from the stage that they become part of, as far as it is.
+TAKING = [
+    "COPY --from=itself /etc /taken",
+    "RUN echo new > /new",
+    "COPY --from=0 /new /again",
+    "RUN --mount=from=itself,target=/m cp /m/new /mounted",
+]
 
 
 def _name(case: Case) -> str:
@@ -285,6 +293,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
         "hard": image(store, files, hard(store), config={"Env": ["PATH=/bin"]}),
         "old": image(store, files, config=OLD),
         "relative": image(store, files, config={"Env": ["PATH=/bin"], "WorkingDir": "a/b", "OnBuild": ["WORKDIR c"]}),
+        "taking": image(store, files, config={"Env": ["PATH=/bin"], "OnBuild": TAKING}),
         "nowhere": image(store, files, config={"Env": ["PATH=/bin"], "WorkingDir": "/home/a/b", "User": "7:8"}),
     }
     for name, base in bases.items():
@@ -313,7 +322,7 @@ def odd(store: Layout) -> Layer:
         "odd/sub/three": Entry("", "hardlink", 0o4600, 11, 12, mtime=TIME, target="odd/one"),
         "odd/fifo": Entry("", "fifo", 0o600, mtime=TIME),
         "odd/null": Entry("", "char", 0o666, mtime=TIME, major=1, minor=3),
-        "odd/link": Entry("", "symlink", 0o777, 13, 14, mtime=TIME, target="sub/three"),
+        "odd/link": Entry("", "symlink", 0o755, 13, 14, mtime=TIME, target="sub/three"),
         "etc": Entry("", "dir", mtime=TIME),
         "etc/passwd": b"root:x:0:0::/root:/bin/sh\nworker:x:1000:1001:A, worker:/home/worker:/bin/sh\n7:x:70:71::/:\n",
         "etc/group": b"root:x:0:\nworker:x:1001:\nextra:x:1002:worker\nmore:x:1003:root,worker\n8:x:80:\n",

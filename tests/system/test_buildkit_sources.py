@@ -273,6 +273,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         "/arch.tar.gz": (gzip.compress(_archive()), dated),
         "/undated.tar": (_archive(), {}),
         "/context.tar.gz": (gzip.compress(_packed()), dated),
+        "/undated-context.tar": (_packed(), {}),
         "/broken.tar.gz": (gzip.compress(_packed())[:-60], dated),
         "/Dockerfile.txt": (b"FROM scratch\nCOPY context /c\nCOPY . /all/\nCOPY --chown=3 context /d/\n", dated),
     }

@@ -19,7 +19,7 @@ RECORDS = [ROOT / "tests" / "scan" / "alpine-3.16", ROOT / "examples" / "shop" /
 # Idle, with every page loaded: the whole of the process as the kernel counts it.
 MOST_MB = 100
 PLAIN = (
-    *("/projects", "/jobs", "/storage", "/quotas", "/exemptions", "/users", "/groups", "/robots", "/audit"),
+    *("/projects", "/jobs", "/storage", "/quotas", "/exemptions", "/labels", "/users", "/groups", "/robots", "/audit"),
     *("/webhooks", "/keyless", "/replication", "/search"),
 )
 

@@ -57,7 +57,10 @@ def _made(path: Path, stack: contextlib.ExitStack, *, folder: bool) -> tuple[Pat
         stack.enter_context(interrupt.ended(partial(_remove, place)))
         if folder:
             place.mkdir()
-            handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue  # somebody took it for a leftover already
         else:
             handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         with contextlib.suppress(OSError):  # a file system without locks: nothing is ever cleared there

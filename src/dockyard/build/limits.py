@@ -96,9 +96,8 @@ class Limits(msgspec.Struct, frozen=True):
         """Write the limits into a container's configuration (runtime-spec, config.md); `name` is the container's."""
         if self.shm:
             for mount in document["mounts"]:
-                if mount["destination"] == "/dev/shm":  # noqa: S108 (inside the container)
-                    kept = [each for each in mount["options"] if not each.startswith("size=")]
-                    mount["options"] = [*kept, f"size={self.shm}"]
+                if mount["source"] == "shm":  # what RUN --mount puts there has a size of its own
+                    mount |= {"source": "tmpfs", "options": ["nosuid", f"size={self.shm}"]}  # as BuildKit mounts it
         if self.ulimits:
             document["process"]["rlimits"] = [
                 {"type": f"RLIMIT_{each.name.upper()}", "soft": _unsigned(each.soft), "hard": _unsigned(each.hard)}

@@ -20,6 +20,8 @@ from dockyard.oci.digest import Digest
 from dockyard.oci.platform import Platform
 from dockyard.oci.reference import Reference
 
+_NOTHING = "docker-image://scratch"  # not an image, as with FROM
+
 
 class Base(msgspec.Struct, frozen=True):
     """An image that a build took something from: as written, and what that was."""
@@ -68,6 +70,8 @@ class Origins(msgspec.Struct):
         Raises:
             ContentNotFoundError, TransientError, UsageError: it cannot be had.
         """
+        if self.contexts[name] == _NOTHING:
+            return State.scratch(self.platform.to_json(), tools.data / "index")
         found = self._context(name, tools)
         return State.on(found, tools.data / "index") if isinstance(found, Image) else found
 
@@ -77,6 +81,8 @@ class Origins(msgspec.Struct):
         Raises:
             ContentNotFoundError, TransientError, UsageError: it cannot be had.
         """
+        if self.contexts[name] == _NOTHING:
+            return State.scratch(platform.to_json(), tools.data / "index")
         found = self._context(name, tools)
         if isinstance(found, Image):
             self._note(name, self.contexts[name], found)

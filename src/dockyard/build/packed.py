@@ -22,7 +22,10 @@ _ALONE = "context"
 
 @dataclass(frozen=True)
 class Packed:
-    """A context that was laid out: its folder, the Dockerfile where it is not the one in it, its time, what it was."""
+    """A context that was laid out: its folder, the Dockerfile where it is not the one in it, its time, what it was.
+
+    The time is its server's, or else that of the newest file in an archive.
+    """
 
     folder: Path
     dockerfile: Path | None = None
@@ -51,8 +54,9 @@ def fetched(url: str, place: Path, cache: Path, progress: Progress, ids: Ids = "
     found = download(url, cache, "", {}, progress)
     folder = place / "context"
     folder.mkdir()
-    made = found.mtime or None
-    if unpacked(found.path, folder, ids):
+    newest = unpacked(found.path, folder, ids)
+    made = found.mtime or newest or None
+    if newest is not None:
         return Packed(folder, None, made)
     if found.size > DOCKERFILE_BYTES:
         raise ContextUnreadableError(
@@ -67,18 +71,21 @@ def fetched(url: str, place: Path, cache: Path, progress: Progress, ids: Ids = "
     return Packed(folder, file, made)
 
 
-def unpacked(path: Path, folder: Path, ids: Ids = "all") -> bool:
-    """Unpack the archive at `path` into `folder`; False where it is none.
+def unpacked(path: Path, folder: Path, ids: Ids = "all") -> int | None:
+    """Unpack the archive at `path` into `folder`; the time of the newest file in it, or None where it is no archive.
 
     Raises:
         ArchiveInvalidError, ArchiveBombError, ArchiveEscapeError: it is damaged or hostile.
     """
     members = archive_members(str(path))
     if members is None:
-        return False
+        return None
+    newest = 0
     # Through a layer, so that unpacking is as careful as it is with images.
     with LayerWriter(Layout(folder.with_name("store"), create=True), compression="none") as writer:
         for entry, content in members:
+            if entry.kind == "file":
+                newest = max(newest, entry.mtime)
             writer.add(entry, content if entry.kind == "file" else None)
         apply(writer.commit(), folder, whiteouts="apply", ids=ids)
-    return True
+    return newest

@@ -43,7 +43,7 @@ def predefined(platform: Platform, target: str, given: Mapping[str, str]) -> dic
         for name, value in (
             ("PLATFORM", str(each)),
             ("OS", each.os),
-            ("OSVERSION", ""),
+            ("OSVERSION", each.version),
             ("ARCH", each.architecture),
             ("VARIANT", each.variant),
         )
@@ -258,7 +258,7 @@ class Plan(msgspec.Struct, dict=True):
         words = state.key.split()
         digest = words[1] if words[0] == "image" else hashlib.sha256(state.key.encode()).hexdigest()
         inputs.on(f"stage {below.title}" if below is not None else self._base_name(stage), digest[:19])
-        runner = Stage(state, self.tools, _Before(self, stage.number), stage.title, inputs)
+        runner = Stage(state, self.tools, _Before(self, stage.number, state), stage.title, inputs)
         runner.count = len(state.triggers) + len(stage.instructions)
         return runner
 
@@ -317,8 +317,10 @@ class Plan(msgspec.Struct, dict=True):
         with located(stage.head.node):
             return self.origins.image(name, platform, tools).triggered()
 
-    def named(self, name: str, before: int, node: Node, *, numbers: bool = True) -> State | Context:
+    def named(self, name: str, before: int, own: State, node: Node, *, numbers: bool = True) -> State | Context:
         """What `--from` names: a named context, an earlier stage (by its number only with `numbers`), or an image.
+
+        An ONBUILD instruction of the base may name the stage that it became part of: that as far as it is, `own`.
 
         Raises:
             StageOrderError: the stage that is named comes later.
@@ -330,9 +332,9 @@ class Plan(msgspec.Struct, dict=True):
         if stage == "scratch":
             return State.scratch(self.platform.to_json(), self.tools.data / "index")
         if isinstance(stage, language.Stage):
-            if stage.number >= before:
-                raise StageOrderError(f"the stage {stage.title} comes later or is this one", context=place(node))
-            return self.finished(stage)
+            if stage.number > before:
+                raise StageOrderError(f"the stage {stage.title} comes later", context=place(node))
+            return self.finished(stage) if stage.number < before else own
         name = stage
         known = [each.name for each in self.stages[:before] if each.name]
         if "/" not in name and ":" not in name and known:
@@ -368,10 +370,11 @@ class _Before(msgspec.Struct, frozen=True):
 
     plan: Plan
     number: int
+    own: State
 
     def source(self, name: str, node: Node, *, numbers: bool = True) -> State | Context:
         """The finished stage, image or named context of that name."""
-        return self.plan.named(name, self.number, node, numbers=numbers)
+        return self.plan.named(name, self.number, self.own, node, numbers=numbers)
 
     def wait(self, names: Iterable[str]) -> None:
         """Wait until the stages among `names` are finished; what stopped one comes up where it is used."""

@@ -71,10 +71,14 @@ class Stage(msgspec.Struct):
         """Tells a warning about the instruction at `line`."""
         return lambda text: self.tools.progress.log(f"warning: line {line}: {text}")
 
+    @property
+    def uncached(self) -> bool:
+        """Whether the cache is not to be used for this stage."""
+        return not self.tools.options.uncached.isdisjoint(("*", self.title))
+
     def known(self, step: str) -> Made | None:
         """What the step of that key made, unless the cache is not to be used for this stage."""
-        uncached = self.tools.options.uncached
-        made = None if "*" in uncached or self.title in uncached else self.tools.cache.get(step)
+        made = None if self.uncached else self.tools.cache.get(step)
         if made is None or made.layer is None or not isinstance(made.layer.source, Lent):
             return made
         if self.real and not made.layer.source.obtainable(made.layer.descriptor):

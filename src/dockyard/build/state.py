@@ -20,6 +20,8 @@ from dockyard.layers.unsaid import Unsaid
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 COMMENT = "buildkit.dockerfile.v0"  # tools tell by this word that entries follow BuildKit's form
 DEFAULT_SHELL = ("/bin/sh", "-c")
+_WINDOWS = "windows"
+_WINDOWS_SHELL = ("cmd", "/S", "/C")
 # What a build takes over of its base, as BuildKit does: other builders leave more, like the name of the machine that an
 # image was made on.
 _EXECUTION = (
@@ -95,6 +97,8 @@ class State(msgspec.Struct):
     @classmethod
     def scratch(cls, platform: dict[str, str], index: Path | None) -> "State":
         """An empty stage."""
+        if platform.get("os") == _WINDOWS:
+            return cls("scratch", platform, {"WorkingDir": "\\"}, index=index)
         config = {"Env": [f"PATH={PATH}"], "WorkingDir": "/"}
         return cls("scratch", platform, config, scope={"PATH": PATH}, index=index)
 
@@ -106,11 +110,16 @@ class State(msgspec.Struct):
             config["Healthcheck"] = _known(config["Healthcheck"], _HEALTHCHECK)
         if config.get("WorkingDir"):
             workdir = str(config["WorkingDir"])
+            windows = image.config.document.get("os") == _WINDOWS
+            if windows:
+                workdir = workdir.replace("\\", "/")
+                workdir = posixpath.normpath(workdir[2:] if workdir[1:2] == ":" else workdir)
             # BuildKit takes a relative one for relative to itself.
             absolute = workdir.startswith("/")
-            config["WorkingDir"] = workdir if absolute else posixpath.normpath(f"/{workdir}/{workdir}")
+            workdir = workdir if absolute else posixpath.normpath(f"/{workdir}/{workdir}")
+            config["WorkingDir"] = workdir.replace("/", "\\") if windows else workdir
         triggers = [str(item) for item in config.pop("OnBuild", None) or []]
-        if "PATH" not in image.config.environment:
+        if "PATH" not in image.config.environment and image.config.document.get("os") != _WINDOWS:
             config["Env"] = [*(config.get("Env") or []), f"PATH={PATH}"]
         scope = _environment(config)
         platform = {
@@ -217,14 +226,20 @@ class State(msgspec.Struct):
         return found
 
     @property
+    def windows(self) -> bool:
+        """Whether the image is for Windows: nothing runs, but paths and shell forms are that system's."""
+        return self.platform.get("os") == _WINDOWS
+
+    @property
     def workdir(self) -> str:
-        """The working folder, absolute."""
-        return str(self.config.get("WorkingDir") or "/")
+        """The working folder, absolute and with slashes."""
+        path = str(self.config.get("WorkingDir") or "/")
+        return path.replace("\\", "/") if self.windows else path
 
     @property
     def shell(self) -> Sequence[str]:
         """What shell forms run under."""
-        return list(self.config.get("Shell") or DEFAULT_SHELL)
+        return list(self.config.get("Shell") or (_WINDOWS_SHELL if self.windows else DEFAULT_SHELL))
 
     def add(self, made: Made, created_by: str, mounted: Sequence[str] | None = None) -> None:
         """Add a step to layers and history; `mounted` is what a RUN had mounted."""

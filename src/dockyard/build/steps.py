@@ -11,6 +11,7 @@ from dockyard.build.copy.owner import OwnerUnknownError, by_number, owner
 from dockyard.build.fault import NotSupportedYetError, located, place
 from dockyard.build.lazy.lent import LayerAbsentError
 from dockyard.build.run import step as running
+from dockyard.build.slashes import backward, forward
 from dockyard.build.stage import Stage
 from dockyard.build.tools import StepReport
 from dockyard.dockerfile import instructions as ins
@@ -113,9 +114,13 @@ def _workdir(stage: Stage, instruction: ins.Workdir) -> None:
     written = stage.expand(instruction.path)
     # An absolute path stays as it is written, a relative one is cleaned, and none at all changes nothing.
     path = written or stage.state.workdir
+    if stage.state.windows:
+        path = forward(path, instruction.node)
     if not path.startswith("/"):
         path = configure.joined(stage.state.workdir, path, instruction.node)
-    stage.state.config["WorkingDir"] = path
+    if stage.state.windows:
+        path = configure.joined("/", path, instruction.node)
+    stage.state.config["WorkingDir"] = backward(path) if stage.state.windows else path
     created_by = f"WORKDIR {path}"
     if path == "/":
         _empty(stage, created_by, "")

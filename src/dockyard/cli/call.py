@@ -60,6 +60,9 @@ def call(command: Command, words: Sequence[str], unread: dict[str, Any]) -> int:
     import cyclopts
 
     app, function = parser(command)
+    reduced = getattr(sys.modules[function.__module__], "reduced", None)
+    if reduced is not None:
+        words = reduced(words)
     refuse = getattr(sys.modules[function.__module__], "refuse", None)
     if refuse is not None:
         refuse(words)  # what is known from elsewhere, by its name

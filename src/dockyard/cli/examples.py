@@ -59,6 +59,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "dockyard registry user add ada --admin --new --storage registry",
         "dockyard registry user set ben --disabled --server https://registry.example",
     ),
+    "registry lockout": ("dockyard registry lockout", "dockyard registry lockout lift 192.0.2.7"),
     "registry group": ("dockyard registry group add web ada ben", "dockyard registry group set web ben --leave"),
     "registry token": ("dockyard registry token add ben laptop --scope read-only --expires 90d",),
     "registry project": ("dockyard registry project add shop", "dockyard registry project set shop --public"),
@@ -82,6 +83,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "registry retention": (
         "dockyard registry retention add shop latest-pushed 10",
         "dockyard registry retention dry-run shop",
+    ),
+    "registry label": (
+        "dockyard registry label add approved --project shop --color '#14683a'",
+        "dockyard registry label put approved shop/web:1.0",
     ),
     "registry quota": ("dockyard registry quota", "dockyard registry quota set shop 50GB"),
     "registry exemption": (

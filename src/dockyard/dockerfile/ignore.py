@@ -7,6 +7,7 @@ folder above it, `!` takes paths back in, the last match wins.
 import posixpath
 import re
 from collections.abc import Sequence
+from operator import or_
 
 import msgspec
 
@@ -27,12 +28,14 @@ class Pattern(msgspec.Struct, frozen=True):
 class IgnoreRules:
     """The rules of one ignore file, in their order."""
 
-    __slots__ = ("_folders", "patterns")
+    __slots__ = ("_folders", "_last_wins", "patterns")
 
-    def __init__(self, patterns: tuple[Pattern, ...] = ()) -> None:
+    def __init__(self, patterns: tuple[Pattern, ...] = (), *, last_wins: bool = False) -> None:
         self.patterns = patterns
-        # Per folder: which patterns match it or a folder above it. A walk asks for every file of a folder in turn.
-        self._folders: dict[str, tuple[bool, ...]] = {}
+        self._last_wins = last_wins
+        # Per folder: which patterns count as matched for what is in it, as BuildKit's walk has it, and which match it
+        # or a folder above it. A walk asks for every file of a folder in turn.
+        self._folders: dict[str, tuple[tuple[bool, ...], tuple[bool, ...]]] = {}
 
     @classmethod
     def parse(cls, raw: bytes) -> "IgnoreRules":
@@ -55,7 +58,7 @@ class IgnoreRules:
                 patterns.append(_pattern("!" * inverted + text))
             except IgnorePatternError as error:
                 raise IgnorePatternError(f"line {number}: {error.message}", context=error.context) from None
-        return cls(tuple(patterns))
+        return cls(tuple(patterns), last_wins=True)
 
     @classmethod
     def of(cls, patterns: Sequence[str]) -> "IgnoreRules":
@@ -69,7 +72,12 @@ class IgnoreRules:
     def ignored(self, path: str) -> bool:
         """Whether `path` (relative to the context, with slashes) stays out."""
         folder = posixpath.dirname(path)
-        above = self._matches(folder) if folder not in ("", "/") else ()
+        below, whole = self._matches(folder) if folder not in ("", "/") else ((), ())
+        # Of a file that its walk takes in, but the last match leaves out, BuildKit sends the name and nothing of what
+        # is in it; here it stays out.
+        return self._left_out(path, below) or (self._last_wins and below != whole and self._left_out(path, whole))
+
+    def _left_out(self, path: str, above: tuple[bool, ...]) -> bool:
         verdict = False
         for number, pattern in enumerate(self.patterns):
             if pattern.reinclude != verdict:
@@ -93,25 +101,41 @@ class IgnoreRules:
         parts = path.split("/")
         return any(not pattern.reinclude and _reaches(pattern.text.split("/"), parts) for pattern in self.patterns)
 
-    def _matches(self, folder: str) -> tuple[bool, ...]:
+    def _matches(self, folder: str) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
         found = self._folders.get(folder)
         if found is None:
             missing = [folder]
-            above: tuple[bool, ...] = (False,) * len(self.patterns)
+            none = (False,) * len(self.patterns)
+            below, whole = none, none
             # Down from the nearest folder that is known: a loop, as a path may be thousands of folders deep.
             while (parent := posixpath.dirname(missing[-1])) not in ("", "/"):
                 if parent in self._folders:
-                    above = self._folders[parent]
+                    below, whole = self._folders[parent]
                     break
                 missing.append(parent)
             if len(self._folders) > _CACHED_FOLDERS:
                 self._folders.clear()
             for each in reversed(missing):
-                pairs = zip(self.patterns, above, strict=True)
-                above = tuple(matched or bool(pattern.matcher.match(each)) for pattern, matched in pairs)
-                self._folders[each] = above
-            found = above
+                here = [bool(pattern.matcher.match(each)) for pattern in self.patterns]
+                whole = tuple(map(or_, whole, here))
+                below = self._below(below, here)
+                self._folders[each] = (below, whole)
+            found = below, whole
         return found
+
+    def _below(self, above: Sequence[bool], here: Sequence[bool]) -> tuple[bool, ...]:
+        """Which patterns count as matched for what is in a folder that those of `here` match, and `above` one above.
+
+        BuildKit does not look at one that could change nothing for the folder, and does not count it: with `*-a` and
+        `!*-c`, what is in the folder `x-c` is not taken back in by the folder's name, as nothing had left that out.
+        """
+        verdict, found = False, []
+        for pattern, counted, matched in zip(self.patterns, above, here, strict=True):
+            counts = counted or (matched and pattern.reinclude == verdict)
+            found.append(counts)
+            if counts:
+                verdict = not pattern.reinclude
+        return tuple(found)
 
 
 def _cleaned(path: str) -> str:

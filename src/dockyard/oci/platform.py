@@ -1,6 +1,7 @@
 """Platforms: operating system, architecture and variant (image-spec, image-index.md)."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,34 +36,37 @@ _ARCHITECTURES = (
 
 
 class PlatformInvalidError(UsageError):
-    """A platform is not of the form `os/architecture[/variant]`."""
+    """A platform is not of the form `os/architecture[/variant]`, with a version of `os` in brackets behind it."""
 
     reference = "platform-invalid"
     hint = "Write a platform as os/architecture, for example linux/amd64 or linux/arm64/v8."
 
 
 class Platform(msgspec.Struct, frozen=True):
-    """`os/architecture[/variant]` with Go's names, as images use them."""
+    """`os[(version)]/architecture[/variant]` with Go's names, as images use them; only Windows has versions."""
 
     os: str
     architecture: str
     variant: str = ""
+    version: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "Platform":
         """The platform written as `text`; common names for machines become Go's.
 
         Raises:
-            PlatformInvalidError: `text` has not two or three parts.
+            PlatformInvalidError: `text` has not two or three parts, or one with other characters than platforms have.
         """
-        parts = text.strip().lower().split("/")
+        versioned = re.fullmatch(r"([^/(]*)\(([A-Za-z0-9_.%-]*)\)((?:/.*)?)", text.strip())
+        version = versioned[2] if versioned else ""
+        parts = (versioned[1] + versioned[3] if versioned else text).strip().lower().split("/")
         if parts[0] in _SYSTEMS and len(parts) == 1:
             parts.append(cls.host().architecture)
         elif len(parts) == 1 and (parts[0] in _ARCHITECTURES or parts[0] in _MACHINES):
             parts.insert(0, "linux")
-        if len(parts) not in (2, 3) or not all(parts):
+        if len(parts) not in (2, 3) or not all(re.fullmatch(r"[a-z0-9_.-]+", each) for each in parts):
             raise PlatformInvalidError(f"not a platform: {text!r}")
-        return cls(parts[0], _MACHINES.get(parts[1], parts[1]), parts[2] if len(parts) == 3 else "")
+        return cls(parts[0], _MACHINES.get(parts[1], parts[1]), parts[2] if len(parts) == 3 else "", version)
 
     @classmethod
     def host(cls) -> "Platform":
@@ -77,6 +81,7 @@ class Platform(msgspec.Struct, frozen=True):
             str(document.get("os", "")),
             str(document.get("architecture", "")),
             str(document.get("variant", "")),
+            str(document.get("os.version", "")),
         )
 
     def to_json(self) -> dict[str, str]:
@@ -84,6 +89,8 @@ class Platform(msgspec.Struct, frozen=True):
         out = {"architecture": self.architecture, "os": self.os}
         if self.variant:
             out["variant"] = self.variant
+        if self.version:
+            out["os.version"] = self.version
         return out
 
     def normal(self) -> "Platform":
@@ -97,12 +104,16 @@ class Platform(msgspec.Struct, frozen=True):
             variant = "v7"
         if (architecture, variant) in (("arm64", "v8"), ("amd64", "v1")):
             variant = ""
-        return Platform(self.os, architecture, variant)
+        return Platform(self.os, architecture, variant, self.version)
 
     def satisfies(self, wanted: "Platform") -> bool:
         """Whether an image for this platform runs where `wanted` is asked for."""
         same = (self.os, self.architecture) == (wanted.os, wanted.architecture)
+        if self.os == "windows" and wanted.version and self.version:
+            # Its last number is of no account: a build of Windows runs what was made for the same build.
+            same = same and self.version.split(".")[:3] == wanted.version.split(".")[:3]
         return same and (not wanted.variant or not self.variant or self.variant == wanted.variant)
 
     def __str__(self) -> str:
-        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
+        system = f"{self.os}({self.version})" if self.version else self.os
+        return "/".join(filter(None, (system, self.architecture, self.variant)))

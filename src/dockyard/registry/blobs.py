@@ -75,8 +75,8 @@ class Blobs(Protocol):
     def set_aside(self, digest: Digest) -> None:
         """Keep what is damaged under another name, so that the blob is no longer there and may be pushed anew."""
 
-    def walk(self) -> Iterator[tuple[Digest, int]]:
-        """Every blob with its size, in no order."""
+    def walk(self, after: str = "") -> Iterator[tuple[Digest, int]]:
+        """Every blob with its size, in the order of the digests; only those that come after the text `after`."""
 
 
 class BlobStore(Uploads, Blobs, Protocol):

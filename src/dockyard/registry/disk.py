@@ -231,13 +231,20 @@ class DiskBlobs:
         with contextlib.suppress(FileNotFoundError):
             os.replace(self._path(digest), self._root / "damaged" / f"{digest.algorithm}-{digest.hex}")
 
-    def walk(self) -> Iterator[tuple[Digest, int]]:
-        """Every blob with its size. What else somebody has put there is passed over."""
+    def walk(self, after: str = "") -> Iterator[tuple[Digest, int]]:
+        """Every blob with its size, in order, after `after`. What else somebody has put there is passed over."""
+        least, _, begin = after.partition(":")
         for algorithm in _folders(self._root / "blobs"):
+            if algorithm.name < least:
+                continue
+            edge = begin if algorithm.name == least else ""
             for shard in _folders(algorithm):
-                for name in os.listdir(shard):
+                if shard.name < edge[:2]:
+                    continue
+                for name in sorted(os.listdir(shard)):
                     with contextlib.suppress(DigestInvalidError, FileNotFoundError):
-                        yield Digest(algorithm.name, name), os.stat(shard / name).st_size
+                        if name > edge:
+                            yield Digest(algorithm.name, name), os.stat(shard / name).st_size
 
     def _size(self, digest: Digest) -> int | None:
         try:

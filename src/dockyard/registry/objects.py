@@ -228,9 +228,11 @@ class ObjectBlobs:
             return
         self._delete([_path(digest)])
 
-    def walk(self) -> Iterator[tuple[Digest, int]]:
-        """Every blob with its size."""
-        for each in self._list("blobs/"):
+    def walk(self, after: str = "") -> Iterator[tuple[Digest, int]]:
+        """Every blob with its size, in order, after `after`."""
+        algorithm, _, begin = after.partition(":")
+        offset = f"blobs/{algorithm}/{begin[:2]}/{begin}" if after else None
+        for each in self._list("blobs/", offset):
             _, algorithm, _, hexadecimal = str(each["path"]).split("/")
             try:
                 yield Digest(algorithm, hexadecimal), int(each["size"])
@@ -311,8 +313,8 @@ class ObjectBlobs:
             for at in range(0, len(data), _PIECE):
                 yield bytes(data[at : at + _PIECE])
 
-    def _list(self, prefix: str) -> Iterator[Any]:
-        pages = iter(self._ask(self._obstore.list, prefix))
+    def _list(self, prefix: str, offset: str | None = None) -> Iterator[Any]:
+        pages = iter(self._ask(self._obstore.list, prefix, offset=offset))
         while (page := self._guarded(next, pages, None)) is not None:
             yield from page
 

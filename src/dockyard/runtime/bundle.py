@@ -122,7 +122,7 @@ def spec(
         user: as resolved by `user.resolve_user`.
         readonly: whether the root file system is.
         network: `host` shares the host's; `none` has only a loopback of its own.
-        mounts: files and folders of the host.
+        mounts: files and folders of the host; one takes the place of an earlier one at the same path.
         hostname: the name inside.
         capabilities: for root inside; other users have none but those of set-uid programs.
         cgroup: path below the cgroup root; empty leaves it to the runtime.
@@ -162,7 +162,8 @@ def spec(
         },
         "root": {"path": "rootfs", "readonly": readonly},
         "hostname": hostname,
-        "mounts": [*_system_mounts(), *(_mounted(mount) for mount in mounts)],
+        # What is mounted where the system's own would be takes its place.
+        "mounts": list({each["destination"]: each for each in (*_system_mounts(), *map(_mounted, mounts))}.values()),
         "linux": linux,
     }
 

@@ -7,7 +7,7 @@ from dockyard.server.clock import now
 from dockyard.server.jobs.interface import Task, Work
 from dockyard.server.rules import retention, retention_rules
 from dockyard.server.rules.project import ProjectUnknownError
-from dockyard.server.stored import deleting, verify
+from dockyard.server.stored import deleting, leftovers, verify
 from dockyard.server.stored.holdings import Holdings
 from dockyard.server.trust import scan_all, scan_schedule
 from dockyard.server.trust.watching import Watch
@@ -35,7 +35,9 @@ def tasks(holdings: Holdings, changed: Callable[[str], None], watch: Watch) -> d
                 return {"blobs": count, "bytes": total}
 
     def sweep(work: Work) -> dict[str, int]:
-        return {"uploads": holdings.blobs.sweep(_STALE_UPLOAD_S)}
+        uploads = holdings.blobs.sweep(_STALE_UPLOAD_S)
+        found = leftovers.sweep(holdings, progress=work.progress)
+        return {"uploads": uploads, **found._asdict()}
 
     def retain(work: Work) -> dict[str, Any]:
         named = work.arguments.get("project")
@@ -74,7 +76,7 @@ def tasks(holdings: Holdings, changed: Callable[[str], None], watch: Watch) -> d
         "match": Task(match, every=60, attempts=3),
         scan_all.TASK: Task(scan_everything, attempts=3),
         "collect": Task(collect, every=300, attempts=3),
-        "sweep": Task(sweep, every=3600, attempts=3),
+        "sweep": Task(sweep, every=3600, first=60, attempts=3),
         "retention": Task(retain, every=300, attempts=3),
         "verify": Task(check),
     }

@@ -2,6 +2,7 @@
 
 import io
 import os
+import socket
 import tarfile
 from pathlib import Path
 
@@ -163,6 +164,23 @@ def test_a_heredoc_becomes_a_file(yard: Yard) -> None:
 def test_a_pipe_in_the_context_is_not_waited_for(yard: Yard) -> None:
     os.mkfifo(yard.context / "pipe")
     assert copied(yard, "ADD pipe /d/")["d/pipe"][0] == "fifo"
+
+
+def test_a_socket_becomes_an_empty_file(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(yard.context / "app")  # a socket's path is short
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("ear")
+        listener.listen()
+        os.chmod("ear", 0o640)
+        for line, at in (
+            ("COPY app /d", "d/ear"),
+            ("COPY app/ear /", "ear"),
+            ("ADD app/*ar /d/", "d/ear"),
+            ("COPY --exclude=x app /d", "d/ear"),
+        ):
+            built = yard.build(f"FROM scratch\n{line}\n")
+            assert members(built)[at] == ("file", 0o640, 0, 0), line
+            assert built.image.tree().read(at) == b""
 
 
 def test_folders_made_below_a_shared_one_are_shared_as_the_kernel_makes_them(yard: Yard) -> None:

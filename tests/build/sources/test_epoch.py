@@ -10,6 +10,7 @@ from dockyard.dockerfile.parser import parse
 from dockyard.dockerfile.stages import stages
 from dockyard.progress import SILENT
 from making.builds import Yard
+from making.images import image, layer
 
 _SOURCE = "FROM scratch AS when\n{}\nFROM scratch\n"
 
@@ -69,3 +70,15 @@ def test_a_build_without_an_epoch_takes_nothing_whose_times_another_build_cut(tm
 
     early, late = 1_500_000_000, 1_600_000_000
     assert [made(early), made(None), made(early)] == [early, late, early]
+
+
+def test_an_image_with_nothing_of_its_own_keeps_its_base_s_time(tmp_path: Path) -> None:
+    yard = Yard(tmp_path)
+    base = image(yard.store, layer(yard.store, {"f": b"1"}))
+    yard.store.tag("docker.io/library/base:1", base.descriptor)
+    for text, created in (
+        ("FROM base:1\n", base.config.document["created"]),
+        ("FROM base:1\nLABEL a=b\n", "1970-01-01T00:00:07Z"),
+    ):
+        built = yard.build(text, build_args={"SOURCE_DATE_EPOCH": "7"}).image
+        assert built.config.document["created"] == created

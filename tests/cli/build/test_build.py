@@ -1,16 +1,22 @@
 """`dockyard build`: as a whole process, and in this one where it is only asked what it makes of its words."""
 
+import contextlib
+import functools
+import http.server
 import io
 import json
 import shutil
 import subprocess
 import sys
 import tarfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dockyard.cli.build.flags import Flags, options
+from dockyard.cli.build.refused import reduced
 
 from .conftest import Build
 
@@ -125,6 +131,17 @@ def test_of_several_platforms_archives_have_the_index_and_folders_one_each(conte
     assert (refused.returncode, "one platform" in refused.stderr) == (2, True)
 
 
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a server of the files in a folder."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
 def read(archive: tarfile.TarFile, name: str) -> bytes:
     found = archive.extractfile(name)
     assert found is not None
@@ -143,6 +160,30 @@ def test_a_dockerfile_and_a_context_come_from_standard_input(context: Path) -> N
     assert file.stdout.startswith("sha256:")
     both = dockyard(context, "-", "-f", "-", stdin=b"")
     assert (both.returncode, "cannot both" in both.stderr) == (2, True)
+
+
+def test_a_dockerfile_at_a_url_is_taken_whatever_name_is_given_for_it(context: Path) -> None:
+    (context / "Dockerfile").write_text("FROM scratch\nLABEL of=url\n")
+    with served(context) as address:
+        for name in ((), ("-f", "any")):
+            done = dockyard(context, f"{address}/Dockerfile", *name, "-q")
+            assert done.stdout.startswith("sha256:"), done.stderr
+
+
+def test_the_newest_file_of_an_archive_at_a_url_tells_its_time_where_the_server_does_not(context: Path) -> None:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for name, data, mtime in (("Dockerfile", b"FROM scratch\nCOPY f /\n", 5), ("f", b"1", 7)):
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime = len(data), mtime
+            archive.addfile(member, io.BytesIO(data))
+    words = ["-", "--build-arg", "SOURCE_DATE_EPOCH=context", "-q", "-o", "type=oci,source-date-epoch=,dest=out.tar"]
+    done = dockyard(context, *words, stdin=made.getvalue())
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(context / "out.tar") as opened:
+        assert b'"created":"1970-01-01T00:00:07Z"' in b"".join(
+            file.read() for each in opened if each.isfile() and (file := opened.extractfile(each)) is not None
+        )
 
 
 def test_targets_and_outline_are_told_without_building(context: Path) -> None:
@@ -254,9 +295,30 @@ def test_bytes_that_are_not_utf_8_stand_in_no_document(context: Path) -> None:
     assert [each["step"] for each in json.loads(done.stdout)["steps"]] == ['LABEL by="Ren\ufffd"', "COPY f /\ufffd"]
 
 
+def test_words_that_ask_for_what_is_done_anyway_change_nothing() -> None:
+    words = ["--rm", "--force-rm=false", "--compress", "--isolation", "default", "--disable-content-trust", "-t", "x"]
+    assert reduced([*words, "--isolation=default", "."]) == ["-t", "x", "."]
+    asked = ["--rm=false", "--isolation", "process", "--disable-content-trust=false", "--", "--rm"]
+    assert reduced(asked) == asked
+
+
+def test_docker_s_words_for_this_machine_and_for_no_progress(context: Path) -> None:
+    done = dockyard(context, "--rm", "--platform", "local", "--progress", "none", "--call=build", "-q")
+    assert (done.returncode, done.stderr) == (0, "")
+    judged = dockyard(context, "--call", "check,format=json")
+    assert json.loads(judged.stdout)
+    assert dockyard(context, "--call", "check,format=xml").returncode == 2
+
+
 @pytest.mark.slow
 def test_words_of_docker_build_are_taken_or_refused_by_name(context: Path, build: Build) -> None:
-    for words in (("--builder", "x"), ("--memory=1g",), ("--rm",), ("--cpu-shares", "2"), ("--isolation=process",)):
+    for words in (
+        ("--builder", "x"),
+        ("--memory=1g",),
+        ("--rm=false",),
+        ("--cpu-shares", "2"),
+        ("--isolation=process",),
+    ):
         done = build(context, *words)
         assert (done.returncode, "hint" in done.stderr) == (2, True), words
         assert f"does not take {words[0].partition('=')[0]}" in done.stderr

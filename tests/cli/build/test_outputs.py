@@ -285,6 +285,16 @@ def test_names_of_an_output_are_those_of_the_store_s_image(context: Path, tmp_pa
     assert set(Layout(tmp_path / "home" / "store").tags()) == {"docker.io/foo/bar:1"}
 
 
+def test_docker_s_output_without_a_file_is_the_store_and_cacheonly_is_nowhere(
+    context: Path, tmp_path: Path, good: Good
+) -> None:
+    good(context, "-t", "kept:1", "-o", "type=docker")
+    good(context, "-t", "gone:1", "-o", "type=cacheonly")
+    assert set(Layout(tmp_path / "home" / "store").tags()) == {"docker.io/library/kept:1"}
+    with pytest.raises(UsageError):
+        parse(["type=cacheonly,dest=x"])
+
+
 def test_attestations_stand_beside_files_with_a_mode_of_their_own(context: Path, tmp_path: Path, good: Good) -> None:
     words = ["--provenance", "min", "--sbom"]
     good(context, *words, "-o", str(tmp_path / "out"), "-o", f"type=tar,dest={tmp_path / 'x'},attestation-prefix=pre-")

@@ -12,6 +12,8 @@ import pytest
 
 from conftest import ROOT
 from dockyard.cli.main import run
+from dockyard.server.access import tries
+from dockyard.server.database import open_database
 from dockyard.server.serve import _closed
 from dockyard.server.settings import Settings
 
@@ -54,6 +56,15 @@ def test_the_commands_of_the_page_do_what_it_says(say: Say, tmp_path: Path) -> N
     assert (token["name"], token["scope"]) == ("laptop", "read-only")
     (rule,) = say("keyless", "list", "--project", "shop", "--json")["rules"]
     assert rule["claims"] == {"repository": "acme/web", "ref": "refs/heads/main"}
+    database = open_database("", tmp_path / "registry")
+    for account, address in (("ben", ""), ("", "2001:db8::1")):
+        tries.failed(database, account, address, most=0, lock=30)
+    database.close()
+    found = [(each["kind"], each["subject"]) for each in say("lockout", "--json")["lockouts"]]
+    assert found == [("account", "ben"), ("address", "2001:db8::/64")]
+    say("lockout", "lift", "ben", "--account")
+    assert say("lockout", "lift", "2001:db8::2", "--json") == {"lifted": "2001:db8::2", "kind": "address"}
+    assert say("lockout", "--json") == {"lockouts": []}
     for words in (["user", "set", "ben", "--unlock"], ["key", "rotate"], ["user", "set", "ben", "--disabled"]):
         say(*words)
     assert say("user", "--json")["users"][1]["disabled"]

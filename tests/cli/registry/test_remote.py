@@ -77,6 +77,18 @@ def test_every_verb_that_takes_a_server_works_through_it(say: Say, capsys: pytes
     assert say("robot", "renew", "robot+team+ci")["secret"] != made["secret"]
     assert [each["name"] for each in say("robot", "--project", "team")["robots"]] == ["robot+team+ci"]
     say("robot", "rm", "robot+team+ci")
+    assert say("label", "add", "approved", "--project", "shop", "--color", "#14683A")["color"] == "#14683a"
+    assert say("label", "add", "lts", "--description", "long")["project"] == ""
+    assert say("label", "put", "approved", "shop/web:1") == {"image": "shop/web:1", "labels": ["approved"]}
+    assert say("label", "put", "lts", "shop/web:1")["labels"] == ["approved", "lts"]
+    assert say("label", "take", "lts", "shop/web:1") == {"image": "shop/web:1", "taken": "lts"}
+    (listed,) = say("label", "list", "--project", "shop")["labels"]
+    assert (listed["name"], listed["artifacts"]) == ("approved", 1)
+    assert say("label", "set", "lts", "--rename", "long term")["name"] == "long term"
+    assert say("label", "rm", "long term") == {"removed": "long term"}
+    assert say("label", "rm", "none", code=2)["error"]["reference"] == "label-unknown"
+    assert say("lockout") == {"lockouts": []}
+    assert "nobody has to wait as address" in say("lockout", "lift", "192.0.2.7", code=2)["error"]["message"]
     rule = say("rule", "add", "shop", "immutable", "v*")
     assert say("rule", "list", "shop")["rules"] == [rule]
     say("rule", "rm", "shop", str(rule["number"]))

@@ -75,9 +75,10 @@ def test_verify_ends_with_2_where_something_is_wrong(say: Say, tmp_path: Path) -
     nobody.write_bytes(b"nobody's")
     assert say("verify")["whole"] is True  # so far it may belong to an upload
     os.utime(nobody, (0, 0))
-    orphan = {"kind": "orphan-file", "what": f"sha256:{nobody.name}", "repaired": False}
-    assert say("verify", code=2)["flaws"] == [orphan]
-    assert say("verify", "--repair")["flaws"][0]["repaired"] is True
+    orphan = {"kind": "orphan-file", "what": f"sha256:{nobody.name}", "bytes": 8, "repaired": False}
+    found = say("verify")
+    assert (found["leftovers"], found["left_bytes"], found["whole"]) == ([orphan], 8, True)
+    assert say("verify", "--repair")["leftovers"][0]["repaired"] is True
     path.unlink()
     assert say("verify", "--repair", code=2)["flaws"][0]["kind"] == "blob-missing"
 

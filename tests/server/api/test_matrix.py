@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from dockyard.policy.settings import Policy
-from dockyard.server.access import groups, keyless, members, personal, robots, users
+from dockyard.server.access import groups, keyless, members, personal, robots, tries, users
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.principal import Permission
 from dockyard.server.access.roles import ROLES
 from dockyard.server.api.application import operations
 from dockyard.server.replication import endpoints, replicate
 from dockyard.server.replication import rules as replication
-from dockyard.server.rules import retention_rules, tag_rules
+from dockyard.server.rules import labelled, labels, retention_rules, tag_rules
 from dockyard.server.trust.exempting import exempt
 from dockyard.server.trust.settings import ProjectPolicy, set_policy
 from dockyard.server.webhooks import kept, trial
@@ -37,7 +37,7 @@ KEYLESS = {"issuer": "https://ci.test", "audience": "us", "claims": {"a": "b"}, 
 
 class Row(NamedTuple):
     """An operation: the least role that may do it (`admin` for system admins, `self` for the account that it is about,
-    `anyone` for everybody), and a body.
+    `known` for whoever is logged in, `anyone` for everybody), and a body.
     """
 
     least: str
@@ -86,6 +86,19 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/repositories/{repository}/artifacts/{reference}/verdict"): Row("limited-guest", ARTIFACT + "/verdict"),
     ("POST", "/repositories/{repository}/artifacts/{reference}/scan"): Row("maintainer", ARTIFACT + "/scan"),
     ("DELETE", "/repositories/{repository}/artifacts/{reference}/scan"): Row("maintainer", ARTIFACT + "/scan"),
+    ("GET", "/labels"): Row(KNOWN, "/labels"),
+    ("POST", "/labels"): Row(ADMIN, "/labels", {"name": "new {project}", "color": "#A0b1c2"}),
+    ("GET", "/labels/{number}"): Row("guest", "/labels/{label}"),
+    ("PATCH", "/labels/{number}"): Row("maintainer", "/labels/{label}", {"description": "x"}),
+    ("DELETE", "/labels/{number}"): Row("maintainer", "/labels/{label}"),
+    ("GET", "/projects/{project}/labels"): Row("guest", PROJECT + "/labels"),
+    ("POST", "/projects/{project}/labels"): Row("maintainer", PROJECT + "/labels", {"name": "new"}),
+    ("PUT", "/repositories/{repository}/artifacts/{reference}/labels/{number}"): Row(
+        "developer", ARTIFACT + "/labels/{of_all}"
+    ),
+    ("DELETE", "/repositories/{repository}/artifacts/{reference}/labels/{number}"): Row(
+        "developer", ARTIFACT + "/labels/{label}"
+    ),
     ("GET", "/projects/{project}/findings/export.csv"): Row("developer", PROJECT + "/findings/export.csv"),
     ("GET", "/projects/{project}/members"): Row("guest", PROJECT + "/members"),
     ("PUT", "/projects/{project}/members/{kind}/{member}"): Row(
@@ -103,6 +116,8 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/users/{user}"): Row(SELF, "/users/self"),
     ("PATCH", "/users/{user}"): Row(SELF, "/users/self", {"email": "self@test"}),
     ("DELETE", "/users/{user}"): Row(ADMIN, "/users/other-{project}"),
+    ("GET", "/lockouts"): Row(ADMIN, "/lockouts"),
+    ("POST", "/lockouts/lift"): Row(ADMIN, "/lockouts/lift", {"kind": "address", "subject": "2001:db8::7"}),
     ("GET", "/users/{user}/tokens"): Row(SELF, "/users/self/tokens"),
     ("POST", "/users/{user}/tokens"): Row(SELF, "/users/self/tokens", {"name": "mine-{project}"}),
     ("DELETE", "/users/{user}/tokens/{token}"): Row(SELF, "/users/self/tokens/old-{project}"),
@@ -262,6 +277,9 @@ def _fresh(place: Place, project: str) -> dict[str, str]:
     keyless.add(database, SYSTEM, project, f"{project}-ci", permissions=[Permission((), frozenset({"pull"}))], **rule)  # type: ignore[arg-type]
     found["rule"] = str(tag_rules.add(database, project, "refused", "nightly").number)
     found["keep"] = str(retention_rules.add(database, project, "always").number)
+    found["label"] = str(labels.add(database, project, "approved").number)
+    found["of_all"] = str(labels.add(database, "", f"of all {project}").number)
+    labelled.put(database, f"{project}/web", found["digest"], int(found["label"]))
     found["exemption"] = str(exempt(database, project, "CVE-2025-1", "old", None))
     found["everywhere"] = str(exempt(database, "", "CVE-2025-2", "old", None))
     set_policy(database, project, ProjectPolicy(Policy()))
@@ -272,6 +290,7 @@ def _fresh(place: Place, project: str) -> dict[str, str]:
     copies = replication.Rule(0, f"copies-{project}", "push", "127.0.0.1:9", f"{project}/none")
     found["run"] = str(replicate.ask(database, replication.add(database, place.house.seal, copies)))
     endpoints.add(database, place.house.seal, endpoints.Endpoint(0, f"to-{project}", "127.0.0.1:9"))
+    tries.failed(database, "", "2001:db8::1", most=0, lock=30)
     found["job"] = str(place.house.jobs.defer("sweep", key=""))
     return found
 
@@ -295,10 +314,10 @@ def test_every_caller_may_do_what_its_role_says_and_nothing_else(
     def ask(caller: str) -> Answer:
         return place.api(method, path, body, auth=headers[caller])
 
-    anyone = row.least == ANYONE
+    anyone = row.least in (ANYONE, KNOWN)
     for caller in OUTSIDE:
         answer = ask(caller)
-        if anyone:
+        if row.least == ANYONE or (row.least == KNOWN and caller != "anonymous"):
             assert answer.status == 200, (caller, answer.body)
         else:
             assert answer.status in ((401,) if caller == "anonymous" else (403, 404)), (caller, answer.status)
@@ -309,8 +328,8 @@ def test_every_caller_may_do_what_its_role_says_and_nothing_else(
     succeeded = False
     for caller in ("self", *ORDER):
         if caller == "self":
-            may = row.least in (SELF, ANYONE)
-        elif row.least in (SELF, ANYONE):
+            may = row.least in (SELF, ANYONE, KNOWN)
+        elif row.least in (SELF, ANYONE, KNOWN):
             may = anyone or caller == ADMIN
         else:
             may = ORDER.index(caller) >= ORDER.index(row.least)
@@ -335,7 +354,7 @@ def test_anybody_reads_a_public_project_and_changes_nothing(team: tuple[Place, d
     assert len(readable) == 10
     for caller in ("anonymous", "stranger", "robot elsewhere"):
         for key, row in TABLE.items():
-            if row.least in (ANYONE, SELF):
+            if row.least in (ANYONE, SELF, KNOWN):
                 continue
             answer = place.api(key[0], _filled(row.path, names), _filled(row.body, names), auth=headers[caller])
             may = key in readable or (key == ("GET", "/projects/{project}/policy") and caller != "anonymous")
@@ -359,8 +378,10 @@ def test_a_robot_sees_the_repositories_that_it_may_pull_and_manages_nothing(
         pushes = key in (
             ("PUT", "/repositories/{repository}/tags/{tag}"),
             ("POST", "/repositories/{repository}/artifacts/{reference}/copy"),
+            ("PUT", "/repositories/{repository}/artifacts/{reference}/labels/{number}"),
+            ("DELETE", "/repositories/{repository}/artifacts/{reference}/labels/{number}"),
         )
-        may = pulls or pushes or row.least == ANYONE
+        may = pulls or pushes or row.least in (ANYONE, KNOWN)
         assert (answer.status < 300) == may, (key, answer.status, answer.body)
 
 

@@ -19,6 +19,7 @@ from dockyard.server.house import House
 from dockyard.server.replication import replicate, rules, runs
 from dockyard.server.replication.ends import There
 from dockyard.server.replication.rules import ReplicationRuleInvalidError, ReplicationRuleUnknownError, Rule
+from dockyard.server.rules import labelled, labels
 from dockyard.server.schema.replication import REPLICATION_ITEM, REPLICATION_RULE
 from making.pushed import image, index, opened
 from making.serving import Server
@@ -96,6 +97,39 @@ def test_a_rule_copies_only_the_tags_it_names_and_deletes_only_where_it_says_so(
     assert tags(there, "web") == ["v2"]
     registry.delete_manifest("shop/web", str(registry.manifest("shop/web", "v2").digest))
     go(house)
+    assert state(house)[0] == "done"
+
+
+def test_a_rule_by_label_copies_what_has_such_a_label_when_it_gets_it_and_lets_it_stay(
+    house: House, there: Server
+) -> None:
+    registry, database = house.registry, house.database
+    mine = rule(house, there, events=True, deletions=True, labels="for-*", target="{last}")
+    for tag in ("1", "2", "3"):
+        image(registry, "shop/web", tag, note=tag)
+    label = labels.add(database, "shop", "for-customers").number
+    other = labels.add(database, "", "internal").number
+    one = registry.manifest("shop/web", "1").digest
+    registry.put_manifest("shop/web", "again", registry.manifest("shop/web", "1").raw, OCI_MANIFEST)
+    labelled.put(database, "shop/web", "3", other)
+    go(house)
+    assert tags(there, "web") == []
+    labelled.put(database, "shop/web", "1", label)
+    go(house)
+    assert tags(there, "web") == ["1", "again"], "every tag of the image that got it"
+    signature = image(registry, "shop/web", subject=one, note="signature")
+    image(registry, "shop/web", subject=registry.manifest("shop/web", "2").digest, note="of another")
+    go(house)
+    assert [each.digest for each in There(mine, "").place("web").referrers(one)] == [signature]
+    labelled.put(database, "shop/web", "2", label)
+    labelled.take(database, "shop/web", "1", label)
+    assert [each.reference for each in replicate.plan(database, registry, house.seal, mine)] == ["2"]
+    replicate.ask(database, mine)
+    go(house)
+    assert tags(there, "web") == ["1", "2", "again"], "what has lost its label is not deleted there"
+    registry.delete_manifest("shop/web", "again")
+    go(house)
+    assert tags(there, "web") == ["1", "2"]
     assert state(house)[0] == "done"
 
 

@@ -32,7 +32,8 @@ def file(house: House, data: bytes) -> Path:
 
 
 def kinds(house: House, *, deep: bool = False, repair: bool = False) -> list[str]:
-    return sorted({each.kind for each in verify(house.registry.holdings, deep=deep, repair=repair).flaws})
+    report = verify(house.registry.holdings, deep=deep, repair=repair)
+    return sorted({each.kind for each in report.flaws} | {each.kind for each in report.leftovers})
 
 
 def test_a_sound_registry_is_whole(house: House) -> None:
@@ -48,7 +49,8 @@ def test_what_else_lies_among_the_blobs_is_passed_over(house: House) -> None:
         stray.parent.mkdir(exist_ok=True)
         stray.write_text("not ours")
     (place / "nothing").mkdir()
-    assert verify(house.registry.holdings, deep=True, repair=True).whole
+    report = verify(house.registry.holdings, deep=True, repair=True)
+    assert (report.whole, report.leftovers) == (True, [])
     assert (place.parent / "README").exists()
 
 
@@ -105,14 +107,15 @@ def test_rows_that_lead_nowhere_are_found(house: House) -> None:
     assert "manifest" in kinds(house)
 
 
-def test_an_orphan_file_is_found_and_removed(house: House) -> None:
+def test_an_orphan_file_is_noted_with_its_bytes_and_removed_by_repairing(house: House) -> None:
     path = file(house, b"nobody's")
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"nobody's")
     assert kinds(house) == ["orphan-file"]
     assert path.exists()
     report = verify(house.registry.holdings, repair=True)
-    assert [each.repaired for each in report.flaws] == [True]
+    assert [(each.bytes, each.repaired) for each in report.leftovers] == [(8, True)]
+    assert (report.whole, report.left, report.left_bytes) == (True, 1, 8)
     assert not path.exists()
     assert kinds(house) == []
 

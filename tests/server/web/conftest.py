@@ -18,7 +18,7 @@ from dockyard.images.image import Image
 from dockyard.scan.advisory import Advisory, Range
 from dockyard.scan.feed import compile_feed
 from dockyard.server import house as houses
-from dockyard.server.access import members, projects, robots, secret, users
+from dockyard.server.access import members, projects, robots, secret, tries, users
 from dockyard.server.access.doors import open_doors
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.principal import Permission
@@ -26,6 +26,7 @@ from dockyard.server.access.roles import ROLES
 from dockyard.server.house import House, open_house
 from dockyard.server.replication import endpoints, replicate
 from dockyard.server.replication import rules as replication
+from dockyard.server.rules import labels
 from dockyard.server.settings import Settings
 from dockyard.server.trust.watching import Watch
 from dockyard.server.webhooks import kept, trial
@@ -207,6 +208,9 @@ def _settle(found: Town) -> None:
         users.add(database, SYSTEM, role, password=PASSWORD)
         members.put(database, SYSTEM, "team", role, role)
     robots.add(database, SYSTEM, "team", "old", [Permission(("team/web",), frozenset({"pull"}))])
+    tries.failed(database, "", "198.51.100.77", most=0, lock=900)
+    for project, name in (("team", "approved"), ("team", "old"), ("", "everywhere"), ("", "old")):
+        labels.add(database, project, name)
     robots.add(database, SYSTEM, "", "old", [Permission((), frozenset({"pull"}))])
     found.push("team/web", "1.0", {"site/werkzeug-2.0.dist-info/METADATA": METADATA}, Cmd=["/bin/web"])
     found.push("open/tool", "1.0", {"bin/tool": b"x"})

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dockyard.server.access import robots
+from dockyard.server.access.naming import MOST_RIGHTS
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.principal import Permission
 from dockyard.server.access.robots import Robot
@@ -99,3 +100,29 @@ def test_a_guest_reads_what_a_robot_may_and_changes_nothing(town: Town) -> None:
     assert 'value="change"' not in page
     assert town.browser("root").get("/robots/robot+team+none").status == 404
     assert town.browser("guest").get("/robots/robot+team+none").status == 403
+
+
+def test_a_robot_with_as_many_rights_as_it_may_have_is_changed_on_its_page(town: Town) -> None:
+    made(town)
+    browser = town.browser("project-admin")
+
+    def words(count: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for at in range(count):
+            found |= {f"repositories-{at}": f"team/service-{at}", f"actions-{at}": ["pull", "push", "delete"]}
+        return found
+
+    further = {f"repositories-{MOST_RIGHTS}": ""}
+    assert browser.send(PATH, "change", **words(MOST_RIGHTS), **further, description="all").status == 303
+    assert len(now(town).permissions) == MOST_RIGHTS
+    browser.get(PATH)
+    assert browser.page.wrong == []
+    assert f'value="team/service-{MOST_RIGHTS - 1}"' in browser.text
+    assert f'name="repositories-{MOST_RIGHTS}" value=""' in browser.text
+    assert browser.send(PATH, "change", **words(MOST_RIGHTS + 1)).status == 400
+    assert f"{MOST_RIGHTS + 1} permissions" in browser.text
+    assert f"At most {MOST_RIGHTS} can be given" in browser.text
+    assert f'value="team/service-{MOST_RIGHTS}"' in browser.text, "what was typed is still there"
+    assert len(now(town).permissions) == MOST_RIGHTS
+    assert browser.send(PATH, "change", **words(MOST_RIGHTS + 200)).status == 400
+    assert "the form has more than" in browser.text

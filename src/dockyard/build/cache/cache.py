@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -72,6 +73,7 @@ class StepCache:
         mounts: the cache mounts that were used, by id, each with its folder, or its layer where none needed it yet.
         offers: where layers are fetched from that are not in the store.
         lent: cache mounts that came with a cache, by the name of their folder, each with its id and layer.
+        renewed: the folders of cache mounts that this build has begun anew, under the lock `renewing`.
     """
 
     def __init__(
@@ -85,6 +87,8 @@ class StepCache:
         self.mounts: dict[str, Path | Layer] = {}
         self.offers = Offers(store)
         self.lent: dict[str, tuple[str, Layer]] = {}
+        self.renewed: set[Path] = set()
+        self.renewing = Lock()
 
     def get(self, step: str) -> Made | None:
         """What the step of that key made, if it is known. Its layer may be absent (see `lent.absent`)."""

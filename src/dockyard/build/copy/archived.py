@@ -81,7 +81,8 @@ class Archived:
         if name.startswith(WHITEOUT) and name.removeprefix(WHITEOUT) in ("", ".", ".."):
             raise ArchiveInvalidError(f"the member {entry.path!r} has a name that no layer can hold")
         uid, gid = (entry.uid, entry.gid) if self._owner is None else self._owner
-        placed = replace(entry, path=path, uid=uid, gid=gid)
+        bits = 0o777 if entry.kind == "symlink" else entry.mode  # whatever the archive says: a file system has no other
+        placed = replace(entry, path=path, uid=uid, gid=gid, mode=bits)
         if entry.kind == "hardlink":
             above, _, name = entry.target.rpartition("/")
             folder = destination.resolve(above, root)

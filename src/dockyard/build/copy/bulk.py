@@ -65,8 +65,6 @@ class Bulk(msgspec.Struct, dict=True):
             name, bits = row[0], row[1]
             below = f"{path}/{name}" if path else name
             target = f"{at}/{name}" if at else name
-            if stat.S_ISSOCK(bits):
-                continue
             self._rows.append((target, below, row))
             self._length += nominal(row[2] if stat.S_ISREG(bits) else 0)
             if ends_segment(self._length, target):
@@ -115,8 +113,6 @@ class Bulk(msgspec.Struct, dict=True):
                 self.writer.put(target, head, content)
                 continue
             item = self.context.item(path, listed)
-            if item is None:
-                continue
             entry = self.copier.entry(item, target)
             data: bytes | BinaryIO | None = None
             if link:

@@ -263,11 +263,12 @@ class Copier:
         owner, kind = self.order.owner, item.kind
         uid, gid = (item.uid, item.gid) if owner is None else owner
         bits = item.mode
-        if kind != "symlink":
-            if self._octal is not None:
-                bits = self._octal
-            elif self.order.chmod:
-                bits = self._changed(bits, kind == "dir")
+        if kind == "symlink":
+            bits = 0o777  # whatever its layer says: BuildKit copies from a file system, which knows no other
+        elif self._octal is not None:
+            bits = self._octal
+        elif self.order.chmod:
+            bits = self._changed(bits, kind == "dir")
         return Entry(
             at,
             kind,

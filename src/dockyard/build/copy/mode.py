@@ -21,7 +21,7 @@ class ModeInvalidError(UsageError):
 
 def octal(text: str) -> int | None:
     """The mode that `text` is where it is a number up to 7777 in octal; None for any other text."""
-    return int(text, 8) if re.fullmatch("[0-7]{1,5}", text) and int(text, 8) <= 0o7777 else None
+    return int(text, 8) if re.fullmatch("0*[0-7]{1,4}", text) else None
 
 
 def changed(mode: int, text: str, *, folder: bool, node: Node) -> int:

@@ -23,6 +23,7 @@ from dockyard.build.copy.settle import Settled
 from dockyard.build.copy.trees import Held, Taken, TreeSource
 from dockyard.build.fault import ContextUnreadableError, SourceMissingError, place
 from dockyard.build.lazy.lent import absent
+from dockyard.build.slashes import forward
 from dockyard.build.sources.context import TICK, Context
 from dockyard.build.sources.source import WILD, Files, Item, digest
 from dockyard.build.stage import Stage
@@ -187,8 +188,11 @@ def _made(
                 each.source.check()
         if isinstance(source, Context) and source.dated is not None:
             out.note(f"at {source.dated}")
-        # As with BuildKit: what has another name may have another time, which the key leaves out.
-        out.note(f"named {_names(stage, instruction)}")
+        # As with BuildKit: what has another name or comes another way may have another time, which the key leaves out.
+        out.note(f"{instruction.node.keyword.upper()} of {_names(stage, instruction)}")
+        out.note(
+            f"fetched {[isinstance(each.source, Files) and isinstance(each.items[0].handle, str) for each in taken]}"
+        )
         content = out.key()
         step = key(stage.state.key, "copied", content, tools.epoch)
         earlier = stage.known(step)
@@ -278,7 +282,7 @@ def _taken(stage: Stage, instruction: ins.Copy | ins.Add, source: State | Contex
             found.append(_with_parents(tree, pattern, instruction))
             continue
         unpack = instruction.unpack is not False if isinstance(instruction, ins.Add) else False
-        items = tree.find(pattern, node)
+        items = tree.find(forward(pattern, node) if stage.state.windows else pattern, node)
         if not items:
             stage.tools.progress.log(f"warning: line {node.start_line}: nothing matches {pattern!r}")
         found.append(Taken(tree, items, None, add and unpack))
@@ -316,9 +320,10 @@ def _with_parents(tree: Held, pattern: str, instruction: ins.Copy) -> Taken:
     includes = IgnoreRules.of([wanted]) if wanted else None
     found = tree.find(root, instruction.node)
     # The pattern is looked for below the root. A file that a wildcard finds there has nothing below it and is copied
-    # itself, as BuildKit has it, where the context has it at all: of that only what instructions name is sent.
+    # itself, as BuildKit has it. Of the context there is only what instructions name: a folder of which they name
+    # nothing is not found.
     if includes:
-        found = [item for item in found if item.kind == "dir" or not isinstance(tree, Context) or tree.sent(item.path)]
+        found = [item for item in found if not item.path or not isinstance(tree, Context) or tree.sent(item.path)]
     elif WILD.search(root):  # nothing is looked for below what a wildcard finds, as BuildKit has it
         found = [item for item in found if item.kind != "dir"]
     return Taken(tree, found, includes)
@@ -347,6 +352,8 @@ def _required(tree: Held, root: str, wanted: str, instruction: ins.Copy) -> None
 def _order(stage: Stage, instruction: ins.Copy | ins.Add) -> Order:
     node, state = instruction.node, stage.state
     written = stage.expand(instruction.destination)
+    if state.windows:
+        written = forward(written, node)
     target = configure.joined(state.workdir, written or ".", node)
     if written in ("", ".") or written.endswith(("/", "/.")):
         target = target.rstrip("/") + "/"

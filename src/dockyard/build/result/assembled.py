@@ -23,10 +23,9 @@ def assembled(plan: Plan) -> Image:
     if options.platforms:
         _aimed(state, plan.platform)
     platform = Platform.from_json(state.platform).normal().to_json()
-    others = {name: value for name, value in state.platform.items() if name not in ("os", "architecture", "variant")}
-    epoch = plan.tools.epoch
+    others = {name: value for name, value in state.platform.items() if name not in platform}
     times = [str(item["created"]) for item in state.history if item.get("created")]
-    created = max(times, default="1970-01-01T00:00:00Z") if epoch is None else rfc3339(epoch)
+    created = times[-1] if times else rfc3339(plan.tools.epoch or 0)
     author = {"author": state.author} if state.author else {}
     config = {"created": created, **author, **platform, **others, "config": state.config}
     if options.inline:
@@ -47,8 +46,5 @@ def _aimed(state: State, platform: Platform) -> None:
     """Say that the image is for the platform that was asked for, whatever its base says."""
     same = (state.platform.get("os"), state.platform.get("architecture")) == (platform.os, platform.architecture)
     variant = platform.variant or (state.platform.get("variant", "") if same else "")
-    version = state.platform.get("os.version", "") if same else ""
-    state.platform = {
-        **Platform(platform.os, platform.architecture, variant).to_json(),
-        **({"os.version": version} if version else {}),
-    }
+    version = platform.version or (state.platform.get("os.version", "") if same else "")
+    state.platform = Platform(platform.os, platform.architecture, variant, version).to_json()

@@ -38,8 +38,11 @@ def _folder(tools: "Tools", each: Wanted) -> Path:
 
 
 @contextlib.contextmanager
-def cached(tools: "Tools", each: Wanted) -> Iterator[Path]:
-    """The folder of a cache, under the lock that its sharing asks for; one that is new has its first content."""
+def cached(tools: "Tools", each: Wanted, *, anew: bool = False) -> Iterator[Path]:
+    """The folder of a cache, under the lock that its sharing asks for; one that is new has its first content.
+
+    With `anew` it is begun anew, once in a build, as with BuildKit, and is the cache for the builds after that.
+    """
     folder = _folder(tools, each)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "id").write_text(each.source.partition("\0")[0].lstrip("/") or "/")
@@ -51,12 +54,27 @@ def cached(tools: "Tools", each: Wanted) -> Iterator[Path]:
         elif each.mount.sharing == "locked":
             stack.enter_context(locked(folder / f"{number}.lock"))
         place_ = folder / str(number)
+        if anew:
+            _ended(tools, place_)
         if not place_.is_dir():
             _begun(tools, each, place_)
         os.utime(folder)
         if number == 0:
             tools.cache.mounts[(folder / "id").read_text()] = place_
         yield place_
+
+
+def _ended(tools: "Tools", place_: Path) -> None:
+    """Take away what a cache has from builds before this one."""
+    with tools.cache.renewing:
+        if place_ in tools.cache.renewed:
+            return
+        tools.cache.renewed.add(place_)
+        tools.cache.lent.pop(place_.parent.name, None)
+        before = place_.with_name(f".{place_.name}.{random.token_hex(4)}.tmp")
+        with contextlib.suppress(FileNotFoundError):  # it is new
+            place_.rename(before)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def _begun(tools: "Tools", each: Wanted, place_: Path) -> None:

@@ -204,11 +204,11 @@ def prepared(stage: Stage, mounts: tuple[Wanted, ...], work: Path) -> Iterator[P
             if mount.type == "bind":
                 ready.mounts.append(_bound(stage, each, folder, ready))
             elif mount.type == "cache":
-                place_ = stack.enter_context(cached(tools, each))
+                place_ = stack.enter_context(cached(tools, each, anew=stage.uncached))
                 file = each.source.partition("\0")[2]
                 ready.mounts.append(bundle.Mount(str(place_ / file), each.target, mount.readonly))
             elif mount.type == "tmpfs":
-                options = ("nosuid", "nodev", *([f"size={mount.size}"] if mount.size else []))
+                options = ("nosuid", *([f"size={mount.size}"] if mount.size else []))
                 ready.mounts.append(bundle.Mount("tmpfs", each.target, False, "tmpfs", options))
             else:
                 memory = memory or stack.enter_context(in_memory())

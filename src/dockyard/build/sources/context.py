@@ -14,8 +14,8 @@ from dockyard.build.fault import ContextEscapeError, ContextUnreadableError, Sou
 from dockyard.build.sources.ahead import Ahead, Seen
 from dockyard.build.sources.listing import Facts, Listed, digest_of, facts, look, packed, rows, sight, stamp
 from dockyard.build.sources.paths import followed, glob, missing
+from dockyard.build.sources.sent import doubled, wild_above
 from dockyard.build.sources.sent import sent as is_sent
-from dockyard.build.sources.sent import wild_above
 from dockyard.build.sources.source import WILD, Item
 from dockyard.build.sources.watched import Watched, check
 from dockyard.dockerfile.ignore import IgnoreRules
@@ -28,6 +28,7 @@ _REMEMBERED = 200_000
 TICK = 0.02  # seconds
 _KINDS: dict[int, Kind] = {
     stat.S_IFREG: "file",
+    stat.S_IFSOCK: "file",
     stat.S_IFDIR: "dir",
     stat.S_IFLNK: "symlink",
     stat.S_IFIFO: "fifo",
@@ -106,7 +107,7 @@ class Context:
                     hint=f"Write the folder's name without a wildcard, or copy {item.path} itself.",
                 )
         kept = [each for each in found if each is not None and self._takes_part(each)]
-        if "\\" in pattern and not wild:
+        if ("\\" in pattern and not wild) or doubled(parts):
             kept = [each for each in kept if self.sent(each.path)]
         if not kept and outside:
             raise ContextEscapeError(f"{pattern!r} leads out of the context", context=place(node))
@@ -150,13 +151,8 @@ class Context:
 
     def children(self, item: Item) -> Iterable[Item]:
         """What is directly in a folder and takes part, sorted by name."""
-        found = []
-        for row in self.listing(item.path, str(item.handle)):
-            path = f"{item.path}/{row[0]}" if item.path else row[0]
-            made = self.item(path, row)
-            if made is not None:
-                found.append(made)
-        return found
+        above = f"{item.path}/" if item.path else ""
+        return [self.item(above + row[0], row) for row in self.listing(item.path, str(item.handle))]
 
     def listing(self, path: str, whole: str) -> list[Listed]:
         """What is directly in the folder `path`, which is `whole` on this machine, and takes part, sorted by name.
@@ -202,6 +198,8 @@ class Context:
         Raises:
             FileChangedError: it is not what it was when its folder was listed.
         """
+        if isinstance(item.handle, bytes):  # a socket
+            return item.handle
         # It was a file when it was listed; if it has become a link or pipe since, it is not followed or waited for.
         try:
             handle = os.open(item.handle, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -345,16 +343,15 @@ class Context:
         self._settled = True
         self._count = 0
 
-    def item(self, path: str, row: Listed) -> Item | None:
-        """The item that a row of a listing stands for; None for a socket, which means nothing in an image.
+    def item(self, path: str, row: Listed) -> Item:
+        """The item that a row of a listing stands for; an empty file for a socket, as BuildKit has it.
 
         Raises:
             FileChangedError: it is not there any more.
         """
         name, bits, size, mtime, ctime, inode, names, device, special = row
-        kind = _KINDS.get(bits & 0o170000)
-        if kind is None:
-            return None
+        kind = _KINDS[bits & 0o170000]
+        socket = stat.S_ISSOCK(bits)
         whole = f"{self._place}/{path}" if path else self._place
         try:
             target = os.readlink(whole) if kind == "symlink" else ""
@@ -368,13 +365,13 @@ class Context:
             0o777 if kind == "symlink" else bits & 0o7777,
             0 if owner is None else owner.st_uid,
             0 if owner is None else owner.st_gid,
-            size=size if kind == "file" else 0,
+            size=size if kind == "file" and not socket else 0,
             mtime=mtime // 10**9,
             target=target,
             major=os.major(special) if kind in ("char", "block") else 0,
             minor=os.minor(special) if kind in ("char", "block") else 0,
             link=(device, inode) if names > 1 and kind != "dir" else None,
-            handle=whole,
+            handle=b"" if socket else whole,
             facts=(size, mtime, ctime, inode) if kind != "dir" else None,
         )
 

@@ -138,19 +138,27 @@ def _asked(git: str, repository: Repository) -> Resolved:
 
 def _fetch(git: str, repository: Repository, found: Resolved, folder: Path, *, keep: bool) -> int:
     folder.mkdir(parents=True)
-    _git(git, folder, "init", "--quiet", *(["--object-format=sha256"] if len(found.commit) == 64 else []))
+    names = ["--object-format=sha256"] if len(found.commit) == 64 else []
+    _git(git, folder, "init", "--quiet", *names)
     _git(git, folder, "remote", "add", "origin", repository.remote)
     wanted = f"{found.object}:{found.ref}" if found.ref else found.object
     try:
         _git(git, folder, "fetch", "--quiet", "-u", "--depth=1", "--no-tags", "origin", wanted)
     except GitError:
-        # Some servers give out no commit that no ref names: take what the refs name.
-        _git(git, folder, "fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
-        if found.ref:
-            _git(git, folder, "update-ref", found.ref, found.object)
+        # Some servers give out no commit that no ref names, and some whole histories only: take what the refs name, and
+        # from there what is wanted, so that what is kept is the same whatever the server can do.
+        whole = folder / ".git" / "whole"
+        _git(git, folder, "init", "--quiet", "--bare", *names, str(whole))
+        _git(git, whole, "fetch", "--quiet", "--tags", repository.remote, "+refs/heads/*:refs/heads/*")
+        _git(git, folder, "fetch", "--quiet", "-u", "--depth=1", "--no-tags", f"file://{whole}", wanted)
+        shutil.rmtree(whole)
     _git(git, folder, "checkout", "--quiet", "--detach", found.commit)
     if repository.submodules and (folder / ".gitmodules").is_file():
-        _git(git, folder, "submodule", "update", "--init", "--recursive", "--depth=1", "--quiet")
+        words = ["submodule", "update", "--init", "--recursive", "--quiet"]
+        try:
+            _git(git, folder, *words, "--depth=1")
+        except GitError:
+            _git(git, folder, *words)
     made = int(_git(git, folder, "log", "-1", "--format=%ct", found.commit))
     if keep:
         # Nothing of how and when it was fetched, and no password that the address has.

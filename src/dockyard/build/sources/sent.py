@@ -24,7 +24,10 @@ def sent(path: str, patterns: Sequence[str], root: Path, rules: IgnoreRules) -> 
     """
     for pattern in patterns:
         parts = [part for part in os.path.normpath("/" + pattern).split("/") if part]
+        mixed = IgnoreRules.of(["/".join(parts)]) if doubled(parts) else None
         for name in glob(root, parts, _SPECIAL):
+            if mixed is not None and not mixed.ignored(name):
+                continue
             folder, _, last = name.rpartition("/")
             link = os.path.join(os.path.realpath(root / folder), last)
             # A link is sent as such, and what it leads to; the latter not below a folder with a wildcard.
@@ -32,6 +35,11 @@ def sent(path: str, patterns: Sequence[str], root: Path, rules: IgnoreRules) -> 
                 if _comes_with(path, os.path.relpath(real, root), root, rules):
                     return True
     return False
+
+
+def doubled(parts: Sequence[str]) -> bool:
+    """Whether `**` stands beside other letters in a part: as one star for who copies, as any folders for who sends."""
+    return any("**" in part and part.strip("*") for part in parts)
 
 
 def wild_above(parts: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from dockyard.build.sources.ahead import Ahead
 from dockyard.cli import context, report
 from dockyard.cli.build import view
 from dockyard.cli.build.flags import Flags, Result, options
-from dockyard.cli.build.refused import refuse
+from dockyard.cli.build.refused import reduced, refuse
 from dockyard.cli.plain import plain
 from dockyard.oci.reference import Reference
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dockyard.build.build import BuildResult
     from dockyard.build.tools import Halted
 
-__all__ = ["PARSED", "build", "plainly", "refuse"]
+__all__ = ["PARSED", "build", "plainly", "reduced", "refuse"]
 
 PARSED = ("dockyard.cli.build.build", "dockyard.cli.build.flags")
 """Modules whose annotations name the parser's own classes."""
@@ -67,8 +67,9 @@ def build(
         label: name=value for a label of the image.
         annotation: name=value for an annotation of the manifest; after a colon for others:
             index,manifest[linux/arm64]:name=value, with manifest-descriptor and index-descriptor, too.
-        output: type=oci|docker|tar|local|registry|store,dest=PATH; a folder alone is type=local, `-` a tar archive. An
-            image takes compression=, compression-level= and annotation.NAME=, too; tar=false makes a folder.
+        output: type=oci|docker|tar|local|registry|store|cacheonly,dest=PATH; a folder alone is type=local, `-` a tar
+            archive. An image takes compression=, compression-level= and annotation.NAME=, too; tar=false makes a
+            folder.
         push: send the image to the registry of its names, as --output type=registry does.
         load: put the image into the store, which is done always.
         compression: of new layers: gzip (the default), zstd or none.
@@ -104,9 +105,11 @@ def build(
     from dockyard.cli.build import output as build_output
     from dockyard.cli.fetch import reacher
 
+    print_ = "" if print_ == "build" else print_
     if check or print_.partition(",")[0] == "check":
         from dockyard.cli.lint.lint import lint
 
+        json = json or build_output.as_json(print_)
         asked = context.pairs(flags.build_arg, "--build-arg").get("BUILDKIT_DOCKERFILE_CHECK")
         return lint(folder, file=flags.file, json=json, check=asked)
     if print_:
@@ -117,6 +120,8 @@ def build(
     names = [Reference.parse(name) for name in tag or ()]
     sources, sinks = build_cache.parse(cache_from, "--cache-from"), build_cache.parse(cache_to, "--cache-to")
     outputs = output_words.parse([*(output or ()), *(["type=registry"] if push else ())])
+    if outputs and all(each.type == "cacheonly" for each in outputs):
+        names = []
     wish = attest_words.parse(provenance, attest or (), sbom=sbom)
     result = Result(
         tags=tuple(names),

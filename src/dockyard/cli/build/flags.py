@@ -35,7 +35,7 @@ class Flags:
             input.
         build_arg: NAME=value for an ARG, or NAME to take it from the environment.
         target: the stage to build; the last by default.
-        platform: os/architecture, such as linux/arm64; several give an index.
+        platform: os/architecture, such as linux/arm64; several give an index. local is this machine's.
         build_context: NAME=SOURCE for FROM and --from: a folder, oci-layout://, docker-image:// or a Git repository.
         secret: id=NAME,src=FILE or id=NAME,env=VARIABLE for RUN --mount=type=secret.
         ssh: default, ID=SOCKET or ID=KEY,KEY (files of private keys) for RUN --mount=type=ssh.
@@ -54,7 +54,7 @@ class Flags:
         no_cache: carry every step out.
         no_cache_filter: carry every step of this stage out; may be given several times.
         pull: ask the registry for newer bases.
-        progress: auto, tty (a live tree), plain, rawjson (an event a line) or quiet; BUILDKIT_PROGRESS does as well.
+        progress: auto, tty (a live tree), plain, rawjson (an event a line), quiet or none; BUILDKIT_PROGRESS does, too.
     """
 
     file: Annotated[str, Parameter(name=["--file", "-f"])] = ""
@@ -144,7 +144,11 @@ def options(flags: Flags, result: Result | None = None) -> Options:
         labels=context.pairs(result.label, "--label"),
         annotations=result.annotations,
         family=packed.family,
-        platforms=[Platform.parse(each) for text in flags.platform or () for each in text.split(",")],
+        platforms=[
+            Platform.host() if each == "local" else Platform.parse(each)
+            for text in flags.platform or ()
+            for each in text.split(",")
+        ],
         epoch=context.epoch(),
         uncached=frozenset(
             {*(["*"] if flags.no_cache else ()), *(e for t in flags.no_cache_filter or () for e in t.split(","))}

@@ -66,8 +66,8 @@ def opened(folder: str, file: str, progress: Progress = SILENT, options: "Option
         if file == "-":
             dockerfile = root / "Dockerfile"
             dockerfile.write_bytes(sys.stdin.buffer.read(_MOST_DOCKERFILE + 1))
-        elif file:
-            # Beside a context that was fetched, the file is one of its own.
+        elif file and not (fetched and dockerfile is not None):
+            # Beside a context that was fetched, the file is one of its own; one that is a Dockerfile has no other.
             dockerfile = path / file if fetched or folder == "-" else Path(file)
         yield Given(path, dockerfile, made, origin)
 
@@ -119,7 +119,8 @@ def _standard_input(place: Path) -> "Packed":
     folder.mkdir()
     with open(beside, "wb") as stream:
         shutil.copyfileobj(sys.stdin.buffer, stream)
-    return Packed(folder) if unpacked(beside, folder, _ids()) else Packed(folder, beside)
+    newest = unpacked(beside, folder, _ids())
+    return Packed(folder, beside) if newest is None else Packed(folder, None, newest or None)
 
 
 def _ids() -> "Ids":

@@ -149,6 +149,18 @@ def files(
             stream.write(json.dumps(document, indent=2).encode() + b"\n")
 
 
+def as_json(what: str) -> bool:
+    """Whether the words of --print, like `outline,format=json`, ask for JSON.
+
+    Raises:
+        UsageError: they ask for something else.
+    """
+    more = what.partition(",")[2]
+    if more not in ("", "format=text", "format=json"):
+        raise UsageError(f"--print takes nothing like {more!r}", hint="Write --print outline,format=json.")
+    return more == "format=json"
+
+
 def described(what: str, context: Path, dockerfile: Path | None, options: "Options", *, json: bool) -> None:
     """Print the stages of a Dockerfile, or the arguments, secrets and agents that a target takes.
 
@@ -161,10 +173,8 @@ def described(what: str, context: Path, dockerfile: Path | None, options: "Optio
     from dockyard.oci.platform import Platform
 
     path, parsed = read_dockerfile(context, dockerfile)
-    what, _, more = what.partition(",")
-    if more not in ("", "format=text", "format=json"):
-        raise UsageError(f"--print takes nothing like {more!r}", hint="Write --print outline,format=json.")
-    json = json or more == "format=json"
+    json = json or as_json(what)
+    what = what.partition(",")[0]
     if what not in ("targets", "outline"):
         raise UsageError(f"--print knows targets and outline, not {what!r}", hint="For checks: dockyard lint")
     if what == "targets":

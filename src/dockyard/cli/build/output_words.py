@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dockyard.layers.compress import Compression, Level
     from dockyard.oci.mediatype import Family
 
-_TYPES = ("oci", "docker", "tar", "local", "registry", "store", "image")
+_TYPES = ("oci", "docker", "tar", "local", "registry", "store", "image", "cacheonly")
 _STANDARD = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 _IMAGE = {"name", "compression", "compression-level", "force-compression", "oci-mediatypes", "oci-artifact"}
 _PUSHED = {"push", "push-by-digest", "name-canonical", "unpack", "store", "registry.insecure"}
@@ -27,8 +27,10 @@ _KEYS = {
     "registry": {*_PUSHED, *_IMAGE},
     "store": {*_PUSHED, *_IMAGE},
     "image": {*_PUSHED, *_IMAGE},
+    "cacheonly": set(),
 }
-_COMMON = {"type", "rewrite-timestamp"}  # new layers keep to SOURCE_DATE_EPOCH always, the base never does
+# New layers keep to SOURCE_DATE_EPOCH always, the base never does.
+_COMMON = {"type", "rewrite-timestamp", "source-date-epoch"}
 _COMPRESSIONS: dict[str, "Compression"] = {"gzip": "gzip", "zstd": "zstd", "none": "none", "uncompressed": "none"}
 _LEVELS: dict[str, "Level"] = {"fast": "fast", "dense": "dense"}
 # What has one meaning here: any other is refused, with what to do instead.
@@ -104,6 +106,8 @@ def _output(text: str) -> Output:
     family: Literal["", "oci", "docker"] = ""
     if "oci-mediatypes" in parts:
         family = "oci" if _switch(parts, "oci-mediatypes") else "docker"
+    if kind == "docker" and "dest" not in parts and as_tar:
+        kind = "store"  # without a file, Docker's own puts the image where `docker images` finds it
     dest = parts.get("dest", "-" if kind in ("oci", "docker", "tar") else "")
     return _checked(
         Output(

@@ -1,4 +1,4 @@
-"""Words of `docker build` that `dockyard build` does not take: refused by name, with what to do instead."""
+"""Words of `docker build` that mean nothing here: dropped where they ask for what is done anyway, else refused."""
 
 from collections.abc import Sequence
 
@@ -18,9 +18,7 @@ HINTS = {
     "-c": _NO_LIMIT,
     "--cpuset-cpus": _NO_LIMIT,
     "--cpuset-mems": _NO_LIMIT,
-    "--rm": "Leave it out: containers of steps are always removed.",
-    "--force-rm": "Leave it out: containers of steps are always removed.",
-    "--compress": "Leave it out: the context is read where it is and never sent.",
+    "--rm": "Leave it out: containers of steps are always removed; --on-error shell stops in one that failed.",
     "--isolation": "Leave it out: it is for Windows.",
     "--credential-spec": "Leave it out: it is for Windows.",
     "--security-opt": "Leave it out; RUN --security=insecure with --allow security.insecure gives every power.",
@@ -38,6 +36,34 @@ HINTS = {
     "--no-console": "Use --progress=plain.",
     "--stream": _NO_DAEMON,
 }
+
+
+# Flags, each with the values that ask for what is done anyway.
+_NEEDLESS = {
+    "--rm": ("", "true", "1"),
+    "--force-rm": ("", "true", "1", "false", "0"),
+    "--compress": ("", "true", "1", "false", "0"),  # the context is read where it is and never sent
+    "--isolation": ("default",),
+    "--disable-content-trust": ("", "true", "1"),
+}
+
+
+def reduced(words: Sequence[str]) -> list[str]:
+    """`words` without those of `docker build` that ask for what is done in any case."""
+    kept: list[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if word == "--":
+            return [*kept, word, *left]
+        name, _, value = word.partition("=")
+        if value in _NEEDLESS.get(name, ()):
+            continue
+        if name == word and left and left[0] in _NEEDLESS.get(name, ()):
+            left.pop(0)
+            continue
+        kept.append(word)
+    return kept
 
 
 def refuse(words: Sequence[str]) -> None:

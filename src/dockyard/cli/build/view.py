@@ -13,8 +13,8 @@ from dockyard.errors import UsageError
 if TYPE_CHECKING:
     from dockyard.build.events import Event
 
-Form = Literal["auto", "tty", "plain", "rawjson", "quiet"]
-FORMS = ("auto", "tty", "plain", "rawjson", "quiet")
+Form = Literal["auto", "tty", "plain", "rawjson", "quiet", "none"]
+FORMS = ("auto", "tty", "plain", "rawjson", "quiet", "none")
 
 
 class View(Protocol):
@@ -38,7 +38,7 @@ def shown(form: str) -> Iterator[View]:
         raise UsageError(f"there is no progress of form {form!r}", hint=f"Give one of {', '.join(FORMS)}.")
     if form == "tty" and not sys.stderr.isatty():
         raise UsageError("--progress=tty needs a terminal", hint="Give --progress=plain, or auto.")
-    if form == "quiet":
+    if form in ("quiet", "none"):
         yield Quiet()
     elif form == "rawjson":
         yield JsonLines()

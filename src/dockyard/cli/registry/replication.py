@@ -32,6 +32,7 @@ def replication(
     pull_from: str = "",
     repositories: str | None = None,
     tags: str | None = None,
+    labels: str | None = None,
     target: str | None = None,
     username: str | None = None,
     password_stdin: bool = False,
@@ -58,6 +59,7 @@ def replication(
         pull_from: for add and set the registry that copies are taken from: an endpoint's name or a host.
         repositories: for add and set a pattern for names at the source; without a wildcard the catalog is not asked.
         tags: for add and set a pattern for tags.
+        labels: for add and set a pattern for labels: only images that have such a one are copied (with --push-to).
         target: for add and set the name at the destination; {name}, {rest} (but the first part), {last} (the last one).
         username: for add and set the account at the other registry.
         password_stdin: for add and set read its password from standard input.
@@ -94,6 +96,7 @@ def replication(
             given = _given(
                 repositories=repositories,
                 tags=tags,
+                labels=labels,
                 target=target,
                 username=username,
                 insecure=insecure,
@@ -169,7 +172,7 @@ def _rules(known: "Sequence[Rule]", *, json: bool) -> None:
         [
             each.name,
             f"{each.direction} {each.endpoint or each.registry}",
-            f"{each.repositories}:{each.tags}",
+            f"{each.repositories}:{each.tags}" + f" with {each.labels}" * bool(each.labels),
             each.target,
             " and ".join(part for part in ("events" if each.events else "", each.schedule) if part) or "asked",
             "on" if each.active else "off",

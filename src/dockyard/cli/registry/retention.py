@@ -23,6 +23,7 @@ def retention(
     repositories: str = "**",
     tags: str = "**",
     untagged: bool = False,
+    labels: str = "",
     at: At = HERE,
     json: bool = False,
 ) -> None:
@@ -40,6 +41,7 @@ def retention(
         repositories: for add a glob over the names of its repositories, without the project's.
         tags: for add a glob over tags.
         untagged: for add: the rule speaks of images without a tag, too.
+        labels: for add a glob over labels: the rule speaks of images only that have such a one.
         at: which registry.
         json: print one JSON document.
     """
@@ -55,10 +57,18 @@ def retention(
                 report.result({"rules": [each._asdict() for each in found]})
                 return
             rows = [
-                [str(each.number), each.keep, str(each.amount), each.tags, each.repositories, "yes" * each.untagged]
+                [
+                    str(each.number),
+                    each.keep,
+                    str(each.amount),
+                    each.tags,
+                    each.repositories,
+                    "yes" * each.untagged,
+                    each.labels,
+                ]
                 for each in found
             ]
-            report.table(["NUMBER", "KEEP", "AMOUNT", "TAGS", "REPOSITORIES", "UNTAGGED"], rows)
+            report.table(["NUMBER", "KEEP", "AMOUNT", "TAGS", "REPOSITORIES", "UNTAGGED", "LABELS"], rows)
         elif verb == "add":
             made = rules.add(
                 house.database,
@@ -68,6 +78,7 @@ def retention(
                 repositories=repositories,
                 tags=tags,
                 untagged=untagged,
+                labels=labels,
             )
             report.told(made._asdict(), f"{project} keeps by {made}", json=json)
         elif verb == "rm":

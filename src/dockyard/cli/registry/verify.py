@@ -18,11 +18,12 @@ def verify(
     json: bool = False,
 ) -> int:
     """Look at every tag, manifest, blob and file of a registry; it may go on serving. Ends with 2 where anything is
-    wrong and stays so.
+    wrong and stays so. What pushes that were cut off left over is no flaw: the server removes it by itself.
 
     Args:
         deep: read every blob and compare its digest.
-        repair: remove what belongs to nobody, have collected what nobody needs, count usage anew.
+        repair: remove what belongs to nobody now, have collected what nobody needs, count usage anew, and set damaged
+            blobs aside.
         at: which registry.
         json: print one JSON document.
     """
@@ -40,7 +41,23 @@ def verify(
             print(f"  {each['kind']}: {each['what']}{' (repaired)' if each['repaired'] else ''}")
         if len(flaws) > _SHOWN:
             print(f"  and {len(flaws) + more - _SHOWN} more; --json has them")
+        _leftovers(found)
     return 0 if all(each["repaired"] for each in found["flaws"]) and not found["more"] else 2
+
+
+def _leftovers(found: dict[str, Any]) -> None:
+    if not found["left"]:
+        return
+    end = (
+        "what was a file is removed, the rest is collected when its grace period is over"
+        if all(each["repaired"] for each in found["leftovers"])
+        else "the server removes them by itself, `--repair` now"
+    )
+    print(f"note: {counted(found['left'], 'leftover')} of what was cut off, {report.size(found['left_bytes'])}; {end}")
+    for each in found["leftovers"][:_SHOWN]:
+        print(f"  {each['kind']}: {each['what']}, {report.size(each['bytes'])}{' (repaired)' * each['repaired']}")
+    if found["left"] > _SHOWN:
+        print(f"  and {found['left'] - _SHOWN} more; --json has them")
 
 
 def _here(at: Place, *, deep: bool, repair: bool, quiet: bool) -> dict[str, Any]:

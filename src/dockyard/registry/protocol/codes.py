@@ -49,8 +49,12 @@ _DETAIL = 2000
 
 
 def body(code: Code, detail: str = "") -> bytes:
-    """The JSON document for one error."""
-    item = {"code": code.name, "message": code.meaning, **({"detail": detail} if detail else {})}
+    """The JSON document for one error. Of what is wrong with a request the message tells the detail, too: Docker,
+    podman, skopeo and containerd show nothing else.
+    """
+    told = detail and detail not in code.meaning and code.status not in (401, 404)
+    message = f"{code.meaning}: {detail}" if told else code.meaning
+    item = {"code": code.name, "message": message, **({"detail": detail} if detail else {})}
     return json.dumps({"errors": [item]}).encode()
 
 
@@ -67,4 +71,4 @@ def _told(item: dict[str, object]) -> str:
     message, detail = item.get("message"), item.get("detail")
     text = f"{item.get('code')}: {message}"
     # Some registries put documents there, which tell people nothing.
-    return f"{text}: {detail[:_DETAIL]}" if isinstance(detail, str) and detail and detail != message else text
+    return f"{text}: {detail[:_DETAIL]}" if isinstance(detail, str) and detail and detail not in text else text

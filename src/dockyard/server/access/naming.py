@@ -15,6 +15,8 @@ from dockyard.server.schema.projects import PROJECT
 # No colon (Basic ends the name there), no plus (robots have it), no dollar (shells), nothing unprintable.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
 _MOST_GLOBS = 100
+MOST_RIGHTS = 500
+"""How many permissions a robot or a keyless rule may have."""
 
 
 class NameNotAllowedError(UsageError):
@@ -107,10 +109,13 @@ def permission_rows(permissions: Sequence[Permission], project: str) -> list[dic
     """Permissions as the database has them.
 
     Raises:
-        GlobInvalidError, UsageError: a pattern or an action is none, or there are no permissions.
+        GlobInvalidError, UsageError: a pattern or an action is none, or there are no permissions or too many.
     """
-    if not permissions or len(permissions) > _MOST_GLOBS:
+    if not permissions:
         raise UsageError("no permissions", hint="Give repositories and actions, such as team/web and pull,push.")
+    if len(permissions) > MOST_RIGHTS:
+        hint = f"At most {MOST_RIGHTS} can be given; one with globs, such as team/web-*, may stand for many."
+        raise UsageError(f"{len(permissions)} permissions", hint=hint)
     rows = []
     for each in permissions:
         odd = sorted(each.actions - set(ACTIONS))

@@ -1,7 +1,7 @@
 """Harbor's roles and what each may do, in one table.
 
-The table is Harbor's, whole, so that roles can be compared line by line: labels, preheating and the choice of scanners
-are in it, though this registry has nothing of the kind that could be done.
+The table is Harbor's, whole, so that roles can be compared line by line: preheating and the choice of scanners are in
+it, though this registry has nothing of the kind that could be done.
 """
 
 from collections.abc import Mapping

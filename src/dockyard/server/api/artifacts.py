@@ -58,11 +58,16 @@ class Referrer(msgspec.Struct, frozen=True):
 
 @route("GET", "/repositories/{repository:str}/artifacts", "artifacts", open=True, paged=True)
 def artifacts_list(
-    visit: Guest, request: Request[Any, Any, Any], repository: Part, last: Last = "", count: Count = 100
+    visit: Guest,
+    request: Request[Any, Any, Any],
+    repository: Part,
+    label: Annotated[int, QueryParameter(ge=0, le=2**53, description="Only those with the label of this number.")] = 0,
+    last: Last = "",
+    count: Count = 100,
 ) -> Response[list[Artifact]]:
     """Everything that a repository has a manifest of, in the order of digests."""
     name = visit.repository(named(repository))
-    found = artifacts.listing(visit.parts.registry, name, last=last, count=count + 1)
+    found = artifacts.listing(visit.parts.registry, name, label=label, last=last, count=count + 1)
     return page(visit, request, found, count, found[count - 1].digest if len(found) > count else "")
 
 

@@ -27,6 +27,7 @@ _TAGS = {
     "repositories": "What projects hold.",
     "tags": "The names of artifacts.",
     "artifacts": "Images, indexes and everything else that has a digest.",
+    "labels": "Words with a colour that people put on artifacts.",
     "images": "What is in images, and what is said of it.",
     "members": "Who has which role in a project.",
     "groups": "Accounts that are members together.",

@@ -21,6 +21,7 @@ from dockyard.server.replication.endpoints import EndpointUnknownError, Endpoint
 from dockyard.server.replication.rules import ReplicationRuleUnknownError
 from dockyard.server.replication.runs import ReplicationRunUnknownError
 from dockyard.server.replication.within import CopyTakenError
+from dockyard.server.rules.labels import LabelTakenError, LabelUnknownError
 from dockyard.server.rules.project import ProjectUnknownError
 from dockyard.server.rules.tag_rules import ProjectRuleUnknownError
 from dockyard.server.trust.exempting import ExemptionUnknownError
@@ -32,6 +33,7 @@ _MISSING = (
     UnknownNameError,
     ProjectUnknownError,
     ProjectRuleUnknownError,
+    LabelUnknownError,
     ExemptionUnknownError,
     WebhookUnknownError,
     DeliveryUnknownError,
@@ -39,7 +41,7 @@ _MISSING = (
     ReplicationRunUnknownError,
     EndpointUnknownError,
 )
-_CONFLICTS = (NameTakenError, ProjectNotEmptyError, LastAdminError, EndpointUsedError, CopyTakenError)
+_CONFLICTS = (NameTakenError, LabelTakenError, ProjectNotEmptyError, LastAdminError, EndpointUsedError, CopyTakenError)
 _LONGEST = 1000
 
 

@@ -34,6 +34,9 @@ Parallel = Annotated[int, msgspec.Meta(ge=1, le=32, description="Images at once.
 # Not `ge=0`: where null may stand too, the document would leave a least value of 0 out.
 Rate = Annotated[int, msgspec.Meta(gt=-1, le=2**50, description="Bytes a second; 0 for no bound.")]
 Text = Annotated[str, msgspec.Meta(max_length=1000)]
+Labels = Annotated[
+    str, msgspec.Meta(max_length=500, description="A pattern; only images that have such a label (push only).")
+]
 
 
 EndpointName = Annotated[
@@ -60,6 +63,7 @@ class RuleNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     events: bool = False
     schedule: Schedule = ""
     deletions: bool = False
+    labels: Labels = ""
     override: Annotated[bool, msgspec.Meta(description="Move tags that lead to something else there.")] = True
     parallel: Parallel = 2
     rate: Rate = 0
@@ -80,6 +84,7 @@ class RuleChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     events: bool | None = None
     schedule: Schedule | None = None
     deletions: bool | None = None
+    labels: Labels | None = None
     override: bool | None = None
     parallel: Parallel | None = None
     rate: Rate | None = None
@@ -109,6 +114,7 @@ class RuleShown(msgspec.Struct, frozen=True):
     rate: int
     active: bool
     next_at: int | None
+    labels: str
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -18,13 +18,17 @@ _MOST = 1000
 
 
 class RetentionRuleNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A rule to be made. `amount` is a number of images or days, by the way to keep; `always` needs none."""
+    """A rule to be made. `amount` is a number of images or days, by the way to keep; `always` needs none.
+
+    With `labels`, a glob, it speaks only of images that have such a label.
+    """
 
     keep: Keep
     amount: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     repositories: Glob = "**"
     tags: Glob = "**"
     untagged: bool = False
+    labels: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
 class RetentionRuleShown(msgspec.Struct, frozen=True):
@@ -36,6 +40,7 @@ class RetentionRuleShown(msgspec.Struct, frozen=True):
     repositories: str
     tags: str
     untagged: bool
+    labels: str
 
 
 class Schedule(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -102,6 +107,7 @@ def retention_rule_create(visit: Guest, project: Part, data: JSONBody[RetentionR
         repositories=data.repositories,
         tags=data.tags,
         untagged=data.untagged,
+        labels=data.labels,
     )
     return _shown(made)
 
@@ -153,4 +159,6 @@ def retention_runs_list(
 
 
 def _shown(rule: RetentionRule) -> RetentionRuleShown:
-    return RetentionRuleShown(rule.number, rule.keep, rule.amount, rule.repositories, rule.tags, rule.untagged)
+    return RetentionRuleShown(
+        rule.number, rule.keep, rule.amount, rule.repositories, rule.tags, rule.untagged, rule.labels
+    )

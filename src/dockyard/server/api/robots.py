@@ -8,6 +8,7 @@ from litestar import Request, Response
 from litestar.params import JSONBody
 
 from dockyard.server.access import robots
+from dockyard.server.access.naming import MOST_RIGHTS
 from dockyard.server.access.principal import Permission
 from dockyard.server.access.robots import Robot
 from dockyard.server.api.members import Globs
@@ -26,7 +27,7 @@ class Allowed(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     repositories: Globs = []
 
 
-Permissions = Annotated[list[Allowed], msgspec.Meta(min_length=1, max_length=100)]
+Permissions = Annotated[list[Allowed], msgspec.Meta(min_length=1, max_length=MOST_RIGHTS)]
 
 
 class RobotNew(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

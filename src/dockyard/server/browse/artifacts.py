@@ -13,6 +13,7 @@ from dockyard.oci.mediatype import traits
 from dockyard.registry.interface import WireError
 from dockyard.registry.protocol import codes
 from dockyard.server.browse.configuration import platform
+from dockyard.server.rules.labelled import Worn, has, worn
 from dockyard.server.schema.content import MANIFEST, TAG
 from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.stored.registry import StoredRegistry
@@ -40,6 +41,7 @@ class Artifact:
     pushed_at: int
     pushed_by: str
     pulled_at: int | None
+    labels: Sequence[Worn]
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,17 @@ def tags(registry: StoredRegistry, name: str, *, last: str = "", count: int = 10
     ]
 
 
-def listing(registry: StoredRegistry, name: str, *, last: str = "", count: int = 100) -> list[Artifact]:
-    """At most `count` manifests of a repository after the digest `last`, in the order of their digests.
+def listing(registry: StoredRegistry, name: str, *, label: int = 0, last: str = "", count: int = 100) -> list[Artifact]:
+    """At most `count` manifests of a repository after the digest `last`, in the order of their digests; those with the
+    label of that number where it is not 0.
 
     Raises:
         WireError: NAME_UNKNOWN.
     """
-    return _artifacts(registry, name, _query().where(MANIFEST.c.digest > last).limit(count))
+    query = _query().where(MANIFEST.c.digest > last).limit(count)
+    if label:
+        query = query.where(has(MANIFEST.c.repository_id, MANIFEST.c.digest, label))
+    return _artifacts(registry, name, query)
 
 
 def get(registry: StoredRegistry, name: str, reference: str) -> Artifact:
@@ -151,10 +157,11 @@ def _artifacts(registry: StoredRegistry, name: str, query: Select[Any]) -> list[
         named: dict[str, list[str]] = {}
         for tag, digest in connection.execute(select(TAG.c.name, TAG.c.digest).where(*mine).order_by(TAG.c.name)):
             named.setdefault(digest, []).append(tag)
-    return [_artifact(registry, name, row, named.get(row.digest, [])) for row in rows]
+        labels = worn(connection, int(number), [row.digest for row in rows])
+    return [_artifact(registry, name, row, named.get(row.digest, []), labels.get(row.digest, [])) for row in rows]
 
 
-def _artifact(registry: StoredRegistry, name: str, row: Row[Any], named: list[str]) -> Artifact:
+def _artifact(registry: StoredRegistry, name: str, row: Row[Any], named: list[str], labels: list[Worn]) -> Artifact:
     return Artifact(
         row.digest,
         row.media_type,
@@ -168,4 +175,5 @@ def _artifact(registry: StoredRegistry, name: str, row: Row[Any], named: list[st
         row.pushed_at,
         row.pushed_by,
         row.pulled_at,
+        labels,
     )

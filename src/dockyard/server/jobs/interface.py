@@ -44,12 +44,14 @@ class Task:
     Attributes:
         run: does the work; what it returns is kept with the job, as JSON.
         every: seconds from one run to the next; 0 runs it only when it is deferred.
+        first: seconds from a server's start to the first run; 0 for as many as `every`.
         attempts: how often a job is tried before it counts as failed; each wait is twice as long as the one before.
         quiet: what it did is told elsewhere, so that of the jobs with one key that went well only the last is kept.
     """
 
     run: Callable[[Work], Any]
     every: int = 0
+    first: int = 0
     attempts: int = 1
     quiet: bool = False
 

@@ -101,7 +101,7 @@ class LocalJobs:
                     if not ready:
                         history.recover(self._database)
                         for name in self._tasks:
-                            self._again(name, hasten=True)
+                            self._again(name, first=True, hasten=True)
                         ready = True
                     if time.monotonic() - seen >= _PERIODIC_S:
                         seen, before, clock = time.monotonic(), clock, now()
@@ -116,11 +116,12 @@ class LocalJobs:
                     _LOG.warning("jobs wait: %s", error.message)
                 self._wake.wait(self._pace)
 
-    def _again(self, name: str, *, hasten: bool = False) -> None:
-        """Let a periodic task have its next run; with `hasten` no later than its interval from now."""
-        every = self._tasks[name].every
-        if every and not self._stopping.is_set():
-            key, due = history.periodic(name), now() + every * 1000
+    def _again(self, name: str, *, first: bool = False, hasten: bool = False) -> None:
+        """Let a periodic task have its next run, the first as it asks for; with `hasten` no later than then."""
+        task = self._tasks[name]
+        if task.every and not self._stopping.is_set():
+            wait = (task.first or task.every) if first else task.every
+            key, due = history.periodic(name), now() + wait * 1000
             history.add(self._database, name, {}, due, key)
             if hasten:
                 history.hasten(self._database, key, due)  # the interval may have been longer before

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, ScalarSelect, select, update
 
 from dockyard.content.store import ContentNotFoundError
 from dockyard.errors import Error, TransientError
@@ -18,11 +18,13 @@ from dockyard.registry.interface import Registry, WireError
 from dockyard.server.clock import now
 from dockyard.server.database import Database
 from dockyard.server.following import behind, follow_together
+from dockyard.server.globs import matches
 from dockyard.server.replication import runs
 from dockyard.server.replication.copying import Copy, Rate, Turns
 from dockyard.server.replication.ends import End, Here, There
 from dockyard.server.replication.rules import Rule, rules, secret_of
 from dockyard.server.replication.runs import Item
+from dockyard.server.rules.labelled import worn
 from dockyard.server.schedule import following
 from dockyard.server.schema.content import MANIFEST, TAG
 from dockyard.server.schema.projects import REPOSITORY
@@ -35,7 +37,7 @@ _ATTEMPTS = 8
 _FIRST_PAUSE_MS = 10_000
 _LONGEST_PAUSE_MS = 3_600_000
 _AT_ONCE = 32
-_ACTIONS = {"push": "copy", "mirror": "copy", "delete": "delete", "tag.delete": "delete"}
+_ACTIONS = {"push": "copy", "mirror": "copy", "artifact.label": "copy", "delete": "delete", "tag.delete": "delete"}
 _WE = Caller("replication", "system")
 
 
@@ -107,7 +109,7 @@ def plan(database: Database, registry: Registry, seal: Seal, rule: Rule) -> Iter
         TransientError, RegistryDeniedError, RegistryRefusedError: from the other registry.
     """
     source, target = _ends(database, registry, seal, rule)
-    for repository, reference, action in _work_of(rule, source, target):
+    for repository, reference, action in _work_of(database, rule, source, target):
         name = rule.named(repository)
         if action == "delete":
             yield Planned(repository, reference, name, action, 0)
@@ -139,7 +141,7 @@ class _Work:
             return
         try:
             source, target, _ = self._both(rule)
-            items = list(_work_of(rule, source, target))
+            items = list(_work_of(self._database, rule, source, target))
         except Exception as error:  # noqa: BLE001 (kept with the run, for people to read)
             runs.postponed(self._database, run, _said(error), _again(error, attempts))
             return
@@ -210,14 +212,15 @@ def _ends(database: Database, registry: Registry, seal: Seal, rule: Rule) -> tup
     return (here, there) if rule.direction == "push" else (there, here)
 
 
-def _work_of(rule: Rule, source: End, target: End) -> Iterator[tuple[str, str, str]]:
-    """Repository, reference and action for all that a rule is about."""
+def _work_of(database: Database, rule: Rule, source: End, target: End) -> Iterator[tuple[str, str, str]]:
+    """Repository, reference and action for all that a rule is about. What has lost its label stays where it is."""
     for repository in source.repositories(rule.repositories):
         try:
             tags = {tag for tag in source.place(repository).tags() if rule.fits(repository, tag)}
         except ContentNotFoundError:  # deleted in the meantime
             continue
-        yield from ((repository, tag, "copy") for tag in sorted(tags) if not _belongs(tag))
+        wanted = tags & _labelled(database, rule.labels, repository) if rule.labels else tags
+        yield from ((repository, tag, "copy") for tag in sorted(wanted) if not _belongs(tag))
         if rule.deletions:
             try:
                 there = target.place(rule.named(repository)).tags()
@@ -240,7 +243,7 @@ def _take_events(database: Database) -> None:
         for rule in rules(connection):
             if not (rule.active and rule.events):
                 continue
-            items = [item for event in events if (item := _item(connection, rule, event)) is not None]
+            items = list(dict.fromkeys(item for event in events for item in _items(connection, rule, event)))
             if items:
                 runs.put(database, connection, runs.begin(connection, rule, "event", listed=True), items)
 
@@ -248,29 +251,68 @@ def _take_events(database: Database) -> None:
         pass
 
 
-def _item(connection: Connection, rule: Rule, event: RowMapping) -> tuple[str, str, str] | None:
+def _items(connection: Connection, rule: Rule, event: RowMapping) -> Iterator[tuple[str, str, str]]:
     action, repository = _ACTIONS.get(event["kind"]), event["repository"]
     if action is None or (action == "delete" and not rule.deletions) or not rule.fits(repository, ""):
-        return None
+        return
+    if event["kind"] == "artifact.label":
+        if rule.labels and _has_label(connection, rule, repository, event["digest"]):
+            names = _tags_of(connection, repository, event["digest"])
+            yield from ((repository, tag, action) for tag in names if rule.fits(repository, tag) and not _belongs(tag))
+        return
     reference = event["reference"] or event["digest"]
     plain = ":" not in reference and not _belongs(reference)
-    if rule.tags == "**" or (plain and rule.fits(repository, reference)):
-        return repository, reference, action
+    if rule.labels and plain and action == "copy" and not _has_label(connection, rule, repository, event["digest"]):
+        return
     # What was pushed by digest is part of an index, and comes with that; or it refers to an image that the rule takes.
-    if action == "copy" and not plain and _refers(connection, rule, repository, reference):
-        return repository, reference, action
-    return None
+    taken = plain and rule.fits(repository, reference)
+    if (
+        taken
+        or (rule.tags == "**" and not rule.labels)
+        or (action == "copy" and not plain and _refers(connection, rule, repository, reference))
+    ):
+        yield repository, reference, action
 
 
 def _refers(connection: Connection, rule: Rule, repository: str, reference: str) -> bool:
     """Whether a manifest, or the tag of a list or signature, refers to an image with a tag that the rule takes."""
     subject: str | None = reference.partition(".")[0].replace("-", ":", 1)
-    number = select(REPOSITORY.c.id).where(REPOSITORY.c.name == repository).scalar_subquery()
     if ":" in reference:
-        mine = (MANIFEST.c.repository_id == number, MANIFEST.c.digest == reference)
+        mine = (MANIFEST.c.repository_id == _number(repository), MANIFEST.c.digest == reference)
         subject = connection.execute(select(MANIFEST.c.subject).where(*mine)).scalar()
-    tags = select(TAG.c.name).where(TAG.c.repository_id == number, TAG.c.digest == subject)
-    return any(rule.fits(repository, tag) for tag in connection.execute(tags).scalars())
+    if subject is None or not _has_label(connection, rule, repository, subject):
+        return False
+    return any(rule.fits(repository, tag) for tag in _tags_of(connection, repository, subject))
+
+
+def _number(repository: str) -> ScalarSelect[int]:
+    return select(REPOSITORY.c.id).where(REPOSITORY.c.name == repository).scalar_subquery()
+
+
+def _tags_of(connection: Connection, repository: str, digest: str) -> list[str]:
+    mine = (TAG.c.repository_id == _number(repository), TAG.c.digest == digest)
+    return [str(each) for each in connection.execute(select(TAG.c.name).where(*mine).order_by(TAG.c.name)).scalars()]
+
+
+def _has_label(connection: Connection, rule: Rule, repository: str, digest: str) -> bool:
+    """Whether an image here has a label that the rule asks for, or it asks for none."""
+    if not rule.labels:
+        return True
+    number = connection.execute(select(REPOSITORY.c.id).where(REPOSITORY.c.name == repository)).scalar()
+    found = worn(connection, int(number), [digest]).get(digest, ()) if number is not None else ()
+    return any(matches(rule.labels, each.name) for each in found)
+
+
+def _labelled(database: Database, pattern: str, repository: str) -> set[str]:
+    """The tags of a repository here that lead to images with such a label."""
+    with database.read() as connection:
+        number = connection.execute(select(REPOSITORY.c.id).where(REPOSITORY.c.name == repository)).scalar()
+        if number is None:
+            return set()
+        labels = worn(connection, int(number))
+        fitting = {digest for digest, found in labels.items() if any(matches(pattern, each.name) for each in found)}
+        rows = connection.execute(select(TAG.c.name, TAG.c.digest).where(TAG.c.repository_id == number)).all()
+    return {str(name) for name, digest in rows if digest in fitting}
 
 
 def _take_schedules(database: Database) -> None:

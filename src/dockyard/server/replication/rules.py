@@ -51,6 +51,7 @@ class Rule:
         registry: the other one: host, with port where it has one. Where the rule has an endpoint this, `username`,
             `insecure` and `ca` are the endpoint's.
         repositories, tags: patterns for names at the source.
+        labels: pattern for labels, one of which an image here has; empty for images with any or none (push only).
         target: the repository's name at the destination; `{name}` stands for the whole name at the source, `{rest}` for
             all but its first part, `{last}` for its last part.
         events: whether pushes here are copied as they come (push only).
@@ -80,6 +81,7 @@ class Rule:
     active: bool = True
     next_at: int | None = None
     endpoint: str = ""
+    labels: str = ""
 
     def fits(self, repository: str, tag: str) -> bool:
         """Whether a tag is to be copied. Without a tag: whether the repository has some that are."""
@@ -274,11 +276,15 @@ def _check(rule: Rule) -> None:
         wrong = f"rate: bytes a second, up to {_MOST_RATE}"
     elif rule.events and rule.direction == "pull":
         wrong = "the other registry's events are not seen here"
+    elif rule.labels and rule.direction == "pull":
+        wrong = "the other registry's labels are not seen here"
     if wrong:
-        hint = "Pull on a schedule, or let the other registry push." if rule.events else None
+        hint = "Pull on a schedule, or let the other registry push." if rule.events or rule.labels else None
         raise ReplicationRuleInvalidError(wrong, hint=hint)
     of_repositories(rule.repositories)
     checked(rule.tags)
+    if rule.labels:
+        checked(rule.labels)
     rule.named("some/repository/name")
     if rule.schedule:
         check(rule.schedule)

@@ -22,6 +22,7 @@ class Held(NamedTuple):
     children: Sequence[str] = ()
     pushed: int = 0
     pulled: int = 0
+    labels: Sequence[str] = ()
 
 
 class Choice(NamedTuple):
@@ -81,7 +82,8 @@ def _kept_by(rule: RetentionRule, roots: Sequence[Held], at: int) -> Iterator[He
     found = [
         each
         for each in roots
-        if (rule.untagged and not each.tags) or any(globs.matches(rule.tags, tag) for tag in each.tags)
+        if ((rule.untagged and not each.tags) or any(globs.matches(rule.tags, tag) for tag in each.tags))
+        and (not rule.labels or any(globs.matches(rule.labels, label) for label in each.labels))
     ]
     if rule.keep == "always":
         yield from found

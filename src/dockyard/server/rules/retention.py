@@ -14,6 +14,7 @@ from dockyard.server.clock import now
 from dockyard.server.events import record
 from dockyard.server.rules import retention_rules, tag_rules
 from dockyard.server.rules.choice import Choice, Held, choose, companion_of
+from dockyard.server.rules.labelled import Worn, worn
 from dockyard.server.rules.project import project_number, within
 from dockyard.server.schema.content import MANIFEST, REFERENCE, TAG
 from dockyard.server.schema.projects import REPOSITORY
@@ -98,7 +99,8 @@ def run(
     changed: Callable[[str], None] = lambda name: None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
-    """Apply the rules, and keep a record of that. What was pushed, tagged or pulled since the plan was made stays.
+    """Apply the rules, and keep a record of that. What was pushed, tagged, labelled or pulled
+    since the plan was made stays.
 
     Args:
         holdings: where the project is.
@@ -144,7 +146,15 @@ def _held(connection: Connection, repository: int) -> dict[str, Held]:
         children[str(row[0])].append(str(row[1]))
     query = select(MANIFEST.c.digest, MANIFEST.c.subject, MANIFEST.c.pushed_at, MANIFEST.c.pulled_at)
     rows = connection.execute(query.where(MANIFEST.c.repository_id == repository)).all()
-    return {row[0]: _one(row[0], row[1], row[2], row[3], tags[row[0]], children[row[0]]) for row in rows}
+    labels = {digest: _names(found) for digest, found in worn(connection, repository).items()}
+    return {
+        row[0]: _one(row[0], row[1], row[2], row[3], tags[row[0]], children[row[0]], labels.get(row[0], ()))
+        for row in rows
+    }
+
+
+def _names(found: Sequence[Worn]) -> tuple[str, ...]:
+    return tuple(each.name for each in found)
 
 
 def _one(
@@ -154,6 +164,7 @@ def _one(
     pulled: int | None,
     tags: list[tuple[str, int, int]],
     children: list[str],
+    labels: Sequence[str] = (),
 ) -> Held:
     return Held(
         digest,
@@ -162,6 +173,7 @@ def _one(
         tuple(children),
         max([pushed, *(each[1] for each in tags)]),
         max([pulled or 0, *(each[2] for each in tags)]),
+        labels,
     )
 
 
@@ -188,6 +200,8 @@ def _remove_one(holdings: Holdings, connection: Connection, part: Part, held: He
     found = connection.execute(times.where(TAG.c.repository_id == part.number, TAG.c.digest == held.digest)).all()
     there = _one(held.digest, held.subject, row[0], row[1], [(each[0], each[1], each[2] or 0) for each in found], [])
     if (there.pushed, there.pulled) != (held.pushed, held.pulled):
+        return False
+    if _names(worn(connection, part.number, [held.digest]).get(held.digest, ())) != tuple(held.labels):
         return False
     image = held.subject or companion_of(held)
     if image in part.held and image != held.digest:

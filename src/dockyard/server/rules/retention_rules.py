@@ -20,8 +20,8 @@ _MOST_HOURS = 24 * 366
 
 
 class RetentionRule(NamedTuple):
-    """What is kept of the repositories and tags that it speaks of: the latest so many, or what was pushed or pulled
-    within so many days, or everything.
+    """What is kept of the repositories, tags and labels that it speaks of: the latest so many, or what was pushed or
+    pulled within so many days, or everything.
     """
 
     number: int
@@ -30,6 +30,7 @@ class RetentionRule(NamedTuple):
     repositories: str = "**"
     tags: str = "**"
     untagged: bool = False
+    labels: str = ""
 
     def __str__(self) -> str:
         said = {
@@ -45,7 +46,7 @@ class RetentionRule(NamedTuple):
 def rules_of(connection: Connection, project: int) -> list[RetentionRule]:
     """The rules of a project, oldest first."""
     table = RETENTION_RULE.c
-    query = select(table.id, table.keep, table.amount, table.repositories, table.tags, table.untagged)
+    query = select(table.id, table.keep, table.amount, table.repositories, table.tags, table.untagged, table.labels)
     rows = connection.execute(query.where(table.project_id == project).order_by(table.id)).all()
     return [RetentionRule(*row) for row in rows]
 
@@ -69,6 +70,7 @@ def add(
     repositories: str = "**",
     tags: str = "**",
     untagged: bool = False,
+    labels: str = "",
 ) -> RetentionRule:
     """Give a project one more rule: what any rule keeps is kept, and the rest of the repositories that rules speak of
     goes at the next run.
@@ -82,12 +84,15 @@ def add(
         raise ProjectRuleInvalidError(f"{keep} takes a number from 1 to {_MOST_AMOUNT}, not {amount}")
     globs.of_repositories(repositories)
     globs.read(tags)
+    if labels:
+        globs.read(labels)
     values = {
         "keep": keep,
         "amount": amount if keep != "always" else 0,
         "repositories": repositories,
         "tags": tags,
         "untagged": untagged,
+        "labels": labels,
     }
 
     def work(connection: Connection) -> int:

@@ -8,6 +8,7 @@ from dockyard.server.schema import (
     content,
     events,
     jobs,
+    labels,
     mirrors,
     projects,
     replication,
@@ -17,7 +18,7 @@ from dockyard.server.schema import (
 )
 from dockyard.server.schema.tables import METADATA
 
-_MODULES = (accounts, audit, content, events, jobs, mirrors, projects, replication, rules, trust, webhooks)
+_MODULES = (accounts, audit, content, events, jobs, labels, mirrors, projects, replication, rules, trust, webhooks)
 
 
 def metadata() -> MetaData:

@@ -43,6 +43,9 @@ REPLICATION_RULE = Table(
     Column("active", Boolean, nullable=False, default=True),
     Column("next_at", BigInteger, comment="when the schedule wants it next"),
     Column("created_at", BigInteger, nullable=False),
+    Column(
+        "labels", Text, nullable=False, default="", comment="a pattern for labels; empty for images with any or none"
+    ),
     Column("endpoint_id", BigInteger, comment="where the registry and how to log in there are kept"),
 )
 

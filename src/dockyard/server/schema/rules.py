@@ -25,6 +25,7 @@ RETENTION_RULE = Table(
     Column("repositories", Text, nullable=False, default="**"),
     Column("tags", Text, nullable=False, default="**"),
     Column("untagged", Boolean, nullable=False, default=False, comment="whether it speaks of untagged images, too"),
+    Column("labels", Text, nullable=False, default="", comment="glob over labels; empty for images with any or none"),
     Column("created_at", BigInteger, nullable=False),
 )
 

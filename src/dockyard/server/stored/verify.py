@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, text
@@ -16,9 +17,9 @@ from dockyard.oci.manifest import Index
 from dockyard.oci.mediatype import traits
 from dockyard.registry.interface import WireError
 from dockyard.server.clock import now
-from dockyard.server.schema.content import BLOB, DELETION, MANIFEST, PROJECT_BLOB, REFERENCE, REPOSITORY_BLOB, TAG
+from dockyard.server.schema.content import BLOB, MANIFEST, PROJECT_BLOB, REFERENCE, REPOSITORY_BLOB, TAG
 from dockyard.server.schema.projects import PROJECT, REPOSITORY, USAGE
-from dockyard.server.stored import linking
+from dockyard.server.stored import leftovers, linking
 from dockyard.server.stored.holdings import Holdings
 from dockyard.server.stored.manifests import parsed
 
@@ -29,8 +30,8 @@ _MOST = 10_000
 class Flaw(NamedTuple):
     """Something wrong: its kind, what it is about, and whether `--repair` has put it right.
 
-    Flaws of the kinds `tag`, `manifest`, `blob-missing` and `blob-damaged` mean that an image cannot be had whole;
-    `orphan-file`, `orphan-blob`, `orphan-link` and `usage` cost room only.
+    `tag`, `manifest`, `blob-missing` and `blob-damaged` mean that an image cannot be had whole; `usage` that bytes are
+    miscounted.
     """
 
     kind: str
@@ -38,9 +39,20 @@ class Flaw(NamedTuple):
     repaired: bool = False
 
 
+class Leftover(NamedTuple):
+    """What costs room only, and goes by itself some time after the grace period: `orphan-file`, `orphan-blob` or
+    `orphan-link`; the bytes that it takes; whether `--repair` has put it right already.
+    """
+
+    kind: str
+    what: str
+    bytes: int
+    repaired: bool = False
+
+
 @dataclass
 class Report:
-    """What was looked at, and what was found."""
+    """What was looked at, and what was found: flaws, and what is left over of pushes that were cut off."""
 
     tags: int = 0
     manifests: int = 0
@@ -49,10 +61,13 @@ class Report:
     files: int = 0
     flaws: list[Flaw] = field(default_factory=list)
     more: int = 0
+    leftovers: list[Leftover] = field(default_factory=list)
+    left: int = 0
+    left_bytes: int = 0
 
     @property
     def whole(self) -> bool:
-        """Whether every image is there, and nothing besides."""
+        """Whether every image is there, and counted right."""
         return not self.flaws
 
     def add(self, kind: str, what: str, *, repaired: bool = False) -> None:
@@ -62,9 +77,16 @@ class Report:
         else:
             self.more += 1
 
+    def leave(self, kind: str, what: str, size: int, *, repaired: bool) -> None:
+        """Note a leftover; beyond ten thousand they are only counted."""
+        if len(self.leftovers) < _MOST:
+            self.leftovers.append(Leftover(kind, what, size, repaired))
+        self.left, self.left_bytes = self.left + 1, self.left_bytes + size
+
     def to_json(self) -> dict[str, Any]:
         """As --json and the API show it."""
-        return {**asdict(self), "flaws": [each._asdict() for each in self.flaws], "whole": self.whole}
+        found = {name: [each._asdict() for each in getattr(self, name)] for name in ("flaws", "leftovers")}
+        return {**asdict(self), **found, "whole": self.whole}
 
 
 Progress = Callable[[str], None]
@@ -234,67 +256,46 @@ def _bytes(holdings: Holdings, digest: Digest, size: int, *, deep: bool) -> Flaw
 
 
 def _files(holdings: Holdings, report: Report, progress: Progress, *, repair: bool) -> None:
-    batch: list[Digest] = []
-    for digest, _ in holdings.blobs.walk():
-        report.files += 1
-        batch.append(digest)
-        if len(batch) == _PAGE:
-            _unknown(holdings, report, batch, repair=repair)
-            batch.clear()
-            progress(f"{report.files} files looked at")
-    _unknown(holdings, report, batch, repair=repair)
-
-
-def _unknown(holdings: Holdings, report: Report, digests: list[Digest], *, repair: bool) -> None:
-    """Files that no row speaks of, and that are older than the grace period: left by a process that ended between
-    putting a file in its place and committing.
-    """
-    query = select(BLOB.c.digest).where(BLOB.c.digest.in_([str(each) for each in digests]))
-    with holdings.database.read() as connection:
-        known = set(connection.execute(query).scalars())
-    for each in digests:
-        if str(each) not in known and holdings.database.write(partial(_orphan, holdings, digest=each, repair=repair)):
-            report.add("orphan-file", str(each), repaired=repair)
+    files = holdings.blobs.walk()
+    while sizes := dict(islice(files, _PAGE)):
+        report.files += len(sizes)
+        for each in leftovers.unknown(holdings, list(sizes)):
+            if holdings.database.write(partial(_orphan, holdings, digest=each, repair=repair)):
+                report.leave("orphan-file", str(each), sizes[each], repaired=repair)
+        progress(f"{report.files} files looked at")
 
 
 def _orphan(holdings: Holdings, connection: Connection, digest: Digest, *, repair: bool) -> bool:
-    holdings.database.lock(connection, f"blob {digest}")
-    if _there(connection, BLOB.c.digest == str(digest)):
-        return False
-    if _there(connection, DELETION.c.digest == str(digest)):
-        return False  # on its way out: collecting removes it
-    age = holdings.blobs.age(digest)
-    if age is None or age * 1000 < holdings.grace:
-        return False  # its upload may be about to end
-    if repair:
+    found = leftovers.orphan(holdings, connection, digest)
+    if found and repair:
         holdings.blobs.remove([digest])
-    return True
+    return found
 
 
 def _links(holdings: Holdings, report: Report, *, repair: bool) -> None:
     """Blobs that nobody has, and that a repository has without need, while nothing is to look at them again."""
-    waiting = exists().where(DELETION.c.digest == BLOB.c.digest)
-    held = exists().where(REPOSITORY_BLOB.c.digest == BLOB.c.digest)
-    needed = exists().where(
-        REFERENCE.c.repository_id == REPOSITORY_BLOB.c.repository_id, REFERENCE.c.child == REPOSITORY_BLOB.c.digest
-    )
-    watched = exists().where(DELETION.c.digest == REPOSITORY_BLOB.c.digest)
     with holdings.database.read() as connection:
-        nobody = list(connection.execute(select(BLOB.c.digest).where(~held, ~waiting)).scalars())
+        loose = select(BLOB.c.digest, BLOB.c.size).where(leftovers.nobodys()).order_by(BLOB.c.digest)
+        nobody = connection.execute(loose).all()
         query = (
-            select(REPOSITORY.c.name, REPOSITORY_BLOB.c.digest)
+            select(REPOSITORY.c.name, REPOSITORY_BLOB.c.digest, BLOB.c.size)
             .join_from(REPOSITORY_BLOB, REPOSITORY, REPOSITORY.c.id == REPOSITORY_BLOB.c.repository_id)
-            .where(~needed, ~watched)
+            .join(BLOB, BLOB.c.digest == REPOSITORY_BLOB.c.digest)
+            .where(leftovers.unneeded())
+            .order_by(REPOSITORY.c.name, REPOSITORY_BLOB.c.digest)
         )
         idle = connection.execute(query).all()
     if repair and (nobody or idle):
-        found = sorted({*map(str, nobody), *(str(row[1]) for row in idle)})
+        found = sorted({*(str(row[0]) for row in nobody), *(str(row[1]) for row in idle)})
         due = now() + holdings.grace
         holdings.database.write(lambda connection: linking.watch(holdings.database, connection, found, due))
-    for digest in nobody:
-        report.add("orphan-blob", f"{digest} belongs to no repository", repaired=repair)
-    for name, digest in idle:
-        report.add("orphan-link", f"{name} has {digest}, which no manifest names", repaired=repair)
+    for digest, size in nobody:
+        report.leave("orphan-blob", f"{digest} belongs to no repository", int(size), repaired=repair)
+    counted: set[str] = set()
+    for name, digest, size in idle:
+        what = f"{name} has {digest}, which no manifest names"
+        report.leave("orphan-link", what, 0 if digest in counted else int(size), repaired=repair)
+        counted.add(digest)
 
 
 def _usage(holdings: Holdings, report: Report, *, repair: bool) -> None:

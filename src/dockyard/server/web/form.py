@@ -9,8 +9,9 @@ from dockyard.errors import UsageError
 from dockyard.registry.app.call import Call
 from dockyard.registry.interface import WireError
 
-_BYTES = 256 << 10
-_FIELDS = 200
+_BYTES = 1 << 20
+# A robot may have hundreds of rights, each with a field and a box for each action.
+_FIELDS = 2500
 
 
 class FormRefusedError(UsageError):
@@ -31,7 +32,7 @@ async def read(call: Call) -> dict[str, list[str]]:
     """The fields of the form in a request's body.
 
     Raises:
-        FormUnreadableError: it is longer than 256 KiB, has more than 200 fields, comes too slowly, or is no form.
+        FormUnreadableError: it is longer than 1 MiB, has more than 2500 fields, comes too slowly, or is no form.
     """
     kind = call.header(b"content-type").partition(";")[0].strip().lower()
     try:
@@ -40,6 +41,8 @@ async def read(call: Call) -> dict[str, list[str]]:
         raise FormUnreadableError(f"the form did not arrive: {error.detail or error.code.meaning}") from None
     if kind != "application/x-www-form-urlencoded":
         raise FormUnreadableError(f"not a form: {kind[:60]!r}")
+    if body.count(b"&") >= _FIELDS:
+        raise FormUnreadableError(f"the form has more than {_FIELDS} fields")
     try:
         return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
     except ValueError as error:

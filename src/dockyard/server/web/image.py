@@ -18,13 +18,16 @@ from dockyard.registry.interface import ABSENT, StoredManifest, WireError
 from dockyard.registry.protocol import codes
 from dockyard.registry.protocol.request import tag_valid
 from dockyard.server.names import project_of
+from dockyard.server.rules import labels as kept
+from dockyard.server.rules.labelled import Worn, worn
+from dockyard.server.rules.labels import Label
 from dockyard.server.schema.content import MANIFEST, TAG
 from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.trust.inside import Inside
 from dockyard.server.trust.scanning import findings, packages_of
 from dockyard.server.trust.settings import policy_of
 from dockyard.server.trust.watching import ask
-from dockyard.server.web import copying, looking, words
+from dockyard.server.web import copying, labels, looking, words
 from dockyard.server.web.answer import Answer, Download, Moved, Page, View
 from dockyard.server.web.trouble import PageUnknownError
 from dockyard.server.web.visit import FieldInvalidError, Visit
@@ -57,6 +60,7 @@ class Head:
     platforms: list[str]
     referrers: int
     parts: list[str]
+    labels: list[Worn]
 
     @property
     def digest(self) -> str:
@@ -125,6 +129,7 @@ def _head(visit: Visit) -> Head:
         signed = digest in looking.signed(connection, number, [digest])
         referring = select(MANIFEST.c.digest).where(MANIFEST.c.repository_id == number, MANIFEST.c.subject == digest)
         count = len(connection.execute(referring.limit(_MOST_REFERRERS)).all())
+        has = worn(connection, number, [digest]).get(digest, [])
     return Head(
         name,
         project_of(name),
@@ -141,13 +146,15 @@ def _head(visit: Visit) -> Head:
         looking.platforms(visit.desk.registry, name, stored.raw, stored.media_type),
         count,
         parts,
+        has,
     )
 
 
 def _show(visit: Visit) -> Answer:
     head = _head(visit)
     found = parse(head.stored.raw, head.stored.media_type)
-    beside = {"image": head, "judged": _judged(visit, head), "targets": copying.targets(visit, head.name)}
+    beside: dict[str, Any] = {"image": head, "judged": _judged(visit, head), "further": _labels(visit, head)}
+    beside["targets"] = copying.targets(visit, head.name)
     if isinstance(found, Index):
         entries = [(each, _inner(visit, head, each)) for each in found.manifests]
         return Page("index.html", {**beside, "entries": entries})
@@ -164,6 +171,15 @@ def _show(visit: Visit) -> Answer:
         missing = error.message
     said = {"steps": steps, "execution": execution, "labels": labels, "created": created, "missing": missing}
     return Page("image.html", {**beside, "manifest": found, **said})
+
+
+def _labels(visit: Visit, head: Head) -> list[Label]:
+    """Those that can be put on it still, for whoever may."""
+    if not visit.may(head.name, "push"):
+        return []
+    has = {each.number for each in head.labels}
+    found = kept.listing(visit.desk.database, head.project, usable=True)
+    return [each for each in found if each.number not in has]
 
 
 def _inner(visit: Visit, head: Head, entry: Descriptor) -> int | None:
@@ -363,7 +379,20 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-VIEW = View(_show, {"delete": _delete, "tag": _tag, "copy": copying.copy})
+def _put_label(visit: Visit) -> Answer:
+    head = _head(visit)
+    return labels.put(visit, head.name, head.digest, head.path)
+
+
+def _take_label(visit: Visit) -> Answer:
+    head = _head(visit)
+    return labels.take(visit, head.name, head.digest, head.path)
+
+
+VIEW = View(
+    _show,
+    {"delete": _delete, "tag": _tag, "copy": copying.copy, "label": _put_label, "unlabel": _take_label},
+)
 PACKAGES = View(_packages)
 FINDINGS = View(_findings, {"scan": _scan})
 REFERRERS = View(_referrers)

@@ -20,7 +20,7 @@ _TOLD = {
     "scan-all": "looks at everything that is stored, as it is asked to or by its schedule",
     "match": "matches a new feed of advisories with what is stored",
     "collect": "removes blobs that nothing needs any longer",
-    "sweep": "removes uploads that nobody finished",
+    "sweep": "removes uploads that nobody finished, and finds what a killed process left",
     "retention": "applies the projects' rules that are due",
     "verify": "proves that every tag is complete",
     "webhooks": "tells other systems what happened",

@@ -50,6 +50,7 @@ def _values(visit: Visit) -> dict[str, object]:
         **({"endpoint": endpoint} if endpoint else elsewhere(visit)),
         "repositories": visit.text("repositories", 512) or "**",
         "tags": visit.text("tags", 512) or "**",
+        "labels": visit.text("labels", 512),
         "target": visit.text("target") or "{name}",
         "events": visit.checked("events"),
         "schedule": visit.text("schedule"),

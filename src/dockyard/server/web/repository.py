@@ -1,5 +1,6 @@
 """A repository: its tags, found by name or by time, and its images without one, page by page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,8 @@ from sqlalchemy import Select, Subquery, and_, func, or_, select
 from dockyard.server.access.principal import AccessDeniedError
 from dockyard.server.browse import repositories
 from dockyard.server.names import project_of
+from dockyard.server.rules import labels as kept
+from dockyard.server.rules.labelled import Worn, has, worn
 from dockyard.server.schema.content import MANIFEST, REFERENCE, TAG
 from dockyard.server.schema.projects import REPOSITORY
 from dockyard.server.stored import removing
@@ -35,6 +38,7 @@ class Row:
     pulled_at: int | None
     scan: Scan
     signed: bool
+    labels: Sequence[Worn]
 
 
 def _show(visit: Visit) -> Answer:
@@ -56,6 +60,7 @@ def _show(visit: Visit) -> Answer:
         parts = {each: below.get(each) or [each] for each in digests}
         scans = looking.scans(connection, parts)
         signed = looking.signed(connection, int(about.id), digests)
+        labels = worn(connection, number, digests)
         inner = sorted({each for several in below.values() for each in several})
         sizes = _sizes(connection, int(about.id), inner)
         counts = [
@@ -82,6 +87,7 @@ def _show(visit: Visit) -> Answer:
                 row.pulled_at,
                 scans[digest],
                 digest in signed,
+                labels.get(digest, ()),
             )
         )
     last = some[-1] if len(rows) > _COUNT else None
@@ -94,6 +100,8 @@ def _show(visit: Visit) -> Answer:
         "manifests": counts[1],
         "q": wanted,
         "order": order,
+        "labels": kept.listing(visit.desk.database, project_of(name), usable=True),
+        "label": _label(visit),
         "untagged": untagged,
         "after": "" if last is None else str(last.name),
         "at": 0 if last is None or order == "name" else int(last.updated_at),
@@ -108,6 +116,8 @@ def _tags(repository: int, wanted: str, order: str, visit: Visit) -> Select[Any]
     query = select(*columns).where(TAG.c.repository_id == repository).limit(_COUNT + 1)
     if wanted:
         query = query.where(TAG.c.name.contains(wanted, autoescape=True))
+    if _label(visit):
+        query = query.where(has(TAG.c.repository_id, TAG.c.digest, _label(visit)))
     if not wanted.startswith("sha"):
         # What tools keep beside an image is shown with the image.
         query = query.where(~TAG.c.name.startswith("sha256-"), ~TAG.c.name.startswith("sha512-"))
@@ -141,11 +151,19 @@ def _untagged(repository: int, wanted: str, visit: Visit) -> Select[Any]:
     ).where(mine, MANIFEST.c.subject.is_(None), ~tagged.exists(), ~named.exists())
     if wanted:
         query = query.where(MANIFEST.c.digest.contains(wanted, autoescape=True))
+    if _label(visit):
+        query = query.where(has(MANIFEST.c.repository_id, MANIFEST.c.digest, _label(visit)))
     after, at = visit.query("after", 140), visit.query("at", 17)
     if at.isascii() and at.isdigit():
         same = and_(MANIFEST.c.pushed_at == int(at), MANIFEST.c.digest > after)
         query = query.where(or_(MANIFEST.c.pushed_at < int(at), same))
     return query.order_by(MANIFEST.c.pushed_at.desc(), MANIFEST.c.digest).limit(_COUNT + 1)
+
+
+def _label(visit: Visit) -> int:
+    """The number of the label that is asked for; 0 for whatever has any or none."""
+    found = visit.query("label", 15)
+    return int(found) if found.isascii() and found.isdigit() else 0
 
 
 def _leading(repository: int, some: Subquery) -> Select[Any]:

@@ -91,6 +91,7 @@ def _add(visit: Visit) -> Answer:
         repositories=visit.text("repositories", 512) or "**",
         tags=visit.text("tags", 512) or "**",
         untagged=visit.checked("untagged"),
+        labels=visit.text("labels", 512),
     )
     return Moved(
         f"/projects/{project}/retention", f"{str(made).capitalize()} is added. Nothing is removed before a run."

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from dockyard.errors import UsageError
 from dockyard.server.access import robots as access
-from dockyard.server.access.naming import globs
+from dockyard.server.access.naming import MOST_RIGHTS, globs
 from dockyard.server.access.principal import ACTIONS, Permission
 from dockyard.server.access.robots import Robot
 from dockyard.server.clock import now
@@ -14,7 +14,8 @@ from dockyard.server.web.visit import FieldInvalidError, Visit
 from dockyard.server.web.words import moment
 
 _COUNT = 100
-_MOST_BLOCKS = 100
+# One more than a robot may have, so that what is too many is said and not left out.
+_MOST_BLOCKS = MOST_RIGHTS + 1
 
 
 def _show(visit: Visit, made: str = "", secret: str = "") -> Answer:

@@ -40,7 +40,7 @@ class LoginWaitError(UsageError):
     """There were too many wrong passwords; a little time has to pass."""
 
     reference = "page-login-wait"
-    hint = "Wait that long, or let a system admin unlock the account."
+    hint = "Wait that long, or let a system admin end the wait with `dockyard registry lockout lift`."
 
 
 _STATUS: tuple[tuple[type[Error], int], ...] = (

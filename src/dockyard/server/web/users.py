@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dockyard.server.access import lockouts
 from dockyard.server.access import users as access
 from dockyard.server.web.answer import Answer, Moved, Page, View
 from dockyard.server.web.visit import FieldInvalidError, Visit
 
 _COUNT = 50
+_WAITING = 200
 _CHANGES: Mapping[str, Any] = {
     "disable": {"disabled": True},
     "enable": {"disabled": False},
@@ -19,7 +21,9 @@ _CHANGES: Mapping[str, Any] = {
 
 def _show(visit: Visit) -> Answer:
     found = access.listing(visit.desk.database, visit.who, last=visit.query("after"), count=_COUNT + 1)
-    return Page("users.html", {"users": found[:_COUNT], "more": len(found) > _COUNT})
+    waiting = lockouts.listing(visit.desk.database, visit.who, count=_WAITING + 1)
+    words = {"waiting": waiting[:_WAITING], "more_waiting": len(waiting) > _WAITING}
+    return Page("users.html", {"users": found[:_COUNT], "more": len(found) > _COUNT, **words})
 
 
 def _add(visit: Visit) -> Answer:
@@ -58,4 +62,11 @@ def _remove(visit: Visit) -> Answer:
     return Moved("/users", f"{name} is removed.")
 
 
-VIEW = View(_show, {"add": _add, "change": _change, "password": _password, "remove": _remove})
+def _lift(visit: Visit) -> Answer:
+    subject = visit.text("subject", 300)
+    kind: lockouts.Kind = "account" if visit.text("kind") == "account" else "address"
+    lockouts.lift(visit.desk.database, visit.who, kind, subject)
+    return Moved("/users", f"{subject} may try again.")
+
+
+VIEW = View(_show, {"add": _add, "change": _change, "password": _password, "remove": _remove, "lift": _lift})

@@ -20,6 +20,7 @@ def add(
     repositories: str = "**",
     tags: str = "**",
     untagged: bool = False,
+    labels: str = "",
 ) -> RetentionRule:
     """Give a project one more."""
     document = {
@@ -28,6 +29,7 @@ def add(
         "repositories": repositories,
         "tags": tags,
         "untagged": untagged,
+        "labels": labels,
     }
     return RetentionRule(**remote.ask("POST", f"{_place(project)}/rules", document))
 
