@@ -19,7 +19,7 @@ as `error.reference`. Look it up here. This page is written by `make docs` from 
 
 Exit codes: 0 ok, 1 the policy says no, 2 usage or input, 3 may succeed later, 4 inconclusive, 5 rolled back,
 130 interrupted, 143 and 129 ended by SIGTERM or with its terminal. Interrupted in one of these ways, a command first
-clears away what it began.
+clears away what it began; the third signal ends it at once.
 """
 
 

@@ -112,6 +112,7 @@ Path(sys.argv[2]).unlink()
 """
 
 
+@pytest.mark.slow
 def test_what_is_left_at_the_exit_ends_then_and_by_nobody_else(tmp_path: Path) -> None:
     names = [str(tmp_path / each) for each in "abc"]
     for name in names:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dockyard.cli import main, report
+from dockyard.cli import ending, main, report
 from dockyard.errors import Error, TransientError
 
 
@@ -139,6 +139,7 @@ print("still here", flush=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("more", "said"), [(1, "cleared\n143\n"), (2, "")])
 def test_the_third_signal_ends_what_is_cleared_away_at_once(more: int, said: str) -> None:
     words = [sys.executable, "-c", IMPATIENT.format(more=more)]
@@ -153,6 +154,13 @@ def test_a_signal_that_comes_while_something_is_finalised_is_not_lost(
     class Finalised:
         def __del__(self) -> None:
             signal.raise_signal(signal.SIGTERM)
+
+    def impatient(self: object, error: KeyboardInterrupt) -> None:
+        lost(self, error)  # type: ignore[arg-type]
+        signal.raise_signal(signal.SIGTERM)
+
+    lost = ending._Handler.lost
+    monkeypatch.setattr(ending._Handler, "lost", impatient)
 
     def working(words: object, ahead: object) -> int:
         Finalised()
@@ -225,6 +233,7 @@ main.main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
 def test_no_file_takes_the_place_of_a_standard_stream_that_is_closed(tmp_path: Path, closed: tuple[int, ...]) -> None:
     path = tmp_path / "file"
@@ -236,12 +245,14 @@ def test_no_file_takes_the_place_of_a_standard_stream_that_is_closed(tmp_path: P
     assert done.stderr == ("" if 2 in closed else "child\nsaid\n")
 
 
+@pytest.mark.slow
 def test_nobody_waits_after_a_signal_for_what_goes_on_beside() -> None:
     words = [sys.executable, "-c", BESIDE]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
     assert (done.returncode, done.stdout) == (143, "cleared\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_nothing_before_there_is_anything_to_clear_away() -> None:
     early = """
 import signal

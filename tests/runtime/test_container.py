@@ -12,6 +12,7 @@ from dockyard.runtime.way import Way
 from making.interrupted import everywhere
 
 
+@pytest.mark.slow
 def test_an_interrupt_anywhere_leaves_neither_a_folder_nor_a_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,3 +156,26 @@ def test_a_folder_whose_process_was_killed_before_it_wrote_its_number_is_swept(t
     os.utime(tmp_path / "run" / "killed", (1, 1))
     container.sweep(tmp_path / "run")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["beginning"]
+
+
+def test_a_container_that_ends_while_it_is_made_leaves_no_control_groups(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal comes when runc has made some of them."""
+    names: list[str] = []
+
+    def interrupted(child: object, *others: object) -> int:
+        (name,) = [each.name for each in (box.path / "run").iterdir()]
+        deadline = time.monotonic() + 20
+        while not any(name in folders for _, folders, _ in os.walk("/sys/fs/cgroup")):
+            assert time.monotonic() < deadline
+        names.append(name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(container, "_pump", interrupted)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            box.run("sleep 3600")
+    assert len(names) == 3
+    assert list((box.path / "run").iterdir()) == []
+    assert [each for _, folders, _ in os.walk("/sys/fs/cgroup") for each in folders if each in names] == []

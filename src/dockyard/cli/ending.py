@@ -32,11 +32,14 @@ class _Handler:
 
     def lost(self, error: KeyboardInterrupt) -> None:
         """The exception was swallowed, as it came while something was being finalised: the signal comes once more."""
+        again = threading.Timer(_SOON, self._again, error.args)
+        again.daemon = True
+        again.start()
+
+    def _again(self, number: int) -> None:
         if not self.over:
             self.came = 0
-            again = threading.Timer(_SOON, os.kill, (os.getpid(), error.args[0]))
-            again.daemon = True
-            again.start()
+            os.kill(os.getpid(), number)
 
 
 @contextlib.contextmanager

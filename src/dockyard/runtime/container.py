@@ -299,6 +299,12 @@ def _alone(spec: Mapping[str, Any]) -> bool:
 
 def ended(children: "Sequence[subprocess.Popen[bytes]]", name: str, folder: Path, way: Way) -> None:
     """End a container in the foreground, which is one child if it began, and remove what it left."""
+    for child in children:
+        if child.stdin is not None:
+            with contextlib.suppress(OSError):
+                child.stdin.close()  # it may wait for its network
+        if way.ids == "all" and way.runc:
+            _known(child, folder / "state" / name)
     if way.ids == "all" and (folder / "state" / name).exists():
         quietly(folder, "delete", "--force", name)
     for child in children:
@@ -309,11 +315,17 @@ def ended(children: "Sequence[subprocess.Popen[bytes]]", name: str, folder: Path
                     child.wait(_MERCY)
             child.kill()
             child.wait()
-        for stream in (child.stdin, child.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        if child.stdout is not None:
+            with contextlib.suppress(OSError):
+                child.stdout.close()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _known(child: "subprocess.Popen[bytes]", state: Path) -> None:
+    """Wait until runc has noted its container. Killed before, it would leave control groups that nobody knows of."""
+    deadline = time.monotonic() + _MERCY
+    while child.poll() is None and not (state / "state.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 def _pump(
