@@ -4,7 +4,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from dockyard.server.house import open_house
+from dockyard.server.instance import open_instance
 from dockyard.server.settings import Settings
 
 _NAME = "registry.db"
@@ -21,5 +21,5 @@ def registry_folder(folder: Path) -> Path:
 @cache
 def _empty() -> bytes:
     with tempfile.TemporaryDirectory() as place:
-        open_house(Settings(storage=place)).close()
+        open_instance(Settings(storage=place)).close()
         return Path(place, _NAME).read_bytes()

@@ -5,7 +5,7 @@ import threading
 import time
 
 from dockyard.server import serve
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.leaving import Leaving
 from dockyard.server.settings import Settings
 from dockyard.server.stored import deleting, leftovers
@@ -16,25 +16,25 @@ def main() -> None:
     """Serve the folder of the first word at the port of the second, with the grace in seconds of the third."""
     folder, port, grace = sys.argv[1:4]
     settings = Settings(storage=folder, grace=int(grace))
-    house = open_house(settings)
-    threading.Thread(target=_collect, args=(house,), daemon=True).start()
-    threading.Thread(target=_verify, args=(house,), daemon=True).start()
-    house.start()
+    instance = open_instance(settings)
+    threading.Thread(target=_collect, args=(instance,), daemon=True).start()
+    threading.Thread(target=_verify, args=(instance,), daemon=True).start()
+    instance.start()
     import asyncio
 
-    asyncio.run(serve._one(house, serve._options(settings, "127.0.0.1", int(port)), Leaving(settings.home)))
+    asyncio.run(serve._one(instance, serve._options(settings, "127.0.0.1", int(port)), Leaving(settings.home)))
 
 
-def _collect(house: House) -> None:
+def _collect(instance: Instance) -> None:
     while True:
-        deleting.collect(house.registry.holdings, most=50)
-        leftovers.sweep(house.registry.holdings, most=100)
+        deleting.collect(instance.registry.holdings, most=50)
+        leftovers.sweep(instance.registry.holdings, most=100)
         time.sleep(0.02)
 
 
-def _verify(house: House) -> None:
+def _verify(instance: Instance) -> None:
     while True:
-        flaws = verify(house.registry.holdings).flaws
+        flaws = verify(instance.registry.holdings).flaws
         if flaws:
             print("\n".join(f"{each.kind}: {each.what}" for each in flaws), flush=True)
         time.sleep(0.1)

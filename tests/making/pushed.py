@@ -8,7 +8,7 @@ from pathlib import Path
 from dockyard.oci.digest import Digest
 from dockyard.oci.mediatype import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
 from dockyard.registry.interface import Registry, Writer
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.settings import Settings
 from making.folders import registry_folder
 
@@ -16,13 +16,13 @@ LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
 @contextmanager
-def opened(folder: Path, *, grace: int = 24 * 3600, database: str = "") -> Iterator[House]:
+def opened(folder: Path, *, grace: int = 24 * 3600, database: str = "") -> Iterator[Instance]:
     """A server's parts over a folder, without its threads."""
-    house = open_house(Settings(storage=str(registry_folder(folder)), grace=grace, database=database))
+    instance = open_instance(Settings(storage=str(registry_folder(folder)), grace=grace, database=database))
     try:
-        yield house
+        yield instance
     finally:
-        house.close()
+        instance.close()
 
 
 def blob(registry: Writer, name: str, data: bytes, algorithm: str = "sha256") -> Digest:

@@ -16,7 +16,7 @@ from dockyard.oci.digest import Digest
 from dockyard.registry.interface import WireError
 from dockyard.registry.objects import ObjectBlobs, ObjectStorageError
 from dockyard.registry.objects_open import ObjectStorageAddressError, open_objects
-from dockyard.server.house import open_house
+from dockyard.server.instance import open_instance
 from dockyard.server.settings import Objects, Settings
 from dockyard.server.stored.verify import verify
 from making.objects import KEYS, Moto, Throttling, moto
@@ -77,12 +77,12 @@ def test_what_an_upload_has_just_written_is_no_orphan_until_the_grace_period_is_
 ) -> None:
     for grace, kinds in ((60, []), (0, ["orphan-file"])):
         made = Settings(storage=address, folder=str(tmp_path), grace=grace, objects=Objects(options=KEYS))
-        house = open_house(made)
+        instance = open_instance(made)
         try:
             push(replica(address), b"written, and not committed yet")
-            assert [each.kind for each in verify(house.registry.holdings).leftovers] == kinds
+            assert [each.kind for each in verify(instance.registry.holdings).leftovers] == kinds
         finally:
-            house.close()
+            instance.close()
 
 
 @pytest.mark.parametrize("size", [0, 1, _MIB, 21 * _MIB + 7])

@@ -16,10 +16,10 @@ from making.pushed import image, opened
 
 
 def test_pulls_are_written_down_by_repository_manifest_and_tag(tmp_path: Path) -> None:
-    with opened(tmp_path) as house:
-        one = image(house.registry, "team/web", "1")
-        image(house.registry, "team/web", "2", note="other")
-        pulls = Pulls(house.database)
+    with opened(tmp_path) as instance:
+        one = image(instance.registry, "team/web", "1")
+        image(instance.registry, "team/web", "2", note="other")
+        pulls = Pulls(instance.database)
         began = now()
 
         def pull() -> None:
@@ -35,7 +35,7 @@ def test_pulls_are_written_down_by_repository_manifest_and_tag(tmp_path: Path) -
         pulls.counted("nobody/knows", "1", one)
         assert pulls.flush() == 801
         assert pulls.flush() == 0
-        with house.database.read() as connection:
+        with instance.database.read() as connection:
             count, at = connection.execute(select(REPOSITORY.c.pulls, REPOSITORY.c.pulled_at)).one()
             times = {row[0]: row[1] for row in connection.execute(select(TAG.c.name, TAG.c.pulled_at))}
             manifests = {row[0]: row[1] for row in connection.execute(select(MANIFEST.c.digest, MANIFEST.c.pulled_at))}
@@ -48,21 +48,21 @@ def test_pulls_are_written_down_by_repository_manifest_and_tag(tmp_path: Path) -
 
 
 def test_what_could_not_be_written_is_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(tmp_path) as house:
-        one = image(house.registry, "team/web", "1")
-        pulls = Pulls(house.database)
+    with opened(tmp_path) as instance:
+        one = image(instance.registry, "team/web", "1")
+        pulls = Pulls(instance.database)
         pulls.counted("team/web", "1", one)
         with monkeypatch.context() as patch:
 
             def fail(work: object) -> None:
                 raise DatabaseError("away")
 
-            patch.setattr(house.database, "write", fail)
+            patch.setattr(instance.database, "write", fail)
             with pytest.raises(DatabaseError):
                 pulls.flush()
         pulls.counted("team/web", "1", one)
         pulse = Pulse([pulls.flush], 3600)
         pulse.start()
         pulse.stop()  # beats a last time
-        with house.database.read() as connection:
+        with instance.database.read() as connection:
             assert connection.execute(select(REPOSITORY.c.pulls)).scalar_one() == 2

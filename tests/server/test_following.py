@@ -12,7 +12,7 @@ from dockyard.server.audit import chain, pruning
 from dockyard.server.database import Database, open_database
 from dockyard.server.events import record
 from dockyard.server.following import begin_at_the_end, behind, follow, follow_together
-from dockyard.server.house import open_house
+from dockyard.server.instance import open_instance
 from dockyard.server.replication import replicate, rules, runs
 from dockyard.server.replication.rules import Rule
 from dockyard.server.settings import Settings
@@ -88,23 +88,23 @@ def test_a_new_follower_may_begin_at_the_end(database: Database) -> None:
 
 def test_webhooks_replication_and_their_logs_work_on_either_database(address: str, tmp_path: Path) -> None:
     receiver = Receiver()
-    house = open_house(Settings(storage=str(tmp_path), database=address))
+    instance = open_instance(Settings(storage=str(tmp_path), database=address))
     try:
-        database = house.database
-        kept.add(database, house.seal, receiver.url, kinds=["push", "replication.*"])
-        rules.add(database, house.seal, Rule(0, "r", "push", "127.0.0.1:9", events=True, schedule="1h"))
-        image(house.registry, "shop/web", "1")
+        database = instance.database
+        kept.add(database, instance.seal, receiver.url, kinds=["push", "replication.*"])
+        rules.add(database, instance.seal, Rule(0, "r", "push", "127.0.0.1:9", events=True, schedule="1h"))
+        image(instance.registry, "shop/web", "1")
         assert replicate.due(database)
-        counts = replicate.replicate(database, house.registry, house.seal)
+        counts = replicate.replicate(database, instance.registry, instance.seal)
         assert counts == {"retried": 1}
         assert runs.history(database)[0].left == 1
         settings = Webhooks(private_addresses=True)
-        assert deliver(database, house.seal, settings, "http://r")["delivered"] == 2
+        assert deliver(database, instance.seal, settings, "http://r")["delivered"] == 2
         assert {each.kind for each in deliveries(database)} == {"push", "replication.create"}
-        house.measuring.flush()
+        instance.measuring.flush()
         chain.extend(database)
         assert chain.verify(database).whole
         assert pruning.prune(database, 1) == 0
     finally:
-        house.close()
+        instance.close()
         receiver.close()

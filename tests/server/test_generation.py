@@ -16,20 +16,20 @@ def test_a_change_is_seen_by_every_process(tmp_path: Path) -> None:
 
 
 def test_whoever_begins_to_serve_lets_all_be_read_anew(tmp_path: Path) -> None:
-    with opened(tmp_path) as house:
-        image(house.registry, "team/web", "1", note="one")
-        house.registry.manifest("team/web", "1")
+    with opened(tmp_path) as instance:
+        image(instance.registry, "team/web", "1", note="one")
+        instance.registry.manifest("team/web", "1")
         # As if a process had ended between the commit and the change of the number.
         with opened(tmp_path) as other:
             other.registry.changed = lambda name: None  # type: ignore[method-assign]
             moved = image(other.registry, "team/web", "1", note="two")
-        kept = house.registry.cached("team/web", "1")
+        kept = instance.registry.cached("team/web", "1")
         assert kept is not None
         assert kept.digest != moved
         with opened(tmp_path) as third:
             third.start()
-            assert house.registry.cached("team/web", "1") is None
-        assert house.registry.manifest("team/web", "1").digest == moved
+            assert instance.registry.cached("team/web", "1") is None
+        assert instance.registry.manifest("team/web", "1").digest == moved
 
 
 def test_within_so_many_turns_everything_is_read_anew(tmp_path: Path) -> None:

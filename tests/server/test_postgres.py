@@ -16,7 +16,7 @@ from dockyard.oci.digest import Digest
 from dockyard.oci.mediatype import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
 from dockyard.registry.interface import WireError
 from dockyard.server.database import Database, DatabaseError, open_database
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.rules.quota import quota_of, set_quota
 from dockyard.server.settings import Limits, Settings
 from dockyard.server.stored import deleting
@@ -34,17 +34,17 @@ def url(server: Postgres) -> str:
 
 
 @pytest.fixture
-def house(url: str, tmp_path: Path) -> Iterator[House]:
-    house = open_house(Settings(storage=str(tmp_path), database=url, limits=Limits(connections=4)))
-    yield house
-    house.close()
+def instance(url: str, tmp_path: Path) -> Iterator[Instance]:
+    instance = open_instance(Settings(storage=str(tmp_path), database=url, limits=Limits(connections=4)))
+    yield instance
+    instance.close()
 
 
-def blob(house: House, name: str, data: bytes) -> Digest:
-    upload, digest = house.registry.begin(name), Digest.of(data)
-    house.registry.append(name, upload, data)
-    house.registry.append(name, upload, b"")
-    house.registry.finish(name, upload, digest)
+def blob(instance: Instance, name: str, data: bytes) -> Digest:
+    upload, digest = instance.registry.begin(name), Digest.of(data)
+    instance.registry.append(name, upload, data)
+    instance.registry.append(name, upload, b"")
+    instance.registry.finish(name, upload, digest)
     return digest
 
 
@@ -106,59 +106,59 @@ def test_a_transaction_that_lost_a_race_is_run_again(url: str, tmp_path: Path) -
     database.close()
 
 
-def test_pushes_of_the_same_content_side_by_side_never_fail(house: House) -> None:
+def test_pushes_of_the_same_content_side_by_side_never_fail(instance: Instance) -> None:
     contents = [f"layer {number}".encode() for number in range(8)]
 
     def push(name: str, order: list[bytes], tag: str) -> None:
-        digests = {data: blob(house, name, data) for data in order}
+        digests = {data: blob(instance, name, data) for data in order}
         raw = manifest(digests[order[0]], [digests[each] for each in order[1:]])
         other = "other" if tag == "one" else "one"
-        house.registry.put_manifest(name, tag, raw, OCI_MANIFEST, [other, "third"])
+        instance.registry.put_manifest(name, tag, raw, OCI_MANIFEST, [other, "third"])
         made = Digest.of(raw)
         index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [descriptor(made, len(raw), OCI_MANIFEST)]}
-        house.registry.put_manifest(name, f"index-{tag}", json.dumps(index).encode(), OCI_INDEX)
-        house.registry.delete_manifest(name, f"index-{tag}")
+        instance.registry.put_manifest(name, f"index-{tag}", json.dumps(index).encode(), OCI_INDEX)
+        instance.registry.delete_manifest(name, f"index-{tag}")
 
     failures = together(
         lambda: push("team/a", contents, "one"),
         lambda: push("team/a", contents[::-1], "other"),
         lambda: push("team/b", contents[::-1], "one"),
-        lambda: deleting.collect(house.registry.holdings),
+        lambda: deleting.collect(instance.registry.holdings),
         times=4,
     )
     # Two that index and delete the same index may find it deleted already; nothing else may happen.
     assert [each for each in failures if not (isinstance(each, WireError) and each.code.status == 404)] == []
-    assert set(house.registry.tags("team/a", last="", count=9).items) >= {"one", "other", "third"}
+    assert set(instance.registry.tags("team/a", last="", count=9).items) >= {"one", "other", "third"}
 
 
-def test_a_manifest_and_the_deletion_of_what_it_names_never_both_succeed(house: House) -> None:
+def test_a_manifest_and_the_deletion_of_what_it_names_never_both_succeed(instance: Instance) -> None:
     for round in range(25):
         data = f"contested {round}".encode()
-        digest, config = blob(house, "team/race", data), blob(house, "team/race", b"config")
+        digest, config = blob(instance, "team/race", data), blob(instance, "team/race", b"config")
         raw = manifest(config, [digest])
         together(
-            lambda raw=raw: house.registry.put_manifest("team/race", "latest", raw, OCI_MANIFEST),
-            lambda digest=digest: house.registry.delete_blob("team/race", digest),
+            lambda raw=raw: instance.registry.put_manifest("team/race", "latest", raw, OCI_MANIFEST),
+            lambda digest=digest: instance.registry.delete_blob("team/race", digest),
         )
         try:
-            pushed = house.registry.manifest("team/race", str(Digest.of(raw))) is not None
+            pushed = instance.registry.manifest("team/race", str(Digest.of(raw))) is not None
         except WireError:
             pushed = False
         try:
-            there = house.registry.blob("team/race", digest).size == len(data)
+            there = instance.registry.blob("team/race", digest).size == len(data)
         except WireError:
             there = False
         assert pushed <= there, "a manifest names a blob that was deleted beside it"
 
 
-def test_pushes_of_one_moment_never_bring_a_project_over_its_quota(house: House) -> None:
-    blob(house, "team/web", b"0" * 10)
-    set_quota(house.database, "team", 1000)  # the first third is far from it
+def test_pushes_of_one_moment_never_bring_a_project_over_its_quota(instance: Instance) -> None:
+    blob(instance, "team/web", b"0" * 10)
+    set_quota(instance.database, "team", 1000)  # the first third is far from it
     outcome: list[str] = []
 
     def push(number: int) -> None:
         try:
-            blob(house, f"team/app{number % 3}", b"%010d" % number)
+            blob(instance, f"team/app{number % 3}", b"%010d" % number)
             outcome.append("taken")
         except WireError as error:
             outcome.append(error.code.name)
@@ -167,17 +167,19 @@ def test_pushes_of_one_moment_never_bring_a_project_over_its_quota(house: House)
         list(pool.map(push, range(1, 131)))
     assert sorted(set(outcome)) == ["DENIED", "taken"]
     assert outcome.count("taken") == 99
-    assert quota_of(house.database, "team").used == 1000
+    assert quota_of(instance.database, "team").used == 1000
 
 
-def test_a_database_that_goes_away_and_returns_costs_only_the_requests_between(server: Postgres, house: House) -> None:
-    digest = blob(house, "team/web", b"config")
+def test_a_database_that_goes_away_and_returns_costs_only_the_requests_between(
+    server: Postgres, instance: Instance
+) -> None:
+    digest = blob(instance, "team/web", b"config")
     raw = manifest(digest, [])
-    house.registry.put_manifest("team/web", "1", raw, OCI_MANIFEST)
+    instance.registry.put_manifest("team/web", "1", raw, OCI_MANIFEST)
     path = "/v2/team/web/manifests/1"
 
     def ask(method: str, path: str, body: bytes = b"") -> Answer:
-        return call(house.app, method, path, body, [(b"content-type", OCI_MANIFEST.encode())] if body else [])
+        return call(instance.app, method, path, body, [(b"content-type", OCI_MANIFEST.encode())] if body else [])
 
     def asked(count: int) -> list[Answer]:
         with ThreadPoolExecutor(count) as pool:
@@ -201,9 +203,9 @@ def test_a_database_that_goes_away_and_returns_costs_only_the_requests_between(s
     assert ask("PUT", "/v2/team/web/manifests/2", raw).status == 201
 
 
-def test_however_many_clients_ask_the_pool_bounds_the_connections(house: House, url: str, tmp_path: Path) -> None:
-    digest = blob(house, "team/web", b"config")
-    house.registry.put_manifest("team/web", "1", manifest(digest, []), OCI_MANIFEST)
+def test_however_many_clients_ask_the_pool_bounds_the_connections(instance: Instance, url: str, tmp_path: Path) -> None:
+    digest = blob(instance, "team/web", b"config")
+    instance.registry.put_manifest("team/web", "1", manifest(digest, []), OCI_MANIFEST)
     watcher: Database = open_database(url, tmp_path, pool=1)
     most, stop = [0], threading.Event()
 
@@ -218,7 +220,7 @@ def test_however_many_clients_ask_the_pool_bounds_the_connections(house: House, 
     thread.start()
 
     with ThreadPoolExecutor(40) as pool:
-        answers = list(pool.map(lambda _: call(house.app, "GET", "/v2/team/web/manifests/1"), range(300)))
+        answers = list(pool.map(lambda _: call(instance.app, "GET", "/v2/team/web/manifests/1"), range(300)))
     assert {each.status for each in answers} == {200}
     stop.set()
     thread.join()
@@ -233,7 +235,7 @@ def test_an_address_that_nobody_answers_is_an_error_that_says_so(tmp_path: Path)
 
 def test_what_one_process_changed_another_sees_at_once(url: str, tmp_path: Path) -> None:
     settings = Settings(storage=str(tmp_path), database=url)
-    one, two = open_house(settings), open_house(settings)
+    one, two = open_instance(settings), open_instance(settings)
     for number in range(5):
         digest = blob(one, "team/web", f"config {number}".encode())
         raw = manifest(digest, [])
@@ -246,11 +248,11 @@ def test_what_one_process_changed_another_sees_at_once(url: str, tmp_path: Path)
 
 def test_what_a_replica_may_keep_in_memory_is_late_by_no_more_than_was_allowed(url: str, tmp_path: Path) -> None:
     settings = Settings(storage=str(tmp_path), database=url, limits=Limits(stale=3))
-    one, two = open_house(settings), open_house(settings)
+    one, two = open_instance(settings), open_instance(settings)
 
-    def push(house: House, data: bytes) -> bytes:
-        raw = manifest(blob(house, "team/web", data), [])
-        house.registry.put_manifest("team/web", "latest", raw, OCI_MANIFEST)
+    def push(instance: Instance, data: bytes) -> bytes:
+        raw = manifest(blob(instance, "team/web", data), [])
+        instance.registry.put_manifest("team/web", "latest", raw, OCI_MANIFEST)
         return raw
 
     first = push(one, b"first")
@@ -265,9 +267,9 @@ def test_what_a_replica_may_keep_in_memory_is_late_by_no_more_than_was_allowed(u
     two.close()
 
 
-def test_zero_bytes_which_it_has_no_room_for_are_no_fault(house: House) -> None:
-    image(house.registry, "team/web", "1")
-    ask = Caller(house.app, "127.0.0.1")
+def test_zero_bytes_which_it_has_no_room_for_are_no_fault(instance: Instance) -> None:
+    image(instance.registry, "team/web", "1")
+    ask = Caller(instance.app, "127.0.0.1")
     for path, status in (
         ("/v2/team/web/manifests/\0", 404),
         ("/v2/team/web/manifests/1\0", 404),

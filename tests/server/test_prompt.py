@@ -16,7 +16,7 @@ from granian.server import embed, mp
 
 from dockyard.oci.digest import Digest
 from dockyard.registry.caller import CALLER, SYSTEM
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.prompt import Exchange, Gathering, asking, install
 from dockyard.server.settings import Settings
 from making.asgi import call
@@ -82,13 +82,13 @@ class Watcher:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = open_house(Settings(storage=str(tmp_path / "registry")))
-    image(house.registry, NAME, "1", [b"layer"])
-    assert call(house.app, "GET", MANIFEST).status == 200
-    yield house
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    instance = open_instance(Settings(storage=str(tmp_path / "registry")))
+    image(instance.registry, NAME, "1", [b"layer"])
+    assert call(instance.app, "GET", MANIFEST).status == 200
+    yield instance
     CALLER.set(SYSTEM)  # the short way leaves its caller to its thread, which is this one here
-    house.close()
+    instance.close()
 
 
 @pytest.fixture
@@ -98,13 +98,13 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "_new_cbscheduler", vars(module)["_new_cbscheduler"])
 
 
-def test_what_is_known_is_answered_at_once_as_the_application_answers_it(house: House) -> None:
+def test_what_is_known_is_answered_at_once_as_the_application_answers_it(instance: Instance) -> None:
     watcher = Watcher()
     left: list[Any] = []
-    asking(house.app.prompt, left.append, Gathering())(watcher)
+    asking(instance.app.prompt, left.append, Gathering())(watcher)
     assert (watcher.ended, left) == (1, [])
     start, body = watcher.sent
-    usual = call(house.app, "GET", MANIFEST)
+    usual = call(instance.app, "GET", MANIFEST)
     assert start["status"] == usual.status
     assert body["body"] == usual.body
     assert {name.decode() for name, _ in start["headers"]} == set(usual.headers)
@@ -119,9 +119,9 @@ def test_what_is_known_is_answered_at_once_as_the_application_answers_it(house: 
         Watcher(kind="websocket"),
     ],
 )
-def test_whatever_else_is_left_to_the_event_loop_and_nothing_was_sent(house: House, watcher: Watcher) -> None:
+def test_whatever_else_is_left_to_the_event_loop_and_nothing_was_sent(instance: Instance, watcher: Watcher) -> None:
     left: list[Any] = []
-    asking(house.app.prompt, left.append, Gathering())(watcher)
+    asking(instance.app.prompt, left.append, Gathering())(watcher)
     assert (watcher.ended, watcher.sent, left) == (0, [], [watcher])
 
 
@@ -135,20 +135,20 @@ def test_a_fault_leaves_the_request_to_the_event_loop() -> None:
     assert left == [watcher]
 
 
-def test_a_request_is_looked_at_by_one_thread_only(house: House) -> None:
+def test_a_request_is_looked_at_by_one_thread_only(instance: Instance) -> None:
     """A second look would count a caller's request twice."""
     watcher = Watcher(path=f"/v2/{NAME}/manifests/2")
-    assert not house.app.prompt(Exchange(watcher, Gathering()))
+    assert not instance.app.prompt(Exchange(watcher, Gathering()))
     assert watcher.scope["dockyard.asked"]
 
 
-def test_both_ways_are_counted(house: House) -> None:
+def test_both_ways_are_counted(instance: Instance) -> None:
     key = ("requests", "manifest", "GET", "200")
-    before = house.measuring.counts.counts[key]
+    before = instance.measuring.counts.counts[key]
     watcher = Watcher()
-    assert house.app.prompt(Exchange(watcher, Gathering()))
-    call(house.app, "GET", MANIFEST)
-    assert house.measuring.counts.counts[key] == before + 2
+    assert instance.app.prompt(Exchange(watcher, Gathering()))
+    call(instance.app, "GET", MANIFEST)
+    assert instance.measuring.counts.counts[key] == before + 2
 
 
 def test_a_body_is_received_to_its_end() -> None:

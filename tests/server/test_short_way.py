@@ -13,7 +13,7 @@ from dockyard.registry.app.call import Ways
 from dockyard.registry.app.quick import Answer, quick
 from dockyard.registry.caller import CALLER, SYSTEM
 from dockyard.registry.guard import Open, Pass
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.settings import Settings
 from making.asgi import call
 from making.pushed import image
@@ -25,25 +25,27 @@ MANIFEST = f"/v2/{NAME}/manifests/1"
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = open_house(Settings(storage=str(tmp_path / "registry")))
-    image(house.registry, NAME, "1", [LAYER])
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    instance = open_instance(Settings(storage=str(tmp_path / "registry")))
+    image(instance.registry, NAME, "1", [LAYER])
     for path in (BLOB, MANIFEST):
-        assert call(house.app, "GET", path).status == 200
-    yield house
+        assert call(instance.app, "GET", path).status == 200
+    yield instance
     CALLER.set(SYSTEM)  # the short way leaves its caller to its thread, which is this one here
-    house.close()
+    instance.close()
 
 
-def short(house: House, path: str, method: str = "GET", *headers: tuple[bytes, bytes], **ways: Any) -> Answer | None:
+def short(
+    instance: Instance, path: str, method: str = "GET", *headers: tuple[bytes, bytes], **ways: Any
+) -> Answer | None:
     name, _, query = path.partition("?")
     scope = {"type": "http", "method": method, "path": name, "query_string": query.encode(), "headers": list(headers)}
-    return quick(house.registry, replace(Ways(), **ways))(scope)
+    return quick(instance.registry, replace(Ways(), **ways))(scope)
 
 
-def known(house: House) -> None:
+def known(instance: Instance) -> None:
     """Skip where the file system cannot say whether a file is in memory."""
-    path = house.registry.blob(NAME, Digest.of(LAYER)).path
+    path = instance.registry.blob(NAME, Digest.of(LAYER)).path
     assert path is not None
     with open(path, "rb") as stream:
         try:
@@ -60,22 +62,22 @@ class Nobody(Open):
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", MANIFEST), ("HEAD", MANIFEST), ("GET", BLOB)])
-def test_both_ways_give_the_same(house: House, method: str, path: str) -> None:
+def test_both_ways_give_the_same(instance: Instance, method: str, path: str) -> None:
     if path == BLOB:
-        known(house)
-    answer = short(house, path, method)
+        known(instance)
+    answer = short(instance, path, method)
     assert answer is not None
     # An Expect header is of no consequence, but not plain.
-    long = call(house.app, method, path, headers=[(b"expect", b"nothing")])
+    long = call(instance.app, method, path, headers=[(b"expect", b"nothing")])
     assert (long.status, long.body) == (200, answer.message["body"])
     headers = {name.decode(): value.decode() for name, value in answer.headers}
     assert headers == {name: value for name, value in long.headers.items() if name != "x-request-id"}
-    whole = call(house.app, method, path)
+    whole = call(instance.app, method, path)
     assert {**whole.headers, "x-request-id": ""} == {**headers, "x-request-id": ""}
     assert whole.headers["x-request-id"]
 
 
-def test_only_plain_requests_for_what_is_known_go_it(house: House) -> None:
+def test_only_plain_requests_for_what_is_known_go_it(instance: Instance) -> None:
     for path, method, headers in [
         (BLOB, "HEAD", ()),
         (BLOB, "GET", ((b"range", b"bytes=0-1"),)),
@@ -86,20 +88,20 @@ def test_only_plain_requests_for_what_is_known_go_it(house: House) -> None:
         ("/v2/", "GET", ()),
         ("/metrics", "GET", ()),
     ]:
-        assert short(house, path, method, *headers) is None, (path, method)
-    assert short(house, MANIFEST, guard=Nobody()) is None
-    assert short(house, BLOB, accel="/inner") is None
+        assert short(instance, path, method, *headers) is None, (path, method)
+    assert short(instance, MANIFEST, guard=Nobody()) is None
+    assert short(instance, BLOB, accel="/inner") is None
 
 
-def test_what_has_changed_goes_the_long_way(house: House) -> None:
-    assert short(house, MANIFEST) is not None
-    second = image(house.registry, NAME, "1", [LAYER, b"more"])
-    assert short(house, MANIFEST) is None
-    assert call(house.app, "GET", MANIFEST).headers["docker-content-digest"] == str(second)
-    house.registry.delete_manifest(NAME, "1")
-    assert call(house.app, "GET", MANIFEST).status == 404
+def test_what_has_changed_goes_the_long_way(instance: Instance) -> None:
+    assert short(instance, MANIFEST) is not None
+    second = image(instance.registry, NAME, "1", [LAYER, b"more"])
+    assert short(instance, MANIFEST) is None
+    assert call(instance.app, "GET", MANIFEST).headers["docker-content-digest"] == str(second)
+    instance.registry.delete_manifest(NAME, "1")
+    assert call(instance.app, "GET", MANIFEST).status == 404
 
 
-def test_headers_beyond_the_limit_are_refused(house: House) -> None:
-    answer = call(house.app, "GET", MANIFEST, headers=[(b"expect", b"x"), (b"x-long", b"y" * 70_000)])
+def test_headers_beyond_the_limit_are_refused(instance: Instance) -> None:
+    answer = call(instance.app, "GET", MANIFEST, headers=[(b"expect", b"x"), (b"x-long", b"y" * 70_000)])
     assert (answer.status, answer.headers["connection"]) == (431, "close")

@@ -14,7 +14,7 @@ import pytest
 from dockyard.cli.help import overview, within
 from dockyard.cli.main import run
 from dockyard.cli.table import COMMANDS, Command
-from dockyard.server.house import open_house
+from dockyard.server.instance import open_instance
 from dockyard.server.settings import Settings
 
 
@@ -61,7 +61,7 @@ def test_an_unknown_flag_is_a_usage_error_that_points_to_help(capsys: pytest.Cap
 def test_what_a_command_refuses_by_itself_points_to_its_help(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    open_house(Settings(storage=str(tmp_path))).close()
+    open_instance(Settings(storage=str(tmp_path))).close()
     assert run([*words, "--storage", str(tmp_path)]) == 2
     assert f"`dockyard {' '.join(words[:2])} --help` shows what it takes." in capsys.readouterr().err
 

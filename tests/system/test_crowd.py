@@ -134,12 +134,12 @@ def test_five_hundred_clients_push_pull_and_delete_while_blobs_are_collected(tmp
     assert odd == []
     assert all(client.count for client in clients), "somebody never got an answer"
     assert sum(bool(client.tags) for client in clients) > CLIENTS / 4
-    with opened(tmp_path / "registry") as house:
-        report = verify(house.registry.holdings, deep=True)
+    with opened(tmp_path / "registry") as instance:
+        report = verify(instance.registry.holdings, deep=True)
         assert report.flaws == []
         for client in clients:
             for tag, (digest, _) in client.tags.items():
-                assert str(house.registry.manifest(client.name, tag).digest) == digest
+                assert str(instance.registry.manifest(client.name, tag).digest) == digest
     assert report.tags == sum(len(client.tags) for client in clients)
     told = (tmp_path / "said").read_text()
     assert "Traceback" not in told, told[-3000:]

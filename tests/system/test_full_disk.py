@@ -113,8 +113,8 @@ def test_a_full_disk_refuses_loses_nothing_and_serves_again_once_there_is_room(t
         server.stop()
     from dockyard.server.stored.verify import verify
 
-    with opened(small, grace=0) as house:
-        report = verify(house.registry.holdings, deep=True)
+    with opened(small, grace=0) as instance:
+        report = verify(instance.registry.holdings, deep=True)
         assert report.flaws == []
         kinds = {each.kind for each in report.leftovers}
     assert kinds <= {"orphan-file"}

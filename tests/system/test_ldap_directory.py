@@ -11,7 +11,7 @@ import pytest
 from dockyard.server.access import groups, members, projects, users
 from dockyard.server.access.ldap import DirectorySettingsError, DirectoryUnreachableError, LdapDirectory
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.settings import Ldap, Settings
 from making.calls import Caller, basic
 from making.slapd import BASE, Slapd
@@ -139,19 +139,19 @@ def test_faults_of_the_directory_are_no_wrong_passwords(settings: Ldap) -> None:
 
 
 @pytest.fixture
-def house(tmp_path: Path, settings: Ldap, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    from dockyard.server import house as houses
+def instance(tmp_path: Path, settings: Ldap, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
+    from dockyard.server import instance as instances
     from dockyard.server.access.doors import open_doors
 
-    monkeypatch.setattr(houses, "open_doors", lambda database, given: open_doors(database, given, fresh=0.0))
-    made = open_house(Settings(storage=str(tmp_path), ldap=settings))
+    monkeypatch.setattr(instances, "open_doors", lambda database, given: open_doors(database, given, fresh=0.0))
+    made = open_instance(Settings(storage=str(tmp_path), ldap=settings))
     users.add(made.database, SYSTEM, "root", password="correct horse", admin=True)
     yield made
     made.close()
 
 
-def test_people_of_the_directory_log_in_and_get_what_their_groups_have(house: House, slapd: Slapd) -> None:
-    call, database = Caller(house.app), house.database
+def test_people_of_the_directory_log_in_and_get_what_their_groups_have(instance: Instance, slapd: Slapd) -> None:
+    call, database = Caller(instance.app), instance.database
     projects.add(database, SYSTEM, "team")
     groups.add(database, SYSTEM, "dev", source="ldap")
     members.put(database, SYSTEM, "team", "dev", "developer", kind="group")
@@ -167,7 +167,7 @@ def test_people_of_the_directory_log_in_and_get_what_their_groups_have(house: Ho
     assert call("GET", "/v2/", auth=basic("ada", "wrong")).status == 401
     assert call("GET", "/v2/", auth=basic("root", "correct horse")).status == 200
     slapd.change(f"dn: cn=ops,ou=groups,{BASE}\nchangetype: delete\n")
-    house.access.keeper._shown.clear()
+    instance.access.keeper._shown.clear()
     assert call("DELETE", "/v2/team/web/manifests/1", auth=ada).status == 403
     token = call("GET", "/token", auth=brien).document["token"]
     users.change(database, SYSTEM, "o-brien-", disabled=True)
@@ -175,17 +175,17 @@ def test_people_of_the_directory_log_in_and_get_what_their_groups_have(house: Ho
     assert call("GET", "/v2/", auth=brien).status == 401
 
 
-def test_a_local_account_is_not_taken_over_by_the_directory(house: House) -> None:
-    users.add(house.database, SYSTEM, "ada", password="another horse")
-    call = Caller(house.app)
+def test_a_local_account_is_not_taken_over_by_the_directory(instance: Instance) -> None:
+    users.add(instance.database, SYSTEM, "ada", password="another horse")
+    call = Caller(instance.app)
     assert call("GET", "/v2/", auth=basic("ada", "engine-1843")).status == 401
     assert call("GET", "/v2/", auth=basic("ADA", "engine-1843")).status == 401
     assert call("GET", "/v2/", auth=basic("ada", "another horse")).status == 200
 
 
-def test_a_directory_that_is_away_leaves_local_accounts_alone(house: House, slapd: Slapd) -> None:
+def test_a_directory_that_is_away_leaves_local_accounts_alone(instance: Instance, slapd: Slapd) -> None:
     slapd.close()
-    call = Caller(house.app)
+    call = Caller(instance.app)
     assert call("GET", "/v2/", auth=basic("ada", "engine-1843")).status == 503
     assert call("GET", "/token", auth=basic("ada", "engine-1843")).status == 503
     assert call("GET", "/v2/", auth=basic("root", "correct horse")).status == 200

@@ -48,10 +48,10 @@ def test_what_skopeo_pushed_to_docker_registry_is_served_by_us(
     assert done.returncode == 0, done.stdout + done.stderr
     said = json.loads(done.stdout)
     assert (said["repositories"], said["tags"], said["problems"]) == (2, 3, [])
-    with opened(ours) as house:
-        assert house.registry.manifest("shop/web", "1").digest == made.descriptor.digest
-        assert house.registry.manifest("shop/web", "2").media_type.startswith("application/vnd.docker.")
-        assert verify(house.registry.holdings, deep=True).whole
+    with opened(ours) as instance:
+        assert instance.registry.manifest("shop/web", "1").digest == made.descriptor.digest
+        assert instance.registry.manifest("shop/web", "2").media_type.startswith("application/vnd.docker.")
+        assert verify(instance.registry.holdings, deep=True).whole
     port = free_port()
     serve = [
         sys.executable,

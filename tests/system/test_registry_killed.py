@@ -136,17 +136,17 @@ def test_nothing_acknowledged_is_lost_however_often_the_server_is_killed(tmp_pat
             killed, restarts = time.monotonic(), restarts + 1
             for client in clients:
                 assert client.failures == [], (tmp_path / "said").read_text()[-3000:]
-            with opened(tmp_path / "registry", grace=GRACE_S) as house:
-                report = verify(house.registry.holdings, deep=True)
+            with opened(tmp_path / "registry", grace=GRACE_S) as instance:
+                report = verify(instance.registry.holdings, deep=True)
                 assert report.flaws == []
                 orphans |= {each.what for each in report.leftovers}
                 for client in clients:
                     for key, digest in list(client.tags.items()):
                         if key not in client.unsure:
-                            assert str(house.registry.manifest(*key).digest) == digest
+                            assert str(instance.registry.manifest(*key).digest) == digest
                     for (name, text), at in list(client.blobs.items()):
                         if at > killed - GRACE_S / 2:
-                            assert house.registry.holdings.blobs.exists(Digest.parse(text)), (name, text)
+                            assert instance.registry.holdings.blobs.exists(Digest.parse(text)), (name, text)
                     # What was under way may have happened or not; from here on it is known again.
                     for key in list(client.unsure):
                         client.tags.pop(key, None)
@@ -157,8 +157,8 @@ def test_nothing_acknowledged_is_lost_however_often_the_server_is_killed(tmp_pat
         for client in clients:
             client.thread.join()
     time.sleep(GRACE_S)  # what was in its place without a row is now older than an upload under way can be
-    with opened(tmp_path / "registry", grace=GRACE_S) as house:
-        holdings = house.registry.holdings
+    with opened(tmp_path / "registry", grace=GRACE_S) as instance:
+        holdings = instance.registry.holdings
         orphans |= {each.what for each in verify(holdings).leftovers}
         leftovers.sweep(holdings)
         deleting.collect(holdings)

@@ -17,7 +17,7 @@ import pytest
 from dockyard.content.layout import Layout
 from dockyard.oci.digest import Digest
 from dockyard.oci.mediatype import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
-from dockyard.server.house import open_house
+from dockyard.server.instance import open_instance
 from dockyard.server.settings import Objects, Settings
 from dockyard.server.stored import deleting, leftovers
 from dockyard.server.stored.verify import verify
@@ -197,9 +197,9 @@ def test_a_replica_that_is_killed_during_pushes_and_pulls_loses_nothing(cluster:
     assert sum(len(each.tags) for each in clients) >= 12
     assert sum(each.failures for each in clients) > 0, "the kills hit nothing"
     # What the killed ones left goes, through another replica, and nothing that was acknowledged goes with it.
-    house = open_house(cluster.settings)
+    instance = open_instance(cluster.settings)
     try:
-        holdings = house.registry.holdings
+        holdings = instance.registry.holdings
         # One at least, wherever the kills hit: sealed, and never committed.
         upload = holdings.blobs.begin("sha256")
         holdings.blobs.append(upload, b"abandoned", b"")
@@ -214,7 +214,7 @@ def test_a_replica_that_is_killed_during_pushes_and_pulls_loses_nothing(cluster:
         assert report.tags == sum(len(each.tags) for each in clients)
         print(f"{before.left} leftovers of {before.left_bytes} bytes, {report.blobs} of {before.blobs} blobs stay")
     finally:
-        house.close()
+        instance.close()
     for replica in cluster.replicas:
         for client in clients:
             client.port = replica.port

@@ -70,10 +70,10 @@ def wait(true: Callable[[], Any], what: Callable[[], Any] = lambda: "") -> None:
 
 
 def test_pushes_are_copied_as_they_come_with_all_that_refers_to_them(tmp_path: Path, peer: Peer) -> None:
-    with opened(tmp_path / "registry") as house:
-        database, registry = house.database, house.registry
+    with opened(tmp_path / "registry") as instance:
+        database, registry = instance.database, instance.registry
         rule = Rule(0, "copy", "push", peer.address, "shop/*", events=True, deletions=True)
-        rule = rules.add(database, house.seal, rule)
+        rule = rules.add(database, instance.seal, rule)
         one = image(registry, "shop/web", layers=[b"one"], note="one")
         whole = index(registry, "shop/web", "1.0", [one, image(registry, "shop/web", layers=[b"two"], note="two")])
         image(registry, "shop/web", "2.0", layers=[b"one"], note="new")
@@ -95,12 +95,12 @@ def test_pushes_are_copied_as_they_come_with_all_that_refers_to_them(tmp_path: P
 
 
 def test_a_registry_is_taken_over_from_docker_registry(tmp_path: Path, peer: Peer) -> None:
-    with opened(tmp_path / "registry") as house:
-        database, registry = house.database, house.registry
+    with opened(tmp_path / "registry") as instance:
+        database, registry = instance.database, instance.registry
         image(registry, "shop/web", "1.0", [b"layer" * 1000])
         image(registry, "shop/api", "1.0", [b"other" * 1000])
-        rules.add(database, house.seal, Rule(0, "there", "push", peer.address))
-        rules.add(database, house.seal, Rule(0, "back", "pull", peer.address, "shop/*", target="back/{rest}"))
+        rules.add(database, instance.seal, Rule(0, "there", "push", peer.address))
+        rules.add(database, instance.seal, Rule(0, "back", "pull", peer.address, "shop/*", target="back/{rest}"))
         server = Server(tmp_path)
         try:
             for name in ("there", "back"):
@@ -117,18 +117,20 @@ def test_a_registry_is_taken_over_from_docker_registry(tmp_path: Path, peer: Pee
 
 def test_a_run_that_was_killed_goes_on_and_sends_nothing_twice(tmp_path: Path, peer: Peer) -> None:
     count = 12
-    with opened(tmp_path / "registry") as house:
+    with opened(tmp_path / "registry") as instance:
         rule = Rule(0, "copy", "push", peer.address, events=True, rate=4_000_000, parallel=3)
-        rules.add(house.database, house.seal, rule)
+        rules.add(instance.database, instance.seal, rule)
         for number in range(count):
-            image(house.registry, "shop/web", str(number), [b"shared" * 200_000, bytes([number]) * 1_000_000], note="n")
+            image(
+                instance.registry, "shop/web", str(number), [b"shared" * 200_000, bytes([number]) * 1_000_000], note="n"
+            )
         server = Server(tmp_path)
         try:
             for _ in range(3):
                 time.sleep(2.0)
                 server.kill()
                 server.start()
-            database = house.database
+            database = instance.database
             wait(
                 lambda: {each.state for each in runs.history(database)} == {"done"},
                 lambda: runs.history(database),
@@ -139,7 +141,7 @@ def test_a_run_that_was_killed_goes_on_and_sends_nothing_twice(tmp_path: Path, p
         assert sorted(map(int, tags)) == list(range(count))
         for number in range(count):
             raw = urllib3.request("GET", f"http://{peer.address}/v2/shop/web/manifests/{number}", headers=ACCEPT).data
-            assert Digest.of(raw) == house.registry.manifest("shop/web", str(number)).digest
+            assert Digest.of(raw) == instance.registry.manifest("shop/web", str(number)).digest
             for layer in json.loads(raw)["layers"]:
                 head = urllib3.request("HEAD", f"http://{peer.address}/v2/shop/web/blobs/{layer['digest']}")
                 assert head.status == 200

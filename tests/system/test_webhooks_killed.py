@@ -54,8 +54,8 @@ def test_no_push_that_was_acknowledged_goes_untold(tmp_path: Path) -> None:
     receiver = Receiver()
     settings = tmp_path / "registry.toml"
     settings.write_text(SETTINGS)
-    with opened(tmp_path / "registry") as house:
-        kept.add(house.database, house.seal, receiver.url, kinds=["push"])
+    with opened(tmp_path / "registry") as instance:
+        kept.add(instance.database, instance.seal, receiver.url, kinds=["push"])
     server = Server(tmp_path, "--config", str(settings))
     acknowledged: set[str] = set()
     ending = threading.Event()

@@ -21,7 +21,7 @@ from dockyard.errors import Error, TransientError, UsageError
 from dockyard.registry.local import is_local
 from dockyard.server.access.state import current
 from dockyard.server.database import open_database
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.leaving import Leaving
 from dockyard.server.lifetime import Lifetime
 from dockyard.server.prompt import install
@@ -77,7 +77,7 @@ def serve(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
     Raises:
         PortTakenError: somebody listens there.
         NotLoopbackError: other machines could reach it, and there are no accounts.
-        DatabaseError, DatabaseAddressError, DatabaseBehindError, DatabaseAheadError: as `open_house`.
+        DatabaseError, DatabaseAddressError, DatabaseBehindError, DatabaseAheadError: as `open_instance`.
         CertificateError: as `tls.certificate`.
     """
     host, port = address(settings.listen)
@@ -91,10 +91,10 @@ def serve(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
         if settings.workers > 1:
             _many(settings, options, leaving, ready)
             return
-        house = open_house(settings)
-        house.start()
+        instance = open_instance(settings)
+        instance.start()
         ready()
-        asyncio.run(_one(house, options, leaving))
+        asyncio.run(_one(instance, options, leaving))
     finally:
         leaving.clear()
 
@@ -105,12 +105,12 @@ def worker() -> object:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     lead = int(os.environ["DOCKYARD_SERVER_LEAD"])
     _end_with(lead)
-    house = open_house(msgspec.json.decode(os.environ["DOCKYARD_SERVER"], type=Settings), lead)
-    house.start()
+    instance = open_instance(msgspec.json.decode(os.environ["DOCKYARD_SERVER"], type=Settings), lead)
+    instance.start()
     from granian import Granian, _signals
 
     _signals.set_loop_signals = _told_once
-    app = lifetime(house)
+    app = lifetime(instance)
     install(Granian, app.prompt, app.gathering)
     return app
 
@@ -140,10 +140,12 @@ def _told_once(loop: asyncio.AbstractEventLoop) -> "WorkerSignal":
     return signalled
 
 
-def lifetime(house: House) -> Lifetime:
+def lifetime(instance: Instance) -> Lifetime:
     """The application of a process that serves."""
-    settings = house.settings
-    return Lifetime(house.app, house.threads, house.close, address(settings.listen)[1], settings.limits.patience)
+    settings = instance.settings
+    return Lifetime(
+        instance.app, instance.threads, instance.close, address(settings.listen)[1], settings.limits.patience
+    )
 
 
 def _closed(settings: Settings, host: str) -> None:
@@ -198,11 +200,11 @@ def _options(settings: Settings, host: str, port: int) -> dict[str, Any]:
     return options
 
 
-async def _one(house: House, options: dict[str, Any], leaving: Leaving) -> None:
+async def _one(instance: Instance, options: dict[str, Any], leaving: Leaving) -> None:
     from granian.server.embed import Server
 
-    settings, loop = house.settings, asyncio.get_running_loop()
-    app = lifetime(house)
+    settings, loop = instance.settings, asyncio.get_running_loop()
+    app = lifetime(instance)
     install(Server, app.prompt, app.gathering)
     server = Server(app, **options)
     ending = asyncio.Event()
@@ -280,7 +282,7 @@ def _refusal(settings: Settings) -> Error | None:
 
 def _begin(settings: Settings, sender: Connection) -> None:
     try:
-        open_house(settings).close()
+        open_instance(settings).close()
         sender.send(None)
     except Error as error:
         sender.send(error)

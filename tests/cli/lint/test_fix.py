@@ -100,7 +100,7 @@ def test_the_formats_of_other_programs(file: Path, capsys: Capture) -> None:
     assert '<error line="2"' in capsys.readouterr().out
 
 
-def test_the_house_says_what_it_trusts_and_which_labels_it_wants(file: Path, capsys: Capture) -> None:
+def test_the_instance_says_what_it_trusts_and_which_labels_it_wants(file: Path, capsys: Capture) -> None:
     words = ["--trusted-registry", "r.example.org", "--label", "version=semver", "--label", "team"]
     assert run(["lint", str(file), *words]) == 1
     out = capsys.readouterr().out

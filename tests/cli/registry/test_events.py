@@ -22,10 +22,10 @@ Say = Callable[..., Any]
 
 @pytest.fixture
 def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    with opened(tmp_path / "registry") as house:
-        image(house.registry, "shop/web", "1.0")
-        image(house.registry, "shop/web", "2.0", note="2")
-        chain.extend(house.database)
+    with opened(tmp_path / "registry") as instance:
+        image(instance.registry, "shop/web", "1.0")
+        image(instance.registry, "shop/web", "2.0", note="2")
+        chain.extend(instance.database)
 
     def call(*words: str, code: int = 0, plain: bool = False) -> Any:
         capsys.readouterr()
@@ -57,8 +57,8 @@ def test_tampering_with_the_audit_log_shows_and_fails(say: Say, tmp_path: Path) 
     assert (whole["whole"], whole["events"]) == (True, 3)
     assert say("audit", "verify", "--expect", whole["head"])["known"] is True
     assert say("audit", "verify", "--expect", "f" * 64, code=1)["error"]["reference"] == "audit-broken"
-    with opened(tmp_path / "registry") as house:
-        house.database.write(lambda connection: connection.execute(EVENT.update().values(actor="x")).rowcount)
+    with opened(tmp_path / "registry") as instance:
+        instance.database.write(lambda connection: connection.execute(EVENT.update().values(actor="x")).rowcount)
     assert "event 1 changed" in say("audit", "verify", code=1)["error"]["message"]
 
 
@@ -69,8 +69,8 @@ def test_old_events_are_removed_only_when_asked(say: Say) -> None:
 
 
 def test_old_events_are_counted_and_go_but_for_some_kinds_and_by_schedule(say: Say, tmp_path: Path) -> None:
-    with opened(tmp_path / "registry") as house:
-        database = house.database
+    with opened(tmp_path / "registry") as instance:
+        database = instance.database
         for table in (AUDIT_LINK, FOLLOWER):  # the links are over the times, too
             database.write(lambda connection, table=table: connection.execute(table.delete()).rowcount)  # type: ignore[misc]
         database.write(lambda connection: connection.execute(EVENT.update().values(at=1000)).rowcount)

@@ -31,10 +31,10 @@ def login(folder: Path, address: str, secret: str) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    with opened(tmp_path / "registry") as house:
+    with opened(tmp_path / "registry") as instance:
         for tag in ("1", "2", "3"):
-            image(house.registry, "shop/web", tag, [tag.encode() * 1000], note=tag)
-        image(house.registry, "shop/plain", "9", [])
+            image(instance.registry, "shop/web", tag, [tag.encode() * 1000], note=tag)
+        image(instance.registry, "shop/plain", "9", [])
     database = open_database("", tmp_path / "registry")
     users.add(database, SYSTEM, "root", password=PASSWORD, admin=True)
     users.add(database, SYSTEM, "ann", password=PASSWORD)
@@ -343,8 +343,8 @@ def test_the_document_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_exemptions_work_on_the_storage_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with opened(tmp_path / "registry") as house:
-        image(house.registry, "shop/web", "1", [b"1"])
+    with opened(tmp_path / "registry") as instance:
+        image(instance.registry, "shop/web", "1", [b"1"])
     place = ["--storage", str(tmp_path / "registry")]
     assert run(["registry", "exemption", "add", "shop", "CVE-2026-1", "--reason", "why", *place]) == 0
     assert run(["registry", "exemption", "list", "shop", *place]) == 0

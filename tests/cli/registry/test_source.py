@@ -19,7 +19,7 @@ def test_the_verbs_are_those_of_the_storage_or_of_the_api() -> None:
 @pytest.mark.parametrize("other", [{"storage": Path("x")}, {"config": Path("x")}])
 def test_a_server_and_a_storage_are_refused_before_anything_is_opened(other: dict[str, Path]) -> None:
     place = Place(server="localhost:5000", **other)
-    for ask in (lambda: place.verbs("rules.quota", "quotas"), place.database, place.house):
+    for ask in (lambda: place.verbs("rules.quota", "quotas"), place.database, place.instance):
         with pytest.raises(UsageError, match="a server and a storage"):
             ask()
 

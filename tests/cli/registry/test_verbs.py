@@ -24,9 +24,9 @@ Say = Callable[..., Any]
 
 @pytest.fixture
 def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    with opened(tmp_path / "registry") as house:
+    with opened(tmp_path / "registry") as instance:
         for tag in ("1.0.0", "1.1.0", "2.0.0"):
-            image(house.registry, "shop/web", tag, [tag.encode() * 1000], note=tag)
+            image(instance.registry, "shop/web", tag, [tag.encode() * 1000], note=tag)
 
     def call(*words: str, code: int = 0) -> Any:
         capsys.readouterr()
@@ -197,8 +197,8 @@ def test_the_feed_of_the_page_is_compiled_and_an_image_asked_to_be_scanned(tmp_p
     package = {"pkg": {"name": "zlib", "secfixes": {"1.2.12-r2": ["CVE-2022-37434"]}}}
     secdb = {"distroversion": "v3.16", "reponame": "main", "packages": [package]}
     (tmp_path / "secdb" / "main.json").write_text(json.dumps(secdb))
-    with opened(tmp_path / "registry") as house:
-        image(house.registry, "shop/web", "1.0")
+    with opened(tmp_path / "registry") as instance:
+        image(instance.registry, "shop/web", "1.0")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", "-ec", script.replace("$ ", "")],

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from dockyard.server import house as houses
+from dockyard.server import instance as instances
 from dockyard.server.access import members, projects, users
 from dockyard.server.access.doors import Doors, open_doors
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.database import Database
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.settings import Access, Settings
 from making.calls import Caller, basic
 from making.folders import registry_folder
@@ -26,16 +26,16 @@ PASSWORD = "correct horse"
 class Place:
     """A registry and who calls it."""
 
-    house: House
+    instance: Instance
     call: Caller
 
     @property
     def database(self) -> Database:
-        return self.house.database
+        return self.instance.database
 
     @property
     def doors(self) -> Doors:
-        return self.house.access
+        return self.instance.access
 
     def user(
         self, name: str, *, admin: bool = False, project: str = "", role: str = "", globs: tuple[str, ...] = ()
@@ -79,18 +79,18 @@ class Place:
 @pytest.fixture
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Place]]:
     """Makes places; `fresh` is how long rights are believed."""
-    made: list[House] = []
+    made: list[Instance] = []
 
     def make(access: Access | None = None, *, fresh: float = 0.0, **more: object) -> Place:
         settings = Settings(storage=str(registry_folder(tmp_path / f"r{len(made)}")), access=access or Access(), **more)  # type: ignore[arg-type]
-        monkeypatch.setattr(houses, "open_doors", lambda database, given: open_doors(database, given, fresh=fresh))
-        house = open_house(settings)
-        made.append(house)
-        return Place(house, Caller(house.app))
+        monkeypatch.setattr(instances, "open_doors", lambda database, given: open_doors(database, given, fresh=fresh))
+        instance = open_instance(settings)
+        made.append(instance)
+        return Place(instance, Caller(instance.app))
 
     yield make
-    for house in made:
-        house.close()
+    for instance in made:
+        instance.close()
 
 
 @pytest.fixture

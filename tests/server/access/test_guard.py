@@ -310,7 +310,7 @@ def test_a_request_that_the_short_way_leaves_to_the_long_one_is_counted_once(
 
     def asked() -> int:
         exchange = Shown(method, path, other)
-        return exchange.status if place.house.app.prompt(exchange) else exchange.left(place.house.app)
+        return exchange.status if place.instance.app.prompt(exchange) else exchange.left(place.instance.app)
 
     assert [asked() for _ in range(6)] == [403] * 4 + [429] * 2
 

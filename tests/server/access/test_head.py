@@ -27,7 +27,7 @@ def place(request: pytest.FixtureRequest, opened: Callable[..., Place]) -> Place
 
 def deny(place: Place) -> None:
     set_policy(place.database, "team", ProjectPolicy(Policy(require=["healthcheck"]), 0, False))
-    place.house.gate.forget()
+    place.instance.gate.forget()
 
 
 def ask(place: Place, method: str, auth: str, **headers: str) -> Answer:
@@ -78,7 +78,7 @@ def test_who_may_push_finds_nothing_there_and_puts_a_better_image_in_its_place(p
 
 def test_what_the_policy_allows_is_there_for_both(place: Place) -> None:
     set_policy(place.database, "team", ProjectPolicy(Policy(), 0, False))
-    place.house.gate.forget()
+    place.instance.gate.forget()
     bearer = place.token(place.user("ann", project="team", role="guest"), PULL)
     assert (ask(place, "HEAD", bearer).status, ask(place, "GET", bearer).status) == (200, 200)
     deny(place)

@@ -58,7 +58,7 @@ ORDER = ("limited-guest", "guest", "developer", "maintainer", "project-admin", "
 
 def someone(place: Place, name: str) -> Principal:
     """The account's principal."""
-    shown = Login(place.database, place.doors.login.keys, place.house.settings.access).basic(name, PASSWORD, "")
+    shown = Login(place.database, place.doors.login.keys, place.instance.settings.access).basic(name, PASSWORD, "")
     with place.database.read() as connection:
         found = reading.principal(connection, shown.proof)
     assert found is not None

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from dockyard.server import house as houses
+from dockyard.server import instance as instances
 from dockyard.server.access import members, projects, users
 from dockyard.server.access.doors import open_doors
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.database import Database
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.settings import Settings
 from making.calls import Answer, Caller, basic
 from making.folders import registry_folder
@@ -34,12 +34,12 @@ def digest(raw: bytes) -> str:
 class Place:
     """A registry and who calls it."""
 
-    house: House
+    instance: Instance
     call: Caller
 
     @property
     def database(self) -> Database:
-        return self.house.database
+        return self.instance.database
 
     def user(self, name: str, *, admin: bool = False, project: str = "", role: str = "") -> str:
         """Make an account and return its Basic header."""
@@ -60,7 +60,7 @@ class Place:
         return self.call(method, f"/api/v1{path}", auth=auth, body=body, headers=given)
 
     def blob(self, name: str, raw: bytes) -> str:
-        registry = self.house.registry
+        registry = self.instance.registry
         upload = registry.begin(name)
         registry.append(name, upload, raw)
         from dockyard.oci.digest import Digest
@@ -98,25 +98,25 @@ class Place:
                 "layers": [{"mediaType": f"{OCI}.layer.v1.tar", "digest": self.blob(name, layer), "size": len(layer)}],
             }
         ).encode()
-        self.house.registry.put_manifest(name, tag, raw, f"{OCI}.manifest.v1+json")
+        self.instance.registry.put_manifest(name, tag, raw, f"{OCI}.manifest.v1+json")
         return digest(raw)
 
 
 @contextlib.contextmanager
 def places(folder: Path) -> Iterator[Callable[..., Place]]:
     """Makes places in the folder, by their settings."""
-    made: list[House] = []
+    made: list[Instance] = []
 
     def make(**more: Any) -> Place:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(houses, "open_doors", lambda database, given: open_doors(database, given, fresh=0.0))
-            house = open_house(Settings(storage=str(registry_folder(folder / f"r{len(made)}")), **more))
-        made.append(house)
-        return Place(house, Caller(house.app))
+            patch.setattr(instances, "open_doors", lambda database, given: open_doors(database, given, fresh=0.0))
+            instance = open_instance(Settings(storage=str(registry_folder(folder / f"r{len(made)}")), **more))
+        made.append(instance)
+        return Place(instance, Caller(instance.app))
 
     yield make
-    for house in made:
-        house.close()
+    for instance in made:
+        instance.close()
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str]
         # A form that the document cannot describe, or a rule of a project, may refuse what it does describe.
         checks = {"positive_data_acceptance": {"expected-statuses": ["2xx", 401, 403, 404, 409, 412, 422]}}
         config = SchemathesisConfig.from_dict({"checks": checks, "generation": {"allow-x00": False}})
-        schema = schemathesis.openapi.from_asgi("/api/openapi.json", place.house.app, config=config)
+        schema = schemathesis.openapi.from_asgi("/api/openapi.json", place.instance.app, config=config)
         yield schema, auth
 
 
@@ -101,11 +101,11 @@ def _filled(place: Place) -> str:
         claims={"a": "b"},
         permissions=[Permission((), frozenset({"pull"}))],
     )
-    replication.add(place.database, place.house.seal, replication.Rule(0, "ci", "push", "127.0.0.1:9", "team/none"))
+    replication.add(place.database, place.instance.seal, replication.Rule(0, "ci", "push", "127.0.0.1:9", "team/none"))
     replicate.ask(place.database, replication.named(place.database, "ci"))
-    endpoints.add(place.database, place.house.seal, endpoints.Endpoint(0, "backup", "127.0.0.1:9"))
-    hook, _ = kept.add(place.database, place.house.seal, "http://127.0.0.1:9/", project="team")
-    trial.test(place.database, place.house.seal, Webhooks(), "", hook.number)
+    endpoints.add(place.database, place.instance.seal, endpoints.Endpoint(0, "backup", "127.0.0.1:9"))
+    hook, _ = kept.add(place.database, place.instance.seal, "http://127.0.0.1:9/", project="team")
+    trial.test(place.database, place.instance.seal, Webhooks(), "", hook.number)
     return auth
 
 

@@ -187,7 +187,7 @@ def test_slashes_of_repositories_are_colons_or_encoded(place: Place, root: str) 
         "client": ("192.0.2.7", 1),
         "scheme": "http",
     }
-    asyncio.run(place.house.app(scope, receive, send))
+    asyncio.run(place.instance.app(scope, receive, send))
     assert found[0] == 200
 
 
@@ -226,5 +226,5 @@ def test_an_immutable_tag_holds_what_has_it(place: Place, root: str) -> None:
 
 
 def test_nothing_of_the_api_is_loaded_before_somebody_uses_it() -> None:
-    code = "import sys, dockyard.server.house; assert not any(each.startswith('litestar') for each in sys.modules)"
+    code = "import sys, dockyard.server.instance; assert not any(each.startswith('litestar') for each in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -32,7 +32,7 @@ def pushed(place: Place, name: str, tag: str) -> str:
     for target in made.manifest.references:
         with store.open(target) as stream:
             place.blob(name, stream.read())
-    place.house.registry.put_manifest(name, tag, made.manifest.raw, made.descriptor.media_type)
+    place.instance.registry.put_manifest(name, tag, made.manifest.raw, made.descriptor.media_type)
     return str(made.descriptor.digest)
 
 
@@ -42,11 +42,11 @@ def scanned(place: Place) -> tuple[Place, str]:
     place.project("team")
     digest = pushed(place, "team/web", "1")
     pushed(place, "team/other", "1")
-    folder = place.house.folder
+    folder = place.instance.folder
     said = [advisory(id, severity) for id, severity in SEVERE.items()]
     said += [advisory("CVE-3", "LOW", "flask"), advisory("CVE-4", "UNKNOWN", "flask", "=HYPERLINK(1)")]
     compile_feed(folder / "feed.sqlite", said)
-    watch = Watch(place.house.registry, place.database, folder / "feed.sqlite", folder / "index")
+    watch = Watch(place.instance.registry, place.database, folder / "feed.sqlite", folder / "index")
     watch.pushes()
     return place, digest
 
@@ -95,10 +95,10 @@ def test_findings_are_exported_for_spreadsheets(scanned: tuple[Place, str], root
 def test_an_image_is_looked_at_anew_when_a_maintainer_asks(scanned: tuple[Place, str], root: str) -> None:
     place, digest = scanned
     path = "/repositories/team:web/artifacts/1/scan"
-    compile_feed(place.house.folder / "feed.sqlite", [advisory("CVE-9", "HIGH")])
+    compile_feed(place.instance.folder / "feed.sqlite", [advisory("CVE-9", "HIGH")])
     number = place.api("POST", path, auth=root).document["job"]
     assert place.api("POST", path, auth=root).document["job"] is None  # it waits already
-    place.house.jobs.start()
+    place.instance.jobs.start()
     assert _ended(place, root, number)["result"] == {"images": 1}
     assert [each.id for each in findings(place.database, digest) or []] == ["CVE-9"]
 

@@ -283,15 +283,15 @@ def _fresh(place: Place, project: str) -> dict[str, str]:
     found["exemption"] = str(exempt(database, project, "CVE-2025-1", "old", None))
     found["everywhere"] = str(exempt(database, "", "CVE-2025-2", "old", None))
     set_policy(database, project, ProjectPolicy(Policy()))
-    hook, _ = kept.add(database, place.house.seal, f"http://127.0.0.1:9/{project}", project=project)
+    hook, _ = kept.add(database, place.instance.seal, f"http://127.0.0.1:9/{project}", project=project)
     found["hook"] = str(hook.number)
-    found["delivery"] = str(trial.test(database, place.house.seal, Webhooks(), "", hook.number).number)
+    found["delivery"] = str(trial.test(database, place.instance.seal, Webhooks(), "", hook.number).number)
     # The source has no repository of that name, so that nobody has to ask the other registry.
     copies = replication.Rule(0, f"copies-{project}", "push", "127.0.0.1:9", f"{project}/none")
-    found["run"] = str(replicate.ask(database, replication.add(database, place.house.seal, copies)))
-    endpoints.add(database, place.house.seal, endpoints.Endpoint(0, f"to-{project}", "127.0.0.1:9"))
+    found["run"] = str(replicate.ask(database, replication.add(database, place.instance.seal, copies)))
+    endpoints.add(database, place.instance.seal, endpoints.Endpoint(0, f"to-{project}", "127.0.0.1:9"))
     tries.failed(database, "", "2001:db8::1", most=0, lock=30)
-    found["job"] = str(place.house.jobs.defer("sweep", key=""))
+    found["job"] = str(place.instance.jobs.defer("sweep", key=""))
     return found
 
 

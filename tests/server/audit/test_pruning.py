@@ -265,16 +265,16 @@ def test_a_schedule_that_is_none_changes_nothing(database: Database, wanted: Pru
 
 
 def test_a_job_that_was_asked_for_is_asked_for_once(tmp_path: Path) -> None:
-    with opened(tmp_path) as house:
-        number = pruning.ask(house.jobs, 24, KEEP)
-        assert pruning.ask(house.jobs, 48, ()) is None
-        (waiting,) = jobs(house.database, name="prune")
+    with opened(tmp_path) as instance:
+        number = pruning.ask(instance.jobs, 24, KEEP)
+        assert pruning.ask(instance.jobs, 48, ()) is None
+        (waiting,) = jobs(instance.database, name="prune")
     assert (waiting.number, waiting.arguments) == (number, {"hours": 24, "keep": list(KEEP)})
 
 
 @pytest.mark.parametrize(("hours", "keep"), [(0, ()), (10**9, ()), (24, ("push; drop",))])
 def test_a_job_is_not_asked_for_what_cannot_be_done(hours: int, keep: tuple[str, ...], tmp_path: Path) -> None:
-    with opened(tmp_path) as house:
+    with opened(tmp_path) as instance:
         with pytest.raises(AuditPruneError):
-            pruning.ask(house.jobs, hours, keep)
-        assert jobs(house.database, name="prune") == []
+            pruning.ask(instance.jobs, hours, keep)
+        assert jobs(instance.database, name="prune") == []

@@ -67,17 +67,17 @@ def folder(tmp_path: Path) -> Folder:
 
 
 def test_everything_is_taken_over_once_and_by_links(folder: Folder, tmp_path: Path) -> None:
-    with opened(tmp_path / "ours") as house:
-        holdings = house.registry.holdings
+    with opened(tmp_path / "ours") as instance:
+        holdings = instance.registry.holdings
         source = open_source(folder.path)
         dry = take(holdings, source, dry=True)
         assert (dry.repositories, dry.manifests, dry.tags, dry.blobs, dry.problems) == (2, 5, 2, 4, [])
-        assert house.registry.repositories(last="", count=9).items == []
+        assert instance.registry.repositories(last="", count=9).items == []
         changed: list[str] = []
         done = take(holdings, source, changed=changed.append)
         assert done == dry
         assert changed == ["team/deep/api", "team/web"]
-        assert house.registry.manifest("team/web", "1").media_type == OCI_INDEX
+        assert instance.registry.manifest("team/web", "1").media_type == OCI_INDEX
         assert verify.verify(holdings, deep=True).whole
         path = holdings.blobs.place(Digest.of(b"shared"), 6).path
         assert path is not None
@@ -87,8 +87,8 @@ def test_everything_is_taken_over_once_and_by_links(folder: Folder, tmp_path: Pa
 
 
 def test_it_goes_on_where_it_was_cut_off(folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(tmp_path / "ours") as house:
-        holdings = house.registry.holdings
+    with opened(tmp_path / "ours") as instance:
+        holdings = instance.registry.holdings
         original, calls = linking.publish, [0]
 
         def publish(*words: object) -> None:
@@ -103,7 +103,7 @@ def test_it_goes_on_where_it_was_cut_off(folder: Folder, tmp_path: Path, monkeyp
         assert verify.verify(holdings).whole
         monkeypatch.setattr(linking, "publish", original)
         take(holdings, open_source(folder.path / "docker" / "registry" / "v2"))
-        assert house.registry.tags("team/web", last="", count=9).items == ["1"]
+        assert instance.registry.tags("team/web", last="", count=9).items == ["1"]
         report = verify.verify(holdings, deep=True)
         assert report.whole
         assert report.manifests == 5
@@ -118,14 +118,14 @@ def test_what_is_damaged_there_is_named_and_left_out(folder: Folder, tmp_path: P
     torn = folder.put("team/bad", b'{"schemaVersion": 1}', "old")
     gone = folder.image("team/bad", "gone", b"fine")
     folder.data(gone).write_bytes(b"{")
-    with opened(tmp_path / "ours") as house:
-        done = take(house.registry.holdings, open_source(folder.path))
+    with opened(tmp_path / "ours") as instance:
+        done = take(instance.registry.holdings, open_source(folder.path))
         for each in (bad, lost, torn, gone):
             assert any(f"@{each}" in problem for problem in done.problems)
         assert sum("could not be taken over" in problem for problem in done.problems) == 5
         assert (done.manifests, done.tags) == (5, 2)
-        assert house.registry.tags("team/bad", last="", count=9).items == []
-        assert verify.verify(house.registry.holdings, deep=True).whole
+        assert instance.registry.tags("team/bad", last="", count=9).items == []
+        assert verify.verify(instance.registry.holdings, deep=True).whole
 
 
 def test_what_is_odd_or_half_written_there_is_named_and_stops_nothing(folder: Folder, tmp_path: Path) -> None:
@@ -152,28 +152,28 @@ def test_what_is_odd_or_half_written_there_is_named_and_stops_nothing(folder: Fo
     os.mkfifo(folder.data(Digest.of(b"part of it")))
     folder.image("team/UPPER", "1", b"u")
     (folder.root / "repositories" / "loop").symlink_to(folder.root / "repositories")
-    with opened(tmp_path / "ours") as house:
-        done = take(house.registry.holdings, open_source(folder.path))
+    with opened(tmp_path / "ours") as instance:
+        done = take(instance.registry.holdings, open_source(folder.path))
         told = "\n".join(done.problems)
         for each in ("empty", "none", "folder", "pipe", "\\udcff"):
             assert f"team/web:{each} is no tag, or its link cannot be read" in told
         assert f"{piped}: the manifest's file is not there" in told
         assert f"{part}: {Digest.of(b'part of it')} is missing or damaged" in told
         assert "team/UPPER: no repository can have this name" in told
-        found = house.registry.tags("team/web", last="", count=99).items
+        found = instance.registry.tags("team/web", last="", count=99).items
         assert found == ["1", "crashed", "moved"]
-        assert str(house.registry.manifest("team/web", "moved").digest) == str(digest)
-        assert house.registry.repositories(last="", count=9).items == ["team/deep/api", "team/web"]
+        assert str(instance.registry.manifest("team/web", "moved").digest) == str(digest)
+        assert instance.registry.repositories(last="", count=9).items == ["team/deep/api", "team/web"]
         shutil.rmtree(folder.path)
         (tmp_path / "elsewhere").unlink()
-        assert verify.verify(house.registry.holdings, deep=True).whole
+        assert verify.verify(instance.registry.holdings, deep=True).whole
 
 
 def test_a_tag_that_is_here_already_stays(folder: Folder, tmp_path: Path) -> None:
-    with opened(tmp_path / "ours") as house:
-        mine = image(house.registry, "team/web", "1")
-        done = take(house.registry.holdings, open_source(folder.path), repositories="team/*")
-        assert house.registry.manifest("team/web", "1").digest == mine
+    with opened(tmp_path / "ours") as instance:
+        mine = image(instance.registry, "team/web", "1")
+        done = take(instance.registry.holdings, open_source(folder.path), repositories="team/*")
+        assert instance.registry.manifest("team/web", "1").digest == mine
         assert done.repositories == 1
         assert "stays there" in done.problems[0]
 

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import ROOT
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.measuring.counts import BUCKETS, Counts, Spread
 from dockyard.server.measuring.settings import AccessLog, Metrics
 from dockyard.server.settings import Proxy, Settings
@@ -27,14 +27,14 @@ def settings(folder: Path, **rest: Any) -> Settings:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = open_house(settings(tmp_path, access_log=AccessLog(to=str(tmp_path / "access.log"))))
-    yield house
-    house.close()
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    instance = open_instance(settings(tmp_path, access_log=AccessLog(to=str(tmp_path / "access.log"))))
+    yield instance
+    instance.close()
 
 
-def metrics(house: House) -> dict[str, float]:
-    answer = call(house.app, "GET", "/metrics")
+def metrics(instance: Instance) -> dict[str, float]:
+    answer = call(instance.app, "GET", "/metrics")
     assert answer.status == 200
     found = {}
     for family in text_string_to_metric_families(answer.body.decode()):
@@ -44,29 +44,31 @@ def metrics(house: House) -> dict[str, float]:
     return found
 
 
-def test_every_metric_and_field_of_the_access_log_is_in_the_docs(house: House, tmp_path: Path) -> None:
+def test_every_metric_and_field_of_the_access_log_is_in_the_docs(instance: Instance, tmp_path: Path) -> None:
     page = (ROOT / "docs" / "registry-watching.md").read_text()
-    families = {each.name for each in text_string_to_metric_families(call(house.app, "GET", "/metrics").body.decode())}
+    families = {
+        each.name for each in text_string_to_metric_families(call(instance.app, "GET", "/metrics").body.decode())
+    }
     named = {each.removesuffix("_total") for each in re.findall(r"`(dockyard_\w+)`", page)}
     assert families == named
-    house.close()
+    instance.close()
     (line, *_) = (tmp_path / "access.log").read_text().splitlines()
     assert all(f"`{field}`" in page for field in json.loads(line))
 
 
-def test_requests_bytes_seconds_and_stock_are_counted(house: House) -> None:
-    digest = image(house.registry, "shop/web", "1", [b"x" * 1000])
+def test_requests_bytes_seconds_and_stock_are_counted(instance: Instance) -> None:
+    digest = image(instance.registry, "shop/web", "1", [b"x" * 1000])
     for _ in range(3):
-        assert call(house.app, "GET", "/v2/shop/web/manifests/1").status == 200
-    assert call(house.app, "GET", "/v2/shop/web/manifests/none").status == 404
-    call(house.app, "POST", "/v2/shop/web/blobs/uploads/?digest=sha256:" + "0" * 64, b"y" * 70)
-    found = metrics(house)
+        assert call(instance.app, "GET", "/v2/shop/web/manifests/1").status == 200
+    assert call(instance.app, "GET", "/v2/shop/web/manifests/none").status == 404
+    call(instance.app, "POST", "/v2/shop/web/blobs/uploads/?digest=sha256:" + "0" * 64, b"y" * 70)
+    found = metrics(instance)
     assert found["dockyard_requests_total{kind=manifest,method=GET,status=200}"] == 3
     assert found["dockyard_requests_total{kind=manifest,method=GET,status=404}"] == 1
     assert found["dockyard_request_seconds_count{kind=manifest,method=GET}"] == 4
     assert found["dockyard_request_seconds_bucket{kind=manifest,le=+Inf,method=GET}"] == 4
-    size = len(house.registry.manifest("shop/web", str(digest)).raw)
-    error = len(call(house.app, "GET", "/v2/shop/web/manifests/none").body)
+    size = len(instance.registry.manifest("shop/web", str(digest)).raw)
+    error = len(call(instance.app, "GET", "/v2/shop/web/manifests/none").body)
     assert found["dockyard_sent_bytes_total{kind=manifest}"] == 3 * size + error
     assert found["dockyard_received_bytes_total{kind=uploads}"] == 70
     assert found["dockyard_storage_bytes{}"] == 1002
@@ -80,31 +82,31 @@ def test_requests_bytes_seconds_and_stock_are_counted(house: House) -> None:
 
 def test_only_this_machine_or_who_has_the_token_reads_the_metrics(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("open sesame\n")
-    house = open_house(settings(tmp_path, metrics=Metrics(token_file=str(tmp_path / "token"))))
+    instance = open_instance(settings(tmp_path, metrics=Metrics(token_file=str(tmp_path / "token"))))
     try:
-        assert call(house.app, "GET", "/metrics").status == 200
+        assert call(instance.app, "GET", "/metrics").status == 200
         passed_on = (b"x-forwarded-for", b"192.0.2.1")
-        assert call(house.app, "GET", "/metrics", headers=[passed_on]).status == 403
+        assert call(instance.app, "GET", "/metrics", headers=[passed_on]).status == 403
         wrong = (b"authorization", b"Bearer closed")
-        assert call(house.app, "GET", "/metrics", headers=[passed_on, wrong]).status == 403
+        assert call(instance.app, "GET", "/metrics", headers=[passed_on, wrong]).status == 403
         right = (b"authorization", b"Bearer open sesame")
-        assert call(house.app, "GET", "/metrics", headers=[passed_on, right]).status == 200
+        assert call(instance.app, "GET", "/metrics", headers=[passed_on, right]).status == 200
     finally:
-        house.close()
+        instance.close()
 
 
-def test_each_request_gets_a_number_and_a_line(house: House, tmp_path: Path) -> None:
-    image(house.registry, "shop/web", "1")
+def test_each_request_gets_a_number_and_a_line(instance: Instance, tmp_path: Path) -> None:
+    image(instance.registry, "shop/web", "1")
     forged = (b"x-request-id", b"forged")
     answers = [
-        call(house.app, "GET", "/v2/shop/web/manifests/1", headers=[(b"user-agent", b"test/1"), forged]),
-        call(house.app, "GET", "/nothing", headers=[(b"host", b"localhost")]),
+        call(instance.app, "GET", "/v2/shop/web/manifests/1", headers=[(b"user-agent", b"test/1"), forged]),
+        call(instance.app, "GET", "/nothing", headers=[(b"host", b"localhost")]),
     ]
     numbers = [each.headers["x-request-id"] for each in answers]
     assert len(set(numbers)) == 2
     assert "forged" not in numbers, "only a trusted proxy gives numbers"
-    assert house.measuring.log is not None
-    house.measuring.log.flush()
+    assert instance.measuring.log is not None
+    instance.measuring.log.flush()
     first, second = (json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines())
     assert first["request"] == numbers[0]
     assert {key: first[key] for key in ("method", "kind", "repository", "reference", "status", "agent")} == {
@@ -122,27 +124,27 @@ def test_each_request_gets_a_number_and_a_line(house: House, tmp_path: Path) -> 
 
 def test_a_trusted_proxy_gives_numbers_and_addresses(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    house = open_house(settings(tmp_path, proxy=Proxy(trusted=True), access_log=AccessLog(to=str(log))))
+    instance = open_instance(settings(tmp_path, proxy=Proxy(trusted=True), access_log=AccessLog(to=str(log))))
     try:
         headers = [(b"x-request-id", b"abc-1"), (b"x-forwarded-for", b"198.51.100.7, 192.0.2.1")]
-        assert call(house.app, "GET", "/v2/", headers=headers).headers["x-request-id"] == "abc-1"
+        assert call(instance.app, "GET", "/v2/", headers=headers).headers["x-request-id"] == "abc-1"
         odd = [(b"x-request-id", b"a" * 65)]
-        assert call(house.app, "GET", "/v2/", headers=odd).headers["x-request-id"] != "a" * 65
+        assert call(instance.app, "GET", "/v2/", headers=odd).headers["x-request-id"] != "a" * 65
     finally:
-        house.close()
+        instance.close()
     assert json.loads(log.read_text().splitlines()[0])["address"] == "192.0.2.1"
 
 
 def test_the_log_is_rotated_and_lines_are_whole(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    house = open_house(settings(tmp_path, access_log=AccessLog(to=str(log), size=4096, keep=2)))
+    instance = open_instance(settings(tmp_path, access_log=AccessLog(to=str(log), size=4096, keep=2)))
     try:
         for _ in range(40):
-            call(house.app, "GET", "/v2/")
-            assert house.measuring.log is not None
-            house.measuring.log.flush()
+            call(instance.app, "GET", "/v2/")
+            assert instance.measuring.log is not None
+            instance.measuring.log.flush()
     finally:
-        house.close()
+        instance.close()
     assert sorted(each.name for each in tmp_path.glob("access.log*")) == ["access.log", "access.log.1", "access.log.2"]
     for each in tmp_path.glob("access.log*"):
         assert all(json.loads(line)["status"] == 200 for line in each.read_text().splitlines())

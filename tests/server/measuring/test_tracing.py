@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dockyard.server.audit import chain
-from dockyard.server.house import open_house
+from dockyard.server.instance import open_instance
 from dockyard.server.jobs.interface import Task
 from dockyard.server.measuring.settings import Traces
 from dockyard.server.settings import Settings
@@ -60,11 +60,11 @@ def collector() -> Iterator[Collector]:
 
 def test_a_request_its_database_work_and_jobs_are_traced(tmp_path: Path, collector: Collector) -> None:
     traces = Traces(endpoint=collector.url, headers={"x-key": "k"}, service="test")
-    house = open_house(Settings(storage=str(tmp_path), traces=traces))
+    instance = open_instance(Settings(storage=str(tmp_path), traces=traces))
     try:
-        image(house.registry, "shop/web", "1")
+        image(instance.registry, "shop/web", "1")
         parent = (b"traceparent", b"00-0123456789abcdef0123456789abcdef-0123456789abcdef-01")
-        assert call(house.app, "GET", "/v2/shop/web/manifests/1", headers=[parent]).status == 200
+        assert call(instance.app, "GET", "/v2/shop/web/manifests/1", headers=[parent]).status == 200
 
         class Work:
             @property
@@ -74,12 +74,12 @@ def test_a_request_its_database_work_and_jobs_are_traced(tmp_path: Path, collect
             def progress(self, text: str) -> None:
                 pass
 
-        task = Task(lambda work: chain.extend(house.database))
+        task = Task(lambda work: chain.extend(instance.database))
         assert (
-            house.measuring.around_tasks({"audit": task})["audit"].run(Work()) == 2
+            instance.measuring.around_tasks({"audit": task})["audit"].run(Work()) == 2
         )  # a push, and the project that it made
     finally:
-        house.close()
+        instance.close()
     by_name = {each.name: each for each in collector.spans}
     request = by_name["GET manifest"]
     assert request.trace_id.hex() == "0123456789abcdef0123456789abcdef"
@@ -100,17 +100,17 @@ def test_nothing_of_the_library_is_loaded_where_no_collector_is_named() -> None:
     import sys
 
     program = (
-        "import sys, tempfile; from dockyard.server.house import open_house;"
+        "import sys, tempfile; from dockyard.server.instance import open_instance;"
         "from dockyard.server.settings import Settings;"
-        "open_house(Settings(storage=tempfile.mkdtemp())).close();"
+        "open_instance(Settings(storage=tempfile.mkdtemp())).close();"
         "assert not [each for each in sys.modules if each.startswith(('opentelemetry', 'prometheus_client'))]"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 def test_a_collector_that_is_not_there_holds_nothing_up(tmp_path: Path) -> None:
-    house = open_house(Settings(storage=str(tmp_path), traces=Traces(endpoint="http://127.0.0.1:9", ratio=0.0)))
+    instance = open_instance(Settings(storage=str(tmp_path), traces=Traces(endpoint="http://127.0.0.1:9", ratio=0.0)))
     try:
-        assert call(house.app, "GET", "/v2/").status == 200
+        assert call(instance.app, "GET", "/v2/").status == 200
     finally:
-        house.close()
+        instance.close()

@@ -12,7 +12,7 @@ from dockyard.server.access import users
 from dockyard.server.access.naming import NameTakenError
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.database import open_database
-from dockyard.server.house import House
+from dockyard.server.instance import Instance
 from dockyard.server.replication import endpoints, replicate, rules
 from dockyard.server.replication.endpoints import (
     Endpoint,
@@ -32,17 +32,17 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with opened(tmp_path / "here") as house:
-        yield house
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    with opened(tmp_path / "here") as instance:
+        yield instance
 
 
-def add(house: House, name: str, registry: str, secret: str = "", **rest: Any) -> Endpoint:
-    return endpoints.add(house.database, house.seal, Endpoint(0, name, registry, **rest), secret)
+def add(instance: Instance, name: str, registry: str, secret: str = "", **rest: Any) -> Endpoint:
+    return endpoints.add(instance.database, instance.seal, Endpoint(0, name, registry, **rest), secret)
 
 
-def rule(house: House, name: str, **rest: Any) -> Rule:
-    return rules.add(house.database, house.seal, Rule(0, name, "push", **{"registry": "", **rest}))
+def rule(instance: Instance, name: str, **rest: Any) -> Rule:
+    return rules.add(instance.database, instance.seal, Rule(0, name, "push", **{"registry": "", **rest}))
 
 
 class _NoRegistry(Handler):
@@ -50,108 +50,108 @@ class _NoRegistry(Handler):
         self.answer(404)
 
 
-def test_rules_copy_to_where_their_endpoint_is_and_follow_it(house: House, there: Server, tmp_path: Path) -> None:
+def test_rules_copy_to_where_their_endpoint_is_and_follow_it(instance: Instance, there: Server, tmp_path: Path) -> None:
     (tmp_path / "later").mkdir()
     later = Server(tmp_path / "later")
     try:
-        image(house.registry, "team/web", "1")
-        add(house, "backup", there.address)
-        first = rule(house, "first", endpoint="backup", repositories="team/*", target="one/{last}")
-        second = rule(house, "second", endpoint="backup", repositories="team/*", target="two/{last}")
+        image(instance.registry, "team/web", "1")
+        add(instance, "backup", there.address)
+        first = rule(instance, "first", endpoint="backup", repositories="team/*", target="one/{last}")
+        second = rule(instance, "second", endpoint="backup", repositories="team/*", target="two/{last}")
         assert (first.registry, second.endpoint) == (there.address, "backup")
-        assert endpoints.named(house.database, "backup").rules == ("first", "second")
+        assert endpoints.named(instance.database, "backup").rules == ("first", "second")
         for each in (first, second):
-            replicate.ask(house.database, each)
-        assert replicate.replicate(house.database, house.registry, house.seal, seconds=30)["tags"] == 2
-        endpoints.change(house.database, house.seal, "backup", registry=later.address)
-        found = rules.named(house.database, "second")
+            replicate.ask(instance.database, each)
+        assert replicate.replicate(instance.database, instance.registry, instance.seal, seconds=30)["tags"] == 2
+        endpoints.change(instance.database, instance.seal, "backup", registry=later.address)
+        found = rules.named(instance.database, "second")
         assert found.registry == later.address
-        (planned,) = replicate.plan(house.database, house.registry, house.seal, found)
+        (planned,) = replicate.plan(instance.database, instance.registry, instance.seal, found)
         assert planned.target == "two/web"
-        replicate.ask(house.database, found)
-        assert replicate.replicate(house.database, house.registry, house.seal, seconds=30)["tags"] == 1
+        replicate.ask(instance.database, found)
+        assert replicate.replicate(instance.database, instance.registry, instance.seal, seconds=30)["tags"] == 1
     finally:
         later.kill()
 
 
-def test_an_endpoint_that_rules_use_stays(house: House) -> None:
-    add(house, "backup", "x.test")
-    rule(house, "first", endpoint="backup")
+def test_an_endpoint_that_rules_use_stays(instance: Instance) -> None:
+    add(instance, "backup", "x.test")
+    rule(instance, "first", endpoint="backup")
     with pytest.raises(EndpointUsedError, match="first"):
-        endpoints.remove(house.database, "backup")
-    changed = rules.change(house.database, house.seal, "first", "p", registry="y.test", username="u")
+        endpoints.remove(instance.database, "backup")
+    changed = rules.change(instance.database, instance.seal, "first", "p", registry="y.test", username="u")
     assert (changed.endpoint, changed.registry, changed.username) == ("", "y.test", "u")
-    assert rules.secret_of(house.database, house.seal, changed) == "p"
-    endpoints.remove(house.database, "backup")
+    assert rules.secret_of(instance.database, instance.seal, changed) == "p"
+    endpoints.remove(instance.database, "backup")
     with pytest.raises(EndpointUnknownError):
-        endpoints.named(house.database, "backup")
+        endpoints.named(instance.database, "backup")
     with pytest.raises(EndpointUnknownError):
-        rules.change(house.database, house.seal, "first", endpoint="backup")
+        rules.change(instance.database, instance.seal, "first", endpoint="backup")
 
 
-def test_what_the_endpoint_says_a_rule_cannot_say_too(house: House) -> None:
-    add(house, "backup", "x.test", "s", username="u")
+def test_what_the_endpoint_says_a_rule_cannot_say_too(instance: Instance) -> None:
+    add(instance, "backup", "x.test", "s", username="u")
     with pytest.raises(ReplicationRuleInvalidError, match="the endpoint says the password and username"):
-        rules.add(house.database, house.seal, Rule(0, "r", "push", "", username="v", endpoint="backup"), "p")
-    made = rule(house, "r", endpoint="backup")
-    assert rules.secret_of(house.database, house.seal, made) == "s"
+        rules.add(instance.database, instance.seal, Rule(0, "r", "push", "", username="v", endpoint="backup"), "p")
+    made = rule(instance, "r", endpoint="backup")
+    assert rules.secret_of(instance.database, instance.seal, made) == "s"
     for changes in ({"username": "v"}, {"insecure": True}, {"ca": "/x"}):
         with pytest.raises(ReplicationRuleInvalidError, match="endpoint"):
-            rules.change(house.database, house.seal, "r", **changes)
+            rules.change(instance.database, instance.seal, "r", **changes)
     with pytest.raises(ReplicationRuleInvalidError, match="no registry"):
-        rules.change(house.database, house.seal, "r", endpoint="")
-    own = rules.add(house.database, house.seal, Rule(0, "own", "push", "y.test", username="v"), "p")
-    moved = rules.change(house.database, house.seal, "own", endpoint="backup", tags="v*")
+        rules.change(instance.database, instance.seal, "r", endpoint="")
+    own = rules.add(instance.database, instance.seal, Rule(0, "own", "push", "y.test", username="v"), "p")
+    moved = rules.change(instance.database, instance.seal, "own", endpoint="backup", tags="v*")
     assert (own.username, moved.username, moved.registry, moved.tags) == ("v", "u", "x.test", "v*")
-    assert rules.secret_of(house.database, house.seal, moved) == "s"
+    assert rules.secret_of(instance.database, instance.seal, moved) == "s"
 
 
-def test_names_and_hosts_that_are_none_are_refused(house: House) -> None:
+def test_names_and_hosts_that_are_none_are_refused(instance: Instance) -> None:
     for name, registry in (("", "x.test"), ("A", "x.test"), ("a", ""), ("a", "http://x"), ("a", "x/y"), ("a", "[::")):
         with pytest.raises(EndpointInvalidError):
-            add(house, name, registry)
-    add(house, "a", "[::1]:5000")
+            add(instance, name, registry)
+    add(instance, "a", "[::1]:5000")
     with pytest.raises(NameTakenError):
-        add(house, "a", "x.test")
+        add(instance, "a", "x.test")
     with pytest.raises(EndpointInvalidError):
-        endpoints.change(house.database, house.seal, "a", registry="x y")
+        endpoints.change(instance.database, instance.seal, "a", registry="x y")
 
 
-def test_passwords_are_sealed_and_told_to_nobody(house: House) -> None:
-    made = add(house, "backup", "x.test", "hidden words", username="u")
-    endpoints.change(house.database, house.seal, "backup", "other words")
-    with house.database.read() as connection:
+def test_passwords_are_sealed_and_told_to_nobody(instance: Instance) -> None:
+    made = add(instance, "backup", "x.test", "hidden words", username="u")
+    endpoints.change(instance.database, instance.seal, "backup", "other words")
+    with instance.database.read() as connection:
         kept = connection.execute(select(REPLICATION_ENDPOINT.c.secret)).scalar_one()
         told = " ".join(str(each) for each in connection.execute(select(EVENT.c.detail)).scalars())
-        assert endpoints.secret_of(connection, house.seal, "backup") == "other words"
+        assert endpoints.secret_of(connection, instance.seal, "backup") == "other words"
     assert "words" not in kept + told + str(made.to_json())
 
 
-def test_an_endpoint_says_whether_it_answers(house: House, there: Server, tmp_path: Path) -> None:
-    add(house, "good", there.address)
-    found = ping(house.database, house.seal, "good")
+def test_an_endpoint_says_whether_it_answers(instance: Instance, there: Server, tmp_path: Path) -> None:
+    add(instance, "good", there.address)
+    found = ping(instance.database, instance.seal, "good")
     assert (found.trouble, found.catalog) == ("", True)
-    assert endpoints.named(house.database, "good").checked_at is not None
+    assert endpoints.named(instance.database, "good").checked_at is not None
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
-        add(house, "nobody", f"127.0.0.1:{taken.getsockname()[1]}")
-        assert ping(house.database, house.seal, "nobody").trouble
+        add(instance, "nobody", f"127.0.0.1:{taken.getsockname()[1]}")
+        assert ping(instance.database, instance.seal, "nobody").trouble
     other = Answering(_NoRegistry)
     try:
-        add(house, "web", other.address)
-        assert "no registry" in ping(house.database, house.seal, "web").trouble
+        add(instance, "web", other.address)
+        assert "no registry" in ping(instance.database, instance.seal, "web").trouble
     finally:
         other.close()
-    add(house, "certified", there.address, ca=str(tmp_path / "none.pem"))
-    assert ping(house.database, house.seal, "certified").trouble
-    assert endpoints.named(house.database, "certified").trouble
-    again = endpoints.change(house.database, house.seal, "certified", ca="")
+    add(instance, "certified", there.address, ca=str(tmp_path / "none.pem"))
+    assert ping(instance.database, instance.seal, "certified").trouble
+    assert endpoints.named(instance.database, "certified").trouble
+    again = endpoints.change(instance.database, instance.seal, "certified", ca="")
     assert (again.checked_at, again.trouble) == (None, "")
     with pytest.raises(EndpointUnknownError):
-        ping(house.database, house.seal, "none")
+        ping(instance.database, instance.seal, "none")
 
 
-def test_an_endpoint_with_a_wrong_password_says_so(house: House, tmp_path: Path) -> None:
+def test_an_endpoint_with_a_wrong_password_says_so(instance: Instance, tmp_path: Path) -> None:
     folder = tmp_path / "locked"
     (folder / "registry").mkdir(parents=True)
     database = open_database("", folder / "registry")
@@ -159,9 +159,9 @@ def test_an_endpoint_with_a_wrong_password_says_so(house: House, tmp_path: Path)
     database.close()
     server = Server(folder)
     try:
-        add(house, "locked", server.address, "correct horse", username="root")
-        assert ping(house.database, house.seal, "locked").trouble == ""
-        endpoints.change(house.database, house.seal, "locked", "wrong horse")
-        assert ping(house.database, house.seal, "locked").trouble
+        add(instance, "locked", server.address, "correct horse", username="root")
+        assert ping(instance.database, instance.seal, "locked").trouble == ""
+        endpoints.change(instance.database, instance.seal, "locked", "wrong horse")
+        assert ping(instance.database, instance.seal, "locked").trouble
     finally:
         server.kill()

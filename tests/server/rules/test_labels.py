@@ -7,7 +7,7 @@ import pytest
 
 from dockyard.registry.interface import WireError
 from dockyard.server.browse import artifacts
-from dockyard.server.house import House
+from dockyard.server.instance import Instance
 from dockyard.server.rules import labelled, labels, retention, retention_rules
 from dockyard.server.rules.labels import LabelInvalidError, LabelTakenError, LabelUnknownError
 from dockyard.server.rules.project import ProjectUnknownError
@@ -16,19 +16,19 @@ from making.pushed import image, index, opened
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with opened(tmp_path, grace=0) as house:
-        image(house.registry, "team/web", "1", [b"one"])
-        image(house.registry, "other/web", "1", [b"one"])
-        yield house
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    with opened(tmp_path, grace=0) as instance:
+        image(instance.registry, "team/web", "1", [b"one"])
+        image(instance.registry, "other/web", "1", [b"one"])
+        yield instance
 
 
-def on(house: House, name: str, reference: str = "1") -> list[str]:
-    return [each.name for each in artifacts.get(house.registry, name, reference).labels]
+def on(instance: Instance, name: str, reference: str = "1") -> list[str]:
+    return [each.name for each in artifacts.get(instance.registry, name, reference).labels]
 
 
-def test_a_project_s_labels_and_those_of_all_are_kept_apart(house: House) -> None:
-    database = house.database
+def test_a_project_s_labels_and_those_of_all_are_kept_apart(instance: Instance) -> None:
+    database = instance.database
     mine = labels.add(database, "team", "approved", description="looked at", color="#14683A")
     everywhere = labels.add(database, "", "approved")
     labels.add(database, "other", "approved")
@@ -53,39 +53,41 @@ def test_a_project_s_labels_and_those_of_all_are_kept_apart(house: House) -> Non
 
 
 @pytest.mark.parametrize("name", ["", " a", "a ", "a,b", "a*", "a\n", "ä", "x" * 65])
-def test_names_that_rules_could_not_speak_of_are_refused(house: House, name: str) -> None:
+def test_names_that_rules_could_not_speak_of_are_refused(instance: Instance, name: str) -> None:
     with pytest.raises(LabelInvalidError):
-        labels.add(house.database, "team", name)
+        labels.add(instance.database, "team", name)
 
 
 @pytest.mark.parametrize("color", ["red", "#12345", "#1234567", "#12345g", "#123456\n"])
-def test_a_colour_has_six_digits(house: House, color: str) -> None:
+def test_a_colour_has_six_digits(instance: Instance, color: str) -> None:
     with pytest.raises(LabelInvalidError):
-        labels.add(house.database, "team", "a", color=color)
+        labels.add(instance.database, "team", "a", color=color)
 
 
-def test_labels_are_put_on_an_artifact_and_taken_off_for_all_its_tags(house: House) -> None:
-    database = house.database
-    digest = str(house.registry.manifest("team/web", "1").digest)
+def test_labels_are_put_on_an_artifact_and_taken_off_for_all_its_tags(instance: Instance) -> None:
+    database = instance.database
+    digest = str(instance.registry.manifest("team/web", "1").digest)
     mine, everywhere = labels.add(database, "team", "b"), labels.add(database, "", "a")
     for _ in range(2):
         labelled.put(database, "team/web", "1", mine.number)
     assert [each.name for each in labelled.put(database, "team/web", digest, everywhere.number)] == ["a", "b"]
-    house.registry.put_manifest("team/web", "again", house.registry.manifest("team/web", "1").raw, _type(house))
-    assert on(house, "team/web", "again") == ["a", "b"]
-    assert on(house, "other/web") == [], "the same image elsewhere is another artifact"
+    instance.registry.put_manifest(
+        "team/web", "again", instance.registry.manifest("team/web", "1").raw, _type(instance)
+    )
+    assert on(instance, "team/web", "again") == ["a", "b"]
+    assert on(instance, "other/web") == [], "the same image elsewhere is another artifact"
     assert labels.get(database, mine.number).artifacts == 1
-    found = artifacts.listing(house.registry, "team/web", label=mine.number)
+    found = artifacts.listing(instance.registry, "team/web", label=mine.number)
     assert [each.digest for each in found] == [digest]
     labelled.take(database, "team/web", "again", mine.number)
-    assert on(house, "team/web") == ["a"]
-    assert artifacts.listing(house.registry, "team/web", label=mine.number) == []
+    assert on(instance, "team/web") == ["a"]
+    assert artifacts.listing(instance.registry, "team/web", label=mine.number) == []
     with pytest.raises(LabelUnknownError):
         labelled.take(database, "team/web", "1", mine.number)
 
 
-def test_another_project_s_label_and_what_is_not_there_are_refused(house: House) -> None:
-    database = house.database
+def test_another_project_s_label_and_what_is_not_there_are_refused(instance: Instance) -> None:
+    database = instance.database
     theirs, mine = labels.add(database, "other", "a"), labels.add(database, "team", "a")
     with pytest.raises(LabelUnknownError):
         labelled.put(database, "team/web", "1", theirs.number)
@@ -94,8 +96,8 @@ def test_another_project_s_label_and_what_is_not_there_are_refused(house: House)
             labelled.put(database, name, reference, mine.number)
 
 
-def test_a_label_goes_with_its_artifact_its_repository_and_itself(house: House) -> None:
-    database, registry = house.database, house.registry
+def test_a_label_goes_with_its_artifact_its_repository_and_itself(instance: Instance) -> None:
+    database, registry = instance.database, instance.registry
     mine = labels.add(database, "team", "a")
     for tag in ("1", "2"):
         image(registry, "team/web", tag, [tag.encode()])
@@ -105,10 +107,10 @@ def test_a_label_goes_with_its_artifact_its_repository_and_itself(house: House) 
     removing.repository(registry.holdings, "team/web")
     assert labels.get(database, mine.number).artifacts == 0
     image(registry, "team/web", "1", [b"1"])
-    assert on(house, "team/web") == []
+    assert on(instance, "team/web") == []
     labelled.put(database, "team/web", "1", mine.number)
     labels.remove(database, mine.number)
-    assert on(house, "team/web") == []
+    assert on(instance, "team/web") == []
     labels.add(database, "team", "b")
     removing.project(registry.holdings, "team", force=True)
     with pytest.raises(ProjectUnknownError):
@@ -116,21 +118,21 @@ def test_a_label_goes_with_its_artifact_its_repository_and_itself(house: House) 
 
 
 def test_an_artifact_and_a_project_have_so_many_labels_and_no_more(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(labels, "_MOST", 3)
     monkeypatch.setattr(labelled, "_MOST", 2)
-    made = [labels.add(house.database, "team", f"l{number}") for number in range(3)]
+    made = [labels.add(instance.database, "team", f"l{number}") for number in range(3)]
     with pytest.raises(LabelInvalidError):
-        labels.add(house.database, "team", "l3")
+        labels.add(instance.database, "team", "l3")
     for each in made[:2]:
-        labelled.put(house.database, "team/web", "1", each.number)
+        labelled.put(instance.database, "team/web", "1", each.number)
     with pytest.raises(LabelInvalidError):
-        labelled.put(house.database, "team/web", "1", made[2].number)
+        labelled.put(instance.database, "team/web", "1", made[2].number)
 
 
-def test_retention_keeps_by_label_and_what_was_labelled_since_the_plan(house: House) -> None:
-    database, registry, holdings = house.database, house.registry, house.registry.holdings
+def test_retention_keeps_by_label_and_what_was_labelled_since_the_plan(instance: Instance) -> None:
+    database, registry, holdings = instance.database, instance.registry, instance.registry.holdings
     kept = labels.add(database, "team", "keep-1")
     children = [image(registry, "team/web", "", [b"child"])]
     index(registry, "team/web", "multi", children)
@@ -153,5 +155,5 @@ def test_retention_keeps_by_label_and_what_was_labelled_since_the_plan(house: Ho
     assert registry.manifest("team/web", str(children[0]))
 
 
-def _type(house: House) -> str:
-    return house.registry.manifest("team/web", "1").media_type
+def _type(instance: Instance) -> str:
+    return instance.registry.manifest("team/web", "1").media_type

@@ -12,8 +12,8 @@ from making.pushed import blob, image, index, opened
 
 
 def test_a_blob_is_collected_only_when_no_repository_needs_it(tmp_path: Path) -> None:
-    with opened(tmp_path, grace=0) as house:
-        registry, holdings = house.registry, house.registry.holdings
+    with opened(tmp_path, grace=0) as instance:
+        registry, holdings = instance.registry, instance.registry.holdings
         one = image(registry, "team/a", "1", [b"shared", b"mine"])
         image(registry, "team/b", "1", [b"shared"])
         deleting.collect(holdings)
@@ -28,8 +28,8 @@ def test_a_blob_is_collected_only_when_no_repository_needs_it(tmp_path: Path) ->
 
 
 def test_what_was_asked_for_lately_is_not_collected(tmp_path: Path) -> None:
-    with opened(tmp_path, grace=3600) as house:
-        registry, holdings = house.registry, house.registry.holdings
+    with opened(tmp_path, grace=3600) as instance:
+        registry, holdings = instance.registry, instance.registry.holdings
         one = image(registry, "team/a", "1", [b"mine"])
         registry.delete_manifest("team/a", str(one))
         assert deleting.collect(holdings).seen == 0
@@ -42,8 +42,8 @@ def test_what_was_asked_for_lately_is_not_collected(tmp_path: Path) -> None:
 def test_a_blob_that_goes_while_somebody_looks_is_said_to_be_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened(tmp_path, grace=0) as house:
-        registry, holdings = house.registry, house.registry.holdings
+    with opened(tmp_path, grace=0) as instance:
+        registry, holdings = instance.registry, instance.registry.holdings
         digest = blob(registry, "team/a", b"idle")
         touch = linking._touch
 
@@ -68,8 +68,8 @@ def test_a_blob_that_goes_while_somebody_looks_is_said_to_be_gone(
 
 
 def test_a_manifest_that_an_index_names_stays_until_the_index_goes(tmp_path: Path) -> None:
-    with opened(tmp_path, grace=0) as house:
-        registry = house.registry
+    with opened(tmp_path, grace=0) as instance:
+        registry = instance.registry
         child = image(registry, "team/a", "child")
         whole = index(registry, "team/a", "1", [child])
         with pytest.raises(WireError, match="DENIED") as caught:
@@ -83,8 +83,8 @@ def test_a_manifest_that_an_index_names_stays_until_the_index_goes(tmp_path: Pat
 
 
 def test_removing_a_repository_frees_only_what_it_alone_had(tmp_path: Path) -> None:
-    with opened(tmp_path, grace=0) as house:
-        registry, holdings = house.registry, house.registry.holdings
+    with opened(tmp_path, grace=0) as instance:
+        registry, holdings = instance.registry, instance.registry.holdings
         image(registry, "team/a", "1", [b"shared", b"mine"])
         blob(registry, "team/a", b"uploaded only")
         image(registry, "team/b", "1", [b"shared"])
@@ -101,8 +101,8 @@ def test_removing_a_repository_frees_only_what_it_alone_had(tmp_path: Path) -> N
 
 
 def test_a_project_goes_with_its_repositories_only_when_told_so(tmp_path: Path) -> None:
-    with opened(tmp_path, grace=0) as house:
-        registry, holdings = house.registry, house.registry.holdings
+    with opened(tmp_path, grace=0) as instance:
+        registry, holdings = instance.registry, instance.registry.holdings
         for number in range(3):
             image(registry, f"team/{number}", "1", [b"shared", str(number).encode()])
         with pytest.raises(WireError, match="has 3 repositories"):

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from dockyard.oci.digest import Digest
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.schema.content import DELETION
 from dockyard.server.settings import Objects, Settings
 from dockyard.server.stored import deleting, leftovers, linking
@@ -18,9 +18,9 @@ from making.postgres import Postgres
 from making.pushed import blob, image, opened
 
 
-def abandoned(house: House, data: bytes, algorithm: str = "sha256") -> Digest:
+def abandoned(instance: Instance, data: bytes, algorithm: str = "sha256") -> Digest:
     """As a process leaves it that is killed before it commits."""
-    blobs, digest = house.registry.holdings.blobs, Digest.of(data, algorithm)
+    blobs, digest = instance.registry.holdings.blobs, Digest.of(data, algorithm)
     upload = blobs.begin(algorithm)
     blobs.append(upload, data)
     blobs.append(upload, b"")
@@ -30,10 +30,10 @@ def abandoned(house: House, data: bytes, algorithm: str = "sha256") -> Digest:
 
 
 def test_bytes_that_no_row_speaks_of_are_collected_and_what_images_need_stays(tmp_path: Path) -> None:
-    with opened(tmp_path, grace=0) as house:
-        holdings = house.registry.holdings
-        image(house.registry, "team/a", "1", [b"mine"])
-        gone = [abandoned(house, b"nobody's"), abandoned(house, b"nobody's either", "sha512")]
+    with opened(tmp_path, grace=0) as instance:
+        holdings = instance.registry.holdings
+        image(instance.registry, "team/a", "1", [b"mine"])
+        gone = [abandoned(instance, b"nobody's"), abandoned(instance, b"nobody's either", "sha512")]
         assert leftovers.sweep(holdings) == (2, 23)
         deleting.collect(holdings)
         assert [holdings.blobs.exists(each) for each in gone] == [False, False]
@@ -43,8 +43,8 @@ def test_bytes_that_no_row_speaks_of_are_collected_and_what_images_need_stays(tm
 
 
 def test_what_may_be_an_upload_under_way_is_left_alone(tmp_path: Path) -> None:
-    with opened(tmp_path, grace=3600) as house:
-        holdings, digest = house.registry.holdings, abandoned(house, b"young")
+    with opened(tmp_path, grace=3600) as instance:
+        holdings, digest = instance.registry.holdings, abandoned(instance, b"young")
         assert leftovers.sweep(holdings) == (0, 0)
         place = holdings.blobs.place(digest, 0).path
         assert place is not None
@@ -57,35 +57,35 @@ def test_a_sweep_goes_on_where_the_one_before_ended_and_then_begins_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leftovers, "TOGETHER", 3)
-    with opened(tmp_path, grace=0) as house:
-        holdings = house.registry.holdings
+    with opened(tmp_path, grace=0) as instance:
+        holdings = instance.registry.holdings
         for number in range(4):
-            blob(house.registry, "team/a", f"kept {number}".encode())
-            abandoned(house, f"left {number}".encode(), "sha512" if number % 2 else "sha256")
+            blob(instance.registry, "team/a", f"kept {number}".encode())
+            abandoned(instance, f"left {number}".encode(), "sha512" if number % 2 else "sha256")
         assert verify(holdings).files == 8
         found = [leftovers.sweep(holdings, most=3).blobs for _ in range(4)]
         assert sum(found) == 4
         assert max(found) <= 3
         assert leftovers._position(holdings) == 0
-        last = abandoned(house, b"left later")
+        last = abandoned(instance, b"left later")
         assert sum(leftovers.sweep(holdings, most=3).blobs for _ in range(4)) == 1
         deleting.collect(holdings)
         assert not holdings.blobs.exists(last)
 
 
 def test_blobs_that_nothing_needs_and_nobody_looks_at_are_collected(tmp_path: Path) -> None:
-    with opened(tmp_path, grace=0) as house:
-        holdings = house.registry.holdings
-        image(house.registry, "team/a", "1", [b"mine"])
-        blob(house.registry, "team/a", b"forgotten")
-        house.database.write(lambda connection: connection.execute(delete(DELETION)).rowcount)
+    with opened(tmp_path, grace=0) as instance:
+        holdings = instance.registry.holdings
+        image(instance.registry, "team/a", "1", [b"mine"])
+        blob(instance.registry, "team/a", b"forgotten")
+        instance.database.write(lambda connection: connection.execute(delete(DELETION)).rowcount)
         assert [each.bytes for each in verify(holdings).leftovers] == [9]
         assert leftovers.sweep(holdings) == (1, 9)
         deleting.collect(holdings)
         assert verify(holdings, deep=True).blobs == 2
 
 
-def _swept_under_a_push(mine: House, other: House, data: bytes) -> None:
+def _swept_under_a_push(mine: Instance, other: Instance, data: bytes) -> None:
     """Another process sweeps and collects between this one's sealing and publishing."""
     blobs, digest = mine.registry.holdings.blobs, Digest.of(data)
     upload = blobs.begin("sha256")
@@ -102,7 +102,7 @@ def _swept_under_a_push(mine: House, other: House, data: bytes) -> None:
     assert (report.flaws, report.leftovers, report.blobs) == ([], [], 1)
 
 
-def _published_under_a_sweep(mine: House, other: House, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def _published_under_a_sweep(mine: Instance, other: Instance, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A push ends between a sweep's looking and its noting; collecting then finds it young."""
     watch: Callable[..., None] = leftovers._watch
     abandoned(mine, data)
@@ -138,7 +138,7 @@ def test_replicas_with_one_database_and_one_bucket_sweep_beside_each_others_push
             Settings(**words, folder=str(tmp_path / name), objects=Objects(options=KEYS))  # type: ignore[arg-type]
             for name in ("mine", "other")
         ]
-        mine, other = open_house(made[0]), open_house(made[1])
+        mine, other = open_instance(made[0]), open_instance(made[1])
         try:
             _swept_under_a_push(mine, other, b"swept too soon")
             _published_under_a_sweep(mine, other, b"published meanwhile", monkeypatch)

@@ -17,14 +17,14 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
-    with opened(tmp_path) as house:
-        yield house.registry
+    with opened(tmp_path) as instance:
+        yield instance.registry
 
 
 @pytest.fixture(scope="class")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    with opened(tmp_path_factory.mktemp("app")) as house:
-        yield application(house.registry)
+    with opened(tmp_path_factory.mktemp("app")) as instance:
+        yield application(instance.registry)
 
 
 class TestStoredRegistry(RegistrySuite):

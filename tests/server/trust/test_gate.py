@@ -22,7 +22,7 @@ from dockyard.scan.advisory import Advisory, Range
 from dockyard.scan.feed import Feed, compile_feed
 from dockyard.server.clock import now
 from dockyard.server.database import Database, DatabaseError
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.schema.events import EVENT
 from dockyard.server.settings import Settings
 from dockyard.server.trust import exempting, scanning, watching
@@ -46,30 +46,30 @@ def advisory(id: str, package: str = "werkzeug", fixed: str = "2.3", severity: s
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = open_house(Settings(storage=str(tmp_path)))
-    yield house
-    house.close()
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    instance = open_instance(Settings(storage=str(tmp_path)))
+    yield instance
+    instance.close()
 
 
-def push(house: House, source: Memory, made: Image, tag: str) -> None:
+def push(instance: Instance, source: Memory, made: Image, tag: str) -> None:
     for target in made.manifest.references:
-        upload = house.registry.begin(NAME)
+        upload = instance.registry.begin(NAME)
         with source.open(target) as stream:
-            house.registry.append(NAME, upload, stream.read())
-        house.registry.finish(NAME, upload, target.digest)
-    house.registry.put_manifest(NAME, tag, made.manifest.raw, made.descriptor.media_type)
+            instance.registry.append(NAME, upload, stream.read())
+        instance.registry.finish(NAME, upload, target.digest)
+    instance.registry.put_manifest(NAME, tag, made.manifest.raw, made.descriptor.media_type)
 
 
 @pytest.fixture
-def pushed(house: House) -> Image:
+def pushed(instance: Instance) -> Image:
     store = Memory()
     made = image(store, layer(store, {"site/werkzeug-2.0.dist-info/METADATA": METADATA}))
-    push(house, store, made, "1.0")
+    push(instance, store, made, "1.0")
     return made
 
 
-def get(house: House, path: str) -> tuple[int, bytes, dict[str, str]]:
+def get(instance: Instance, path: str) -> tuple[int, bytes, dict[str, str]]:
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -81,47 +81,47 @@ def get(house: House, path: str) -> tuple[int, bytes, dict[str, str]]:
     scope: dict[str, Any] = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
 
     async def ask() -> None:
-        await house.app(scope, receive, send)
+        await instance.app(scope, receive, send)
 
     asyncio.run(ask())
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:]), headers
 
 
-def pull(house: House, reference: str) -> tuple[int, str]:
-    status, body, _ = get(house, f"/v2/{NAME}/manifests/{reference}")
+def pull(instance: Instance, reference: str) -> tuple[int, str]:
+    status, body, _ = get(instance, f"/v2/{NAME}/manifests/{reference}")
     return status, body.decode()
 
 
-def asking(house: House, **policy: Any) -> None:
+def asking(instance: Instance, **policy: Any) -> None:
     grace = policy.pop("grace", 0)
     warn = policy.pop("warn", False)
-    set_policy(house.database, "team", ProjectPolicy(Policy(**policy), grace, warn))
-    forget(house)
+    set_policy(instance.database, "team", ProjectPolicy(Policy(**policy), grace, warn))
+    forget(instance)
 
 
-def forget(house: House) -> None:
+def forget(instance: Instance) -> None:
     """What was allowed is believed for some seconds; a test does not wait for them."""
-    gate = house.gate
+    gate = instance.gate
     assert gate is not None
     gate.forget()
 
 
-def test_a_project_without_a_policy_gives_everything(house: House, pushed: Image) -> None:
-    assert pull(house, "1.0")[0] == 200
+def test_a_project_without_a_policy_gives_everything(instance: Instance, pushed: Image) -> None:
+    assert pull(instance, "1.0")[0] == 200
 
 
-def test_every_reason_is_told_by_tag_and_by_digest(house: House, pushed: Image) -> None:
-    asking(house, require=["non-root", "healthcheck"])
+def test_every_reason_is_told_by_tag_and_by_digest(instance: Instance, pushed: Image) -> None:
+    asking(instance, require=["non-root", "healthcheck"])
     for reference in ("1.0", str(pushed.descriptor.digest)):
-        status, body = pull(house, reference)
+        status, body = pull(instance, reference)
         assert status == 403
         error = json.loads(body)["errors"][0]
         # Docker, podman and skopeo show the message only.
         for told in (error["message"], error["detail"]):
             assert "runs as root" in told
             assert "no HEALTHCHECK" in told
-    with house.database.read() as connection:
+    with instance.database.read() as connection:
         query = select(EVENT.c.repository, EVENT.c.reference, EVENT.c.digest, EVENT.c.detail)
         rows = connection.execute(query.where(EVENT.c.kind == "pull.refused").order_by(EVENT.c.id)).all()
     digest = str(pushed.descriptor.digest)
@@ -129,142 +129,142 @@ def test_every_reason_is_told_by_tag_and_by_digest(house: House, pushed: Image) 
     assert all("runs as root" in row[3] for row in rows)
 
 
-def test_a_policy_that_only_warns_gives_the_image_with_a_warning(house: House, pushed: Image) -> None:
-    asking(house, require=["non-root"], warn=True)
-    status, _, headers = get(house, f"/v2/{NAME}/manifests/1.0")
+def test_a_policy_that_only_warns_gives_the_image_with_a_warning(instance: Instance, pushed: Image) -> None:
+    asking(instance, require=["non-root"], warn=True)
+    status, _, headers = get(instance, f"/v2/{NAME}/manifests/1.0")
     assert status == 200
     assert "runs as root" in headers["warning"]
 
 
-def test_an_index_is_no_way_around(house: House, pushed: Image) -> None:
-    asking(house, require=["non-root"])
+def test_an_index_is_no_way_around(instance: Instance, pushed: Image) -> None:
+    asking(instance, require=["non-root"])
     entry = {**pushed.descriptor.to_json(), "platform": {"architecture": "amd64", "os": "linux"}}
     raw = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}).encode()
-    house.registry.put_manifest(NAME, "all", raw, OCI_INDEX)
-    assert pull(house, "all")[0] == 403
+    instance.registry.put_manifest(NAME, "all", raw, OCI_INDEX)
+    assert pull(instance, "all")[0] == 403
 
 
 def test_what_is_exempted_everywhere_passes_in_every_project_until_that_has_ended(
-    house: House, pushed: Image, monkeypatch: pytest.MonkeyPatch
+    instance: Instance, pushed: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asking(house, fail_on=FailOn("high"))
-    compile_feed(house.folder / "feed.sqlite", [advisory("CVE-1")])
-    assert pull(house, "1.0")[0] == 403
-    exempt(house.database, "other", "CVE-1", "another project's", None)
-    number = exempt(house.database, "", "CVE-1", "not reachable", now() + 60_000)
-    forget(house)
-    assert pull(house, "1.0")[0] == 200
-    exempt(house.database, "team", "CVE-9", "its own", None)
-    assert [each["subject"] for each in exemptions(house.database, "team")] == ["CVE-9", "CVE-1"]
+    asking(instance, fail_on=FailOn("high"))
+    compile_feed(instance.folder / "feed.sqlite", [advisory("CVE-1")])
+    assert pull(instance, "1.0")[0] == 403
+    exempt(instance.database, "other", "CVE-1", "another project's", None)
+    number = exempt(instance.database, "", "CVE-1", "not reachable", now() + 60_000)
+    forget(instance)
+    assert pull(instance, "1.0")[0] == 200
+    exempt(instance.database, "team", "CVE-9", "its own", None)
+    assert [each["subject"] for each in exemptions(instance.database, "team")] == ["CVE-9", "CVE-1"]
     with pytest.raises(ExemptionUnknownError):
-        withdraw(house.database, "team", number)
+        withdraw(instance.database, "team", number)
     with monkeypatch.context() as later:
         later.setattr(exempting, "now", lambda: now() + 60_001)
-        forget(house)
-        assert pull(house, "1.0")[0] == 403
-    withdraw(house.database, "", number)
-    forget(house)
-    assert pull(house, "1.0")[0] == 403
+        forget(instance)
+        assert pull(instance, "1.0")[0] == 403
+    withdraw(instance.database, "", number)
+    forget(instance)
+    assert pull(instance, "1.0")[0] == 403
 
 
 def test_findings_deny_until_they_are_exempted_and_again_when_that_has_ended(
-    house: House, pushed: Image, monkeypatch: pytest.MonkeyPatch
+    instance: Instance, pushed: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asking(house, fail_on=FailOn("high"))
-    status, body = pull(house, "1.0")
+    asking(instance, fail_on=FailOn("high"))
+    status, body = pull(instance, "1.0")
     assert status == 403
     assert "not scanned" in body
-    compile_feed(house.folder / "feed.sqlite", [advisory("CVE-1"), advisory("CVE-2", severity="LOW")])
-    status, body = pull(house, "1.0")
+    compile_feed(instance.folder / "feed.sqlite", [advisory("CVE-1"), advisory("CVE-2", severity="LOW")])
+    status, body = pull(instance, "1.0")
     assert status == 403
     assert "CVE-1 in werkzeug is critical" in body
     assert "CVE-2" not in body
-    number = exempt(house.database, "team", "CVE-1", "not reachable", now() + 60_000)
-    forget(house)
-    assert pull(house, "1.0")[0] == 200
+    number = exempt(instance.database, "team", "CVE-1", "not reachable", now() + 60_000)
+    forget(instance)
+    assert pull(instance, "1.0")[0] == 200
     monkeypatch.setattr(exempting, "now", lambda: now() + 60_001)
-    forget(house)
-    assert pull(house, "1.0")[0] == 403
-    assert [each["reason"] for each in exemptions(house.database, "team")] == ["not reachable"]
-    withdraw(house.database, "team", number)
-    assert not exemptions(house.database, "team")
+    forget(instance)
+    assert pull(instance, "1.0")[0] == 403
+    assert [each["reason"] for each in exemptions(instance.database, "team")] == ["not reachable"]
+    withdraw(instance.database, "team", number)
+    assert not exemptions(instance.database, "team")
 
 
 class Store:
     """A place for signatures that puts them into the registry."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
 
     def read(self, target: Descriptor, limit: int) -> bytes:
-        return self.house.registry.manifest(NAME, str(target.digest)).raw
+        return self.instance.registry.manifest(NAME, str(target.digest)).raw
 
     def put(self, media_type: str, data: bytes) -> Descriptor:
         target = Descriptor.of(media_type, data)
-        upload = self.house.registry.begin(NAME)
-        self.house.registry.append(NAME, upload, io.BytesIO(data).read())
-        self.house.registry.finish(NAME, upload, target.digest)
+        upload = self.instance.registry.begin(NAME)
+        self.instance.registry.append(NAME, upload, io.BytesIO(data).read())
+        self.instance.registry.finish(NAME, upload, target.digest)
         return target
 
     def put_manifest(self, raw: bytes, media_type: str, tag: str = "") -> Descriptor:
         target = Descriptor.of(media_type, raw)
-        self.house.registry.put_manifest(NAME, tag or str(target.digest), raw, media_type)
+        self.instance.registry.put_manifest(NAME, tag or str(target.digest), raw, media_type)
         return target
 
     def referrers(self, digest: Any) -> list[Descriptor]:
-        return list(self.house.registry.referrers(NAME, digest, artifact_type="", last="", count=100).items)
+        return list(self.instance.registry.referrers(NAME, digest, artifact_type="", last="", count=100).items)
 
     def resolve(self, tag: str) -> Descriptor | None:
         return None
 
 
-def test_only_a_signature_by_the_policy_s_key_opens(house: House, pushed: Image) -> None:
-    asking(house, require=["signed"], keys=[PUBLIC_PEM.decode()])
-    assert pull(house, "1.0")[0] == 403
-    sign(pushed.descriptor, OTHER, place=Store(house), name=NAME)
-    forget(house)
-    assert pull(house, "1.0")[0] == 403
-    sign(pushed.descriptor, KEY, place=Store(house), name=NAME)
-    forget(house)
-    assert pull(house, "1.0")[0] == 200
+def test_only_a_signature_by_the_policy_s_key_opens(instance: Instance, pushed: Image) -> None:
+    asking(instance, require=["signed"], keys=[PUBLIC_PEM.decode()])
+    assert pull(instance, "1.0")[0] == 403
+    sign(pushed.descriptor, OTHER, place=Store(instance), name=NAME)
+    forget(instance)
+    assert pull(instance, "1.0")[0] == 403
+    sign(pushed.descriptor, KEY, place=Store(instance), name=NAME)
+    forget(instance)
+    assert pull(instance, "1.0")[0] == 200
 
 
-def test_signatures_are_given_always_and_a_young_image_may_still_be_signed(house: House, pushed: Image) -> None:
-    asking(house, require=["signed", "non-root"], keys=[PUBLIC_PEM.decode()], grace=600)
-    status, body = pull(house, "1.0")
+def test_signatures_are_given_always_and_a_young_image_may_still_be_signed(instance: Instance, pushed: Image) -> None:
+    asking(instance, require=["signed", "non-root"], keys=[PUBLIC_PEM.decode()], grace=600)
+    status, body = pull(instance, "1.0")
     assert status == 403
     assert "signed" not in body
-    made = sign(pushed.descriptor, KEY, place=Store(house), name=NAME)
-    assert pull(house, str(made.digest))[0] == 200
+    made = sign(pushed.descriptor, KEY, place=Store(instance), name=NAME)
+    assert pull(instance, str(made.digest))[0] == 200
     assert traits(made.media_type).role == "manifest"
 
 
-def test_what_is_pushed_is_looked_at_and_a_new_feed_tells_what_it_means(house: House, pushed: Image) -> None:
-    watch = Watch(house.registry, house.database, house.folder / "feed.sqlite", house.folder / "index")
+def test_what_is_pushed_is_looked_at_and_a_new_feed_tells_what_it_means(instance: Instance, pushed: Image) -> None:
+    watch = Watch(instance.registry, instance.database, instance.folder / "feed.sqlite", instance.folder / "index")
     assert watch.pushes() == 2  # the push, and the project that it made
     assert watch.pushes() == 0
     digest = str(pushed.descriptor.digest)
-    assert findings(house.database, digest) is None
-    compile_feed(house.folder / "feed.sqlite", [advisory("CVE-9", "flask")])
+    assert findings(instance.database, digest) is None
+    compile_feed(instance.folder / "feed.sqlite", [advisory("CVE-9", "flask")])
     watch.advisories()
-    assert findings(house.database, digest) == []
-    compile_feed(house.folder / "feed.sqlite", [advisory("CVE-9", "flask"), advisory("CVE-3")])
+    assert findings(instance.database, digest) == []
+    compile_feed(instance.folder / "feed.sqlite", [advisory("CVE-9", "flask"), advisory("CVE-3")])
     assert watch.advisories() == (1, 0)
     assert watch.advisories() == (0, 0)
-    assert [each.id for each in findings(house.database, digest) or []] == ["CVE-3"]
-    with house.database.read() as connection:
+    assert [each.id for each in findings(instance.database, digest) or []] == ["CVE-3"]
+    with instance.database.read() as connection:
         kinds = connection.execute(select(EVENT.c.kind).order_by(EVENT.c.id)).scalars().all()
     assert kinds == ["project.create", "push", "finding.new"]
 
 
 def test_an_image_that_cannot_be_looked_at_is_told_of_and_holds_up_no_other(
-    house: House, pushed: Image, monkeypatch: pytest.MonkeyPatch
+    instance: Instance, pushed: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Memory()
     other = image(store, layer(store, {"site/werkzeug-2.0.dist-info/METADATA": METADATA, "b": b"b"}))
-    push(house, store, other, "2.0")
-    compile_feed(house.folder / "feed.sqlite", [advisory("CVE-3")])
-    watch = Watch(house.registry, house.database, house.folder / "feed.sqlite", house.folder / "index")
+    push(instance, store, other, "2.0")
+    compile_feed(instance.folder / "feed.sqlite", [advisory("CVE-3")])
+    watch = Watch(instance.registry, instance.database, instance.folder / "feed.sqlite", instance.folder / "index")
     usual = scanning.scan
 
     def scan(database: Database, found: Image, **rest: Any) -> Any:
@@ -273,10 +273,10 @@ def test_an_image_that_cannot_be_looked_at_is_told_of_and_holds_up_no_other(
         return usual(database, found, **rest)
 
     monkeypatch.setattr(watching, "scan", scan)
-    kept.add(house.database, house.seal, "http://127.0.0.1:9/", kinds=["scan.*"])
+    kept.add(instance.database, instance.seal, "http://127.0.0.1:9/", kinds=["scan.*"])
     watch.pushes()
-    assert [each.id for each in findings(house.database, str(other.descriptor.digest)) or []] == ["CVE-3"]
-    with house.database.read() as connection:
+    assert [each.id for each in findings(instance.database, str(other.descriptor.digest)) or []] == ["CVE-3"]
+    with instance.database.read() as connection:
         query = select(EVENT.c.kind, EVENT.c.reference, EVENT.c.digest, EVENT.c.detail)
         rows = connection.execute(query.where(EVENT.c.kind.like("scan.%")).order_by(EVENT.c.id)).all()
     assert [tuple(row[:3]) for row in rows] == [
@@ -288,9 +288,9 @@ def test_an_image_that_cannot_be_looked_at_is_told_of_and_holds_up_no_other(
 
 
 def test_a_database_that_goes_away_has_the_image_looked_at_later(
-    house: House, pushed: Image, monkeypatch: pytest.MonkeyPatch
+    instance: Instance, pushed: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watch = Watch(house.registry, house.database, house.folder / "feed.sqlite", house.folder / "index")
+    watch = Watch(instance.registry, instance.database, instance.folder / "feed.sqlite", instance.folder / "index")
 
     def away(*_: Any, **__: Any) -> None:
         raise DatabaseError("away")
@@ -300,7 +300,7 @@ def test_a_database_that_goes_away_has_the_image_looked_at_later(
         with pytest.raises(DatabaseError):
             watch.pushes()
     assert watch.pushes() == 1
-    assert packages_of(house.database, str(pushed.descriptor.digest)) is not None
+    assert packages_of(instance.database, str(pushed.descriptor.digest)) is not None
 
 
 def test_a_feed_that_cannot_be_used_is_told_once_and_is_as_good_as_none(
@@ -322,20 +322,20 @@ def test_a_feed_that_cannot_be_used_is_told_once_and_is_as_good_as_none(
     found.close()
 
 
-def test_a_new_feed_asks_only_for_what_has_changed(house: House, pushed: Image, tmp_path: Path) -> None:
-    old, new = tmp_path / "old.sqlite", house.folder / "feed.sqlite"
+def test_a_new_feed_asks_only_for_what_has_changed(instance: Instance, pushed: Image, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.sqlite", instance.folder / "feed.sqlite"
     compile_feed(old, [advisory("CVE-1"), advisory("CVE-9", "flask")])
     compile_feed(new, [advisory("CVE-1"), advisory("CVE-9", "flask")])
-    asking(house, fail_on=FailOn("high"))
-    pull(house, "1.0")
+    asking(instance, fail_on=FailOn("high"))
+    pull(instance, "1.0")
     digest = str(pushed.descriptor.digest)
-    assert [each.id for each in findings(house.database, digest) or []] == ["CVE-1"]
+    assert [each.id for each in findings(instance.database, digest) or []] == ["CVE-1"]
     compile_feed(new, [advisory("CVE-1"), advisory("CVE-9", "flask"), advisory("CVE-3")])
     assert changed(old, new) == [("pypi", "werkzeug")]
     with Feed(new) as feed:
-        assert rematch(house.database, feed, changed(old, new)) == (1, [])
-    assert sorted(each.id for each in findings(house.database, digest) or []) == ["CVE-1", "CVE-3"]
+        assert rematch(instance.database, feed, changed(old, new)) == (1, [])
+    assert sorted(each.id for each in findings(instance.database, digest) or []) == ["CVE-1", "CVE-3"]
     compile_feed(old, [advisory("CVE-3", fixed="1.0")])
     with Feed(old) as feed:
-        assert rematch(house.database, feed, changed(new, old)) == (1, [])
-    assert findings(house.database, digest) == []
+        assert rematch(instance.database, feed, changed(new, old)) == (1, [])
+    assert findings(instance.database, digest) == []

@@ -13,7 +13,7 @@ from dockyard.content.memory import Memory
 from dockyard.content.store import read
 from dockyard.scan.advisory import Advisory, Range
 from dockyard.scan.feed import compile_feed
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.schema.events import EVENT
 from dockyard.server.schema.trust import INVENTORY
 from dockyard.server.settings import Settings
@@ -27,14 +27,14 @@ NAME = "team/app"
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = open_house(Settings(storage=str(tmp_path)))
-    yield house
-    house.close()
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    instance = open_instance(Settings(storage=str(tmp_path)))
+    yield instance
+    instance.close()
 
 
 @pytest.fixture
-def digests(house: House) -> list[str]:
+def digests(instance: Instance) -> list[str]:
     """Three images with the same package, looked at and matched with a first feed."""
     found = []
     for number in range(3):
@@ -43,18 +43,18 @@ def digests(house: House) -> list[str]:
         files = {"site/werkzeug-2.0.dist-info/METADATA": metadata, "number": str(number).encode()}
         made = image(store, layer(store, files))
         for each in made.manifest.references:
-            blob(house.registry, NAME, read(store, each))
+            blob(instance.registry, NAME, read(store, each))
         raw, media_type = made.manifest.raw, made.descriptor.media_type
-        found.append(str(house.registry.put_manifest(NAME, str(number), raw, media_type).digest))
-    feed(house, "CVE-1")
-    run(house, "scan")
-    run(house, "match")
+        found.append(str(instance.registry.put_manifest(NAME, str(number), raw, media_type).digest))
+    feed(instance, "CVE-1")
+    run(instance, "scan")
+    run(instance, "match")
     return found
 
 
-def feed(house: House, *ids: str) -> None:
+def feed(instance: Instance, *ids: str) -> None:
     known = [Advisory("pypi", "werkzeug", each, "test", severity="HIGH", ranges=[Range(fixed="2.3")]) for each in ids]
-    compile_feed(house.folder / "feed.sqlite", known)
+    compile_feed(instance.folder / "feed.sqlite", known)
 
 
 class Work:
@@ -67,32 +67,32 @@ class Work:
         """Nobody asks it to end."""
 
 
-def run(house: House, name: str) -> Any:
+def run(instance: Instance, name: str) -> Any:
     """Have a task done as the server does, but now."""
-    return house.jobs._tasks[name].run(Work())  # type: ignore[attr-defined]
+    return instance.jobs._tasks[name].run(Work())  # type: ignore[attr-defined]
 
 
-def known(house: House, digest: str) -> list[str]:
-    return sorted(each.id for each in findings(house.database, digest) or [])
+def known(instance: Instance, digest: str) -> list[str]:
+    return sorted(each.id for each in findings(instance.database, digest) or [])
 
 
-def damage(house: House, digest: str) -> None:
+def damage(instance: Instance, digest: str) -> None:
     statement = update(INVENTORY).where(INVENTORY.c.digest == digest).values(body=b"\xc1 no inventory")
-    house.database.write(lambda connection: connection.execute(statement))
+    instance.database.write(lambda connection: connection.execute(statement))
 
 
 def test_a_damaged_inventory_is_made_anew_and_holds_up_no_other(
-    house: House, digests: list[str], caplog: pytest.LogCaptureFixture
+    instance: Instance, digests: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    damage(house, min(digests))
-    feed(house, "CVE-1", "CVE-2")
-    assert run(house, "match") == {"images": 3}
-    assert [known(house, each) for each in digests] == [["CVE-1", "CVE-2"]] * 3
+    damage(instance, min(digests))
+    feed(instance, "CVE-1", "CVE-2")
+    assert run(instance, "match") == {"images": 3}
+    assert [known(instance, each) for each in digests] == [["CVE-1", "CVE-2"]] * 3
     assert any(min(digests) in each and "cannot be read" in each for each in caplog.messages)
 
 
 def test_one_that_cannot_be_matched_is_counted_and_told_of_and_is_not_taken_for_matched(
-    house: House, digests: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    instance: Instance, digests: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad = min(digests)
     usual = scanning._replace
@@ -103,25 +103,25 @@ def test_one_that_cannot_be_matched_is_counted_and_told_of_and_is_not_taken_for_
         usual(connection, digest, *rest)
 
     monkeypatch.setattr(scanning, "_replace", broken)
-    feed(house, "CVE-1", "CVE-2")
+    feed(instance, "CVE-1", "CVE-2")
     with caplog.at_level(logging.ERROR, "dockyard.trust"):
-        assert run(house, "match") == {"images": 3, "failed": 1}
-    assert [known(house, each) for each in digests if each != bad] == [["CVE-1", "CVE-2"]] * 2
-    assert findings(house.database, bad) is None, "what was found before may no longer be all"
+        assert run(instance, "match") == {"images": 3, "failed": 1}
+    assert [known(instance, each) for each in digests if each != bad] == [["CVE-1", "CVE-2"]] * 2
+    assert findings(instance.database, bad) is None, "what was found before may no longer be all"
     assert any(bad in each for each in caplog.messages)
-    with house.database.read() as connection:
+    with instance.database.read() as connection:
         rows = connection.execute(select(EVENT.c.digest, EVENT.c.detail).where(EVENT.c.kind == "scan.failed")).all()
     assert [(digest, json.loads(detail)) for digest, detail in rows] == [(bad, {"reason": "KeyError"})]
     monkeypatch.undo()
-    feed(house, "CVE-3")
-    assert run(house, "match") == {"images": 3}
-    assert known(house, bad) == ["CVE-3"]
+    feed(instance, "CVE-3")
+    assert run(instance, "match") == {"images": 3}
+    assert known(instance, bad) == ["CVE-3"]
 
 
-def test_packages_that_cannot_be_read_fail_no_answer(house: House, digests: list[str]) -> None:
-    damage(house, digests[0])
+def test_packages_that_cannot_be_read_fail_no_answer(instance: Instance, digests: list[str]) -> None:
+    damage(instance, digests[0])
     path = f"/api/v1/repositories/team%2Fapp/artifacts/{digests[0]}/packages"
     host = [(b"host", b"localhost:5000")]
-    answer = call(house.app, "GET", path, headers=host)
+    answer = call(instance.app, "GET", path, headers=host)
     assert (answer.status, answer.document[0]["scanned"]) == (200, False)
-    assert call(house.app, "GET", f"/image/{NAME}@{digests[0]}/packages", headers=host).status == 200
+    assert call(instance.app, "GET", f"/image/{NAME}@{digests[0]}/packages", headers=host).status == 200

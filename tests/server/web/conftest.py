@@ -17,13 +17,13 @@ from dockyard.content.memory import Memory
 from dockyard.images.image import Image
 from dockyard.scan.advisory import Advisory, Range
 from dockyard.scan.feed import compile_feed
-from dockyard.server import house as houses
+from dockyard.server import instance as instances
 from dockyard.server.access import members, projects, robots, secret, tries, users
 from dockyard.server.access.doors import open_doors
 from dockyard.server.access.principal import SYSTEM_PRINCIPAL as SYSTEM
 from dockyard.server.access.principal import Permission
 from dockyard.server.access.roles import ROLES
-from dockyard.server.house import House, open_house
+from dockyard.server.instance import Instance, open_instance
 from dockyard.server.replication import endpoints, replicate
 from dockyard.server.replication import rules as replication
 from dockyard.server.rules import labels
@@ -118,12 +118,12 @@ class Browser:
 class Town:
     """A registry and its images."""
 
-    house: House
+    instance: Instance
     pushed: dict[str, Image] = field(default_factory=dict)
 
     def browser(self, name: str = "") -> Browser:
         """A browser, logged in as `name` where one is given."""
-        made = Browser(Caller(self.house.app, "127.0.0.1"))
+        made = Browser(Caller(self.instance.app, "127.0.0.1"))
         if name:
             assert made.login(name).status == 303, made.text
         return made
@@ -132,43 +132,43 @@ class Town:
         store = Memory()
         made = image(store, layer(store, files), layer(store, {"app/main.py": tag.encode()}), config=config)
         for target in made.manifest.references:
-            upload = self.house.registry.begin(name)
+            upload = self.instance.registry.begin(name)
             with store.open(target) as stream:
-                self.house.registry.append(name, upload, stream.read())
-            self.house.registry.finish(name, upload, target.digest)
-        self.house.registry.put_manifest(name, tag, made.manifest.raw, made.descriptor.media_type)
+                self.instance.registry.append(name, upload, stream.read())
+            self.instance.registry.finish(name, upload, target.digest)
+        self.instance.registry.put_manifest(name, tag, made.manifest.raw, made.descriptor.media_type)
         self.pushed[f"{name}:{tag}"] = made
         return made
 
     def put(self, name: str, tag: str, document: dict[str, Any]) -> str:
         raw = json.dumps(document).encode()
-        return str(self.house.registry.put_manifest(name, tag, raw, document["mediaType"]).digest)
+        return str(self.instance.registry.put_manifest(name, tag, raw, document["mediaType"]).digest)
 
     def scan(self) -> None:
         """Look at what was pushed, with one advisory."""
-        folder = self.house.folder
+        folder = self.instance.folder
         say = Advisory("pypi", "werkzeug", "CVE-2099-0001", "test", severity="CRITICAL", ranges=[Range(fixed="2.3")])
         compile_feed(folder / "feed.sqlite", [say])
-        Watch(self.house.registry, self.house.database, folder / "feed.sqlite", folder / "index").pushes()
+        Watch(self.instance.registry, self.instance.database, folder / "feed.sqlite", folder / "index").pushes()
 
 
 @contextmanager
 def towns(folder: Path) -> Iterator[Callable[..., Town]]:
     """Makes registries in `folder`, `r0` and on, without accounts, whose changes of rights hold at once."""
-    made: list[House] = []
+    made: list[Instance] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(houses, "open_doors", lambda database, settings: open_doors(database, settings, fresh=0.0))
+        patch.setattr(instances, "open_doors", lambda database, settings: open_doors(database, settings, fresh=0.0))
         patch.setattr(secret, "MEMORY_KIB", 8)  # as tests/server/conftest.py does, which comes after `settled`
         patch.setattr(secret, "PASSES", 1)
 
         def make(**more: Any) -> Town:
-            house = open_house(Settings(storage=str(folder / f"r{len(made)}"), **more))
-            made.append(house)
-            return Town(house)
+            instance = open_instance(Settings(storage=str(folder / f"r{len(made)}"), **more))
+            made.append(instance)
+            return Town(instance)
 
         yield make
-        for house in made:
-            house.close()
+        for instance in made:
+            instance.close()
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def town(settled: tuple[Path, dict[str, Image]], opened: Callable[..., Town], tm
 
 
 def _settle(found: Town) -> None:
-    database = found.house.database
+    database = found.instance.database
     users.add(database, SYSTEM, "root", password=PASSWORD, admin=True)
     users.add(database, SYSTEM, "stranger", password=PASSWORD)
     projects.add(database, SYSTEM, "team")
@@ -215,7 +215,7 @@ def _settle(found: Town) -> None:
     found.push("team/web", "1.0", {"site/werkzeug-2.0.dist-info/METADATA": METADATA}, Cmd=["/bin/web"])
     found.push("open/tool", "1.0", {"bin/tool": b"x"})
     found.scan()
-    seal = found.house.seal
+    seal = found.instance.seal
     hook, _ = kept.add(database, seal, "http://127.0.0.1:9/hook", project="team")
     trial.test(database, seal, Webhooks(), "", hook.number)
     # Of a repository that is not here, so that nobody asks the other registry.

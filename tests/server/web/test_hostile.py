@@ -33,9 +33,9 @@ def test_markup_in_what_was_pushed_is_shown_as_text(town: Town) -> None:
         "digest": str(Digest.of(b"{}", "sha256")),
         "size": 2,
     }
-    upload = town.house.registry.begin("team/web")
-    town.house.registry.append("team/web", upload, b"{}")
-    town.house.registry.finish("team/web", upload, Digest.parse(str(empty["digest"])))
+    upload = town.instance.registry.begin("team/web")
+    town.instance.registry.append("team/web", upload, b"{}")
+    town.instance.registry.finish("team/web", upload, Digest.parse(str(empty["digest"])))
     artifact = {
         "schemaVersion": 2,
         "mediaType": kind,
@@ -172,7 +172,7 @@ def test_the_session_is_in_a_cookie_that_scripts_cannot_read_and_ends_at_logout(
     token = re.search(r'name="csrf" value="([^"]+)"', browser.text)
     assert token is not None
     assert browser.send("/logout", "logout", token=token[1]).status == 303
-    assert sessions.find(town.house.database, value) is None
+    assert sessions.find(town.instance.database, value) is None
     assert browser.get("/me").status == 303
 
 
@@ -232,7 +232,7 @@ def test_without_accounts_only_this_machine_by_its_own_name_sees_pages(opened: C
 
 
 def test_long_lists_come_in_pages_that_end(town: Town) -> None:
-    database = town.house.database
+    database = town.instance.database
     with database.read() as connection:
         row = connection.execute(select(TAG).limit(1)).mappings().one()
         number = connection.execute(select(REPOSITORY.c.id).where(REPOSITORY.c.name == "team/web")).scalar_one()
@@ -292,7 +292,7 @@ def test_odd_numbers_in_forms_are_refused_and_no_failure(town: Town) -> None:
 
 
 def test_rules_of_one_project_are_not_removed_through_another(town: Town) -> None:
-    database = town.house.database
+    database = town.instance.database
     made = tag_rules.add(database, "open", "refused", "latest")
     browser = town.browser("project-admin")
     assert browser.send("/projects/team/tag-rules", "remove", number=str(made.number)).status in (400, 404)

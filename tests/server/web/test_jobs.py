@@ -13,9 +13,9 @@ pytestmark = pytest.mark.slow
 
 
 def test_everything_is_scanned_from_the_page_and_by_its_schedule(town: Town) -> None:
-    browser, database = town.browser("root"), town.house.database
+    browser, database = town.browser("root"), town.instance.database
     assert "Every image was looked at." in browser.get("/jobs").body.decode()
-    image(town.house.registry, "team/web", "new")
+    image(town.instance.registry, "team/web", "new")
     assert "1 image was not looked at yet" in browser.get("/jobs").body.decode()
     assert browser.send("/jobs", "scan", rematch="yes").status == 303
     job = history.jobs(database, name="scan-all", count=1)[0]

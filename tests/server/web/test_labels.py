@@ -12,7 +12,7 @@ IMAGE = "/image/team/web:1.0"
 
 
 def number(town: Town, name: str, project: str = "team") -> str:
-    return str(labels.named(town.house.database, project, name).number)
+    return str(labels.named(town.instance.database, project, name).number)
 
 
 def test_a_maintainer_makes_a_label_and_a_developer_puts_it_on_an_image(town: Town) -> None:

@@ -78,19 +78,19 @@ def test_a_fault_is_shown_in_the_row_that_was_sent(town: Town) -> None:
 
 def test_a_session_and_an_address_are_counted_like_everybody_else(opened: Callable[..., Town]) -> None:
     town = opened(access=Access(rate=0.001, burst=4))
-    users.add(town.house.database, SYSTEM, "root", password=PASSWORD, admin=True)
-    browser = Browser(Caller(town.house.app, "192.0.2.1"))
+    users.add(town.instance.database, SYSTEM, "root", password=PASSWORD, admin=True)
+    browser = Browser(Caller(town.instance.app, "192.0.2.1"))
     browser.login("root")
     assert [browser.get("/projects").status for _ in range(5)] == [200] * 4 + [429]
     assert int(browser.answer.headers["retry-after"]) > 0
     assert browser.get("/api/v1/me").status == 429
-    stranger = Browser(Caller(town.house.app, "192.0.2.2"))
+    stranger = Browser(Caller(town.instance.app, "192.0.2.2"))
     assert [stranger.get("/login").status for _ in range(5)] == [200] * 4 + [429]
 
 
 def test_the_audit_page_leads_to_exports_and_proves_the_chain(town: Town) -> None:
     browser = town.browser("root")
-    town.house.database.write(lambda connection: record(connection, "push.refused", project="team", reference="v9"))
+    town.instance.database.write(lambda connection: record(connection, "push.refused", project="team", reference="v9"))
     assert "push.refused" in browser.get("/audit?kind=.refused").body.decode()
     assert "webhook.create" not in browser.text
     browser.get("/audit?kind=webhook.&actor=system")
@@ -111,9 +111,9 @@ def test_old_events_are_counted_and_go_by_schedule_from_the_audit_page(town: Tow
     assert "They stay until somebody removes them." in browser.get("/audit").body.decode()
     browser.send("/audit", "rehearse", hours="1", keep="push")
     assert "0 events would go." in browser.text
-    with town.house.database.read() as connection:
+    with town.instance.database.read() as connection:
         number = connection.execute(select(func.count()).select_from(EVENT).where(EVENT.c.kind != "push")).scalar_one()
-    town.house.database.write(lambda connection: connection.execute(update(EVENT).values(at=1000)).rowcount)
+    town.instance.database.write(lambda connection: connection.execute(update(EVENT).values(at=1000)).rowcount)
     browser.send("/audit", "rehearse", hours="1", keep="push")
     assert f"{number} events would go." in browser.text
     assert "<code>project.create</code>" in browser.text.partition("would go.")[2].partition("</div>")[0]
@@ -262,5 +262,5 @@ def test_what_is_accepted_in_every_project_holds_in_each_and_is_withdrawn_where_
     assert admin.send("/projects/team/policy", "withdraw", number="1").status == 400
     assert root.send("/exemptions", "withdraw", number="1").status == 303
     assert "Denied by the project’s policy" in root.get("/image/team/web:1.0").body.decode()
-    told = [(each.kind, each.project) for each in every(town.house.database, Wanted(kind="exemption.*"))]
+    told = [(each.kind, each.project) for each in every(town.instance.database, Wanted(kind="exemption.*"))]
     assert told == [("exemption.create", ""), ("exemption.delete", "")]

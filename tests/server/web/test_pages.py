@@ -252,7 +252,7 @@ def test_sboms_are_downloads_that_name_the_packages(town: Town) -> None:
 
 def test_artifacts_show_what_they_are_how_to_fetch_them_and_how_to_remove_them(town: Town) -> None:
     helm, chart = b'{"name":"web","description":"A chart"}', b"chart"
-    registry = town.house.registry
+    registry = town.instance.registry
     for raw in (helm, chart, b"{}"):
         upload = registry.begin("team/chart")
         registry.append("team/chart", upload, raw)
@@ -320,8 +320,8 @@ def test_a_mirrored_index_of_which_only_a_part_is_here_says_so(town: Town) -> No
     kind = "application/vnd.oci.image.index.v1+json"
     town.put("team/web", "partly", {"schemaVersion": 2, "mediaType": kind, "manifests": entries})
     gone = delete(MANIFEST).where(MANIFEST.c.digest == str(made.digest))
-    town.house.database.write(lambda connection: connection.execute(gone).rowcount)
-    town.house.registry.changed("team/web")
+    town.instance.database.write(lambda connection: connection.execute(gone).rowcount)
+    town.instance.registry.changed("team/web")
     browser = town.browser("guest")
     for path in ("", "/findings", "/referrers"):
         assert browser.get("/image/team/web:partly" + path).status == 200, path
@@ -439,7 +439,7 @@ def test_other_ways_to_log_in_are_offered_where_they_are_set_up(opened: Callable
 
 
 def test_the_next_turn_of_a_periodic_task_is_not_cancelled_and_another_job_is(town: Town) -> None:
-    database = town.house.database
+    database = town.instance.database
     periodic = history.add(database, "scan", {}, 2**52, "periodic scan")
     other = history.add(database, "verify", {}, 2**52, "")
     browser = town.browser("root")
@@ -463,7 +463,7 @@ def test_a_password_is_changed_by_whoever_knows_the_one_before(town: Town) -> No
 
 
 def test_a_member_narrowed_to_some_repositories_sees_no_others(town: Town) -> None:
-    members.put(town.house.database, SYSTEM, "team", "stranger", "developer", repositories=["team/web-*"])
+    members.put(town.instance.database, SYSTEM, "team", "stranger", "developer", repositories=["team/web-*"])
     town.push("team/web-shop", "1.0", {"bin/x": b"shop"})
     browser = town.browser("stranger")
     browser.get("/projects/team")
@@ -478,11 +478,11 @@ def test_the_access_log_names_who_looked(opened: Callable[..., Town], tmp_path: 
     from dockyard.server.measuring.settings import AccessLog
 
     town = opened(access_log=AccessLog(to=str(tmp_path / "access.log")))
-    users.add(town.house.database, SYSTEM, "root", password=PASSWORD, admin=True)
-    town.house.start()
+    users.add(town.instance.database, SYSTEM, "root", password=PASSWORD, admin=True)
+    town.instance.start()
     browser = town.browser("root")
     browser.get("/jobs")
-    town.house.close()
+    town.instance.close()
     lines = [json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines()]
     said = [line for line in lines if line.get("path") == "/jobs"]
     assert len(said) == 1, lines

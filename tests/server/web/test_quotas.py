@@ -21,7 +21,7 @@ def rows(text: str) -> list[str]:
 
 
 def test_a_quota_is_changed_in_its_row_and_in_the_project_s_settings(town: Town) -> None:
-    browser, database = town.browser("root"), town.house.database
+    browser, database = town.browser("root"), town.instance.database
     assert browser.send("/quotas", "set", project="team", most="1.5GB").status == 303
     assert quota.quota_of(database, "team").most == 1_500_000_000
     shown = browser.get("/quotas").body.decode()
@@ -40,11 +40,11 @@ def test_a_quota_is_changed_in_its_row_and_in_the_project_s_settings(town: Town)
 
 
 def test_projects_come_by_name_page_by_page_or_the_fullest_first(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    database = town.house.database
+    database = town.instance.database
     for name in ("full", "half", "zero"):
         projects.add(database, SYSTEM, name)
     for name in ("full", "half"):
-        image(town.house.registry, f"{name}/web", "1", [b"x" * 1000])
+        image(town.instance.registry, f"{name}/web", "1", [b"x" * 1000])
     quota.set_quota(database, "full", 1010)
     quota.set_quota(database, "half", 2100)
     browser = town.browser("root")

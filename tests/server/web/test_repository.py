@@ -20,8 +20,8 @@ def test_an_image_gets_further_tags_and_none_is_taken_from_another(town: Town) -
     browser = town.browser("developer")
     town.push("team/web", "2.0", {"bin/x": b"2"})
     assert browser.send(IMAGE, "tag", tag="stable").status == 303
-    digest = str(town.house.registry.manifest("team/web", "1.0").digest)
-    assert str(town.house.registry.manifest("team/web", "stable").digest) == digest
+    digest = str(town.instance.registry.manifest("team/web", "1.0").digest)
+    assert str(town.instance.registry.manifest("team/web", "stable").digest) == digest
     for tag, said in (
         ("2.0", "2.0 leads to another image here"),
         ("stable", "it is stable already"),
@@ -29,7 +29,7 @@ def test_an_image_gets_further_tags_and_none_is_taken_from_another(town: Town) -
     ):
         assert browser.send(IMAGE, "tag", tag=tag).status == 400
         assert said in browser.text
-    assert str(town.house.registry.manifest("team/web", "2.0").digest) != digest
+    assert str(town.instance.registry.manifest("team/web", "2.0").digest) != digest
     assert 'value="tag"' not in town.browser("guest").get(IMAGE).body.decode()
 
 
@@ -54,7 +54,7 @@ def test_images_without_a_tag_are_found_and_removed(town: Town) -> None:
 
 
 def test_what_belongs_to_an_index_or_refers_to_an_image_is_not_without_a_tag(town: Town) -> None:
-    registry = town.house.registry
+    registry = town.instance.registry
     one, two = image(registry, "team/many", note="one"), image(registry, "team/many", note="two")
     index(registry, "team/many", "1", [one, two])
     image(registry, "team/many", note="signature", subject=one)
@@ -63,7 +63,7 @@ def test_what_belongs_to_an_index_or_refers_to_an_image_is_not_without_a_tag(tow
 
 
 def test_chosen_tags_are_shown_with_what_goes_and_removed_after_one_confirmation(town: Town) -> None:
-    registry, database, path = town.house.registry, town.house.database, "/repository/team/many"
+    registry, database, path = town.instance.registry, town.instance.database, "/repository/team/many"
     one = image(registry, "team/many", "1", [b"x" * 5000], note="one")
     index(registry, "team/many", "2", [image(registry, "team/many", note="part")])
     image(registry, "team/many", "v1", note="held")
@@ -89,7 +89,7 @@ def test_chosen_tags_are_shown_with_what_goes_and_removed_after_one_confirmation
 
 
 def test_only_tags_go_where_that_is_asked_and_their_images_are_chosen_afterwards(town: Town) -> None:
-    registry, path = town.house.registry, "/repository/team/many"
+    registry, path = town.instance.registry, "/repository/team/many"
     one = str(image(registry, "team/many", "1", [b"x" * 5000], note="one"))
     browser = town.browser("maintainer")
     assert browser.send(path, "choose", chosen=f"1@{one}", what="tags").status == 200
@@ -112,7 +112,7 @@ def test_who_may_not_delete_has_no_boxes(town: Town) -> None:
 
 
 def test_an_image_is_copied_to_projects_to_which_the_caller_may_push(town: Town) -> None:
-    database = town.house.database
+    database = town.instance.database
     for name in ("prod", "other"):
         projects.add(database, SYSTEM, name)
     members.put(database, SYSTEM, "prod", "developer", "developer")
@@ -130,5 +130,5 @@ def test_an_image_is_copied_to_projects_to_which_the_caller_may_push(town: Town)
     assert browser.send(other, "copy", to="prod/web", **{"as": "blue"}).status == 400
     assert "prod/web:blue leads to another image" in browser.text
     assert browser.send(other, "copy", to="prod/web", override="yes", **{"as": "blue"}).status == 303
-    digest = str(town.house.registry.manifest("team/web", "2.0").digest)
-    assert str(town.house.registry.manifest("prod/web", "blue").digest) == digest
+    digest = str(town.instance.registry.manifest("team/web", "2.0").digest)
+    assert str(town.instance.registry.manifest("prod/web", "blue").digest) == digest

@@ -28,11 +28,11 @@ FORM: dict[str, Any] = {
 
 def made(town: Town, **more: Any) -> str:
     permissions = [Permission(("team/web",), frozenset({"pull"}))]
-    return robots.add(town.house.database, SYSTEM, "team", "ci", permissions, **more)[1]
+    return robots.add(town.instance.database, SYSTEM, "team", "ci", permissions, **more)[1]
 
 
 def now(town: Town) -> Robot:
-    return robots.get(town.house.database, SYSTEM, "robot+team+ci")
+    return robots.get(town.instance.database, SYSTEM, "robot+team+ci")
 
 
 def test_scopes_actions_expiry_and_purpose_are_changed_and_hold_at_once(town: Town) -> None:
@@ -56,7 +56,7 @@ def test_scopes_actions_expiry_and_purpose_are_changed_and_hold_at_once(town: To
     assert now(town).description == "the pipeline"
     assert 'value="2099-12-31"' in browser.get(PATH).body.decode()
     assert browser.page.wrong == []
-    told = next(each for each in every(town.house.database, Wanted(kind="robot.update")))
+    told = next(each for each in every(town.instance.database, Wanted(kind="robot.update")))
     assert json.loads(json.dumps(told.detail))["permissions"][1] == {
         "repositories": ["team/api-*"],
         "actions": ["pull"],

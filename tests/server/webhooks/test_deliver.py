@@ -10,7 +10,7 @@ import pytest
 
 from dockyard.server.database import Database
 from dockyard.server.following import begin_at_the_end
-from dockyard.server.house import House
+from dockyard.server.instance import Instance
 from dockyard.server.schema.webhooks import ATTEMPT, DELIVERY, WEBHOOK
 from dockyard.server.sealing import Seal, SealBrokenError
 from dockyard.server.webhooks import kept, log, outbox, trial
@@ -31,10 +31,10 @@ QUICK = Webhooks(private_addresses=True, timeout=0.5, attempts=3, first_pause=0.
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with opened(tmp_path) as house:
-        begin_at_the_end(house.database, outbox.FOLLOWER)
-        yield house
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    with opened(tmp_path) as instance:
+        begin_at_the_end(instance.database, outbox.FOLLOWER)
+        yield instance
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def receiver() -> Iterator[Receiver]:
     receiver.close()
 
 
-def go(house: House, settings: Webhooks = QUICK) -> dict[str, int]:
-    return deliver(house.database, house.seal, settings, BASE)
+def go(instance: Instance, settings: Webhooks = QUICK) -> dict[str, int]:
+    return deliver(instance.database, instance.seal, settings, BASE)
 
 
 def rows(database: Database, table: Any) -> int:
@@ -53,12 +53,12 @@ def rows(database: Database, table: Any) -> int:
         return len(connection.execute(table.select()).all())
 
 
-def test_a_push_is_told_once_signed_and_logged(house: House, receiver: Receiver) -> None:
-    made, secret = kept.add(house.database, house.seal, receiver.url, kinds=["push"], authorization="Bearer t")
-    digest = image(house.registry, "shop/web", "1.0")
-    assert due(house.database) is False
-    assert go(house) == {"delivered": 1, "failed": 0}
-    assert go(house) == {"delivered": 0, "failed": 0}
+def test_a_push_is_told_once_signed_and_logged(instance: Instance, receiver: Receiver) -> None:
+    made, secret = kept.add(instance.database, instance.seal, receiver.url, kinds=["push"], authorization="Bearer t")
+    digest = image(instance.registry, "shop/web", "1.0")
+    assert due(instance.database) is False
+    assert go(instance) == {"delivered": 1, "failed": 0}
+    assert go(instance) == {"delivered": 0, "failed": 0}
     [request] = receiver.requests
     document = json.loads(request.body)
     assert (document["subject"], document["data"]["digest"]) == ("shop/web:1.0", str(digest))
@@ -66,69 +66,73 @@ def test_a_push_is_told_once_signed_and_logged(house: House, receiver: Receiver)
     assert verified(secret, request.headers, request.body, seconds=int(time.time()))
     assert request.headers["authorization"] == "Bearer t"
     assert request.headers["user-agent"].startswith("dockyard/")
-    [delivery] = deliveries(house.database, webhook=made.number)
+    [delivery] = deliveries(instance.database, webhook=made.number)
     assert (delivery.state, delivery.attempts, delivery.kind) == ("done", 1, "push")
     assert [each.status for each in delivery.tries] == [204]
     assert json.loads(delivery.body) == document
 
 
-def test_a_receiver_that_fails_is_tried_again_and_gets_it_when_it_recovers(house: House, receiver: Receiver) -> None:
-    kept.add(house.database, house.seal, receiver.url, kinds=["push"])
-    image(house.registry, "shop/web", "1.0")
+def test_a_receiver_that_fails_is_tried_again_and_gets_it_when_it_recovers(
+    instance: Instance, receiver: Receiver
+) -> None:
+    kept.add(instance.database, instance.seal, receiver.url, kinds=["push"])
+    image(instance.registry, "shop/web", "1.0")
     receiver.status, receiver.answer = 500, b"out of order" + b"x" * 5000
     begun = time.monotonic()
-    assert go(house) == {"delivered": 0, "failed": 1}
+    assert go(instance) == {"delivered": 0, "failed": 1}
     receiver.status = 200
-    waiting = not due(house.database)
+    waiting = not due(instance.database)
     assert waiting or time.monotonic() - begun > QUICK.first_pause, "it waits before it tries again"
     time.sleep(2 * QUICK.first_pause)
-    assert due(house.database) is True
-    assert go(house) == {"delivered": 1, "failed": 0}
-    [delivery] = deliveries(house.database)
+    assert due(instance.database) is True
+    assert go(instance) == {"delivered": 1, "failed": 0}
+    [delivery] = deliveries(instance.database)
     assert [(each.status, bool(each.error)) for each in delivery.tries] == [(500, True), (200, False)]
     assert len(delivery.tries[0].answer) == 1024
     assert receiver.requests[0].headers["webhook-id"] == receiver.requests[1].headers["webhook-id"]
 
 
-def test_what_is_never_taken_is_dead_after_the_last_try_and_can_be_sent_again(house: House, receiver: Receiver) -> None:
-    kept.add(house.database, house.seal, receiver.url, kinds=["push"])
-    image(house.registry, "shop/web", "1.0")
+def test_what_is_never_taken_is_dead_after_the_last_try_and_can_be_sent_again(
+    instance: Instance, receiver: Receiver
+) -> None:
+    kept.add(instance.database, instance.seal, receiver.url, kinds=["push"])
+    image(instance.registry, "shop/web", "1.0")
     receiver.status = 503
     for _ in range(5):
-        go(house)
+        go(instance)
         time.sleep(0.25)
-    [delivery] = deliveries(house.database, state="dead")
+    [delivery] = deliveries(instance.database, state="dead")
     assert (delivery.attempts, len(receiver.requests)) == (3, 3)
     receiver.status = 204
-    redeliver(house.database, delivery.number)
-    assert go(house)["delivered"] == 1
-    assert deliveries(house.database)[0].state == "done"
+    redeliver(instance.database, delivery.number)
+    assert go(instance)["delivered"] == 1
+    assert deliveries(instance.database)[0].state == "done"
     with pytest.raises(DeliveryUnknownError):
-        redeliver(house.database, 999)
+        redeliver(instance.database, 999)
 
 
-def test_a_receiver_that_is_gone_for_good_is_not_tried_again(house: House, receiver: Receiver) -> None:
-    kept.add(house.database, house.seal, receiver.url, kinds=["push"])
-    image(house.registry, "shop/web", "1.0")
+def test_a_receiver_that_is_gone_for_good_is_not_tried_again(instance: Instance, receiver: Receiver) -> None:
+    kept.add(instance.database, instance.seal, receiver.url, kinds=["push"])
+    image(instance.registry, "shop/web", "1.0")
     receiver.status = 410
-    go(house)
-    assert [each.state for each in deliveries(house.database)] == ["dead"]
+    go(instance)
+    assert [each.state for each in deliveries(instance.database)] == ["dead"]
 
 
-def test_a_receiver_that_hangs_holds_up_no_other(house: House, receiver: Receiver) -> None:
+def test_a_receiver_that_hangs_holds_up_no_other(instance: Instance, receiver: Receiver) -> None:
     slow = Receiver()
     slow.hang = 1.5
     try:
-        kept.add(house.database, house.seal, slow.url, kinds=["push"])
-        kept.add(house.database, house.seal, receiver.url, kinds=["push"])
+        kept.add(instance.database, instance.seal, slow.url, kinds=["push"])
+        kept.add(instance.database, instance.seal, receiver.url, kinds=["push"])
         for number in range(5):
-            image(house.registry, "shop/web", str(number))
+            image(instance.registry, "shop/web", str(number))
         begun = time.monotonic()
-        counts = deliver(house.database, house.seal, QUICK, BASE, seconds=0.1)
+        counts = deliver(instance.database, instance.seal, QUICK, BASE, seconds=0.1)
         assert time.monotonic() - begun < 3
         assert counts["delivered"] == 5
         assert [json.loads(each.body)["data"]["reference"] for each in receiver.requests] == list("01234")
-        assert "within 0.5 s" in deliveries(house.database, webhook=1)[-1].tries[0].error
+        assert "within 0.5 s" in deliveries(instance.database, webhook=1)[-1].tries[0].error
     finally:
         slow.close()
 
@@ -163,76 +167,80 @@ def test_private_addresses_and_other_hosts_are_refused_unless_allowed(receiver: 
     assert public("2606:2800:21f:cb07:6820:80da:af6b:8b2c")
 
 
-def test_a_webhook_hears_only_what_it_asked_for(house: House, receiver: Receiver) -> None:
+def test_a_webhook_hears_only_what_it_asked_for(instance: Instance, receiver: Receiver) -> None:
     add = kept.add
-    image(house.registry, "shop/web", "0")
-    go(house)
-    mine, _ = add(house.database, house.seal, receiver.url, project="shop", kinds=["tag.*"], repositories="shop/w*")
-    image(house.registry, "shop/web", "1")
-    image(house.registry, "shop/api", "1")
-    image(house.registry, "other/web", "1")
+    image(instance.registry, "shop/web", "0")
+    go(instance)
+    mine, _ = add(
+        instance.database, instance.seal, receiver.url, project="shop", kinds=["tag.*"], repositories="shop/w*"
+    )
+    image(instance.registry, "shop/web", "1")
+    image(instance.registry, "shop/api", "1")
+    image(instance.registry, "other/web", "1")
     for name in ("shop/web", "shop/api", "other/web"):
-        house.registry.delete_manifest(name, "1")
-    go(house)
+        instance.registry.delete_manifest(name, "1")
+    go(instance)
     assert [json.loads(each.body)["subject"] for each in receiver.requests] == ["shop/web:1"]
-    kept.switch(house.database, mine.number, active=False)
-    house.registry.delete_manifest("shop/web", "0")
-    go(house)
+    kept.switch(instance.database, mine.number, active=False)
+    instance.registry.delete_manifest("shop/web", "0")
+    go(instance)
     assert len(receiver.requests) == 1
-    kept.switch(house.database, mine.number, active=True)
-    go(house)
+    kept.switch(instance.database, mine.number, active=True)
+    go(instance)
     assert len(receiver.requests) == 1, "what happened meanwhile has passed it by"
 
 
-def test_findings_are_told_to_the_projects_that_have_the_image(house: House, receiver: Receiver) -> None:
+def test_findings_are_told_to_the_projects_that_have_the_image(instance: Instance, receiver: Receiver) -> None:
     from dockyard.server.events import record
 
-    digest = image(house.registry, "shop/web", "1")
-    image(house.registry, "other/web", "1")
-    kept.add(house.database, house.seal, receiver.url, project="shop", kinds=["finding.new"])
-    house.database.write(lambda connection: record(connection, "finding.new", digest=str(digest), detail={"count": 2}))
-    go(house)
+    digest = image(instance.registry, "shop/web", "1")
+    image(instance.registry, "other/web", "1")
+    kept.add(instance.database, instance.seal, receiver.url, project="shop", kinds=["finding.new"])
+    instance.database.write(
+        lambda connection: record(connection, "finding.new", digest=str(digest), detail={"count": 2})
+    )
+    go(instance)
     [request] = receiver.requests
     data = json.loads(request.body)["data"]
     assert (data["repositories"], data["detail"]) == (["shop/web"], {"count": 2})
 
 
-def test_pulls_are_told_together_with_their_number(house: House, receiver: Receiver) -> None:
+def test_pulls_are_told_together_with_their_number(instance: Instance, receiver: Receiver) -> None:
     from dockyard.server.pulls import PullEvents
 
-    digest = image(house.registry, "shop/web", "1")
-    pulls = PullEvents(house.database, always=False)
+    digest = image(instance.registry, "shop/web", "1")
+    pulls = PullEvents(instance.database, always=False)
     pulls.pulled("shop/web", "1", digest)
     assert pulls.flush() == 0, "nobody wants them"
-    kept.add(house.database, house.seal, receiver.url, kinds=["pull"])
+    kept.add(instance.database, instance.seal, receiver.url, kinds=["pull"])
     pulls.flush()
     for _ in range(3):
         pulls.pulled("shop/web", "1", digest)
     assert pulls.flush() == 1
-    go(house)
+    go(instance)
     [request] = receiver.requests
     assert json.loads(request.body)["data"]["detail"] == {"count": 3}
 
 
-def test_a_removed_webhook_takes_its_deliveries_along(house: House, receiver: Receiver) -> None:
-    made, _ = kept.add(house.database, house.seal, receiver.url, kinds=["push"])
-    image(house.registry, "shop/web", "1")
-    go(house)
-    kept.remove(house.database, made.number)
-    assert [rows(house.database, table) for table in (WEBHOOK, DELIVERY, ATTEMPT)] == [0, 0, 0]
+def test_a_removed_webhook_takes_its_deliveries_along(instance: Instance, receiver: Receiver) -> None:
+    made, _ = kept.add(instance.database, instance.seal, receiver.url, kinds=["push"])
+    image(instance.registry, "shop/web", "1")
+    go(instance)
+    kept.remove(instance.database, made.number)
+    assert [rows(instance.database, table) for table in (WEBHOOK, DELIVERY, ATTEMPT)] == [0, 0, 0]
     with pytest.raises(WebhookUnknownError):
-        kept.remove(house.database, made.number)
+        kept.remove(instance.database, made.number)
 
 
-def test_the_log_of_what_is_over_is_forgotten_after_a_time(house: House, receiver: Receiver) -> None:
-    kept.add(house.database, house.seal, receiver.url, kinds=["push"])
-    image(house.registry, "shop/web", "1")
-    go(house)
-    [delivery] = deliveries(house.database)
+def test_the_log_of_what_is_over_is_forgotten_after_a_time(instance: Instance, receiver: Receiver) -> None:
+    kept.add(instance.database, instance.seal, receiver.url, kinds=["push"])
+    image(instance.registry, "shop/web", "1")
+    go(instance)
+    [delivery] = deliveries(instance.database)
     assert delivery.finished_at is not None
-    assert log.forget(house.database, delivery.finished_at) == 0
-    assert log.forget(house.database, delivery.finished_at + 1) == 1
-    assert deliveries(house.database) == []
+    assert log.forget(instance.database, delivery.finished_at) == 0
+    assert log.forget(instance.database, delivery.finished_at + 1) == 1
+    assert deliveries(instance.database) == []
 
 
 @pytest.mark.parametrize(
@@ -248,48 +256,52 @@ def test_the_log_of_what_is_over_is_forgotten_after_a_time(house: House, receive
         ("http://host/", ["push"], "xml"),
     ],
 )
-def test_a_malformed_webhook_is_refused(house: House, url: str, kinds: list[str], form: str) -> None:
+def test_a_malformed_webhook_is_refused(instance: Instance, url: str, kinds: list[str], form: str) -> None:
     with pytest.raises(WebhookInvalidError):
-        kept.add(house.database, house.seal, url, kinds=kinds, form=form)
+        kept.add(instance.database, instance.seal, url, kinds=kinds, form=form)
 
 
-def test_secrets_are_not_readable_in_the_database_nor_with_another_key(house: House, tmp_path: Path) -> None:
-    made, secret = kept.add(house.database, house.seal, "https://ci.example/", authorization="Bearer hush")
-    with house.database.read() as connection:
+def test_secrets_are_not_readable_in_the_database_nor_with_another_key(instance: Instance, tmp_path: Path) -> None:
+    made, secret = kept.add(instance.database, instance.seal, "https://ci.example/", authorization="Bearer hush")
+    with instance.database.read() as connection:
         row = connection.execute(WEBHOOK.select()).one()
     assert secret not in row.secret
     assert "hush" not in row.authorization
-    assert kept.secrets_of(house.database, house.seal, made.number) == (secret, "Bearer hush")
+    assert kept.secrets_of(instance.database, instance.seal, made.number) == (secret, "Bearer hush")
     assert (tmp_path / "secrets.key").stat().st_mode & 0o777 == 0o600
     with pytest.raises(SealBrokenError):
-        kept.secrets_of(house.database, Seal(tmp_path / "other.key"), made.number)
+        kept.secrets_of(instance.database, Seal(tmp_path / "other.key"), made.number)
     with pytest.raises(SealBrokenError):
-        house.seal.open(row.secret, "replication")
+        instance.seal.open(row.secret, "replication")
 
 
-def test_a_change_keeps_what_it_does_not_name_and_a_wrong_one_changes_nothing(house: House, receiver: Receiver) -> None:
-    made, secret = kept.add(house.database, house.seal, receiver.url, kinds=["push"], authorization="Bearer t")
-    changed = kept.change(house.database, house.seal, made.number, kinds=["quota.*"], repositories="shop/{a,b}")
+def test_a_change_keeps_what_it_does_not_name_and_a_wrong_one_changes_nothing(
+    instance: Instance, receiver: Receiver
+) -> None:
+    made, secret = kept.add(instance.database, instance.seal, receiver.url, kinds=["push"], authorization="Bearer t")
+    changed = kept.change(instance.database, instance.seal, made.number, kinds=["quota.*"], repositories="shop/{a,b}")
     assert (changed.url, changed.kinds, changed.repositories) == (receiver.url, ("quota.*",), "shop/{a,b}")
-    assert kept.secrets_of(house.database, house.seal, made.number) == (secret, "Bearer t")
+    assert kept.secrets_of(instance.database, instance.seal, made.number) == (secret, "Bearer t")
     with pytest.raises(WebhookInvalidError):
-        kept.change(house.database, house.seal, made.number, url="ftp://x", kinds=["push"])
-    assert kept.get(house.database, made.number) == changed
+        kept.change(instance.database, instance.seal, made.number, url="ftp://x", kinds=["push"])
+    assert kept.get(instance.database, made.number) == changed
     with pytest.raises(WebhookUnknownError):
-        kept.change(house.database, house.seal, 99, active=False)
+        kept.change(instance.database, instance.seal, 99, active=False)
 
 
-def test_a_test_is_sent_at_once_whatever_the_webhook_hears_of_and_only_once(house: House, receiver: Receiver) -> None:
-    made, secret = kept.add(house.database, house.seal, receiver.url, kinds=["quota.*"])
-    kept.switch(house.database, made.number, active=False)
-    sent = trial.test(house.database, house.seal, QUICK, BASE, made.number)
+def test_a_test_is_sent_at_once_whatever_the_webhook_hears_of_and_only_once(
+    instance: Instance, receiver: Receiver
+) -> None:
+    made, secret = kept.add(instance.database, instance.seal, receiver.url, kinds=["quota.*"])
+    kept.switch(instance.database, made.number, active=False)
+    sent = trial.test(instance.database, instance.seal, QUICK, BASE, made.number)
     assert (sent.state, sent.attempts, sent.tries[0].status) == ("done", 1, 204)
     [request] = receiver.requests
     assert json.loads(request.body)["type"] == "dev.dockyard.registry.webhook.test"
     assert verified(secret, request.headers, request.body, seconds=int(time.time()))
-    assert go(house) == {"delivered": 0, "failed": 0}
+    assert go(instance) == {"delivered": 0, "failed": 0}
     receiver.status = 500
-    assert trial.test(house.database, house.seal, QUICK, BASE, made.number).state == "dead"
-    assert go(house) == {"delivered": 0, "failed": 0}
+    assert trial.test(instance.database, instance.seal, QUICK, BASE, made.number).state == "dead"
+    assert go(instance) == {"delivered": 0, "failed": 0}
     with pytest.raises(WebhookUnknownError):
-        trial.test(house.database, house.seal, QUICK, BASE, 99)
+        trial.test(instance.database, instance.seal, QUICK, BASE, 99)

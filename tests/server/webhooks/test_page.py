@@ -50,8 +50,8 @@ def test_the_examples_have_the_fields_that_are_sent() -> None:
 
 def test_the_commands_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKYARD_HOME", str(tmp_path))
-    with opened(tmp_path / "registry") as house:
-        image(house.registry, "shop/web", "1.0")
+    with opened(tmp_path / "registry") as instance:
+        image(instance.registry, "shop/web", "1.0")
     (script,) = blocks("sh")
     codes = [run(shlex.split(line, comments=True)[1:]) for line in script.splitlines()]
     assert codes == [0, 0, 3, 0, 0, 2], "nobody takes the test, and there is no delivery 17 here"

@@ -80,8 +80,8 @@ def audit(
     wanted = Wanted((project,) if project else None, actor, kind, repository, _moment(since), _moment(until))
     read = at.verbs("audit.read", "events")
     chain = at.verbs("audit.chain", "events")
-    with at.house() as house:
-        database = house.database
+    with at.instance() as instance:
+        database = instance.database
         if verb == "verify":
             _verify(chain, database, expect, json=json)
             return

@@ -26,8 +26,8 @@ def copy(
     name, reference = image_named(image)
     to, tag = image_named(target) if ":" in target else (repository(target), "")
     within = at.verbs("replication.within", "within")
-    with at.house() as house:
-        registry, gate = (house, house) if at.server else (house.registry, house.gate)
+    with at.instance() as instance:
+        registry, gate = (instance, instance) if at.server else (instance.registry, instance.gate)
         done = within.copy(registry, gate, name, reference, to, tag, override=override)
     tagged = f":{done.tag}" if done.tag else ""
     report.told(done.to_json(), f"{done.repository}{tagged} {done.digest}", json=json)

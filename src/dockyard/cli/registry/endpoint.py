@@ -48,8 +48,8 @@ def endpoint(
     given = {key: value for key, value in given.items() if value is not None}
     if verb not in ("add", "set") and (given or registry or password_stdin):
         raise UsageError(f"{verb} takes the endpoint's name only", hint="add and set say what an endpoint is like.")
-    with at.house() as house:
-        database = house.database
+    with at.instance() as instance:
+        database = instance.database
         if verb == "list":
             _shown(endpoints.listing(database), json=json)
         elif verb == "rm":
@@ -57,7 +57,7 @@ def endpoint(
             report.told({"removed": name}, f"removed endpoint {name}", json=json)
         elif verb == "ping":
             pinging = at.verbs("replication.pinging", "endpoints")
-            said = pinging.ping(database, house.seal, needed(name, "name"))
+            said = pinging.ping(database, instance.seal, needed(name, "name"))
             if json:
                 report.result(said.to_json())
             elif said.trouble:
@@ -70,12 +70,12 @@ def endpoint(
             secret = sys.stdin.readline().rstrip("\n") if password_stdin else None
             if verb == "set":
                 given |= {"registry": registry} if registry else {}
-                kept = endpoints.change(database, house.seal, needed(name, "name"), secret, **given)
+                kept = endpoints.change(database, instance.seal, needed(name, "name"), secret, **given)
             else:
                 from dockyard.server.replication.endpoints import Endpoint
 
                 made = Endpoint(0, needed(name, "name"), needed(registry, "registry"), **given)
-                kept = endpoints.add(database, house.seal, made, secret or "")
+                kept = endpoints.add(database, instance.seal, made, secret or "")
             told = "changed" if verb == "set" else "added"
             report.told(kept.to_json(), f"{told} endpoint {kept.name}: {kept.registry}", json=json)
     return 0

@@ -42,22 +42,22 @@ def exemption(
         needed(project, "project")
     where = project or "every project"
     verbs = at.verbs("trust.exempting", "exempting")
-    with at.house() as house:
+    with at.instance() as instance:
         if verb == "add":
             words = needed(subject, "subject"), needed(reason, "reason"), expiry(until)
             if project and not at.server:
                 from dockyard.server.rules.project import project_number
 
-                with house.database.read() as connection:
+                with instance.database.read() as connection:
                     project_number(connection, project)
-            made = verbs.exempt(house.database, project, *words)
+            made = verbs.exempt(instance.database, project, *words)
             report.told({"number": made}, f"{where} lets {subject} pass: exemption {made}", json=json)
             return
         if verb == "rm":
-            verbs.withdraw(house.database, project, number(subject, "exemption"))
+            verbs.withdraw(instance.database, project, number(subject, "exemption"))
             report.told({"removed": int(subject)}, f"ended exemption {subject}", json=json)
             return
-        found = [dict(each) for each in verbs.exemptions(house.database, project)]
+        found = [dict(each) for each in verbs.exemptions(instance.database, project)]
     shown = ("number", "project", "subject", "reason", "until", "made_by", "made_at")
     if json:
         report.result({"exemptions": [{key: {**each, "number": each["id"]}[key] for key in shown} for each in found]})

@@ -9,7 +9,7 @@ from dockyard.errors import UsageError
 
 if TYPE_CHECKING:
     from dockyard.server.database import Database
-    from dockyard.server.house import House
+    from dockyard.server.instance import Instance
     from dockyard.server.settings import Settings
 
 
@@ -24,7 +24,7 @@ class RegistryMissingError(UsageError):
 
 
 @contextlib.contextmanager
-def house(storage: Path | None, config: Path | None, *, begin: bool = False) -> "Iterator[House]":
+def instance(storage: Path | None, config: Path | None, *, begin: bool = False) -> "Iterator[Instance]":
     """The registry's parts, as `dockyard serve` with the same flags has them; nothing of it is started.
 
     Args:
@@ -37,10 +37,10 @@ def house(storage: Path | None, config: Path | None, *, begin: bool = False) -> 
         DatabaseError, DatabaseAddressError, SettingsInvalidError: it cannot be opened.
     """
     from dockyard.registry.interface import WireError
-    from dockyard.server.house import open_house
+    from dockyard.server.instance import open_instance
     from dockyard.server.refused import refused
 
-    found = open_house(_settings(storage, config, new=begin))
+    found = open_instance(_settings(storage, config, new=begin))
     try:
         yield found
     except WireError as error:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dockyard.cli import bars, report
-from dockyard.cli.registry.here import house as opened
+from dockyard.cli.registry.here import instance as opened
 from dockyard.cli.registry.source import refuse
 from dockyard.cli.report import counted
 
@@ -38,11 +38,11 @@ def take(
     from dockyard.server.stored.rules import UNRULED
 
     source = open_source(folder)
-    with opened(storage, config, begin=True) as house, bars.shown(quiet=json) as progress:
+    with opened(storage, config, begin=True) as instance, bars.shown(quiet=json) as progress:
         task = progress.start("import")
         # What was allowed there is not judged again by the rules here.
-        holdings = replace(house.registry.holdings, projects=True, rules=UNRULED)
-        done = take_over(holdings, source, repositories=repositories, dry=dry_run, changed=house.registry.changed)
+        holdings = replace(instance.registry.holdings, projects=True, rules=UNRULED)
+        done = take_over(holdings, source, repositories=repositories, dry=dry_run, changed=instance.registry.changed)
         task.done(f"{done.manifests} manifests")
     if json:
         report.result(done.to_json())

@@ -30,19 +30,19 @@ def jobs(
         json: print one JSON document.
     """
     history = at.verbs("jobs.history", "jobs")
-    with at.house() as house:
+    with at.instance() as instance:
         if verb == "cancel":
             mine = number(what, "job")
-            if not (history.cancel(house, mine) if at.server else house.jobs.cancel(mine)):
+            if not (history.cancel(instance, mine) if at.server else instance.jobs.cancel(mine)):
                 raise UsageError(f"job {what} has ended or is unknown", hint="`dockyard registry jobs` lists them.")
             report.told({"cancelled": int(what)}, f"cancelled job {what}", json=json)
             return
         if verb == "run":
-            made = history.defer(house, what) if at.server else house.jobs.defer(what, key=f"asked {what}")
+            made = history.defer(instance, what) if at.server else instance.jobs.defer(what, key=f"asked {what}")
             said = f"job {made} waits to be done" if made is not None else f"{what} waits to be done already"
             report.told({"job": made}, said, json=json)
             return
-        found = history.jobs(house.database, name=what, state=state, count=count)
+        found = history.jobs(instance.database, name=what, state=state, count=count)
     if json:
         report.result({"jobs": [each.to_json() for each in found]})
         return

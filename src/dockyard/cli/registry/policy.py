@@ -60,23 +60,23 @@ def policy(
     verbs = at.verbs("trust.settings", "policies")
     given = file is not None or bool(fail_on or only_fixed or require or key or warn)
     wanted = _wanted(file, fail_on, only_fixed, require or [], key or [], grace, warn) if given else None
-    with at.house() as house:
+    with at.instance() as instance:
         if verb == "set":
             if wanted is None:
                 raise UsageError(
                     "no policy given", hint="Such as --require signed --key cosign.pub, or --file dockyard.toml."
                 )
-            verbs.set_policy(house.database, project, wanted)
+            verbs.set_policy(instance.database, project, wanted)
             report.told(msgspec.to_builtins(wanted), f"{project} asks: {_told(wanted)}", json=json)
         elif verb == "rm":
-            verbs.set_policy(house.database, project, None)
+            verbs.set_policy(instance.database, project, None)
             report.told({"removed": project}, f"{project} asks for nothing: all may be pulled", json=json)
         elif verb == "test":
             name, reference = _named(needed(image, "image"), project)
-            judged = verbs.judged(house, project, name, reference, wanted) if at.server else None
-            _judged(judged or _here(house, project, name, reference, wanted), image, json=json)
+            judged = verbs.judged(instance, project, name, reference, wanted) if at.server else None
+            _judged(judged or _here(instance, project, name, reference, wanted), image, json=json)
         else:
-            found = verbs.policy_of(house.database, project)
+            found = verbs.policy_of(instance.database, project)
             if json:
                 report.result({"project": project, "policy": msgspec.to_builtins(found)})
             else:
@@ -121,15 +121,15 @@ def _named(image: str, project: str) -> tuple[str, str]:
     return name, reference
 
 
-def _here(house: Any, project: str, name: str, reference: str, wanted: "ProjectPolicy | None") -> dict[str, Any]:
+def _here(instance: Any, project: str, name: str, reference: str, wanted: "ProjectPolicy | None") -> dict[str, Any]:
     """The same as the API tells."""
     from dockyard.server.trust.settings import policy_of
 
-    stored = house.registry.manifest(name, reference)
-    asked = wanted or policy_of(house.database, project)
+    stored = instance.registry.manifest(name, reference)
+    asked = wanted or policy_of(instance.database, project)
     if asked is None:
         return {"policy": False, "warn": False, "allowed": True, "images": []}
-    said = house.gate.verdicts(name, reference, stored, asked)
+    said = instance.gate.verdicts(name, reference, stored, asked)
     images = [
         {"image": str(each.facts.digest), "allowed": each.allowed, "reasons": [why.to_json() for why in each.reasons]}
         for each in said

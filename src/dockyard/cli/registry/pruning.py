@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def prune(hours: int, keep: Sequence[str], at: Place, *, dry: bool, json: bool) -> None:
     """Remove the events that are older, or count them."""
     verbs = at.verbs("audit.pruning", "pruning")
-    with at.house() as house:
+    with at.instance() as instance:
         if dry:
-            found = verbs.planned(house.database, verbs.before(hours), keep)
+            found = verbs.planned(instance.database, verbs.before(hours), keep)
             total = sum(found.values())
             if json:
                 report.result({"removed": total, "kinds": found})
@@ -25,7 +25,7 @@ def prune(hours: int, keep: Sequence[str], at: Place, *, dry: bool, json: bool) 
             report.table(["KIND", "EVENTS"], [[kind, str(count)] for kind, count in found.items()])
             print(f"{report.counted(total, 'event')} would be removed")
             return
-        removed = verbs.prune(house.database, verbs.before(hours), keep)
+        removed = verbs.prune(instance.database, verbs.before(hours), keep)
         if at.server:
             said = f"job {removed} removes them" if removed is not None else "they wait to be removed already"
             report.told({"job": removed}, said, json=json)
@@ -50,11 +50,11 @@ def schedule(
     if bool(every) != bool(hours):
         raise UsageError("half a schedule", hint="Such as --every '0 3 * * *' --older-than 90d --keep '*.delete'.")
     verbs = at.verbs("audit.pruning", "pruning")
-    with at.house() as house:
+    with at.instance() as instance:
         if never or every:
-            found = verbs.schedule(house.database, None if never else Pruning(every, hours, tuple(keep)))
+            found = verbs.schedule(instance.database, None if never else Pruning(every, hours, tuple(keep)))
         else:
-            found = verbs.pruning(house.database)
+            found = verbs.pruning(instance.database)
     document: dict[str, Any] = {"pruning": None if found is None else found.to_json()}
     report.told(document, _told(found), json=json)
 

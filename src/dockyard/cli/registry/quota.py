@@ -27,12 +27,12 @@ def quota(
         json: print one JSON document.
     """
     quotas = at.verbs("rules.quota", "quotas")
-    with at.house() as house:
+    with at.instance() as instance:
         if verb == "set":
             bound = None if needed(most, "size") == "none" else amounts.size(most)
-            found = [quotas.set_quota(house.database, needed(project, "project"), bound)]
+            found = [quotas.set_quota(instance.database, needed(project, "project"), bound)]
         else:
-            found = [each for each in quotas.quotas(house.database) if project in ("", each.project)]
+            found = [each for each in quotas.quotas(instance.database) if project in ("", each.project)]
     if json:
         report.result({"quotas": [each._asdict() for each in found]})
         return

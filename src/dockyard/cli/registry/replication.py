@@ -80,8 +80,8 @@ def replication(
 
     verbs = at.verbs(_NEAR.get(verb, "replication.rules"), "replication")
     rules = at.verbs("replication.rules", "replication")
-    with at.house() as house:
-        database = house.database
+    with at.instance() as instance:
+        database = instance.database
         if verb == "list":
             _rules(rules.listing(database), json=json)
         elif verb == "history":
@@ -110,11 +110,11 @@ def replication(
                 **_other(at, database, push_to or pull_from),
             )
             secret = sys.stdin.readline().rstrip("\n") if password_stdin else None
-            made = _kept(verb, rules, house, needed(name, "name"), (push_to, pull_from), given, secret)
+            made = _kept(verb, rules, instance, needed(name, "name"), (push_to, pull_from), given, secret)
             said = f"made rule {made.name}" if verb == "add" else f"changed rule {made.name}"
             report.told(made.to_json(), said, json=json)
         elif verb in ("on", "off"):
-            changed = rules.change(database, house.seal, needed(name, "name"), active=verb == "on")
+            changed = rules.change(database, instance.seal, needed(name, "name"), active=verb == "on")
             report.told(changed.to_json(), f"rule {changed.name} is {verb}", json=json)
         elif verb == "rm":
             rules.remove(database, needed(name, "name"))
@@ -124,8 +124,8 @@ def replication(
             report.told({"run": run}, f"run {run} begins as soon as the registry serves", json=json)
         else:
             rule = rules.named(database, needed(name, "name"))
-            registry = None if at.server else house.registry
-            _planned(list(verbs.plan(database, registry, house.seal, rule)), json=json)
+            registry = None if at.server else instance.registry
+            _planned(list(verbs.plan(database, registry, instance.seal, rule)), json=json)
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _other(at: Place, database: Any, named: str) -> dict[str, str]:
 
 
 def _kept(
-    verb: str, rules: Any, house: Any, name: str, ends: tuple[str, str], given: dict[str, Any], secret: str | None
+    verb: str, rules: Any, instance: Any, name: str, ends: tuple[str, str], given: dict[str, Any], secret: str | None
 ) -> "Rule":
     """Make or change a rule. The direction is chosen once."""
     from dockyard.server.replication.rules import Rule
@@ -152,15 +152,15 @@ def _kept(
     if verb == "set":
         if push_to and pull_from:
             raise UsageError("name one other registry", hint=hint)
-        direction = rules.named(house.database, name).direction
+        direction = rules.named(instance.database, name).direction
         if (push_to and direction == "pull") or (pull_from and direction == "push"):
             raise UsageError(f"rule {name} is one to {direction}", hint="Remove it, and add one the other way.")
-        changed: Rule = rules.change(house.database, house.seal, name, secret, **given)
+        changed: Rule = rules.change(instance.database, instance.seal, name, secret, **given)
         return changed
     if bool(push_to) == bool(pull_from):
         raise UsageError("name one other registry", hint=hint)
     rule = Rule(0, name, "push" if push_to else "pull", **{"registry": "", **given})
-    made: Rule = rules.add(house.database, house.seal, rule, secret or "")
+    made: Rule = rules.add(instance.database, instance.seal, rule, secret or "")
     return made
 
 

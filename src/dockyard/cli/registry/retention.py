@@ -8,7 +8,7 @@ from dockyard.cli.registry.words import moment, needed, number
 
 if TYPE_CHECKING:
     from dockyard.cli.registry.remote.connection import Remote
-    from dockyard.server.house import House
+    from dockyard.server.instance import Instance
 
 _SHOWN = 200
 
@@ -46,13 +46,13 @@ def retention(
         json: print one JSON document.
     """
     rules = at.verbs("rules.retention_rules", "retention_rules")
-    with at.house() as house:
+    with at.instance() as instance:
         if verb in ("dry-run", "run"):
             run = _run_there if at.server else _run
-            run(house, project, dry=verb == "dry-run", json=json)
+            run(instance, project, dry=verb == "dry-run", json=json)
             return
         if verb == "list":
-            found = rules.listed(house.database, project)
+            found = rules.listed(instance.database, project)
             if json:
                 report.result({"rules": [each._asdict() for each in found]})
                 return
@@ -71,7 +71,7 @@ def retention(
             report.table(["NUMBER", "KEEP", "AMOUNT", "TAGS", "REPOSITORIES", "UNTAGGED", "LABELS"], rows)
         elif verb == "add":
             made = rules.add(
-                house.database,
+                instance.database,
                 project,
                 needed(keep, "way to keep"),
                 number(amount, "images or days"),
@@ -82,21 +82,21 @@ def retention(
             )
             report.told(made._asdict(), f"{project} keeps by {made}", json=json)
         elif verb == "rm":
-            rules.remove(house.database, project, number(keep, "rule"))
+            rules.remove(instance.database, project, number(keep, "rule"))
             report.told({"removed": int(keep)}, f"removed rule {keep}", json=json)
         else:
             hours = number(keep, "hours")
-            rules.schedule(house.database, project, hours)
+            rules.schedule(instance.database, project, hours)
             said = f"{project}: every {hours} hours" if hours else f"{project}: only when asked"
             report.told({"project": project, "hours": hours}, said, json=json)
 
 
-def _run(house: "House", project: str, *, dry: bool, json: bool) -> None:
+def _run(instance: "Instance", project: str, *, dry: bool, json: bool) -> None:
     from dockyard.server.rules import retention as runs
 
-    holdings = house.registry.holdings
+    holdings = instance.registry.holdings
     plan = runs.plan(holdings, project) if dry else None
-    done = runs.run(holdings, project, dry=dry, changed=house.registry.changed)
+    done = runs.run(holdings, project, dry=dry, changed=instance.registry.changed)
     if json:
         report.result({**(plan.to_json() if plan else {}), "outcome": done._asdict()})
         return

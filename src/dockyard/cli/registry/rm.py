@@ -41,15 +41,15 @@ def remove(
     if tags_only or dry_run:
         raise UsageError("--tags-only and --dry-run are for images", hint="Name them like shop/web:1.0.")
     removing = at.verbs("stored.removing", "removing")
-    with at.house() as house:
-        holdings = house if at.server else house.registry.holdings
+    with at.instance() as instance:
+        holdings = instance if at.server else instance.registry.holdings
         names = [name if project else repository(name)]
         if project:
             names = removing.project(holdings, name, force=force)
         else:
             removing.repository(holdings, name)
         for each in names if not at.server else ():
-            house.registry.changed(each)
+            instance.registry.changed(each)
     if json:
         report.result({"removed": name, "repositories": names})
     else:
@@ -71,11 +71,11 @@ def _images(
         raise UsageError(f"images of {report.counted(len(names), 'repository')}", hint="Name those of one at a time.")
     name, references = named[0][0], [reference for _, reference in named]
     removal = at.verbs("rules.removal", "removal")
-    with at.house() as house:
+    with at.instance() as instance:
         verb = removal.plan if dry else removal.remove
-        found = verb(house if at.server else house.registry.holdings, name, references, images=images).to_json()
+        found = verb(instance if at.server else instance.registry.holdings, name, references, images=images).to_json()
         if not at.server and not dry:
-            house.registry.changed(name)
+            instance.registry.changed(name)
     if json:
         report.result({"repository": name, **found})
         return

@@ -30,9 +30,9 @@ def rule(
         json: print one JSON document.
     """
     tag_rules = at.verbs("rules.tag_rules", "tag_rules")
-    with at.house() as house:
+    with at.instance() as instance:
         if verb == "list":
-            found = tag_rules.listed(house.database, project)
+            found = tag_rules.listed(instance.database, project)
             if json:
                 report.result({"rules": [each._asdict() for each in found]})
                 return
@@ -40,8 +40,8 @@ def rule(
             report.table(["NUMBER", "KIND", "TAGS", "REPOSITORIES"], rows)
             return
         if verb == "rm":
-            tag_rules.remove(house.database, project, number(kind, "rule"))
+            tag_rules.remove(instance.database, project, number(kind, "rule"))
             report.told({"removed": int(kind)}, f"removed rule {kind}", json=json)
             return
-        made = tag_rules.add(house.database, project, needed(kind, "kind"), needed(tags, "tags"), repositories)
+        made = tag_rules.add(instance.database, project, needed(kind, "kind"), needed(tags, "tags"), repositories)
         report.told(made._asdict(), f"{project}: {made}", json=json)

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 def scan_all(at: Place, *, rematch: bool, json: bool) -> None:
     """Have everything looked at by the process that serves."""
     verbs = at.verbs("trust.scan_all", "scanning")
-    with at.house() as house:
-        job = verbs.run(house, rematch=rematch) if at.server else verbs.ask(house.database, house.jobs, rematch=rematch)
+    with at.instance() as instance:
+        job = (
+            verbs.run(instance, rematch=rematch)
+            if at.server
+            else verbs.ask(instance.database, instance.jobs, rematch=rematch)
+        )
     said = f"job {job} looks at everything" if job is not None else "everything waits to be looked at already"
     report.told({"job": job}, said, json=json)
 
@@ -27,11 +31,11 @@ def schedule(every: str, at: Place, *, rematch: bool, never: bool, json: bool) -
     if never and (every or rematch):
         raise UsageError("never, and when", hint="Give --never alone, or --every 24h.")
     verbs = at.verbs("trust.scan_schedule", "scanning")
-    with at.house() as house:
+    with at.instance() as instance:
         if never or every:
-            found = verbs.schedule(house.database, None if never else ScanSchedule(every, rematch))
+            found = verbs.schedule(instance.database, None if never else ScanSchedule(every, rematch))
         else:
-            found = verbs.scheduled(house.database)
+            found = verbs.scheduled(instance.database)
     document: dict[str, Any] = {"scanning": None if found is None else found.to_json()}
     report.told(document, _told(found), json=json)
 

@@ -86,26 +86,26 @@ def advisory(
         scanning.scan_all(at, rematch=rematch, json=json)
         return
     verbs = at.verbs("browse.advisories", "finding")
-    with at.house() as house:
+    with at.instance() as instance:
         if verb == "scan":
-            _scan(at, verbs, house, needed(name, "image"), json=json)
+            _scan(at, verbs, instance, needed(name, "image"), json=json)
         elif verb == "export":
-            made = verbs.exported(house.database, needed(name, "project"), lambda name: True)
+            made = verbs.exported(instance.database, needed(name, "project"), lambda name: True)
             output_file.export(made, output, json=json)
         elif verb == "show":
-            _touched(verbs, house.database, needed(name, "advisory"), json=json)
+            _touched(verbs, instance.database, needed(name, "advisory"), json=json)
         else:
-            _advisories(verbs, house.database, severity, json=json)
+            _advisories(verbs, instance.database, severity, json=json)
 
 
-def _scan(at: Place, verbs: Any, house: Any, image: str, *, json: bool) -> None:
+def _scan(at: Place, verbs: Any, instance: Any, image: str, *, json: bool) -> None:
     repository, reference = image_named(image)
     if at.server:
-        job = verbs.rescan(house, repository, reference)
+        job = verbs.rescan(instance, repository, reference)
     else:
         from dockyard.server.trust.watching import ask
 
-        job = ask(house.jobs, repository, str(house.registry.manifest(repository, reference).digest))
+        job = ask(instance.jobs, repository, str(instance.registry.manifest(repository, reference).digest))
     said = f"job {job} looks at it" if job is not None else "it waits to be looked at already"
     report.told({"job": job}, said, json=json)
 

@@ -27,7 +27,7 @@ class Place:
     config: Path | None = None
 
     def verbs(self, near: str, far: str) -> Any:
-        """The module with the verbs, which take what `database` or `house` opens.
+        """The module with the verbs, which take what `database` or `instance` opens.
 
         Args:
             near: the module of `dockyard.server` that works on the storage.
@@ -59,16 +59,16 @@ class Place:
             return self._connected()
         return here.database(self.storage, self.config, new=new, begin=begin)
 
-    def house(self) -> AbstractContextManager[Any]:
+    def instance(self) -> AbstractContextManager[Any]:
         """Open the whole registry, or what asks the server in its place.
 
         Raises:
             UsageError: both a server and a storage are given.
-            RegistryMissingError, …: as `here.house`.
+            RegistryMissingError, …: as `here.instance`.
         """
         from dockyard.cli.registry import here
 
-        return self._connected() if self.server else here.house(self.storage, self.config)
+        return self._connected() if self.server else here.instance(self.storage, self.config)
 
     def _connected(self) -> AbstractContextManager[Any]:
         from dockyard.cli.registry.remote.connection import connected

@@ -63,9 +63,9 @@ def _leftovers(found: dict[str, Any]) -> None:
 def _here(at: Place, *, deep: bool, repair: bool, quiet: bool) -> dict[str, Any]:
     from dockyard.server.stored.verify import verify as look
 
-    with at.house() as house, bars.shown(quiet=quiet) as progress:
+    with at.instance() as instance, bars.shown(quiet=quiet) as progress:
         task = progress.start("verify")
-        found = look(house.registry.holdings, deep=deep, repair=repair)
+        found = look(instance.registry.holdings, deep=deep, repair=repair)
         task.done(counted(found.blobs, "blob"))
         return found.to_json()
 
@@ -76,5 +76,5 @@ def _asked(at: Place, *, deep: bool, repair: bool) -> dict[str, Any]:
 
     if repair:
         raise UsageError("a server repairs nothing", hint="Run it where the registry is, with --storage or --config.")
-    with at.house() as remote:
+    with at.instance() as remote:
         return ask(remote, deep=deep)

@@ -53,29 +53,29 @@ def webhook(
         json: print one JSON document.
     """
     verbs = at.verbs(_NEAR.get(verb, "webhooks.kept"), "webhooks")
-    with at.house() as house:
-        database = house.database
+    with at.instance() as instance:
+        database = instance.database
         if verb in ("add", "set"):
             values: dict[str, Any] = {"kinds": kind, "repositories": repositories or None, "form": form or None}
             values |= {"secret": _secret(stdin=secret_stdin), "authorization": _header(authorization_env)}
             values |= {"verify": None if insecure is None else not insecure}
             if verb == "set":
                 which = number(what, "a webhook")
-                _one(verbs.change(database, house.seal, which, url=url or None, **values), "changed", json=json)
+                _one(verbs.change(database, instance.seal, which, url=url or None, **values), "changed", json=json)
                 return 0
             given = {name: value for name, value in values.items() if value is not None}
             given.setdefault("kinds", _kinds())
-            made, secret = verbs.add(database, house.seal, needed(what, "URL"), project=project, **given)
+            made, secret = verbs.add(database, instance.seal, needed(what, "URL"), project=project, **given)
             said = f"webhook {made.number}; its secret is {secret} and is not shown again"
             report.told({**made.to_json(), "secret": secret}, said, json=json)
         elif verb in ("on", "off"):
-            changed = verbs.change(database, house.seal, number(what, "a webhook"), active=verb == "on")
+            changed = verbs.change(database, instance.seal, number(what, "a webhook"), active=verb == "on")
             _one(changed, f"is {verb}", json=json)
         elif verb == "rm":
             verbs.remove(database, number(what, "a webhook"))
             report.told({"removed": int(what)}, f"removed webhook {what}", json=json)
         elif verb == "test":
-            return _tested(_sent(verbs, house, number(what, "a webhook"), at.server), json=json)
+            return _tested(_sent(verbs, instance, number(what, "a webhook"), at.server), json=json)
         elif verb == "redeliver":
             narrowed = {"project": project} if at.server else {}
             verbs.redeliver(database, number(what, "a delivery"), **narrowed)
@@ -112,11 +112,13 @@ def _one(found: "Webhook", said: str, *, json: bool) -> None:
     report.told(found.to_json(), f"webhook {found.number} {said}", json=json)
 
 
-def _sent(verbs: Any, house: Any, which: int, server: str) -> "Delivery":
+def _sent(verbs: Any, instance: Any, which: int, server: str) -> "Delivery":
     if server:
-        found: Delivery = verbs.test(house, which)
+        found: Delivery = verbs.test(instance, which)
         return found
-    made: Delivery = verbs.test(house.database, house.seal, house.settings.webhooks, house.settings.url, which)
+    made: Delivery = verbs.test(
+        instance.database, instance.seal, instance.settings.webhooks, instance.settings.url, which
+    )
     return made
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dockyard.errors import TransientError
 
 PLACES = 12
-"""How many threads may be with others' systems, or wait for their turn there, of the 40 of a process (`house`)."""
+"""How many threads may be with others' systems, or wait for their turn there, of the 40 of a process (`instance`)."""
 _WAIT_S = 1.0
 _PAUSE_S = 5.0
 _SLOW_S = 1.0

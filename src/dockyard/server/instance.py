@@ -30,7 +30,7 @@ from dockyard.server.jobs.leading import DatabaseLead, FileLead
 from dockyard.server.jobs.local import LocalJobs
 from dockyard.server.jobs.pulse import Pulse
 from dockyard.server.leaving import Leaving
-from dockyard.server.measuring.house import Measuring, measuring
+from dockyard.server.measuring.measuring import Measuring, measuring
 from dockyard.server.measuring.watched import Watched
 from dockyard.server.mirror.upstream import Upstream, named, upstreams
 from dockyard.server.outward import outward
@@ -52,7 +52,7 @@ _THREADS = 40
 
 
 @dataclass(frozen=True)
-class House:
+class Instance:
     """A registry server in one process. Close it at the end; `start` is for processes that serve."""
 
     settings: Settings
@@ -101,7 +101,7 @@ def blob_store(settings: Settings) -> BlobStore:
     return ObjectBlobs(store, redirect=objects.expires if objects.redirect else 0, least=objects.redirect_from)
 
 
-def open_house(settings: Settings, parent: int = 0) -> House:
+def open_instance(settings: Settings, parent: int = 0) -> Instance:
     """Open database and storage, and build the application over them.
 
     Args:
@@ -169,7 +169,7 @@ def open_house(settings: Settings, parent: int = 0) -> House:
     app = measured.around(doorway, quick(registry, ways), Pushes(registry, ways, threads.submit))
     turning = [generations.turn] if generations is not None else []
     pulse = Pulse([pulls.flush, told.flush, *turning], _PULSE_S)
-    return House(settings, folder, database, stored, gate, doors, app, threads, jobs, pulse, seal, measured, lookout)
+    return Instance(settings, folder, database, stored, gate, doors, app, threads, jobs, pulse, seal, measured, lookout)
 
 
 def _changes(settings: Settings, database: Database, folder: Path) -> Changes | None:
