@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import urllib3
+from sqlalchemy import update
 
 from dockyard.oci.descriptor import Descriptor
 from dockyard.oci.digest import Digest
@@ -212,7 +213,6 @@ def test_a_rule_can_pull_from_another_registry(instance: Instance, there: Server
 def test_what_fails_for_a_while_is_tried_again_and_told(
     instance: Instance, there: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replicate, "_FIRST_PAUSE_MS", 100)
     monkeypatch.setattr("dockyard.registry.transport.retry", lambda attempt, tries: attempt())
     rule(instance, there, events=True)
     there.kill()
@@ -222,7 +222,8 @@ def test_what_fails_for_a_while_is_tried_again_and_told(
     [error] = runs.errors(instance.database, 1)
     assert "cannot reach" in error["error"]
     there.start()
-    time.sleep(0.2)
+    passed = update(REPLICATION_ITEM).values(due_at=0)  # as once the pause is over
+    instance.database.write(lambda connection: connection.execute(passed).rowcount)
     assert go(instance)["tags"] == 1
     assert state(instance) == ("done", 0)
 
