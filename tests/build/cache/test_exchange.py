@@ -189,6 +189,10 @@ def test_something_else_is_refused(yards: tuple[Yard, Yard]) -> None:
         imported(there.store, cache, there.store.add(OCI_MANIFEST, encode(document)), bring)
 
 
+def test_what_a_cache_is_called_stays_as_earlier_versions_wrote_it() -> None:
+    assert (CACHE_TYPE, INLINE_KEY) == ("application/vnd.dockyard.build.cache.v1+json", "dockyard.build.cache.v1")
+
+
 def test_a_cache_travels_inside_the_image(yards: tuple[Yard, Yard], place: Asked) -> None:
     here, there = yards
     built = here.build(TEXT, inline=True, portable=True)

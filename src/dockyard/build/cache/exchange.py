@@ -28,8 +28,8 @@ from dockyard.oci.digest import Digest, DigestInvalidError
 from dockyard.oci.manifest import Manifest, encode
 from dockyard.oci.mediatype import OCI_MANIFEST
 
-CACHE_TYPE = "application/vnd.dockyard.build.cache.cache.v1+json"
-INLINE_KEY = "dockyard.build.cache.cache.v1"
+CACHE_TYPE = "application/vnd.dockyard.build.cache.v1+json"
+INLINE_KEY = "dockyard.build.cache.v1"
 _MOST_BYTES = 64 << 20
 _DATE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z)?", re.ASCII)
 _NEVER = 1 << 40  # seconds; what no file system takes for a time

@@ -97,9 +97,8 @@ class Copier:
         order, destination = self.order, self._destination
         self._links, self._delayed, self._includes = {}, [], includes
         if order.unpack and item.kind == "file":
-            from dockyard.build.sources.unpack import (
-                archive_members,  # every compression is loaded only where it may be met
-            )
+            # Every compression is loaded only where it may be met.
+            from dockyard.build.sources.unpack import archive_members
 
             members = archive_members(item.handle) if isinstance(item.handle, str) else None
             if members is not None:
