@@ -12,9 +12,9 @@ _RECURSIVE_PRIVATE = (1 << 14) | (1 << 18)  # MS_REC, MS_PRIVATE
 _FAILED = 125
 
 
-def die_with_parent() -> None:
-    """In a new child: be killed when the thread that began it ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
+    """In a new child: be killed, or told by another signal, when the thread that began it ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
 class Apart:

@@ -4,7 +4,6 @@ Without accounts everybody may do everything, so the server then refuses to list
 """
 
 import asyncio
-import ctypes
 import logging
 import multiprocessing
 import os
@@ -19,6 +18,7 @@ import msgspec
 
 from dockyard.errors import Error, TransientError, UsageError
 from dockyard.registry.local import is_local
+from dockyard.runtime.apart import die_with_parent
 from dockyard.server.access.state import current
 from dockyard.server.database import open_database
 from dockyard.server.instance import Instance, open_instance
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 _STREAMS = 32
 # Bodies come in pieces of at most this. Longer headers than the settings allow are refused where they are read.
 _BUFFER = 1 << 20
-_PR_SET_PDEATHSIG = 1
 _LOG = logging.getLogger("dockyard.registry")
 
 
@@ -117,7 +116,7 @@ def worker() -> object:
 
 def _end_with(lead: int) -> None:
     """Be told to stop when the lead process ends, were it killed: nobody else would ever tell this one."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    die_with_parent(signal.SIGTERM)
     if os.getppid() != lead:
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from dockyard.errors import UsageError
@@ -67,8 +67,7 @@ def listing(database: Database, project: str = "", *, usable: bool = False) -> l
         ProjectUnknownError: there is none.
     """
     with database.read() as connection:
-        number = project_number(connection, project) if project else None
-        mine = LABEL.c.project_id.is_(None) if number is None else LABEL.c.project_id == number
+        _, mine = _of(connection, project)
         query = _query().where(or_(mine, LABEL.c.project_id.is_(None)) if usable else mine)
         return [_label(row) for row in connection.execute(query.order_by(LABEL.c.name, LABEL.c.id))]
 
@@ -105,8 +104,7 @@ def add(database: Database, project: str, name: str, *, description: str = "", c
     values = _checked({"name": name, "description": description, "color": color or PLAIN})
 
     def work(connection: Connection) -> Label:
-        number = project_number(connection, project) if project else None
-        mine = LABEL.c.project_id.is_(None) if number is None else LABEL.c.project_id == number
+        number, mine = _of(connection, project)
         if int(connection.execute(select(func.count()).where(mine)).scalar_one()) >= _MOST:
             raise LabelInvalidError(f"there are {_MOST} labels already", hint="Remove one that is no longer needed.")
         row = {**values, "project_id": number, "created_at": now()}
@@ -166,6 +164,12 @@ def remove(database: Database, number: int) -> None:
         record(connection, "label.delete", project=before.project, reference=before.name, detail=detail)
 
     database.write(work)
+
+
+def _of(connection: Connection, project: str) -> tuple[int | None, ColumnElement[bool]]:
+    """The number of a project, None for all of them, and that a label is its."""
+    number = project_number(connection, project) if project else None
+    return number, LABEL.c.project_id.is_(None) if number is None else LABEL.c.project_id == number
 
 
 def _query() -> Select[Any]:

@@ -99,8 +99,8 @@ def run(
     changed: Callable[[str], None] = lambda name: None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
-    """Apply the rules, and keep a record of that. What was pushed, tagged, labelled or pulled
-    since the plan was made stays.
+    """Apply the rules, and keep a record of that. What was pushed, tagged, labelled or pulled since the plan
+    was made stays.
 
     Args:
         holdings: where the project is.
